@@ -1,0 +1,131 @@
+"""Who somebody is and what they may do: roles, grants, the one permission table.
+
+What must not live here: passwords, cookies, or any look-up; an `Actor` arrives loaded.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from labshare.errors import Forbidden, NotSignedIn
+
+
+class Role(StrEnum):
+    """What a person is to a centre, an organisation or the whole network."""
+
+    RESEARCHER = "researcher"
+    LAB_MANAGER = "lab_manager"
+    PARTNER = "partner"
+    USER_OFFICE = "user_office"
+    ADMINISTRATOR = "administrator"
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """A role somewhere: `lab_manager` names a centre, `partner` an organisation; the others hold everywhere."""
+
+    role: Role
+    centre_id: str | None = None
+    organisation_id: str | None = None
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """The person who asks, with every grant they hold. `organisation_id` is the one that employs them."""
+
+    person_id: UUID
+    login: str
+    name: str
+    organisation_id: str
+    language: str = "vi"
+    grants: tuple[Grant, ...] = ()
+
+    def has(self, role: Role) -> bool:
+        return any(grant.role is role for grant in self.grants)
+
+    @property
+    def centre_ids(self) -> frozenset[str]:
+        """The centres that this person manages."""
+        return frozenset(g.centre_id for g in self.grants if g.role is Role.LAB_MANAGER and g.centre_id)
+
+    @property
+    def partner_ids(self) -> frozenset[str]:
+        """The organisations for which this person speaks as a partner."""
+        return frozenset(g.organisation_id for g in self.grants if g.role is Role.PARTNER and g.organisation_id)
+
+
+class Action(StrEnum):
+    """A thing that only some people may do."""
+
+    BOOK = "book"
+    BOOK_FOR_OTHERS = "book_for_others"
+    MANAGE_CALENDAR = "manage_calendar"
+    SEE_BOOKING = "see_booking"
+    APPLY = "apply"
+    MANAGE_ROUND = "manage_round"
+    APPROVE_PLAN = "approve_plan"
+    PUBLISH_PLAN = "publish_plan"
+    READ_REPORT = "read_report"
+    READ_AGREEMENT = "read_agreement"
+    VERIFY_PROJECT = "verify_project"
+    LOAD_REGISTRY = "load_registry"
+    MANAGE_PEOPLE = "manage_people"
+
+
+ANYWHERE, THERE = "anywhere", "there"
+
+# Reading this table is reading the policy. THERE means: only for the centre or organisation that the grant names.
+PERMISSIONS: dict[Action, tuple[tuple[Role, str], ...]] = {
+    Action.BOOK: ((Role.RESEARCHER, ANYWHERE), (Role.LAB_MANAGER, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
+    Action.BOOK_FOR_OTHERS: ((Role.LAB_MANAGER, THERE), (Role.ADMINISTRATOR, ANYWHERE)),
+    Action.MANAGE_CALENDAR: ((Role.LAB_MANAGER, THERE), (Role.ADMINISTRATOR, ANYWHERE)),
+    Action.SEE_BOOKING: ((Role.LAB_MANAGER, THERE), (Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
+    Action.APPLY: ((Role.RESEARCHER, ANYWHERE), (Role.LAB_MANAGER, ANYWHERE)),
+    Action.MANAGE_ROUND: ((Role.USER_OFFICE, ANYWHERE), (Role.LAB_MANAGER, THERE), (Role.ADMINISTRATOR, ANYWHERE)),
+    Action.APPROVE_PLAN: ((Role.LAB_MANAGER, THERE),),
+    Action.PUBLISH_PLAN: ((Role.USER_OFFICE, ANYWHERE), (Role.LAB_MANAGER, THERE)),
+    Action.READ_REPORT: (
+        (Role.LAB_MANAGER, THERE),
+        (Role.PARTNER, THERE),
+        (Role.USER_OFFICE, ANYWHERE),
+        (Role.ADMINISTRATOR, ANYWHERE),
+    ),
+    Action.READ_AGREEMENT: (
+        (Role.PARTNER, THERE),
+        (Role.LAB_MANAGER, THERE),
+        (Role.USER_OFFICE, ANYWHERE),
+        (Role.ADMINISTRATOR, ANYWHERE),
+    ),
+    Action.VERIFY_PROJECT: ((Role.USER_OFFICE, ANYWHERE),),
+    Action.LOAD_REGISTRY: ((Role.ADMINISTRATOR, ANYWHERE),),
+    Action.MANAGE_PEOPLE: ((Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
+}
+
+
+def may(actor: Actor | None, action: Action, *, centre: str | None = None, organisation: str | None = None) -> bool:
+    """Whether the actor may do this, at this centre or for this organisation where the table says THERE."""
+    if actor is None:
+        return False
+    return any(
+        grant.role is role and (reach == ANYWHERE or _is_there(grant, centre, organisation))
+        for role, reach in PERMISSIONS[action]
+        for grant in actor.grants
+    )
+
+
+def _is_there(grant: Grant, centre: str | None, organisation: str | None) -> bool:
+    if grant.role is Role.LAB_MANAGER:
+        return centre is not None and grant.centre_id == centre
+    return organisation is not None and grant.organisation_id == organisation
+
+
+def require(
+    actor: Actor | None, action: Action, *, centre: str | None = None, organisation: str | None = None
+) -> Actor:
+    """The actor, once it is sure that they may. Raises `NotSignedIn` for nobody and `Forbidden` for somebody else."""
+    if actor is None:
+        raise NotSignedIn()
+    if not may(actor, action, centre=centre, organisation=organisation):
+        raise Forbidden("forbidden", action=action.value)
+    return actor

@@ -1,0 +1,552 @@
+"""Every table, as SQLAlchemy Core, in one metadata. Constraints that must hold even if our code errs stand here.
+
+What must not live here: queries (one file per noun) and the booking guard's DDL (guard.py).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+
+from labshare.store.types import UTCDateTime, UTCMinute
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# BIGINT autoincrement does not exist on SQLite; its INTEGER primary key is 64 bits wide anyway.
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    """A text column; empty by default, so that "unknown" is '' and NULL means "does not apply"."""
+    return Column(name, sa.Text, nullable=nullable, server_default=None if nullable else "")
+
+
+def _provenance() -> tuple[Column[str], Column[str]]:
+    return _text("source"), _text("verification")
+
+
+# ---------------------------------------------------------------- registry
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    _text("name_vi"),
+    _text("name_en"),
+    _text("abbr"),
+    _text("kind"),
+    Column("parent_id", sa.Text, ForeignKey("organisations.id"), index=True),
+    _text("governing_body"),
+    _text("city"),
+    Column("latitude", sa.Float),
+    Column("longitude", sa.Float),
+    _text("coordinates"),
+    _text("fields"),
+    *_provenance(),
+    _text("folded"),
+    Column("retired_at", UTCDateTime),
+)
+
+zones = Table(
+    "zones",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    _text("name_vi"),
+    _text("name_en"),
+    _text("city"),
+    _text("established"),
+    _text("area_ha"),
+    Column("latitude", sa.Float),
+    Column("longitude", sa.Float),
+    _text("coordinates"),
+    _text("fields"),
+    *_provenance(),
+    _text("folded"),
+    Column("retired_at", UTCDateTime),
+)
+
+centres = Table(
+    "centres",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    _text("name_vi"),
+    _text("name_en"),
+    _text("kind"),
+    Column("host_id", sa.Text, ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("zone_id", sa.Text, ForeignKey("zones.id"), index=True),
+    _text("city"),
+    Column("latitude", sa.Float),
+    Column("longitude", sa.Float),
+    _text("coordinates"),
+    _text("founded"),
+    _text("products"),
+    _text("notes"),
+    Column("timezone", sa.Text, nullable=False, server_default="Asia/Ho_Chi_Minh"),
+    *_provenance(),
+    _text("folded"),
+    Column("retired_at", UTCDateTime),
+)
+
+capabilities = Table(
+    "capabilities",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    _text("name_vi"),
+    _text("name_en"),
+    _text("folded"),
+)
+
+instruments = Table(
+    "instruments",
+    metadata,
+    # The number orders locks and stands in the booking guard; the id is the registry's public code.
+    Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    Column("id", sa.Text, nullable=False, unique=True),
+    Column("centre_id", sa.Text, ForeignKey("centres.id"), nullable=False, index=True),
+    _text("name_vi"),
+    _text("name_en"),
+    Column("capability_id", sa.Text, ForeignKey("capabilities.id"), nullable=False, index=True),
+    _text("make_model"),
+    _text("description"),
+    _text("bookable_unit"),
+    Column("booking_mode", sa.Text, nullable=False),
+    Column("typical_minutes", sa.Integer, nullable=False, server_default="0"),
+    _text("opening"),
+    Column("spans_closed_hours", sa.Boolean, nullable=False, server_default=sa.false()),
+    Column("min_minutes", sa.Integer, nullable=False),
+    Column("max_minutes", sa.Integer, nullable=False),
+    Column("granularity_minutes", sa.Integer, nullable=False),
+    Column("advance_days", sa.Integer, nullable=False),
+    Column("setup_minutes", sa.Integer, nullable=False, server_default="0"),
+    Column("cleanup_minutes", sa.Integer, nullable=False, server_default="0"),
+    Column("attended", sa.Boolean, nullable=False, server_default=sa.true()),
+    _text("qualification"),
+    _text("hazards"),
+    _text("products"),
+    _text("provenance"),
+    *_provenance(),
+    _text("folded"),
+    # Raising it is the lock, the cache key and the live-update token in one (ARCHITECTURE.md, decision 4).
+    Column("calendar_version", sa.BigInteger, nullable=False, server_default="0"),
+    Column("retired_at", UTCDateTime),
+    CheckConstraint("booking_mode IN ('time', 'service', 'pooled')", name="booking_mode"),
+    CheckConstraint("min_minutes >= 0 AND max_minutes >= min_minutes", name="lengths"),
+)
+
+taxonomies = Table(
+    "taxonomies",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    Column("effective_from", sa.Date, nullable=False),
+    Column("effective_until", sa.Date),
+    _text("status"),
+    *_provenance(),
+)
+
+technology_groups = Table(
+    "technology_groups",
+    metadata,
+    Column("taxonomy_id", sa.Text, ForeignKey("taxonomies.id"), primary_key=True),
+    Column("number", sa.Integer, primary_key=True),
+    _text("name_vi"),
+    _text("name_en"),
+    *_provenance(),
+)
+
+technology_products = Table(
+    "technology_products",
+    metadata,
+    Column("taxonomy_id", sa.Text, ForeignKey("taxonomies.id"), primary_key=True),
+    Column("code", sa.Text, primary_key=True),
+    Column("group_number", sa.Integer),
+    _text("group_basis"),
+    _text("tier"),
+    _text("name_vi"),
+    _text("name_en"),
+    _text("in_first_six"),
+    *_provenance(),
+    _text("folded"),
+)
+
+technology_crosswalk = Table(
+    "technology_crosswalk",
+    metadata,
+    Column("position", sa.Integer, primary_key=True),
+    _text("old_code"),
+    _text("new_code"),
+    _text("relation"),
+    *_provenance(),
+)
+
+instrument_products = Table(
+    "instrument_products",
+    metadata,
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), primary_key=True),
+    Column("taxonomy_id", sa.Text, primary_key=True),
+    Column("product_code", sa.Text, primary_key=True),
+    Index("ix_instrument_products_product", "taxonomy_id", "product_code"),
+)
+
+# ---------------------------------------------------------------- people
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("login", sa.Text, nullable=False, unique=True),
+    # Name and email live only here, so that erasing a person is one update (ARCHITECTURE.md, decision 13).
+    _text("name"),
+    _text("email"),
+    Column("organisation_id", sa.Text, ForeignKey("organisations.id"), nullable=False, index=True),
+    _text("password_hash"),
+    Column("language", sa.Text, nullable=False, server_default="vi"),
+    Column("disabled_at", UTCDateTime),
+    Column("erased_at", UTCDateTime),
+    # Raised as the lock that keeps one person in one place while two of their bookings are written at once.
+    Column("calendar_version", sa.BigInteger, nullable=False, server_default="0"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("role", sa.Text, nullable=False),
+    Column("centre_id", sa.Text, ForeignKey("centres.id")),
+    Column("organisation_id", sa.Text, ForeignKey("organisations.id")),
+)
+
+qualifications = Table(
+    "qualifications",
+    metadata,
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), primary_key=True),
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), primary_key=True),
+    Column("level", sa.Integer, nullable=False, server_default="1"),
+    Column("granted_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("granted_at", UTCDateTime, nullable=False),
+    Column("expires_at", UTCDateTime),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("token_hash", sa.Text, primary_key=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("expires_at", UTCDateTime, nullable=False, index=True),
+)
+
+sign_in_tries = Table(
+    "sign_in_tries",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("login", sa.Text, nullable=False),
+    Column("address", sa.Text, nullable=False),
+    Column("tried_at", UTCDateTime, nullable=False),
+    Index("ix_sign_in_tries_login", "login", "tried_at"),
+    Index("ix_sign_in_tries_address", "address", "tried_at"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    _text("label"),
+    Column("token_hash", sa.Text, nullable=False, unique=True),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("expires_at", UTCDateTime, nullable=False),
+    Column("revoked_at", UTCDateTime),
+)
+
+# ---------------------------------------------------------------- projects and agreements
+
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    Column("partner_id", sa.Text, ForeignKey("organisations.id"), index=True),
+    _text("title_vi"),
+    _text("title_en"),
+    Column("version", sa.Integer, nullable=False, server_default="1"),
+)
+
+agreement_versions = Table(
+    "agreement_versions",
+    metadata,
+    Column("agreement_id", sa.Text, ForeignKey("agreements.id"), primary_key=True),
+    Column("version", sa.Integer, primary_key=True),
+    Column("effective_from", sa.Date, nullable=False),
+    Column("effective_until", sa.Date),
+    # The whole agreement as canonical JSON; the rules are read from it, never from columns that could disagree.
+    Column("document", sa.Text, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("created_by_id", sa.Uuid, ForeignKey("persons.id")),
+)
+
+balances = Table(
+    "balances",
+    metadata,
+    # One running balance for each rule, window and denominator; locked and moved with the booking that changes it.
+    Column("agreement_id", sa.Text, ForeignKey("agreements.id"), primary_key=True),
+    Column("rule_id", sa.Text, primary_key=True),
+    Column("scope_key", sa.Text, primary_key=True, server_default=""),
+    Column("window_start", UTCMinute, primary_key=True),
+    Column("window_end", UTCMinute, nullable=False),
+    Column("base_minutes", sa.BigInteger, nullable=False),
+    Column("matched_minutes", sa.BigInteger, nullable=False, server_default="0"),
+    Column("total_minutes", sa.BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("matched_minutes >= 0 AND total_minutes >= matched_minutes", name="counts"),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("code", sa.Text, nullable=False, unique=True),
+    _text("title"),
+    Column("organisation_id", sa.Text, ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("pi_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("access_class", sa.Text, nullable=False),
+    Column("activity", sa.Text, nullable=False),
+    _text("funding_line"),
+    Column("agreement_id", sa.Text, ForeignKey("agreements.id")),
+    Column("state", sa.Text, nullable=False, server_default="proposed"),
+    _text("evidence"),
+    Column("verified_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("verified_at", UTCDateTime),
+    Column("expires_at", UTCDateTime),
+    Column("version", sa.Integer, nullable=False, server_default="1"),
+)
+
+project_members = Table(
+    "project_members",
+    metadata,
+    Column("project_id", sa.Uuid, ForeignKey("projects.id"), primary_key=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), primary_key=True),
+    Index("ix_project_members_person_id", "person_id"),
+)
+
+# ---------------------------------------------------------------- rounds
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("code", sa.Text, nullable=False, unique=True),
+    _text("title_vi"),
+    _text("title_en"),
+    Column("state", sa.Text, nullable=False),
+    Column("opens_at", UTCMinute, nullable=False),
+    Column("closes_at", UTCMinute, nullable=False),
+    # The horizon that the round divides.
+    Column("starts_at", UTCMinute, nullable=False),
+    Column("ends_at", UTCMinute, nullable=False),
+    Column("slot_minutes", sa.Integer, nullable=False),
+    Column("created_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("version", sa.Integer, nullable=False, server_default="1"),
+    CheckConstraint("ends_at > starts_at AND closes_at > opens_at", name="times"),
+)
+
+offers = Table(
+    "offers",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("round_id", sa.Uuid, ForeignKey("rounds.id"), nullable=False, index=True),
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), nullable=False),
+    Column("starts_at", UTCMinute, nullable=False),
+    Column("ends_at", UTCMinute, nullable=False),
+    # NULL while the round keeps this time; set when publication or withdrawal gives it back to direct booking.
+    Column("released_at", UTCDateTime),
+    CheckConstraint("ends_at > starts_at", name="times"),
+    Index("ix_offers_instrument", "instrument_number", "ends_at"),
+)
+
+time_requests = Table(
+    "time_requests",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("round_id", sa.Uuid, ForeignKey("rounds.id"), nullable=False, index=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("project_id", sa.Uuid, ForeignKey("projects.id"), nullable=False),
+    # Copied from the project as the request is written; planning and reports read these.
+    Column("organisation_id", sa.Text, ForeignKey("organisations.id"), nullable=False),
+    Column("access_class", sa.Text, nullable=False),
+    Column("activity", sa.Text, nullable=False),
+    Column("agreement_id", sa.Text, ForeignKey("agreements.id")),
+    _text("purpose"),
+    Column("sessions", sa.Integer, nullable=False),
+    Column("session_minutes", sa.Integer, nullable=False),
+    Column("min_sessions", sa.Integer, nullable=False),
+    Column("capability_id", sa.Text, ForeignKey("capabilities.id")),
+    # JSON list of [starts_at, ends_at] ISO texts; empty means any time of the round.
+    Column("windows", sa.Text, nullable=False, server_default="[]"),
+    Column("review_score", sa.Integer, nullable=False, server_default="100"),
+    Column("state", sa.Text, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("version", sa.Integer, nullable=False, server_default="1"),
+    CheckConstraint("sessions >= min_sessions AND min_sessions >= 1 AND session_minutes > 0", name="amounts"),
+)
+
+time_request_instruments = Table(
+    "time_request_instruments",
+    metadata,
+    Column("request_id", sa.Uuid, ForeignKey("time_requests.id"), primary_key=True),
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), primary_key=True),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("round_id", sa.Uuid, ForeignKey("rounds.id"), nullable=False, index=True),
+    Column("state", sa.Text, nullable=False, index=True),
+    # Results are kept only for the attempt that holds the lease (ARCHITECTURE.md, decision 8).
+    Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    Column("lease_until", UTCDateTime),
+    Column("queued_at", UTCDateTime, nullable=False),
+    Column("started_at", UTCDateTime),
+    Column("finished_at", UTCDateTime),
+    Column("cancel_requested_at", UTCDateTime),
+    Column("seed", sa.Integer, nullable=False, server_default="1"),
+    Column("budget_seconds", sa.Integer, nullable=False),
+    _text("progress"),
+    _text("problem"),
+    _text("problem_sha256"),
+    _text("plan"),
+    _text("plan_sha256"),
+    _text("failure"),
+    Column("created_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("version", sa.Integer, nullable=False, server_default="1"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("plan_id", sa.Uuid, ForeignKey("plans.id"), primary_key=True),
+    Column("centre_id", sa.Text, ForeignKey("centres.id"), primary_key=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False),
+    Column("plan_sha256", sa.Text, nullable=False),
+    _text("note"),
+    Column("approved_at", UTCDateTime, nullable=False),
+)
+
+# ---------------------------------------------------------------- bookings and usage
+
+bookings = Table(
+    "bookings",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), nullable=False),
+    Column("kind", sa.Text, nullable=False),
+    Column("state", sa.Text, nullable=False),
+    Column("starts_at", UTCMinute, nullable=False),
+    Column("ends_at", UTCMinute, nullable=False),
+    Column("occupied_from", UTCMinute, nullable=False),
+    Column("occupied_until", UTCMinute, nullable=False),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("booked_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("project_id", sa.Uuid, ForeignKey("projects.id")),
+    # Copied from the project as the booking is written, with the agreement version that judged it.
+    Column("organisation_id", sa.Text, ForeignKey("organisations.id")),
+    Column("access_class", sa.Text),
+    Column("activity", sa.Text),
+    Column("agreement_id", sa.Text, ForeignKey("agreements.id")),
+    Column("agreement_version", sa.Integer),
+    Column("attended", sa.Boolean, nullable=False, server_default=sa.true()),
+    _text("purpose"),
+    Column("request_id", sa.Uuid, ForeignKey("time_requests.id"), index=True),
+    Column("plan_id", sa.Uuid, ForeignKey("plans.id")),
+    Column("hold_expires_at", UTCDateTime),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("updated_at", UTCDateTime, nullable=False),
+    Column("version", sa.Integer, nullable=False, server_default="1"),
+    CheckConstraint("kind IN ('use', 'maintenance', 'engineering', 'closure')", name="kind"),
+    CheckConstraint(
+        "state IN ('held', 'pending', 'confirmed', 'in_use', 'done',"
+        " 'cancelled', 'declined', 'expired', 'released', 'no_show')",
+        name="state",
+    ),
+    CheckConstraint(
+        "occupied_from <= starts_at AND starts_at < ends_at AND ends_at <= occupied_until", name="times"
+    ),
+    CheckConstraint("kind <> 'use' OR (person_id IS NOT NULL AND project_id IS NOT NULL)", name="use_has_project"),
+    Index("ix_bookings_instrument_occupied", "instrument_number", "occupied_from"),
+    Index("ix_bookings_person_starts", "person_id", "starts_at"),
+)
+
+equipment_states = Table(
+    "equipment_states",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), nullable=False),
+    Column("state", sa.Text, nullable=False),
+    Column("starts_at", UTCMinute, nullable=False),
+    # NULL while the state lasts.
+    Column("ends_at", UTCMinute),
+    Column("booking_id", sa.Uuid, ForeignKey("bookings.id"), index=True),
+    Column("source", sa.Text, nullable=False),
+    _text("note"),
+    Column("recorded_by_id", sa.Uuid, ForeignKey("persons.id")),
+    CheckConstraint(
+        "state IN ('productive', 'standby', 'engineering', 'scheduled_down', 'unscheduled_down', 'non_scheduled')",
+        name="state",
+    ),
+    CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="times"),
+    Index("ix_equipment_states_instrument", "instrument_number", "starts_at"),
+)
+
+# ---------------------------------------------------------------- the house's own memory
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("topic", sa.Text, nullable=False),
+    Column("payload", sa.Text, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("delivered_at", UTCDateTime),
+)
+Index("ix_outbox_waiting", outbox.c.id, sqlite_where=outbox.c.delivered_at.is_(None),
+      postgresql_where=outbox.c.delivered_at.is_(None))  # fmt: skip
+
+due = Table(
+    "due",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("kind", sa.Text, nullable=False),
+    Column("noun_id", sa.Text, nullable=False),
+    Column("due_at", UTCDateTime, nullable=False, index=True),
+    Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    UniqueConstraint("kind", "noun_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("at", UTCDateTime, nullable=False),
+    # Ids and salted hashes only: erasing a person empties their row in `persons`, and this line still stands.
+    Column("actor_id", sa.Uuid),
+    Column("action", sa.Text, nullable=False),
+    Column("noun", sa.Text, nullable=False),
+    Column("noun_id", sa.Text, nullable=False),
+    Column("details", sa.Text, nullable=False, server_default="{}"),
+    Index("ix_audit_noun", "noun", "noun_id"),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    # Small facts of this installation: the audit salt, whether the demo was loaded.
+    Column("name", sa.Text, primary_key=True),
+    Column("value", sa.Text, nullable=False),
+)
