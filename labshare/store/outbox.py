@@ -1,0 +1,58 @@
+"""Messages written in the transaction of the change they tell of, and delivered only after it is committed.
+
+What must not live here: delivery itself (jobs.py), or anything a reader of a message might not see: a payload says that
+something changed (ids and versions), and each watcher fetches what they may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labshare.store.tables import outbox
+
+Payload = Mapping[str, str | int]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that waits. Ids rise in the order of writing, which is nearly the order of commits."""
+
+    id: int
+    topic: str
+    payload: dict[str, str | int]
+
+
+def post(db: Connection, topic: str, payload: Payload) -> None:
+    """Leave a message for the watchers of `topic`. It is delivered once this transaction is committed, or never."""
+    # Nothing is decided by this time; it only tells an operator how long messages wait, so the clock may be read here.
+    row = {"topic": topic, "payload": msgspec.json.encode(payload).decode(), "created_at": datetime.now(UTC)}
+    db.execute(sa.insert(outbox).values(row))
+
+
+def waiting(db: Connection, limit: int = 500) -> list[Message]:
+    """Messages not yet delivered, oldest first."""
+    query = (
+        sa.select(outbox.c.id, outbox.c.topic, outbox.c.payload)
+        .where(outbox.c.delivered_at.is_(None))
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    kind = dict[str, str | int]
+    return [
+        Message(id=row.id, topic=row.topic, payload=msgspec.json.decode(row.payload, type=kind))
+        for row in db.execute(query)
+    ]
+
+
+def delivered(db: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Mark messages as delivered."""
+    db.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(delivered_at=now))
+
+
+def forget(db: Connection, before: datetime) -> int:
+    """Delete messages delivered before this instant; returns how many."""
+    return db.execute(sa.delete(outbox).where(outbox.c.delivered_at < before)).rowcount
