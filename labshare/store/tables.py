@@ -6,7 +6,7 @@ What must not live here: queries (one file per noun) and the booking guard's DDL
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, Table, UniqueConstraint
 
 from labshare.store.types import UTCDateTime, UTCMinute
 
@@ -29,29 +29,43 @@ def _text(name: str, *, nullable: bool = False) -> Column[str]:
     return Column(name, sa.Text, nullable=nullable, server_default=None if nullable else "")
 
 
-def _provenance() -> tuple[Column[str], Column[str]]:
-    return _text("source"), _text("verification")
+def _provenance() -> tuple[Column[str], Column[str], Column[str]]:
+    return _text("source"), _text("verification"), _text("verification_note")
 
 
 # ---------------------------------------------------------------- registry
+
+# Nothing in the registry is deleted: a row that the newest files no longer name gets `retired_at`, because bookings,
+# people and reports still speak of it.
+
+
+def _located() -> tuple[Column[str], Column[str], Column[float], Column[float], Column[str]]:
+    coordinates = _text("coordinates")  # surveyed, or approximate: never shown as a point
+    return _text("city_vi"), _text("city_en"), Column("latitude", sa.Float), Column("longitude", sa.Float), coordinates
+
+
+def _described() -> tuple[Column[str], Column[str], Column[str], Column[str]]:
+    return _text("name_vi"), _text("name_en"), _text("description_vi"), _text("description_en")
+
+
+def _searched() -> tuple[Column[str], Column[str], Column[str]]:
+    # Databases collate differently, so searching and sorting use what domain/text.py made of the names.
+    return _text("folded"), _text("sort_vi"), _text("sort_en")
+
 
 organisations = Table(
     "organisations",
     metadata,
     Column("id", sa.Text, primary_key=True),
-    _text("name_vi"),
-    _text("name_en"),
-    _text("abbr"),
     _text("kind"),
+    *_described(),
+    _text("abbr"),
     Column("parent_id", sa.Text, ForeignKey("organisations.id"), index=True),
-    _text("governing_body"),
-    _text("city"),
-    Column("latitude", sa.Float),
-    Column("longitude", sa.Float),
-    _text("coordinates"),
-    _text("fields"),
+    _text("governing_body_vi"),
+    _text("governing_body_en"),
+    *_located(),
     *_provenance(),
-    _text("folded"),
+    *_searched(),
     Column("retired_at", UTCDateTime),
 )
 
@@ -59,17 +73,13 @@ zones = Table(
     "zones",
     metadata,
     Column("id", sa.Text, primary_key=True),
-    _text("name_vi"),
-    _text("name_en"),
-    _text("city"),
-    _text("established"),
-    _text("area_ha"),
-    Column("latitude", sa.Float),
-    Column("longitude", sa.Float),
-    _text("coordinates"),
-    _text("fields"),
+    *_described(),
+    Column("established", sa.Integer),
+    Column("area_hectares", sa.Integer),
+    Column("area_is_approximate", sa.Boolean, nullable=False, server_default=sa.false()),
+    *_located(),
     *_provenance(),
-    _text("folded"),
+    *_searched(),
     Column("retired_at", UTCDateTime),
 )
 
@@ -77,21 +87,18 @@ centres = Table(
     "centres",
     metadata,
     Column("id", sa.Text, primary_key=True),
-    _text("name_vi"),
-    _text("name_en"),
     _text("kind"),
+    *_described(),
     Column("host_id", sa.Text, ForeignKey("organisations.id"), nullable=False, index=True),
     Column("zone_id", sa.Text, ForeignKey("zones.id"), index=True),
-    _text("city"),
-    Column("latitude", sa.Float),
-    Column("longitude", sa.Float),
-    _text("coordinates"),
-    _text("founded"),
+    *_located(),
+    # A year, a month or a day (ISO 8601), because sources say no more; `stage` tells plans from what stands.
+    _text("opened"),
+    _text("stage"),
     _text("products"),
-    _text("notes"),
     Column("timezone", sa.Text, nullable=False, server_default="Asia/Ho_Chi_Minh"),
     *_provenance(),
-    _text("folded"),
+    *_searched(),
     Column("retired_at", UTCDateTime),
 )
 
@@ -101,7 +108,8 @@ capabilities = Table(
     Column("id", sa.Text, primary_key=True),
     _text("name_vi"),
     _text("name_en"),
-    _text("folded"),
+    *_searched(),
+    Column("retired_at", UTCDateTime),
 )
 
 instruments = Table(
@@ -111,29 +119,29 @@ instruments = Table(
     Column("number", sa.Integer, primary_key=True, autoincrement=True),
     Column("id", sa.Text, nullable=False, unique=True),
     Column("centre_id", sa.Text, ForeignKey("centres.id"), nullable=False, index=True),
-    _text("name_vi"),
-    _text("name_en"),
     Column("capability_id", sa.Text, ForeignKey("capabilities.id"), nullable=False, index=True),
-    _text("make_model"),
-    _text("description"),
+    *_described(),
+    _text("manufacturer"),
+    _text("model"),
+    _text("pid"),
     _text("bookable_unit"),
     Column("booking_mode", sa.Text, nullable=False),
-    Column("typical_minutes", sa.Integer, nullable=False, server_default="0"),
+    _text("operated_by"),
+    Column("attended", sa.Boolean, nullable=False, server_default=sa.true()),
+    _text("qualification"),
+    _text("hazards"),
     _text("opening"),
     Column("spans_closed_hours", sa.Boolean, nullable=False, server_default=sa.false()),
+    Column("typical_minutes", sa.Integer, nullable=False, server_default="0"),
     Column("min_minutes", sa.Integer, nullable=False),
     Column("max_minutes", sa.Integer, nullable=False),
     Column("granularity_minutes", sa.Integer, nullable=False),
     Column("advance_days", sa.Integer, nullable=False),
     Column("setup_minutes", sa.Integer, nullable=False, server_default="0"),
     Column("cleanup_minutes", sa.Integer, nullable=False, server_default="0"),
-    Column("attended", sa.Boolean, nullable=False, server_default=sa.true()),
-    _text("qualification"),
-    _text("hazards"),
     _text("products"),
-    _text("provenance"),
     *_provenance(),
-    _text("folded"),
+    *_searched(),
     # Raising it is the lock, the cache key and the live-update token in one (ARCHITECTURE.md, decision 4).
     Column("calendar_version", sa.BigInteger, nullable=False, server_default="0"),
     Column("retired_at", UTCDateTime),
@@ -145,9 +153,10 @@ taxonomies = Table(
     "taxonomies",
     metadata,
     Column("id", sa.Text, primary_key=True),
+    *_described(),
     Column("effective_from", sa.Date, nullable=False),
+    # The first day on which it no longer holds; whether it is in force is always asked for a day, never stored.
     Column("effective_until", sa.Date),
-    _text("status"),
     *_provenance(),
 )
 
@@ -166,26 +175,46 @@ technology_products = Table(
     metadata,
     Column("taxonomy_id", sa.Text, ForeignKey("taxonomies.id"), primary_key=True),
     Column("code", sa.Text, primary_key=True),
-    Column("group_number", sa.Integer),
+    Column("group_number", sa.Integer, nullable=False),
     _text("group_basis"),
-    _text("tier"),
+    Column("tier", sa.Integer),
     _text("name_vi"),
     _text("name_en"),
-    _text("in_first_six"),
+    Column("is_first_product", sa.Boolean, nullable=False, server_default=sa.false()),
     *_provenance(),
-    _text("folded"),
+    ForeignKeyConstraint(
+        ["taxonomy_id", "group_number"],
+        ["technology_groups.taxonomy_id", "technology_groups.number"],
+        name="fk_technology_products_group",
+    ),
 )
 
 technology_crosswalk = Table(
     "technology_crosswalk",
     metadata,
     Column("position", sa.Integer, primary_key=True),
-    _text("old_code"),
-    _text("new_code"),
+    # One side is empty where a product was dropped, or is new.
+    Column("old_taxonomy_id", sa.Text),
+    Column("old_code", sa.Text),
+    Column("new_taxonomy_id", sa.Text),
+    Column("new_code", sa.Text),
     _text("relation"),
+    _text("note_vi"),
+    _text("note_en"),
     *_provenance(),
+    ForeignKeyConstraint(
+        ["old_taxonomy_id", "old_code"],
+        ["technology_products.taxonomy_id", "technology_products.code"],
+        name="fk_technology_crosswalk_old",
+    ),
+    ForeignKeyConstraint(
+        ["new_taxonomy_id", "new_code"],
+        ["technology_products.taxonomy_id", "technology_products.code"],
+        name="fk_technology_crosswalk_new",
+    ),
 )
 
+# What `instruments.products` says, one row per product, for finding instruments by technology.
 instrument_products = Table(
     "instrument_products",
     metadata,
@@ -475,9 +504,7 @@ bookings = Table(
         " 'cancelled', 'declined', 'expired', 'released', 'no_show')",
         name="state",
     ),
-    CheckConstraint(
-        "occupied_from <= starts_at AND starts_at < ends_at AND ends_at <= occupied_until", name="times"
-    ),
+    CheckConstraint("occupied_from <= starts_at AND starts_at < ends_at AND ends_at <= occupied_until", name="times"),
     CheckConstraint("kind <> 'use' OR (person_id IS NOT NULL AND project_id IS NOT NULL)", name="use_has_project"),
     Index("ix_bookings_instrument_occupied", "instrument_number", "occupied_from"),
     Index("ix_bookings_person_starts", "person_id", "starts_at"),
