@@ -1,0 +1,317 @@
+"""Booking rules: what a booking is, and every reason for which one is refused. Reading RULES is reading the policy.
+
+What must not live here: the database's guard (store/guard.py), share rules (agreements.py), or where the facts of a
+`Context` come from (store/bookings.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from labshare.domain.opening import OpeningHours, format_opening, open_spans
+from labshare.domain.projects import AccessClass, Activity, Project, usable
+from labshare.domain.timespan import MINUTE, Span
+from labshare.errors import Refusal
+
+
+class BookingKind(StrEnum):
+    """What occupies the instrument."""
+
+    USE = "use"
+    MAINTENANCE = "maintenance"
+    ENGINEERING = "engineering"
+    CLOSURE = "closure"
+
+
+class BookingState(StrEnum):
+    """Where a booking stands. The first five occupy the instrument; the rest have given it back."""
+
+    HELD = "held"
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    IN_USE = "in_use"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    RELEASED = "released"
+    NO_SHOW = "no_show"
+
+
+OCCUPYING = frozenset(
+    {
+        BookingState.HELD,
+        BookingState.PENDING,
+        BookingState.CONFIRMED,
+        BookingState.IN_USE,
+        BookingState.DONE,
+    }
+)
+MOVABLE = frozenset({BookingState.HELD, BookingState.PENDING, BookingState.CONFIRMED})
+# No one block may be longer: it bounds how far back a calendar query must look.
+LONGEST_MINUTES = 92 * 24 * 60
+
+
+class Booking(msgspec.Struct, frozen=True, kw_only=True):
+    """An interval that occupies an instrument. People see `starts_at, ends_at`; the guard sees the occupied range."""
+
+    id: UUID
+    instrument_number: int
+    kind: BookingKind
+    state: BookingState
+    starts_at: datetime
+    ends_at: datetime
+    occupied_from: datetime
+    occupied_until: datetime
+    person_id: UUID | None = None
+    booked_by_id: UUID | None = None
+    project_id: UUID | None = None
+    organisation_id: str | None = None
+    access_class: AccessClass | None = None
+    activity: Activity | None = None
+    agreement_id: str | None = None
+    agreement_version: int | None = None
+    attended: bool = True
+    purpose: str = ""
+    request_id: UUID | None = None
+    plan_id: UUID | None = None
+    hold_expires_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+
+    @property
+    def span(self) -> Span:
+        return Span(self.starts_at, self.ends_at)
+
+    @property
+    def occupied(self) -> Span:
+        return Span(self.occupied_from, self.occupied_until)
+
+
+class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What booking needs to know of one instrument. Lengths are minutes, `advance_days` calendar days."""
+
+    number: int
+    id: str
+    centre_id: str
+    timezone: str
+    booking_mode: str
+    opening: OpeningHours
+    spans_closed_hours: bool
+    min_minutes: int
+    max_minutes: int
+    granularity_minutes: int
+    advance_days: int
+    setup_minutes: int
+    cleanup_minutes: int
+    attended: bool
+    qualification: str
+    retired: bool = False
+    calendar_version: int = 0
+
+    def occupied(self, span: Span) -> Span:
+        """The range that a use of `span` takes from everybody else: set-up and clean-up included."""
+        return span.widened(self.setup_minutes, self.cleanup_minutes)
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asks for. `person_id` is who will use the instrument; `replaces_id` the booking that would move."""
+
+    instrument_number: int
+    span: Span
+    person_id: UUID
+    project_id: UUID
+    purpose: str = ""
+    replaces_id: UUID | None = None
+
+
+class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that occupies the same instrument, or the same person, at the same time."""
+
+    id: UUID
+    kind: BookingKind
+    occupied: Span
+    instrument_id: str = ""
+
+
+class KeptTime(msgspec.Struct, frozen=True, kw_only=True):
+    """Time of this instrument that a round keeps for itself until `freed_at` (ARCHITECTURE.md, decision 11)."""
+
+    span: Span
+    round_code: str
+    freed_at: datetime
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the rules look at, loaded under the instrument's lock."""
+
+    now: datetime
+    rules: InstrumentRules
+    neighbours: tuple[Neighbour, ...] = ()
+    person_busy: tuple[Neighbour, ...] = ()
+    kept: tuple[KeptTime, ...] = ()
+    project: Project | None = None
+    is_member: bool = False
+    qualified: bool = False
+    qualified_until: datetime | None = None
+    closed_dates: frozenset[date] = frozenset()
+
+
+Rule = Callable[[Wish, Context], tuple[Refusal, ...]]
+
+
+def bookable(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """Some rows of the registry are services or pools: they are listed, not booked by time."""
+    if context.rules.retired:
+        return (Refusal(code="instrument_retired"),)
+    if context.rules.booking_mode != "time":
+        return (Refusal(code="not_bookable_by_time", params={"mode": context.rules.booking_mode}),)
+    return ()
+
+
+def in_the_future(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    return (Refusal(code="in_the_past"),) if wish.span.start < context.now else ()
+
+
+def length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    rules, minutes = context.rules, wish.span.minutes
+    if minutes < rules.min_minutes:
+        return (Refusal(code="too_short", params={"minutes": minutes, "least": rules.min_minutes}),)
+    if minutes > rules.max_minutes:
+        return (Refusal(code="too_long", params={"minutes": minutes, "most": rules.max_minutes}),)
+    return ()
+
+
+def granularity(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """Starts and ends stand on the instrument's raster, counted from local midnight."""
+    step = context.rules.granularity_minutes
+    if step <= 1:
+        return ()
+    start, end = _minute_of_day(wish.span.start, context), _minute_of_day(wish.span.end, context)
+    # A raster longer than an hour orders the lengths; its starts may still be any hour of the day.
+    raster = min(step, 60)
+    if start % raster or end % raster or wish.span.minutes % step:
+        return (Refusal(code="off_raster", params={"step": step, "raster": raster}),)
+    return ()
+
+
+def advance(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    latest = context.now + timedelta(days=context.rules.advance_days)
+    if wish.span.end > latest:
+        params = {"days": context.rules.advance_days, "until": latest.replace(second=0, microsecond=0).isoformat()}
+        return (Refusal(code="too_far_ahead", params=params),)
+    return ()
+
+
+def opening_hours(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """A use lies inside one open segment; a long run may span closed hours, but starts and ends while it is open."""
+    rules = context.rules
+    around = wish.span.widened(24 * 60, 24 * 60)
+    spans = open_spans(rules.opening, around, rules.timezone, context.closed_dates)
+    if any(span.contains(wish.span) for span in spans):
+        return ()
+    if rules.spans_closed_hours and _open_at(spans, wish.span.start) and _open_at(spans, wish.span.end - MINUTE):
+        return ()
+    return (Refusal(code="closed", params={"opening": format_opening(rules.opening)}),)
+
+
+def kept_for_round(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    asked = context.rules.occupied(wish.span)
+    return tuple(
+        Refusal(code="kept_for_round", params={"round": kept.round_code, "freed_at": kept.freed_at.isoformat()})
+        for kept in context.kept
+        if kept.span.overlaps(asked)
+    )
+
+
+def taken(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """Somebody, or the centre itself, has that time. Who it is stays behind the reader's mask."""
+    asked = context.rules.occupied(wish.span)
+    return tuple(
+        Refusal(
+            code="time_taken" if other.kind is BookingKind.USE else f"time_taken_{other.kind}",
+            params={"from": other.occupied.start.isoformat(), "until": other.occupied.end.isoformat()},
+        )
+        for other in context.neighbours
+        if other.id != wish.replaces_id and other.occupied.overlaps(asked)
+    )
+
+
+def person_in_one_place(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    if not context.rules.attended:
+        return ()
+    return tuple(
+        Refusal(
+            code="person_elsewhere",
+            params={
+                "instrument": other.instrument_id,
+                "from": other.occupied.start.isoformat(),
+                "until": other.occupied.end.isoformat(),
+            },
+        )
+        for other in context.person_busy
+        if other.id != wish.replaces_id and other.occupied.overlaps(wish.span)
+    )
+
+
+def qualified(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    needed = context.rules.qualification
+    if not needed:
+        return ()
+    if not context.qualified:
+        return (Refusal(code="not_qualified", params={"qualification": needed}),)
+    if context.qualified_until is not None and context.qualified_until < wish.span.end:
+        until = context.qualified_until.isoformat()
+        return (Refusal(code="qualification_expires", params={"qualification": needed, "until": until}),)
+    return ()
+
+
+def project_pays(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """The project must be verified and cover the end of the use; its class is copied, never typed."""
+    if context.project is None:
+        return (Refusal(code="project_unknown"),)
+    members = frozenset({wish.person_id}) if context.is_member else frozenset[UUID]()
+    return usable(context.project, wish.person_id, members, wish.span.end)
+
+
+RULES: tuple[Rule, ...] = (
+    bookable,
+    in_the_future,
+    length,
+    granularity,
+    advance,
+    opening_hours,
+    qualified,
+    project_pays,
+    person_in_one_place,
+    kept_for_round,
+    taken,
+)
+# Blocks by the centre (maintenance, engineering, closure) answer to time alone.
+BLOCK_RULES: tuple[Rule, ...] = (bookable, in_the_future, kept_for_round, taken)
+
+
+def check(wish: Wish, context: Context, rules: tuple[Rule, ...] = RULES) -> tuple[Refusal, ...]:
+    """Every refusal of every rule, in the order of the list. Empty when the wish may be written."""
+    return tuple(refusal for rule in rules for refusal in rule(wish, context))
+
+
+def is_time_taken(refusals: tuple[Refusal, ...]) -> bool:
+    """Whether the only thing wrong is that somebody else has the time (status 409, and nothing else is)."""
+    return bool(refusals) and all(refusal.code.startswith("time_taken") for refusal in refusals)
+
+
+def _open_at(spans: list[Span], moment: datetime) -> bool:
+    return any(span.start <= moment < span.end for span in spans)
+
+
+def _minute_of_day(moment: datetime, context: Context) -> int:
+    local = moment.astimezone(ZoneInfo(context.rules.timezone))
+    return local.hour * 60 + local.minute

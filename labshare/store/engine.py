@@ -1,0 +1,143 @@
+"""Opening a database, and the two ways to use it: `read()` and `write()`. One request or job is one of them.
+
+What must not live here: tables or queries.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from labshare.errors import Busy, LabShareError, StartupError, TimeTaken
+from labshare.store import guard
+
+SQLITE_WAIT_SECONDS = 10
+# PostgreSQL: lock_not_available, deadlock_detected, serialization_failure.
+BUSY_STATES = frozenset({"55P03", "40P01", "40001"})
+
+
+class Database:
+    """A pool of connections to one database. `db` in the rest of the code is a connection that this class lent.
+
+    `write()` takes the write lock at once on SQLite (BEGIN IMMEDIATE), because a reader that turns writer there fails
+    under load; on PostgreSQL the rows that matter are locked by the store functions.
+    """
+
+    def __init__(self, engine: Engine, *, lock_timeout_seconds: float) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._writer = threading.Lock()
+        self._wait_seconds = max(lock_timeout_seconds, SQLITE_WAIT_SECONDS) if self.is_sqlite else lock_timeout_seconds
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading. Whatever it changed by mistake is rolled back."""
+        with _translated(), self.engine.connect() as db:
+            yield db
+            db.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection whose changes are committed on leaving, or all undone when an exception leaves.
+
+        Raises `Busy` when a lock was not to be had in time, and `TimeTaken` when the booking guard says no.
+        """
+        with self._writers_turn(), _translated(), self.engine.connect() as plain:
+            db = plain.execution_options(labshare_write=True)
+            with db.begin():
+                yield db
+
+    @contextmanager
+    def _writers_turn(self) -> Iterator[None]:
+        """Queue this process's SQLite writers fairly: SQLite itself polls with sleeps of up to 100 ms."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=self._wait_seconds):
+            raise Busy()
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def open_database(url: str, *, pool_size: int = 10, lock_timeout_seconds: float = 2.0) -> Database:
+    """Open `sqlite:///path` or `postgresql://...`. Raises `StartupError` for another kind of address."""
+    address = _address(url)
+    kind = address.get_backend_name()
+    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10}
+    if kind == "sqlite":
+        if address.database:
+            Path(address.database).resolve().parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(address, connect_args={"timeout": SQLITE_WAIT_SECONDS}, **pool)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        milliseconds = int(lock_timeout_seconds * 1000)
+        options = f"-c lock_timeout={milliseconds} -c timezone=UTC"
+        engine = sa.create_engine(address, connect_args={"options": options}, pool_pre_ping=True, **pool)
+    return Database(engine, lock_timeout_seconds=lock_timeout_seconds)
+
+
+def _address(url: str) -> sa.URL:
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise StartupError("database_url_unreadable") from error
+    kind = address.get_backend_name()
+    if kind == "postgresql":
+        return address.set(drivername="postgresql+psycopg")
+    if kind != "sqlite":
+        raise StartupError("database_kind_unknown", kind=kind)
+    if not address.database or address.database == ":memory:":
+        # Every pooled connection would see an empty database of its own.
+        raise StartupError("database_needs_file")
+    return address
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    # The driver must not open transactions by itself: the "begin" event does, and chooses which kind.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(db: Connection) -> None:
+    writes = db.get_execution_options().get("labshare_write", False)
+    db.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what a database says into the house's errors; a fault of ours stays what it is."""
+    try:
+        yield
+    except DBAPIError as error:
+        known = _known(error)
+        if known is None:
+            raise
+        raise known from error
+    except sa.exc.TimeoutError as error:
+        raise Busy() from error
+
+
+def _known(error: DBAPIError) -> LabShareError | None:
+    text = str(error.orig)
+    state = getattr(error.orig, "sqlstate", None)
+    if guard.NAME in text:
+        return TimeTaken()
+    if state in BUSY_STATES or "database is locked" in text:
+        return Busy()
+    return None

@@ -1,0 +1,48 @@
+"""Bringing a database up to this version's tables. The guard is put up again after every migration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from labshare.errors import StartupError
+from labshare.store import guard
+from labshare.store.engine import Database
+
+
+def alembic_config() -> Config:
+    """Alembic's settings, made in memory: the package carries its migrations, so there is no ini file to find."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def migrate(database: Database) -> bool:
+    """Upgrade to the newest version, in one transaction. True when anything changed."""
+    config = alembic_config()
+    with database.write() as db:
+        before = _version(db)
+        config.attributes["connection"] = db
+        command.upgrade(config, "head")
+        changed = before != _version(db)
+        if changed:
+            guard.apply(db)
+    return changed
+
+
+def require_current(db: sa.Connection) -> None:
+    """Raise `StartupError` unless the tables are this version's and the guard stands."""
+    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    if _version(db) != newest:
+        raise StartupError("database_not_migrated")
+    guard.require(db)
+
+
+def _version(db: sa.Connection) -> str | None:
+    return MigrationContext.configure(db).get_current_revision()
