@@ -1,0 +1,353 @@
+"""Bookings in the database: the one lock, the one way in, and calendars masked in the query.
+
+What must not live here: rules (domain/bookings.py) and the guard's DDL (guard.py). No other file writes `bookings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+from sqlalchemy.engine import Connection, Row
+
+from labshare.domain.bookings import (
+    LONGEST_MINUTES,
+    OCCUPYING,
+    Booking,
+    BookingKind,
+    BookingState,
+    InstrumentRules,
+    Neighbour,
+)
+from labshare.domain.opening import parse_opening
+from labshare.domain.timespan import Span
+from labshare.errors import NotFound, Stale
+from labshare.store.tables import bookings, centres, instruments, organisations, persons, projects
+
+LONGEST = timedelta(minutes=LONGEST_MINUTES)
+_OCCUPYING = tuple(sorted(OCCUPYING))
+_RULE_COLUMNS = (
+    instruments.c.number,
+    instruments.c.id,
+    instruments.c.centre_id,
+    instruments.c.booking_mode,
+    instruments.c.opening,
+    instruments.c.spans_closed_hours,
+    instruments.c.min_minutes,
+    instruments.c.max_minutes,
+    instruments.c.granularity_minutes,
+    instruments.c.advance_days,
+    instruments.c.setup_minutes,
+    instruments.c.cleanup_minutes,
+    instruments.c.attended,
+    instruments.c.qualification,
+    instruments.c.calendar_version,
+    instruments.c.retired_at,
+    sa.select(centres.c.timezone).where(centres.c.id == instruments.c.centre_id).scalar_subquery().label("timezone"),
+)
+
+
+class Viewer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose eyes a calendar is for: their own bookings and those of the centres they answer for are named."""
+
+    person_id: UUID | None
+    centre_ids: frozenset[str] = frozenset()
+    sees_all: bool = False
+
+
+class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One occupied interval as one reader may see it. Masked entries carry times and kind, and nothing else."""
+
+    instrument_number: int
+    kind: BookingKind
+    starts_at: datetime
+    ends_at: datetime
+    occupied_from: datetime
+    occupied_until: datetime
+    is_own: bool
+    id: UUID | None = None
+    state: BookingState | None = None
+    person: str | None = None
+    organisation_id: str | None = None
+    project: str | None = None
+    purpose: str | None = None
+
+
+# ---------------------------------------------------------------- the lock
+
+
+def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()) -> dict[int, InstrumentRules]:
+    """Lock instruments in number order, then persons in id order, and return what the rules need of each instrument.
+
+    Raising `calendar_version` is the lock; it is undone with the transaction when nothing is written. Raises
+    `NotFound` when an instrument does not exist.
+    """
+    wanted = sorted(set(numbers))
+    if len(wanted) > 1 and db.dialect.name == "postgresql":
+        # UPDATE takes row locks in the order of its scan; only a sorted SELECT promises an order.
+        db.execute(
+            sa.select(instruments.c.number)
+            .where(instruments.c.number.in_(wanted))
+            .order_by(instruments.c.number)
+            .with_for_update()
+        )
+    rows = db.execute(
+        sa.update(instruments)
+        .where(instruments.c.number.in_(wanted))
+        .values(calendar_version=instruments.c.calendar_version + 1)
+        .returning(*_RULE_COLUMNS)
+    ).all()
+    if len(rows) != len(wanted):
+        raise NotFound("instrument_not_found")
+    _lock_persons(db, person_ids)
+    return {row.number: _rules(row) for row in rows}
+
+
+def _lock_persons(db: Connection, person_ids: Iterable[UUID]) -> None:
+    for person_id in sorted(set(person_ids)):
+        db.execute(
+            sa.update(persons)
+            .where(persons.c.id == person_id)
+            .values(calendar_version=persons.c.calendar_version + 1)
+        )
+
+
+def instrument_number(db: Connection, instrument_id: str) -> int:
+    """The number behind a registry code. Raises `NotFound`."""
+    number = db.execute(sa.select(instruments.c.number).where(instruments.c.id == instrument_id)).scalar_one_or_none()
+    if number is None:
+        raise NotFound("instrument_not_found", instrument=instrument_id)
+    return number
+
+
+def rules_of(db: Connection, numbers: Iterable[int]) -> dict[int, InstrumentRules]:
+    """The same values as `lock` gives, without locking: for calendars and suggestions."""
+    rows = db.execute(sa.select(*_RULE_COLUMNS).where(instruments.c.number.in_(sorted(set(numbers)))))
+    return {row.number: _rules(row) for row in rows}
+
+
+def rules_of_centre(db: Connection, centre_id: str) -> list[InstrumentRules]:
+    """The rules of every instrument of a centre that can be booked by time, in the registry's order."""
+    query = (
+        sa.select(*_RULE_COLUMNS)
+        .where(
+            instruments.c.centre_id == centre_id,
+            instruments.c.booking_mode == "time",
+            instruments.c.retired_at.is_(None),
+        )
+        .order_by(instruments.c.id)
+    )
+    return [_rules(row) for row in db.execute(query)]
+
+
+def _rules(row: Row[Any]) -> InstrumentRules:
+    values = dict(row._mapping)
+    values["retired"] = values.pop("retired_at") is not None
+    values["opening"] = parse_opening(values["opening"])
+    return InstrumentRules(**values)
+
+
+# ---------------------------------------------------------------- what stands in the way
+
+
+def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]:
+    """Whatever occupies the instrument during the span."""
+    query = _occupying(span, bookings.c.instrument_number == number).with_only_columns(
+        bookings.c.id, bookings.c.kind, bookings.c.occupied_from, bookings.c.occupied_until
+    )
+    return tuple(
+        Neighbour(id=row.id, kind=BookingKind(row.kind), occupied=Span(row.occupied_from, row.occupied_until))
+        for row in db.execute(query)
+    )
+
+
+def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour, ...]:
+    """Where this person is during the span: the use itself, since set-up and clean-up may be somebody else's."""
+    query = (
+        sa.select(bookings.c.id, bookings.c.kind, bookings.c.starts_at, bookings.c.ends_at, instruments.c.id)
+        .join(instruments, instruments.c.number == bookings.c.instrument_number)
+        .where(
+            bookings.c.person_id == person_id,
+            bookings.c.attended,
+            bookings.c.state.in_(_OCCUPYING),
+            bookings.c.starts_at < span.end,
+            bookings.c.starts_at > span.start - LONGEST,
+            bookings.c.ends_at > span.start,
+        )
+    )
+    return tuple(
+        Neighbour(id=row[0], kind=BookingKind(row[1]), occupied=Span(row[2], row[3]), instrument_id=row[4])
+        for row in db.execute(query)
+    )
+
+
+def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, list[Span]]:
+    """Occupied ranges by instrument over the span, unsorted: for suggestions and planning."""
+    wanted = sorted(set(numbers))
+    found: dict[int, list[Span]] = {number: [] for number in wanted}
+    query = _occupying(span, bookings.c.instrument_number.in_(wanted)).with_only_columns(
+        bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until
+    )
+    for number, start, end in db.execute(query):
+        found[number].append(Span(start, end))
+    return found
+
+
+def _occupying(span: Span, *conditions: ColumnElement[bool]) -> sa.Select[Any]:
+    # No block is longer than LONGEST, so the index range stays near the span however much is stored.
+    return sa.select(bookings).where(
+        *conditions,
+        bookings.c.state.in_(_OCCUPYING),
+        bookings.c.occupied_from < span.end,
+        bookings.c.occupied_from > span.start - LONGEST,
+        bookings.c.occupied_until > span.start,
+    )
+
+
+# ---------------------------------------------------------------- the one way in
+
+
+def add(db: Connection, new: Sequence[Booking]) -> None:
+    """Write bookings, under the lock of their instruments. Raises `TimeTaken` through the guard."""
+    if new:
+        db.execute(sa.insert(bookings), [msgspec.structs.asdict(booking) for booking in new])
+
+
+def change(db: Connection, booking: Booking, *, seen_version: int) -> Booking:
+    """Write a booking's new times, state and purpose; returns it with its new version.
+
+    Raises `Stale` when the version that was seen is no longer the one that stands.
+    """
+    changed = msgspec.structs.replace(booking, version=seen_version + 1)
+    values = msgspec.structs.asdict(changed)
+    del values["id"], values["created_at"]
+    done = db.execute(
+        sa.update(bookings).where(bookings.c.id == booking.id, bookings.c.version == seen_version).values(**values)
+    )
+    if done.rowcount != 1:
+        raise Stale("booking_changed")
+    return changed
+
+
+def get(db: Connection, booking_id: UUID) -> Booking:
+    """One booking, whole. Raises `NotFound`. Whoever calls decides what the reader may see."""
+    row = db.execute(sa.select(bookings).where(bookings.c.id == booking_id)).one_or_none()
+    if row is None:
+        raise NotFound("booking_not_found")
+    return msgspec.convert(row, Booking, from_attributes=True)
+
+
+# ---------------------------------------------------------------- calendars, masked in the query
+
+
+def calendar(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[CalendarEntry]:
+    """What occupies these instruments during the span, as this viewer may see it, by instrument and time."""
+    own = bookings.c.person_id == viewer.person_id if viewer.person_id else sa.false()
+    named = sa.or_(own, bookings.c.kind != BookingKind.USE)
+    if viewer.sees_all:
+        named = sa.true()
+    elif viewer.centre_ids:
+        named = sa.or_(named, instruments.c.centre_id.in_(sorted(viewer.centre_ids)))
+
+    def masked(column: ColumnElement[Any], label: str) -> ColumnElement[Any]:
+        # Without an ELSE the masked value is NULL: it never leaves the database.
+        return sa.case((named, column)).label(label)
+
+    query = (
+        _occupying(span, bookings.c.instrument_number.in_(sorted(set(numbers))))
+        .with_only_columns(
+            bookings.c.instrument_number,
+            bookings.c.kind,
+            bookings.c.starts_at,
+            bookings.c.ends_at,
+            bookings.c.occupied_from,
+            bookings.c.occupied_until,
+            sa.func.coalesce(own, sa.false()).label("is_own"),
+            masked(bookings.c.id, "id"),
+            masked(bookings.c.state, "state"),
+            masked(persons.c.name, "person"),
+            masked(bookings.c.organisation_id, "organisation_id"),
+            masked(projects.c.code, "project"),
+            masked(bookings.c.purpose, "purpose"),
+        )
+        .join(instruments, instruments.c.number == bookings.c.instrument_number)
+        .outerjoin(persons, persons.c.id == bookings.c.person_id)
+        .outerjoin(projects, projects.c.id == bookings.c.project_id)
+        .order_by(bookings.c.instrument_number, bookings.c.occupied_from)
+    )
+    return [msgspec.convert(row, CalendarEntry, from_attributes=True) for row in db.execute(query)]
+
+
+class BookingLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A booking with the names that a list or a page shows beside it."""
+
+    booking: Booking
+    instrument_id: str
+    instrument_vi: str
+    instrument_en: str
+    centre_id: str
+    centre_vi: str
+    centre_en: str
+    timezone: str
+    person: str | None
+    organisation_vi: str | None
+    organisation_en: str | None
+    project: str | None
+
+
+def lines(db: Connection, *conditions: ColumnElement[bool], limit: int = 200) -> list[BookingLine]:
+    query = (
+        sa.select(
+            bookings,
+            instruments.c.id.label("instrument_id"),
+            instruments.c.name_vi.label("instrument_vi"),
+            instruments.c.name_en.label("instrument_en"),
+            centres.c.id.label("centre_id"),
+            centres.c.name_vi.label("centre_vi"),
+            centres.c.name_en.label("centre_en"),
+            centres.c.timezone,
+            persons.c.name.label("person"),
+            organisations.c.name_vi.label("organisation_vi"),
+            organisations.c.name_en.label("organisation_en"),
+            projects.c.code.label("project"),
+        )
+        .join(instruments, instruments.c.number == bookings.c.instrument_number)
+        .join(centres, centres.c.id == instruments.c.centre_id)
+        .outerjoin(persons, persons.c.id == bookings.c.person_id)
+        .outerjoin(organisations, organisations.c.id == bookings.c.organisation_id)
+        .outerjoin(projects, projects.c.id == bookings.c.project_id)
+        .where(*conditions)
+        .order_by(bookings.c.starts_at)
+        .limit(limit)
+    )
+    return [_line(row) for row in db.execute(query)]
+
+
+def _line(row: Row[Any]) -> BookingLine:
+    names = {name: getattr(row, name) for name in BookingLine.__struct_fields__ if name != "booking"}
+    return BookingLine(booking=msgspec.convert(row, Booking, from_attributes=True), **names)
+
+
+def line(db: Connection, booking_id: UUID) -> BookingLine:
+    """One booking with its names. Raises `NotFound`."""
+    found = lines(db, bookings.c.id == booking_id, limit=1)
+    if not found:
+        raise NotFound("booking_not_found")
+    return found[0]
+
+
+def lines_of_person(db: Connection, person_id: UUID, *, since: datetime, limit: int = 200) -> list[BookingLine]:
+    """A person's bookings that end after `since`, the earliest first, cancelled ones left out."""
+    return lines(
+        db,
+        bookings.c.person_id == person_id,
+        bookings.c.state.in_(_OCCUPYING),
+        bookings.c.starts_at > since - LONGEST,
+        bookings.c.ends_at > since,
+        limit=limit,
+    )
