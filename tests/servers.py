@@ -77,21 +77,9 @@ def start_postgres() -> PostgresServer | None:
         return None
     folder = Path(tempfile.mkdtemp(prefix="labshare-postgres-"))
     prefix = _as_postgres(folder)
-    _run(
-        [
-            *prefix,
-            binaries / "initdb",
-            "-D",
-            folder / "data",
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        ]
-    )
+    # One way of sorting on every machine, whatever its locale.
+    asked = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
+    _run([*prefix, binaries / "initdb", "-D", folder / "data", *asked])
     port = _free_port()
     settings = {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder)}
     options = [word for name, value in (SERVER_OPTIONS | settings).items() for word in ("-c", f"{name}={value}")]
