@@ -122,12 +122,14 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody asks for. `person_id` is who will use the instrument; `replaces_id` the booking that would move."""
+    """What somebody asks for. `person_id` is who will use the instrument (nobody, for a block by the centre itself);
+    `replaces_id` is the booking that would move.
+    """
 
     instrument_number: int
     span: Span
-    person_id: UUID
-    project_id: UUID
+    person_id: UUID | None = None
+    project_id: UUID | None = None
     purpose: str = ""
     replaces_id: UUID | None = None
 
@@ -139,6 +141,11 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     kind: BookingKind
     occupied: Span
     instrument_id: str = ""
+    hold_expires_at: datetime | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        """A hold whose time is over: it gives way, in the transaction that meets it."""
+        return self.hold_expires_at is not None and self.hold_expires_at <= now
 
 
 class KeptTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +193,12 @@ def length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
         return (Refusal(code="too_short", params={"minutes": minutes, "least": rules.min_minutes}),)
     if minutes > rules.max_minutes:
         return (Refusal(code="too_long", params={"minutes": minutes, "most": rules.max_minutes}),)
+    return ()
+
+
+def block_length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    if wish.span.minutes > LONGEST_MINUTES:
+        return (Refusal(code="too_long", params={"minutes": wish.span.minutes, "most": LONGEST_MINUTES}),)
     return ()
 
 
@@ -275,7 +288,7 @@ def qualified(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 def project_pays(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     """The project must be verified and cover the end of the use; its class is copied, never typed."""
-    if context.project is None:
+    if context.project is None or wish.person_id is None:
         return (Refusal(code="project_unknown"),)
     members = frozenset({wish.person_id}) if context.is_member else frozenset[UUID]()
     return usable(context.project, wish.person_id, members, wish.span.end)
@@ -295,7 +308,7 @@ RULES: tuple[Rule, ...] = (
     taken,
 )
 # Blocks by the centre (maintenance, engineering, closure) answer to time alone.
-BLOCK_RULES: tuple[Rule, ...] = (bookable, in_the_future, kept_for_round, taken)
+BLOCK_RULES: tuple[Rule, ...] = (in_the_future, block_length, kept_for_round, taken)
 
 
 def check(wish: Wish, context: Context, rules: tuple[Rule, ...] = RULES) -> tuple[Refusal, ...]:

@@ -5,12 +5,13 @@ What must not live here: passwords, cookies, or any look-up; an `Actor` arrives 
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
-from labshare.errors import Forbidden, NotSignedIn
+from labshare.errors import Forbidden, NotSignedIn, TooManyTries
 
 
 class Role(StrEnum):
@@ -29,6 +30,28 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     centre_id: str | None = None
     organisation_id: str | None = None
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody with a login. Name and email are empty once erased; a disabled person cannot sign in."""
+
+    id: UUID
+    login: str
+    name: str
+    email: str = ""
+    organisation_id: str
+    language: str = "vi"
+    disabled_at: datetime | None = None
+    erased_at: datetime | None = None
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """That a browser speaks for a person until it expires. Only the hash of its token is kept."""
+
+    token_hash: str
+    person_id: UUID
+    created_at: datetime
+    expires_at: datetime
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +137,13 @@ def may(actor: Actor | None, action: Action, *, centre: str | None = None, organ
     )
 
 
+def may_somewhere(actor: Actor | None, action: Action) -> bool:
+    """Whether there is any centre or organisation for which the actor may do this; for links, never for decisions."""
+    if actor is None:
+        return False
+    return any(grant.role is role for role, _ in PERMISSIONS[action] for grant in actor.grants)
+
+
 def _is_there(grant: Grant, centre: str | None, organisation: str | None) -> bool:
     if grant.role is Role.LAB_MANAGER:
         return centre is not None and grant.centre_id == centre
@@ -129,3 +159,15 @@ def require(
     if not may(actor, action, centre=centre, organisation=organisation):
         raise Forbidden("forbidden", action=action.value)
     return actor
+
+
+TRY_WINDOW = timedelta(minutes=15)
+TRIES_PER_LOGIN = 5
+# A whole laboratory may sit behind one address, so the address is allowed more than a login.
+TRIES_PER_ADDRESS = 30
+
+
+def require_try(login_tries: int, address_tries: int) -> None:
+    """Raises `TooManyTries` when as many failed in the last `TRY_WINDOW` as a login or an address is allowed."""
+    if login_tries >= TRIES_PER_LOGIN or address_tries >= TRIES_PER_ADDRESS:
+        raise TooManyTries("too_many_tries", minutes=TRY_WINDOW // timedelta(minutes=1))

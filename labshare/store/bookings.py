@@ -111,9 +111,7 @@ def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()
 def _lock_persons(db: Connection, person_ids: Iterable[UUID]) -> None:
     for person_id in sorted(set(person_ids)):
         db.execute(
-            sa.update(persons)
-            .where(persons.c.id == person_id)
-            .values(calendar_version=persons.c.calendar_version + 1)
+            sa.update(persons).where(persons.c.id == person_id).values(calendar_version=persons.c.calendar_version + 1)
         )
 
 
@@ -146,7 +144,7 @@ def rules_of_centre(db: Connection, centre_id: str) -> list[InstrumentRules]:
 
 
 def _rules(row: Row[Any]) -> InstrumentRules:
-    values = dict(row._mapping)
+    values = row._asdict()
     values["retired"] = values.pop("retired_at") is not None
     values["opening"] = parse_opening(values["opening"])
     return InstrumentRules(**values)
@@ -158,10 +156,20 @@ def _rules(row: Row[Any]) -> InstrumentRules:
 def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]:
     """Whatever occupies the instrument during the span."""
     query = _occupying(span, bookings.c.instrument_number == number).with_only_columns(
-        bookings.c.id, bookings.c.kind, bookings.c.occupied_from, bookings.c.occupied_until
+        bookings.c.id,
+        bookings.c.kind,
+        bookings.c.state,
+        bookings.c.occupied_from,
+        bookings.c.occupied_until,
+        bookings.c.hold_expires_at,
     )
     return tuple(
-        Neighbour(id=row.id, kind=BookingKind(row.kind), occupied=Span(row.occupied_from, row.occupied_until))
+        Neighbour(
+            id=row.id,
+            kind=BookingKind(row.kind),
+            occupied=Span(row.occupied_from, row.occupied_until),
+            hold_expires_at=row.hold_expires_at if row.state == BookingState.HELD else None,
+        )
         for row in db.execute(query)
     )
 

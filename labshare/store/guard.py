@@ -28,15 +28,13 @@ ALTER TABLE bookings ADD CONSTRAINT {NAME} EXCLUDE USING gist (
 ) WHERE (state IN ({_STATES}))
 """
 
-_SQLITE_BODY = f"""
-WHEN NEW.state IN ({_STATES}) AND (
+_SQLITE_BODY = f"""WHEN NEW.state IN ({_STATES}) AND (
     SELECT occupied_until FROM bookings
     WHERE instrument_number = NEW.instrument_number AND occupied_from < NEW.occupied_until
       AND state IN ({_STATES}) AND id <> NEW.id
     ORDER BY occupied_from DESC LIMIT 1
 ) > NEW.occupied_from
-BEGIN SELECT RAISE(ABORT, '{NAME}'); END
-"""
+BEGIN SELECT RAISE(ABORT, '{NAME}'); END"""  # noqa: S608 - only names and states of this file are put in
 _SQLITE_INDEX = f"CREATE INDEX {NAME} ON bookings (instrument_number, occupied_from) WHERE state IN ({_STATES})"
 _SQLITE = {
     f"{NAME}_insert": f"CREATE TRIGGER {NAME}_insert BEFORE INSERT ON bookings {_SQLITE_BODY}",

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from labshare.domain.people import Actor, Grant, Person, SignIn
-from labshare.store.tables import grants, persons, sign_in_tries, sign_ins
+from labshare.store.tables import grants, persons, qualifications, sign_in_tries, sign_ins
 
 _PERSON = [
     persons.c[name]
@@ -63,6 +63,16 @@ def actor_of_sign_in(db: Connection, token_hash: str, now: datetime) -> Actor | 
     holds = sa.select(sign_ins.c.person_id).where(sign_ins.c.token_hash == token_hash, sign_ins.c.expires_at > now)
     found = actors(db, persons.c.id == holds.scalar_subquery())
     return found[0] if found else None
+
+
+def qualification(db: Connection, person_id: UUID, instrument_number: int) -> tuple[bool, datetime | None]:
+    """Whether this person holds the qualification for this instrument, and until when (None: without an end)."""
+    row = db.execute(
+        sa.select(qualifications.c.expires_at).where(
+            qualifications.c.person_id == person_id, qualifications.c.instrument_number == instrument_number
+        )
+    ).one_or_none()
+    return (False, None) if row is None else (True, row.expires_at)
 
 
 def password_hash(db: Connection, login: str) -> tuple[UUID, str] | None:

@@ -376,13 +376,19 @@ rounds = Table(
     Column("state", sa.Text, nullable=False),
     Column("opens_at", UTCMinute, nullable=False),
     Column("closes_at", UTCMinute, nullable=False),
+    # When the plan is to be published at the latest: the day that people are told for kept time.
+    Column("publishes_at", UTCMinute, nullable=False),
     # The horizon that the round divides.
     Column("starts_at", UTCMinute, nullable=False),
     Column("ends_at", UTCMinute, nullable=False),
     Column("slot_minutes", sa.Integer, nullable=False),
     Column("created_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("created_at", UTCDateTime, nullable=False),
     Column("version", sa.Integer, nullable=False, server_default="1"),
-    CheckConstraint("ends_at > starts_at AND closes_at > opens_at", name="times"),
+    CheckConstraint(
+        "opens_at < closes_at AND closes_at <= publishes_at AND publishes_at <= starts_at AND starts_at < ends_at",
+        name="times",
+    ),
 )
 
 offers = Table(
@@ -505,6 +511,8 @@ bookings = Table(
         name="state",
     ),
     CheckConstraint("occupied_from <= starts_at AND starts_at < ends_at AND ends_at <= occupied_until", name="times"),
+    # Calendar queries look back this far and no further: 92 days.
+    CheckConstraint("occupied_until - occupied_from <= 132480", name="longest"),
     CheckConstraint("kind <> 'use' OR (person_id IS NOT NULL AND project_id IS NOT NULL)", name="use_has_project"),
     Index("ix_bookings_instrument_occupied", "instrument_number", "occupied_from"),
     Index("ix_bookings_person_starts", "person_id", "starts_at"),
