@@ -133,7 +133,7 @@ def sweep(db: Connection, *, sign_ins_until: datetime, tries_until: datetime) ->
 
 
 def _person(row: RowMapping | None) -> Person | None:
-    return None if row is None else msgspec.convert(dict(row), Person)
+    return None if row is None else Person(**row)
 
 
 def _actor(rows: Sequence[RowMapping]) -> Actor:
