@@ -1,0 +1,141 @@
+"""The database's own no: no path gives an interval twice, and without the guard nothing is served."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from labshare.domain.bookings import Booking, BookingState
+from labshare.domain.timespan import Span
+from labshare.errors import StartupError, TimeTaken
+from labshare.store import bookings as store
+from labshare.store import guard
+from labshare.store.engine import Database, open_database
+from labshare.store.migrations import require_current
+from labshare.store.tables import bookings as table
+from tests.furniture import FESEM, XRD, a_booking, at, furnish, span
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+def add(database: Database, *new: Booking) -> None:
+    with database.write() as db:
+        store.add(db, new)
+
+
+def test_an_overlap_is_refused_and_changes_nothing(house: Database) -> None:
+    add(house, a_booking(FESEM, span(23, 9, 11)))
+    with pytest.raises(TimeTaken):
+        add(house, a_booking(XRD, span(23, 9, 11)), a_booking(FESEM, span(23, 10, 12)))
+    with house.read() as db:
+        assert db.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() == 1
+
+
+@pytest.mark.parametrize("hours", [(9, 11), (8, 12), (9, 10), (10, 11), (8, 10), (10, 12)])
+def test_every_way_to_overlap_is_refused(house: Database, hours: tuple[int, int]) -> None:
+    add(house, a_booking(FESEM, span(23, 9, 11)))
+    with pytest.raises(TimeTaken):
+        add(house, a_booking(FESEM, span(23, *hours)))
+
+
+def test_back_to_back_other_instruments_and_given_back_time_are_free(house: Database) -> None:
+    add(house, a_booking(FESEM, span(23, 9, 11)), a_booking(FESEM, span(23, 12, 13), state=BookingState.CANCELLED))
+    add(
+        house,
+        a_booking(FESEM, span(23, 8, 9)),
+        a_booking(FESEM, span(23, 11, 14)),
+        a_booking(XRD, span(23, 9, 11)),
+    )
+
+
+def test_set_up_and_clean_up_are_guarded_too(house: Database) -> None:
+    add(house, a_booking(FESEM, span(23, 9, 11), occupied_until=at(23, 11) + timedelta(minutes=15)))
+    with pytest.raises(TimeTaken):
+        add(house, a_booking(FESEM, span(23, 11, 12)))
+
+
+@pytest.mark.parametrize("state", [BookingState.HELD, BookingState.PENDING, BookingState.IN_USE, BookingState.DONE])
+def test_holds_and_pending_bookings_stand_in_the_same_rule(house: Database, state: BookingState) -> None:
+    add(house, a_booking(FESEM, span(23, 9, 11), state=state))
+    with pytest.raises(TimeTaken):
+        add(house, a_booking(FESEM, span(23, 10, 12)))
+
+
+def test_an_update_cannot_move_revive_or_hand_over_into_taken_time(house: Database) -> None:
+    first, second = a_booking(FESEM, span(23, 9, 11)), a_booking(FESEM, span(23, 11, 12))
+    gone, elsewhere = a_booking(FESEM, span(23, 9, 10), state=BookingState.CANCELLED), a_booking(XRD, span(23, 9, 11))
+    add(house, first, second, gone, elsewhere)
+    for booking_id, values in (
+        (second.id, {"occupied_from": at(23, 10), "starts_at": at(23, 10)}),
+        (gone.id, {"state": BookingState.CONFIRMED}),
+        (elsewhere.id, {"instrument_number": FESEM}),
+    ):
+        with pytest.raises(TimeTaken), house.write() as db:
+            db.execute(sa.update(table).where(table.c.id == booking_id).values(**values))
+
+
+def test_the_guard_agrees_with_a_search_on_random_tries(house: Database) -> None:
+    rng = random.Random(7)
+    standing: list[Span] = []
+    for _ in range(150):
+        start = rng.randrange(0, 200)
+        wish = Span(at(23, 0) + timedelta(minutes=start), at(23, 0) + timedelta(minutes=start + rng.randrange(1, 40)))
+        if any(wish.overlaps(other) for other in standing):
+            with pytest.raises(TimeTaken):
+                add(house, a_booking(FESEM, wish))
+        else:
+            add(house, a_booking(FESEM, wish))
+            standing.append(wish)
+    assert len(standing) > 4
+
+
+def test_times_that_cannot_be_are_refused_by_the_table(house: Database) -> None:
+    with pytest.raises(sa.exc.IntegrityError):
+        add(house, a_booking(FESEM, span(23, 9, 11), occupied_until=at(23, 10)))
+    with pytest.raises(sa.exc.IntegrityError):
+        add(house, a_booking(FESEM, Span(at(1, 0), at(1, 0) + timedelta(days=93))))
+
+
+def test_without_its_guard_a_database_is_not_served(own_database_url: str) -> None:
+    database = open_database(own_database_url)
+    with database.read() as db:
+        require_current(db)
+    with database.write() as db:
+        if database.is_sqlite:
+            db.exec_driver_sql(f"DROP TRIGGER {guard.NAME}_update")
+        else:
+            db.exec_driver_sql(f"ALTER TABLE bookings DROP CONSTRAINT {guard.NAME}")
+    with database.read() as db, pytest.raises(StartupError, match="guard_missing"):
+        require_current(db)
+    with database.write() as db:
+        guard.apply(db)
+    with database.read() as db:
+        require_current(db)
+    database.dispose()
+
+
+def test_the_sqlite_guard_looks_at_one_row_however_long_the_history(house: Database) -> None:
+    if not house.is_sqlite:
+        # PostgreSQL answers from the constraint's own GiST index.
+        with house.read() as db:
+            query = sa.text("SELECT indexdef FROM pg_indexes WHERE indexname = :name")
+            assert "gist" in db.execute(query, {"name": guard.NAME}).scalar_one()
+        return
+    states = ", ".join(f"'{state}'" for state in guard.OCCUPYING)
+    with house.read() as db:
+        plan = db.exec_driver_sql(
+            "EXPLAIN QUERY PLAN SELECT occupied_until FROM bookings WHERE instrument_number = 1"
+            f" AND occupied_from < 9 AND state IN ({', '.join(sorted(states.split(', ')))}) AND id <> 'x'"
+            " ORDER BY occupied_from DESC LIMIT 1"
+        ).all()
+    text = " ".join(str(row) for row in plan)
+    assert f"USING INDEX {guard.NAME}" in text
+    assert "TEMP B-TREE" not in text
