@@ -1,0 +1,287 @@
+"""The rules of the house that no linter knows. Each says why it is there; an exception carries its reason."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from labshare.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "labshare"
+COLUMNS = ("domain", "scheduler", "store", "services", "web")
+
+# A module without a test file of its own, and where it is tested instead. An empty reason is no reason.
+TESTED_ELSEWHERE: dict[str, str] = {}
+
+# Files over 400 lines and functions over 40, each looked at and left so for a reason.
+LONG: dict[str, str] = {
+    "labshare/store/tables.py": "one table after the other: a list, read by looking up",
+}
+
+# What is installed for a reason other than an import.
+NOT_IMPORTED = {
+    "import-linter": "a command of `make check`",
+    "psycopg": "SQLAlchemy's driver for PostgreSQL, named in the database's address",
+    "pyright": "a command of `make check`",
+    "pytest-xdist": "spreads `make test` over the processors",
+    "ruff": "a command of `make check`",
+    "tzdata": "the zone database, for machines that have none",
+}
+MODULES = {"argon2-cffi": "argon2"}
+
+
+@cache
+def committed_files() -> tuple[Path, ...]:
+    """Every file that git has or would take, so that a new file is checked before its first commit."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    files = (ROOT / name for name in listing.stdout.decode().split("\0") if name)
+    return tuple(file for file in files if file.is_file())
+
+
+def python_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.py") if "vendor" not in path.parts)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def templates() -> list[Path]:
+    return sorted((PACKAGE / "web" / "templates").rglob("*.html"))
+
+
+# --- the arrows ------------------------------------------------------------------------------------------------------
+
+
+def test_imports_follow_the_arrows() -> None:
+    """A broken arrow is named with its line, so that the house stays readable one column at a time."""
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-logo", "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_checker_never_meets_the_solver() -> None:
+    """A checker that shares OR-Tools with the solver would share its faults: a fresh Python must not load it."""
+    question = "import sys, labshare.scheduler.check; print([m for m in sys.modules if m.split('.')[0] == 'ortools'])"
+    done = subprocess.run([sys.executable, "-c", question], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- what a file must not carry --------------------------------------------------------------------------------------
+
+# Written in pieces, so that this file passes its own test.
+MACHINE_WORDS = re.compile(
+    "|".join(
+        [
+            r"(?<![\w.])/(?:work|root|home)/" + r"\w+",
+            "regis" + r"try\.npmjs",
+            "py" + r"pi\.org",
+            "pythonhosted" + r"\.org",
+            "deb\\." + "debian",
+            r"/opt/" + r"py" + "pi",
+        ]
+    )
+)
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    """A path of one machine or the address of one registry works for its writer alone."""
+    found = [
+        f"{name_of(path)}:{number}: {line.strip()[:80]}"
+        for path in committed_files()
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1)
+        if MACHINE_WORDS.search(line)
+    ]
+    assert found == []
+
+
+def test_nothing_is_left_to_do_later() -> None:
+    """Ruff looks at Python; this looks at everything else. What is to be done is an issue, not a note in a file."""
+    note = re.compile("TO" + "DO|FIX" + "ME|X" + r"XX\b")
+    kinds = {".css", ".html", ".js", ".md", ".po", ".toml"}
+    found = [
+        f"{name_of(path)}:{number}"
+        for path in committed_files()
+        if path.suffix in kinds
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if note.search(line)
+    ]
+    assert found == []
+
+
+def test_no_test_is_skipped_or_expected_to_fail() -> None:
+    """A test that does not run holds nothing. Only conftest may leave one out, where a server is absent."""
+    mark = re.compile(r"\b(?:mark\.(?:skip|skipif|xfail)|pytest\.(?:skip|xfail|importorskip))\b")
+    allowed = {ROOT / "tests" / "conftest.py", Path(__file__)}
+    found = [
+        name_of(path)
+        for path in python_files(ROOT / "tests")
+        if path not in allowed and mark.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+# --- the grid --------------------------------------------------------------------------------------------------------
+
+
+def modules() -> list[str]:
+    """Every module with something in it to test, as a path."""
+    columns = (path for column in COLUMNS for path in python_files(PACKAGE / column))
+    files = [*sorted(PACKAGE.glob("*.py")), *columns]
+    return [name_of(path) for path in files if path.name != "__init__.py" and "migrations" not in path.parts]
+
+
+def test_each_module_has_its_mirrored_test() -> None:
+    """`labshare/store/bookings.py` is tested in `tests/store/test_bookings.py`, where a reader looks first."""
+    missing: list[str] = []
+    for module in modules():
+        path = Path(module)
+        mirror = ROOT / "tests" / path.relative_to("labshare").parent / f"test_{path.name}"
+        if not mirror.is_file() and module not in TESTED_ELSEWHERE:
+            missing.append(module)
+    assert missing == []
+
+
+def test_reasons_do_not_outlive_what_they_excuse() -> None:
+    """A list of exceptions shrinks again only when somebody looks."""
+    for module, reason in (TESTED_ELSEWHERE | LONG).items():
+        assert (ROOT / module.split("::")[0]).is_file(), f"{module} is gone"
+        assert reason
+
+
+def lengths(path: Path) -> Iterator[tuple[str, int, int]]:
+    """A file's and its functions' names with their lines and the most they may have."""
+    text = path.read_text(encoding="utf-8")
+    yield name_of(path), len(text.splitlines()), 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield f"{name_of(path)}::{node.name}", node.end_lineno - node.lineno + 1, 40
+
+
+def test_files_and_functions_stay_small() -> None:
+    """Small pieces can be read whole. One that is long for a reason is listed with it."""
+    found = [
+        f"{name}: {length} lines, {most} at most"
+        for path in python_files(PACKAGE)
+        for name, length, most in lengths(path)
+        if length > most and name not in LONG
+    ]
+    assert found == []
+
+
+# --- settings and dependencies ---------------------------------------------------------------------------------------
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    """A setting that nothing reads is a promise that nobody keeps."""
+    text = "".join(path.read_text(encoding="utf-8") for path in python_files(PACKAGE) if path.name != "settings.py")
+    unread = {field for field in Settings.__struct_fields__ if not re.search(rf"\bsettings\.{field}\b", text)}
+    assert unread - {"secret"} == set()
+    # The secret is read through the function that insists on it.
+    assert "require_secret(" in text
+
+
+def test_every_dependency_is_imported() -> None:
+    """What nothing imports is only a thing to keep up to date."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    run = _unused(pyproject["project"]["dependencies"], python_files(PACKAGE))
+    dev = _unused(pyproject["dependency-groups"]["dev"], [*python_files(ROOT / "tests"), ROOT / "hatch_build.py"])
+    assert (run, dev) == ([], [])
+
+
+def _unused(wanted: list[str], places: list[Path]) -> list[str]:
+    text = "".join(path.read_text(encoding="utf-8") for path in places)
+    names = [re.split(r"[\[<>=]", line, maxsplit=1)[0] for line in wanted]
+    modules = {name: MODULES.get(name, name.replace("-", "_")) for name in names if name not in NOT_IMPORTED}
+    return [name for name, module in modules.items() if not re.search(rf"\b(?:import|from) {module}\b", text)]
+
+
+def test_locked_versions_carry_hashes_and_no_address() -> None:
+    """An install takes exactly the files that were chosen, from whatever registry the machine uses."""
+    for path in (ROOT / "requirements").glob("*.txt"):
+        text = path.read_text(encoding="utf-8")
+        assert "://" not in text
+        pinned = re.findall(r"^[a-z0-9.-]+==", text, flags=re.MULTILINE)
+        assert len(pinned) == len(re.findall(r"^\S.*\\\n    --hash=sha256:", text, flags=re.MULTILINE)) > 0
+    lock = (ROOT / "frontend" / "package-lock.json").read_text(encoding="utf-8")
+    assert '"resolved"' not in lock
+    # One entry is the project itself, which has nothing to verify.
+    assert lock.count('"integrity"') == lock.count('"node_modules/')
+
+
+# --- templates and static files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "pattern"),
+    [
+        ("the Content-Security-Policy refuses a style attribute", r"\sstyle="),
+        ("the Content-Security-Policy refuses an inline script", r"<script(?![^>]*\bsrc=)[^>]*>"),
+        ("the Content-Security-Policy refuses an inline handler", r"\son[a-z]+="),
+        (
+            "a page asks no other host for anything",
+            r"""<(?:script|img|iframe|link|source)\b[^>]*(?:src|href)=["']https?:""",
+        ),
+        ("whatever a person typed is escaped", r"\|\s*safe\b|autoescape false"),
+    ],
+)
+def test_templates_keep_the_strict_policy(reason: str, pattern: str) -> None:
+    found = [
+        f"{name_of(path)}:{number}"
+        for path in templates()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if re.search(pattern, line, flags=re.IGNORECASE)
+    ]
+    assert found == [], reason
+
+
+def test_every_form_that_changes_something_carries_the_csrf_field() -> None:
+    """Without it the form works only where JavaScript adds the header."""
+    found: list[str] = []
+    for path in templates():
+        forms = re.findall(r"<form\b.*?</form>", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.IGNORECASE)
+        found += [
+            name_of(path)
+            for form in forms
+            if re.search(r'method="post"', form, flags=re.IGNORECASE) and "csrf_input" not in form
+        ]
+    assert found == []
+
+
+def test_own_styles_and_scripts_ask_no_other_host() -> None:
+    own = [path for path in (PACKAGE / "web" / "static").rglob("*.*") if "vendor" not in path.parts]
+    found = [
+        name_of(path)
+        for path in own
+        if path.suffix in {".css", ".js"}
+        and re.search(r"""url\(\s*["']?https?:|@import|fetch\(\s*["']https?:""", path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def test_every_icon_is_among_the_fetched_parts() -> None:
+    """An icon that is not fetched would be found missing only on its page."""
+    parts = tomllib.loads((ROOT / "frontend" / "parts.toml").read_text(encoding="utf-8"))
+    used = {
+        icon
+        for path in [*templates(), *python_files(PACKAGE / "web")]
+        for icon in re.findall(r"""\bicon(?:=|\()["']([a-z0-9-]+)["']""", path.read_text(encoding="utf-8"))
+    }
+    assert used - set(parts["lucide"]["svg"]) == set()

@@ -1,0 +1,127 @@
+"""Two languages, complete: what one says the other says too. Sentences of templates, keys, refusals, placeholders."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import read_po
+
+from labshare import errors
+from labshare.i18n import LANGUAGES, LOCALE_DIRECTORY, Language
+
+PACKAGE = Path(errors.__file__).parent
+TEMPLATES = PACKAGE / "web" / "templates"
+# `refusal.time_taken`, `state.held`: words that code asks for by a key, in both languages' files.
+KEY = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)+")
+PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
+
+
+def messages(language: Language) -> list[tuple[str, str, Path]]:
+    """Every message of a language: msgid (of a plural, the singular), its text and the file that says it."""
+    found: list[tuple[str, str, Path]] = []
+    for path in sorted((LOCALE_DIRECTORY / language).glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                several = not isinstance(message.id, str)
+                msgid = message.id[0] if several else message.id
+                texts = [message.string] if isinstance(message.string, str) else list(message.string or ())
+                if msgid:
+                    found += [(str(msgid), text, path) for text in texts]
+    return found
+
+
+def said(language: Language) -> dict[str, str]:
+    return {msgid: text for msgid, text, _ in messages(language) if text}
+
+
+def keys(language: Language) -> set[str]:
+    return {msgid for msgid in said(language) if KEY.fullmatch(msgid)}
+
+
+def template_sentences() -> set[str]:
+    """The English sentences that templates ask for."""
+    found: set[str] = set()
+    for path in TEMPLATES.rglob("*.html"):
+        options = {"extensions": "jinja2.ext.do", "newstyle_gettext": "true", "silent": "false", "trimmed": "true"}
+        for _, message, _, _ in extract_from_file("jinja2.ext:babel_extract", path, options=options):
+            found.add(message[0] if isinstance(message, tuple) else message)
+    return found
+
+
+def code_sentences() -> set[str]:
+    """The English sentences that Python code asks for."""
+    found: set[str] = set()
+    for node in calls():
+        if isinstance(node.func, ast.Name) and node.func.id in {"gettext", "ngettext", "_"}:
+            found |= {
+                word.value for word in node.args[:1] if isinstance(word, ast.Constant) and isinstance(word.value, str)
+            }
+    return found
+
+
+def calls() -> Iterator[ast.Call]:
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield node
+
+
+def error_classes() -> set[str]:
+    return {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+
+
+def refusal_codes() -> set[str]:
+    """Every code that the source writes out: `Refusal(code="x")`, `Stale("x")`, and the codes of the error classes."""
+    found = {
+        kind.code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.LabShareError)
+    }
+    callers = error_classes() | {"Refusal"}
+    for node in calls():
+        if isinstance(node.func, ast.Name) and node.func.id in callers:
+            written = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "code")]
+            found |= {word.value for word in written if isinstance(word, ast.Constant) and isinstance(word.value, str)}
+    return found
+
+
+def test_every_english_sentence_has_its_vietnamese() -> None:
+    asked = template_sentences() | code_sentences()
+    assert {sentence for sentence in asked if not KEY.fullmatch(sentence)} - said("vi").keys() == set()
+
+
+def test_every_key_is_in_both_languages() -> None:
+    assert keys("vi") ^ keys("en") == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_refusal_has_a_sentence(language: Language) -> None:
+    missing = {code for code in refusal_codes() if f"refusal.{code}" not in said(language)}
+    # These two only carry other refusals, which have sentences of their own.
+    assert missing - {"refused", "settings"} == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_message_is_said_once_or_always_alike(language: Language) -> None:
+    """Files are merged: two texts for one message would let the last file's name decide."""
+    texts = Counter(
+        msgid for msgid, _ in {(msgid, text) for msgid, text, _ in messages(language) if KEY.fullmatch(msgid)}
+    )
+    assert [msgid for msgid, count in texts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_left_untranslated(language: Language) -> None:
+    assert [(path.name, msgid) for msgid, text, path in messages(language) if not text] == []
+
+
+def test_a_translation_names_no_value_that_the_sentence_lacks() -> None:
+    """A placeholder that the code does not fill shows a dash, or fails, in one language only."""
+    english = said("en")
+    for msgid, text in said("vi").items():
+        original = english[msgid] if KEY.fullmatch(msgid) else msgid
+        assert set(PLACEHOLDER.findall(text)) <= set(PLACEHOLDER.findall(original)), msgid
