@@ -9,10 +9,11 @@
     |- Stale 412                the version you saw is not the version that stands
     |- Refused 422              rules say no; carries every refusal at once
     |- WrongState 422           the thing is not in a state that allows this
+    |- TooManyTries 429         wrong passwords, too often; wait
     |- Busy 503                 a lock could not be had in time; try again
     |- StartupError             the process must not start; one line says why
 
-A refusal is a code with parameters. Sentences in Vietnamese and English are made at the edge (labshare.i18n), so
+A refusal is a code with parameters. Sentences in Vietnamese and English are made at the edge (labshare.sentences), so
 nothing here is text for a person except the English fallback of `str(error)`.
 """
 
@@ -85,6 +86,13 @@ class Stale(LabShareError):
 class WrongState(LabShareError):
     status = 422
     code = "wrong_state"
+
+
+class TooManyTries(LabShareError):
+    """`minutes` in params says how long to wait."""
+
+    status = 429
+    code = "too_many_tries"
 
 
 class Busy(LabShareError):

@@ -1,0 +1,114 @@
+"""Where the web parts meet: one Litestar application from the settings. Nothing is decided here.
+
+What must not live here: routes, and the work that runs beside requests (jobs.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from litestar import Litestar, Router
+from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import CacheControlHeader, State
+from litestar.di import Provide
+from litestar.plugins.htmx import HTMXPlugin
+from litestar.static_files import create_static_files_router
+
+from labshare.domain.people import Actor
+from labshare.errors import NotSignedIn
+from labshare.services import Database, open_database
+from labshare.settings import Settings, require_secret
+from labshare.web import errors, headers, pages, people
+from labshare.web.auth import KnowTheReader
+from labshare.web.rendering import Request
+from labshare.web.templating import STATIC_DIRECTORY, Templates
+
+POOL_SIZE = 10
+A_YEAR_SECONDS = 365 * 24 * 3600
+Clock = Callable[[], datetime]
+
+ROUTERS: tuple[Router, ...] = (
+    pages.router,
+    people.router,
+)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, *, database: Database | None = None, clock: Clock = utc_now) -> Litestar:
+    """The application. A database that is passed in stays open when the application stops.
+
+    Raises `StartupError` when the settings cannot serve (no secret, an unknown kind of database).
+    """
+    secret = require_secret(settings)
+    opened = database or open_database(
+        settings.database_url, pool_size=POOL_SIZE, lock_timeout_seconds=settings.lock_timeout_seconds
+    )
+    templates = Templates()
+    return Litestar(
+        route_handlers=[*ROUTERS, _static_files(templates)],
+        plugins=[HTMXPlugin()],
+        middleware=[KnowTheReader(opened, clock)],
+        csrf_config=CSRFConfig(
+            secret=secret,
+            cookie_name="csrf",
+            header_name="x-csrftoken",
+            cookie_httponly=True,
+            cookie_secure=settings.secure_cookies,
+            # The API carries no cookie that acts for anybody, so there is nothing to forge.
+            exclude=["^/api/"],
+        ),
+        before_send=[headers.secure],
+        exception_handlers=errors.HANDLERS,
+        dependencies=_dependencies(settings, opened, clock),
+        state=State({"settings": settings, "templates": templates, "database": opened}),
+        lifespan=[_threads(opened, close=database is None)],
+        openapi_config=None,
+    )
+
+
+def _dependencies(settings: Settings, database: Database, clock: Clock) -> dict[str, Provide]:
+    def given_actor(request: Request) -> Actor | None:
+        return request.user
+
+    def given_me(request: Request) -> Actor:
+        if request.user is None:
+            raise NotSignedIn()
+        return request.user
+
+    return {
+        "database": Provide(lambda: database, sync_to_thread=False),
+        "settings": Provide(lambda: settings, sync_to_thread=False),
+        "now": Provide(clock, sync_to_thread=False, use_cache=False),
+        "actor": Provide(given_actor, sync_to_thread=False),
+        "me": Provide(given_me, sync_to_thread=False),
+    }
+
+
+def _threads(database: Database, *, close: bool) -> Callable[[Litestar], object]:
+    """As many request threads as connections: with fewer, a few requests that wait for one lock would stall all."""
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+        executor = ThreadPoolExecutor(max_workers=POOL_SIZE, thread_name_prefix="request")
+        asyncio.get_running_loop().set_default_executor(executor)
+        yield
+        executor.shutdown(wait=True)
+        if close:
+            database.dispose()
+
+    return lifespan
+
+
+def _static_files(templates: Templates) -> Router:
+    return create_static_files_router(
+        path=templates.static_path,
+        directories=[STATIC_DIRECTORY],
+        cache_control=CacheControlHeader(public=True, max_age=A_YEAR_SECONDS, immutable=True),
+    )

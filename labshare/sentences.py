@@ -1,0 +1,61 @@
+"""Refusals and errors in words, in the language of the reader. Used by pages, the API, mail and the command line.
+
+What must not live here: the sentences themselves; they stand in `locale/<language>/<noun>.po` under `refusal.<code>`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from labshare import formats
+from labshare.errors import LabShareError, Param, Refusal
+from labshare.i18n import gettext, has
+
+
+def sentence(refusal: Refusal) -> str:
+    """A refusal as a sentence in the current language, with its times, lengths and words made readable."""
+    template = gettext(f"refusal.{refusal.code}") if has(f"refusal.{refusal.code}") else refusal.code
+    return template % _Readable(refusal.params)
+
+
+def sentences(error: LabShareError) -> list[str]:
+    """Every reason that an error carries, in its order."""
+    return [sentence(refusal) for refusal in error.refusals]
+
+
+class _Readable(dict[str, str]):
+    """Parameters as a person reads them. A sentence that names one which is missing shows a dash, never fails."""
+
+    def __init__(self, params: dict[str, Param]) -> None:
+        super().__init__({name: readable(name, value) for name, value in params.items()})
+
+    def __missing__(self, name: str) -> str:
+        return "–"
+
+
+def readable(name: str, value: Param) -> str:
+    """One parameter of a refusal. Its name says what it is: `*_minutes` a length, `*_vnd` money.
+
+    Text that is an ISO 8601 instant or date is shown in the reader's zone and manner; text that has a word of its own
+    (`access_class.industry`) is shown as that word.
+    """
+    if isinstance(value, int):
+        if name.endswith("minutes"):
+            return formats.duration(value)
+        return formats.money(value) if name.endswith("vnd") else formats.number(value)
+    if has(f"{name}.{value}"):
+        return gettext(f"{name}.{value}")
+    return _as_time(value) or value
+
+
+def _as_time(value: str) -> str | None:
+    # Cheap test first: most texts are names, and a date always opens with a four-digit year.
+    if not value[:4].isdigit() or value[4:5] != "-":
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if len(value) == len("2026-11-26"):
+        return formats.date(moment.date())
+    return formats.moment(moment) if moment.tzinfo else None

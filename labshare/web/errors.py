@@ -1,0 +1,135 @@
+"""One mapper from errors to answers: a page, a fragment for htmx, or (under /api) a problem document of RFC 9457.
+
+What must not live here: sentences (locale/*/errors.po) and decisions; the status stands on each error's class.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Response
+from litestar.enums import MediaType
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from labshare.errors import Busy, LabShareError, Malformed, NotFound, Refusal
+from labshare.i18n import gettext, has, speaking
+from labshare.sentences import sentence
+from labshare.web.auth import language_of
+from labshare.web.rendering import Request, render, wants_fragment
+
+log = logging.getLogger(__name__)
+
+API_PREFIX = "/api/"
+PROBLEM_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What went wrong, in the terms of HTTP: a status, a code for programs and every reason for people."""
+
+    status: int
+    code: str
+    refusals: tuple[Refusal, ...] = ()
+    headers: dict[str, str] = {}
+
+
+def of_labshare(request: Request, error: LabShareError) -> Response[Any]:
+    """A no on purpose, or a lock that could not be had in time."""
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if isinstance(error, Busy) else {}
+    return _answer(request, Answer(status=error.status, code=error.code, refusals=error.refusals, headers=headers))
+
+
+def of_framework(request: Request, error: HTTPException) -> Response[Any]:
+    """What Litestar refused before a handler of ours ran: no such page, a form that cannot be read, a stale token."""
+    if isinstance(error, ValidationException):
+        return _answer(request, Answer(status=400, code=Malformed.code, refusals=_fields(error)))
+    known = {403: Refusal(code="form_expired"), 404: NotFound().refusals[0], 405: Refusal(code="method_not_allowed")}
+    refusal = known.get(error.status_code, Refusal(code="malformed_request"))
+    headers = dict(error.headers or {})
+    return _answer(request, Answer(status=error.status_code, code=refusal.code, refusals=(refusal,), headers=headers))
+
+
+def of_bug(request: Request, error: Exception) -> Response[Any]:
+    """A fault of ours. People read that it is; the log has the rest."""
+    log.error("unhandled error at %s %s", request.method, request.url.path, exc_info=error)
+    return _answer(request, Answer(status=500, code="fault", refusals=(Refusal(code="fault"),)))
+
+
+HANDLERS: ExceptionHandlersMap = {
+    LabShareError: of_labshare,  # pyright: ignore[reportAssignmentType]  Litestar types requests without our user
+    HTTPException: of_framework,
+    Exception: of_bug,
+}
+
+
+def _fields(error: ValidationException) -> tuple[Refusal, ...]:
+    """One refusal for each field that Litestar could not read."""
+    entries: list[Any] = error.extra if isinstance(error.extra, list) else []
+    names = [str(entry["key"]) for entry in entries if isinstance(entry, dict) and "key" in entry]
+    return tuple(Refusal(code="malformed_field", params={"field": name}) for name in names) or Malformed().refusals
+
+
+def _answer(request: Request, answer: Answer) -> Response[Any]:
+    with speaking(language_of(request)):
+        if request.url.path.startswith(API_PREFIX):
+            return _problem(request, answer)
+        return _fragment(request, answer) if wants_fragment(request) else _page(request, answer)
+
+
+def _problem(request: Request, answer: Answer) -> Response[Any]:
+    """RFC 9457, with `refusals`: each with the code for programs and the sentence for people."""
+    said = [{"code": r.code, "params": r.params, "message": sentence(r)} for r in answer.refusals]
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(answer.status).phrase,
+        "status": answer.status,
+        "code": answer.code,
+        "detail": " ".join(entry["message"] for entry in said),
+        "instance": request.url.path,
+        "refusals": said,
+    }
+    body = msgspec.json.encode(document)
+    return Response(body, status_code=answer.status, headers=answer.headers, media_type=PROBLEM_TYPE)
+
+
+def _fragment(request: Request, answer: Answer) -> Response[Any]:
+    """The reasons alone, sent to the place that the form named instead of the element it wanted to change."""
+    place = request.headers.get("X-Refusals", "")
+    target = f"#{place}" if place.replace("-", "").isalnum() else "#refusals"
+    headers = {**answer.headers, "HX-Retarget": target, "HX-Reswap": "innerHTML", "HX-Push-Url": "false"}
+    return render(
+        request,
+        "errors/page.html",
+        fragment="errors/_refusals.html",
+        status=answer.status,
+        headers=headers,
+        answer=answer,
+        heading=heading(answer.status),
+    )
+
+
+def _page(request: Request, answer: Answer) -> Response[Any]:
+    try:
+        return render(
+            request,
+            "errors/page.html",
+            status=answer.status,
+            headers=answer.headers,
+            answer=answer,
+            heading=heading(answer.status),
+        )
+    except Exception:  # The page about an error must not fail; whatever broke it is a bug, and the log has it.
+        log.exception("the error page failed")
+        return Response(heading(answer.status), status_code=answer.status, media_type=MediaType.TEXT)
+
+
+def heading(status: int) -> str:
+    """The status as a heading for people; one that has no words of its own says what its hundred means."""
+    for key in (f"error.{status}", f"error.{status // 100}00"):
+        if has(key):
+            return gettext(key)
+    return HTTPStatus(status).phrase

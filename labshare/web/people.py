@@ -1,0 +1,199 @@
+"""Signing in and out, and what each reader chooses for themselves: language, theme, password."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import Cookie
+
+from labshare.domain.people import Actor, Role
+from labshare.errors import LabShareError, NotFound, NotSignedIn, TooManyTries
+from labshare.i18n import known_language
+from labshare.services import Database, passwords, people
+from labshare.settings import Settings
+from labshare.web.auth import LANGUAGE_COOKIE, SIGN_IN_COOKIE
+from labshare.web.rendering import THEMES, Form, Request, local_path, redirect, render, secure_cookies
+
+A_YEAR_SECONDS = 365 * 24 * 3600
+
+# Hashing is slow on purpose; two threads of its own keep a wave of sign-ins from stalling every other page.
+HASHING = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hashing")
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    login: str = ""
+    password: str = ""
+    next: str = "/"
+
+
+class DemoChoice(msgspec.Struct, frozen=True):
+    login: str
+    next: str = "/"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    value: str
+    next: str = "/"
+
+
+@get("/sign-in", sync_to_thread=True)
+def sign_in_page(request: Request, database: Database, settings: Settings, next: str = "/") -> Response[str]:
+    return _sign_in_page(request, database, settings, next)
+
+
+@post("/sign-in")
+async def sign_in(
+    request: Request, database: Database, settings: Settings, now: datetime, data: Form[Credentials]
+) -> Response[str]:
+    """Asynchronous, unlike other handlers, because the password is judged on other threads than requests are."""
+    login = data.login.strip()
+    try:
+        candidate = await sync_to_thread(_begin, database, login, _address(request), now)
+        is_right = await asyncio.get_running_loop().run_in_executor(
+            HASHING, passwords.matches, data.password[: passwords.MAX_LENGTH], candidate[1] if candidate else None
+        )
+        if candidate is None or not is_right:
+            raise NotSignedIn("sign_in_failed")
+        return await sync_to_thread(_finish, request, database, settings, candidate, login, now, data.next)
+    except (NotSignedIn, TooManyTries) as error:
+        page = partial(_sign_in_page, request, database, settings, data.next, login=login, error=error)
+        return await sync_to_thread(page)
+
+
+@post("/sign-in/demo", sync_to_thread=True)
+def sign_in_to_demo(
+    request: Request, database: Database, settings: Settings, now: datetime, data: Form[DemoChoice]
+) -> Response[str]:
+    """One click for each role, in the demo only."""
+    if not settings.demo:
+        raise NotFound()
+    with database.write() as db:
+        actor, token = people.sign_in_as(db, data.login, now, hours=settings.sign_in_hours)
+    return _signed_in(request, settings, actor, token, data.next)
+
+
+@post("/sign-out", sync_to_thread=True)
+def sign_out(request: Request, database: Database) -> Response[str]:
+    token = request.cookies.get(SIGN_IN_COOKIE)
+    if token:
+        with database.write() as db:
+            people.sign_out(db, token)
+    response = redirect(request, "/", notice="signed_out")
+    response.delete_cookie(SIGN_IN_COOKIE)
+    return response
+
+
+@post("/language", sync_to_thread=True)
+def choose_language(request: Request, database: Database, actor: Actor | None, data: Form[Choice]) -> Response[str]:
+    """Remembered by the browser, and for a signed-in person also for their mail."""
+    response = redirect(request, local_path(data.next))
+    if language := known_language(data.value):
+        response.set_cookie(_preference(request, LANGUAGE_COOKIE, language))
+        if actor:
+            with database.write() as db:
+                people.choose_language(db, actor, language)
+    return response
+
+
+@post("/theme", sync_to_thread=True)
+def choose_theme(request: Request, data: Form[Choice]) -> Response[str]:
+    """Light, dark, or (anything else) as the device says."""
+    response = redirect(request, local_path(data.next))
+    if data.value in THEMES:
+        response.set_cookie(_preference(request, "theme", data.value))
+    else:
+        response.delete_cookie("theme")
+    return response
+
+
+@get("/account", sync_to_thread=True)
+def account(request: Request, me: Actor) -> Response[str]:
+    return render(request, "people/account.html", me=me)
+
+
+def _begin(database: Database, login: str, address: str, now: datetime) -> people.Candidate | None:
+    with database.write() as db:
+        return people.begin_sign_in(db, login, address, now)
+
+
+def _finish(
+    request: Request,
+    database: Database,
+    settings: Settings,
+    candidate: people.Candidate,
+    login: str,
+    now: datetime,
+    next_url: str,
+) -> Response[str]:
+    with database.write() as db:
+        actor, token = people.sign_in(db, candidate[0], login, now, hours=settings.sign_in_hours)
+    return _signed_in(request, settings, actor, token, next_url)
+
+
+def _signed_in(request: Request, settings: Settings, actor: Actor, token: str, next_url: str) -> Response[str]:
+    response = redirect(request, local_path(next_url))
+    response.set_cookie(
+        Cookie(
+            SIGN_IN_COOKIE,
+            token,
+            max_age=settings.sign_in_hours * 3600,
+            httponly=True,
+            samesite="lax",
+            secure=settings.secure_cookies,
+        )
+    )
+    if LANGUAGE_COOKIE not in request.cookies:
+        response.set_cookie(_preference(request, LANGUAGE_COOKIE, actor.language))
+    return response
+
+
+def _sign_in_page(
+    request: Request,
+    database: Database,
+    settings: Settings,
+    next_url: str,
+    *,
+    login: str = "",
+    error: LabShareError | None = None,
+) -> Response[str]:
+    choices: dict[Role, list[Actor]] = {}
+    if settings.demo:
+        with database.read() as db:
+            choices = by_role(people.demo_actors(db))
+    context: dict[str, Any] = {"next": local_path(next_url), "login": login, "choices": choices}
+    return render(
+        request,
+        "people/sign_in.html",
+        status=error.status if error else 200,
+        refusals=error.refusals if error else (),
+        **context,
+    )
+
+
+def by_role(actors: list[Actor]) -> dict[Role, list[Actor]]:
+    """Each person under the first of their roles, in the order in which Role lists them."""
+    listed = {role: [actor for actor in actors if actor.grants[0].role is role] for role in Role}
+    return {role: held for role, held in listed.items() if held}
+
+
+def _preference(request: Request, name: str, value: str) -> Cookie:
+    return Cookie(name, value, max_age=A_YEAR_SECONDS, httponly=True, samesite="lax", secure=secure_cookies(request))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+router = Router(
+    "/",
+    route_handlers=[
+        sign_in_page, sign_in, sign_in_to_demo, sign_out, choose_language, choose_theme, account,
+    ],
+)  # fmt: skip

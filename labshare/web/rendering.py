@@ -1,0 +1,108 @@
+"""One way to answer a browser: `render` for a page or the fragment htmx asked for, `redirect` after a change.
+
+Rendering happens in the handler's own thread, so a long page never stalls the event loop.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from litestar import Response
+from litestar.datastructures import Cookie
+from litestar.enums import MediaType, RequestEncodingType
+from litestar.params import Body
+from litestar.plugins.htmx import HTMXRequest
+from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER
+from litestar.utils.empty import value_or_default
+from litestar.utils.scope.state import ScopeState
+from markupsafe import Markup
+
+from labshare import i18n
+from labshare.domain.people import Actor
+from labshare.settings import Settings
+from labshare.web import navigation
+from labshare.web.templating import Templates
+
+T = TypeVar("T")
+# `request.user` is an Actor or None, `request.auth` the text of the sign-in token or None (web/auth.py).
+Request = HTMXRequest
+Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+NOTICE_COOKIE = "notice"
+THEMES = ("light", "dark")
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    fragment: str | None = None,
+    status: int = HTTP_200_OK,
+    headers: dict[str, str] | None = None,
+    **context: Any,
+) -> Response[str]:
+    """The page, or only its fragment when htmx asks for a part of it. The answer varies by who asks and how."""
+    whole = fragment is None or not wants_fragment(request)
+    templates: Templates = request.app.state.templates
+    text = templates.render(template if whole or fragment is None else fragment, page_context(request) | context)
+    response = Response(
+        text,
+        media_type=MediaType.HTML,
+        status_code=status,
+        headers={"Vary": "Cookie, HX-Request", "Cache-Control": "private, no-cache", **(headers or {})},
+    )
+    if whole and NOTICE_COOKIE in request.cookies:
+        response.delete_cookie(NOTICE_COOKIE)
+    return response
+
+
+def redirect(request: Request, url: str, *, notice: str | None = None) -> Response[str]:
+    """Send the browser to another page of ours after a change, with a notice to show there once."""
+    if request.htmx:
+        response = Response("", status_code=HTTP_200_OK, headers={"HX-Redirect": url}, media_type=MediaType.HTML)
+    else:
+        response = Response("", status_code=HTTP_303_SEE_OTHER, headers={"Location": url}, media_type=MediaType.HTML)
+    if notice:
+        response.set_cookie(
+            Cookie(NOTICE_COOKIE, notice, max_age=60, httponly=True, samesite="lax", secure=secure_cookies(request))
+        )
+    return response
+
+
+def wants_fragment(request: Request) -> bool:
+    """Whether htmx asks for a part of a page; boosted links and restored history need the whole."""
+    return bool(request.htmx) and not request.htmx.boosted and not request.htmx.history_restore_request
+
+
+def secure_cookies(request: Request) -> bool:
+    """Whether cookies may only travel over TLS."""
+    settings: Settings = request.app.state.settings
+    return settings.secure_cookies
+
+
+def local_path(url: str | None) -> str:
+    """The url when it is a path of this site, else the home page: nobody is sent elsewhere by a crafted link."""
+    is_ours = url is not None and url.startswith("/") and not url.startswith(("//", "/\\")) and url.isprintable()
+    return url if url and is_ours else "/"
+
+
+def page_context(request: Request) -> dict[str, Any]:
+    """What every template may use (listed in labshare.web)."""
+    token: str = value_or_default(ScopeState.from_scope(request.scope).csrf_token, "")
+    # A path that no route knows never meets the middleware that loads the reader.
+    actor: Actor | None = request.scope.get("user")
+    theme = request.cookies.get("theme")
+    notice = request.cookies.get(NOTICE_COOKIE)
+    return {
+        "actor": actor,
+        "reader_known": "user" in request.scope,
+        "language": i18n.language(),
+        "theme": theme if theme in THEMES else None,
+        "path": request.url.path,
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "demo": request.app.state.settings.demo,
+        "csrf_token": token,
+        "csrf_input": Markup('<input type="hidden" name="_csrf_token" value="{}">').format(token),
+        "notice": notice if notice and i18n.has(f"notice.{notice}") else None,
+        "navigation": navigation.items(actor),
+    }

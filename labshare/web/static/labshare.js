@@ -1,0 +1,23 @@
+// What every page does beyond htmx: bring refusals to the reader, and offer the way back. Pages work without it.
+"use strict";
+
+// A refusal that has just appeared takes the focus, so that a keyboard or a screen reader meets it at once.
+document.addEventListener("htmx:afterSettle", (event) => {
+  const refused = event.detail.elt.querySelector?.("[data-focus]");
+  refused?.focus();
+});
+
+// The time of one answer is over: what htmx could not reach or got a fault from is said in the page, not swallowed.
+document.addEventListener("htmx:sendError", () => {
+  const place = document.getElementById("refusals");
+  if (place) place.textContent = document.body.dataset.offline;
+});
+
+for (const button of document.querySelectorAll("[data-back]")) {
+  if (history.length > 1) {
+    button.hidden = false;
+    button.addEventListener("click", () => history.back());
+  }
+}
+
+document.querySelector("[data-focus]")?.focus();
