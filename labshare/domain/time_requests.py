@@ -112,7 +112,7 @@ def eligible(request: TimeRequest, offered: dict[int, Eligible]) -> list[Eligibl
 
 
 def starts(item: Eligible, minutes: int, windows: Iterable[Span], busy: Iterable[Span] = ()) -> Iterator[StartRange]:
-    """Every start of a use of `minutes` minutes that lies in a window and in open hours, and occupies offered time only.
+    """Every start of a use of `minutes` minutes that lies in a window and in open hours and occupies offered time.
 
     `busy` are the ranges that others already occupy.
     """

@@ -1,0 +1,133 @@
+"""Requests for time in the database. What must not live here: rules (domain/time_requests.py), rounds and plans."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+from sqlalchemy.engine import Connection
+
+from labshare.domain.time_requests import RequestState, TimeRequest
+from labshare.domain.timespan import Span
+from labshare.errors import NotFound, Stale
+from labshare.store.tables import bookings, instruments, time_request_instruments, time_requests
+
+_Windows = list[tuple[datetime, datetime]]
+
+
+def add(db: Connection, new: TimeRequest) -> None:
+    db.execute(sa.insert(time_requests).values(_columns(new)))
+    _put_instruments(db, new)
+
+
+def change(db: Connection, changed: TimeRequest, *, seen_version: int) -> TimeRequest:
+    """Write a request; returns it with its new version. Raises `Stale` when `seen_version` no longer stands."""
+    result = msgspec.structs.replace(changed, version=seen_version + 1)
+    values = _columns(result)
+    del values["id"], values["round_id"], values["person_id"], values["created_at"]
+    mine = sa.and_(time_requests.c.id == changed.id, time_requests.c.version == seen_version)
+    if db.execute(sa.update(time_requests).where(mine).values(**values)).rowcount != 1:
+        raise Stale("request_changed")
+    db.execute(sa.delete(time_request_instruments).where(time_request_instruments.c.request_id == changed.id))
+    _put_instruments(db, result)
+    return result
+
+
+def decide(db: Connection, states: Mapping[UUID, RequestState]) -> None:
+    """Write what publication made of each request."""
+    for state in set(states.values()):
+        ids = [request_id for request_id, each in states.items() if each is state]
+        db.execute(
+            sa.update(time_requests)
+            .where(time_requests.c.id.in_(ids))
+            .values(state=state, version=time_requests.c.version + 1)
+        )
+
+
+def get(db: Connection, request_id: UUID) -> TimeRequest:
+    """One request, whole. Raises `NotFound`. Whoever calls decides who may see it."""
+    found = _select(db, time_requests.c.id == request_id)
+    if not found:
+        raise NotFound("request_not_found")
+    return found[0]
+
+
+def of_round(db: Connection, round_id: UUID) -> list[TimeRequest]:
+    """Every request of a round that was not withdrawn, in the order in which they came."""
+    return _select(db, time_requests.c.round_id == round_id, time_requests.c.state != RequestState.WITHDRAWN)
+
+
+def of_person(db: Connection, person_id: UUID, *, round_id: UUID | None = None) -> list[TimeRequest]:
+    """A person's own requests, withdrawn ones too, in the order in which they came."""
+    within = [] if round_id is None else [time_requests.c.round_id == round_id]
+    return _select(db, time_requests.c.person_id == person_id, *within)
+
+
+def count_by_round(db: Connection, round_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """How many requests each round has, those withdrawn not counted."""
+    query = (
+        sa.select(time_requests.c.round_id, sa.func.count())
+        .where(time_requests.c.round_id.in_(set(round_ids)), time_requests.c.state != RequestState.WITHDRAWN)
+        .group_by(time_requests.c.round_id)
+    )
+    return {row[0]: row[1] for row in db.execute(query)}
+
+
+def published_sessions(db: Connection, request_ids: Iterable[UUID]) -> dict[UUID, list[tuple[UUID, str, Span]]]:
+    """The bookings that publication made of these requests: (booking, instrument, use), by request and time."""
+    query = (
+        sa.select(bookings.c.request_id, bookings.c.id, instruments.c.id, bookings.c.starts_at, bookings.c.ends_at)
+        .join(instruments, instruments.c.number == bookings.c.instrument_number)
+        .where(bookings.c.request_id.in_(set(request_ids)))
+        .order_by(bookings.c.starts_at)
+    )
+    found: dict[UUID, list[tuple[UUID, str, Span]]] = defaultdict(list)
+    for request_id, booking_id, instrument_id, start, end in db.execute(query):
+        found[request_id].append((booking_id, instrument_id, Span(start, end)))
+    return found
+
+
+def _select(db: Connection, *conditions: ColumnElement[bool]) -> list[TimeRequest]:
+    query = sa.select(time_requests).where(*conditions).order_by(time_requests.c.created_at, time_requests.c.id)
+    rows = db.execute(query).mappings().all()
+    named = _instruments(db, *conditions)
+    return [_request(dict(row), named[row["id"]]) for row in rows]
+
+
+def _instruments(db: Connection, *conditions: ColumnElement[bool]) -> dict[UUID, list[int]]:
+    query = (
+        sa.select(time_request_instruments)
+        .join(time_requests, time_requests.c.id == time_request_instruments.c.request_id)
+        .where(*conditions)
+        .order_by(time_request_instruments.c.instrument_number)
+    )
+    found: dict[UUID, list[int]] = defaultdict(list)
+    for request_id, number in db.execute(query):
+        found[request_id].append(number)
+    return found
+
+
+def _request(row: dict[str, Any], numbers: list[int]) -> TimeRequest:
+    windows = msgspec.json.decode(row.pop("windows"), type=_Windows)
+    row["windows"] = tuple(Span(start, end) for start, end in windows)
+    return msgspec.convert(row | {"instrument_numbers": tuple(numbers)}, TimeRequest)
+
+
+def _columns(request: TimeRequest) -> dict[str, Any]:
+    values = msgspec.structs.asdict(request)
+    del values["instrument_numbers"]
+    pairs = [(window.start, window.end) for window in request.windows]
+    values["windows"] = msgspec.json.encode(pairs).decode()
+    return values
+
+
+def _put_instruments(db: Connection, request: TimeRequest) -> None:
+    rows = [{"request_id": request.id, "instrument_number": number} for number in set(request.instrument_numbers)]
+    if rows:
+        db.execute(sa.insert(time_request_instruments), rows)
