@@ -190,15 +190,15 @@ def in_the_future(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 def length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     rules, minutes = context.rules, wish.span.minutes
     if minutes < rules.min_minutes:
-        return (Refusal(code="too_short", params={"minutes": minutes, "least": rules.min_minutes}),)
+        return (Refusal(code="too_short", params={"minutes": minutes, "least_minutes": rules.min_minutes}),)
     if minutes > rules.max_minutes:
-        return (Refusal(code="too_long", params={"minutes": minutes, "most": rules.max_minutes}),)
+        return (Refusal(code="too_long", params={"minutes": minutes, "most_minutes": rules.max_minutes}),)
     return ()
 
 
 def block_length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     if wish.span.minutes > LONGEST_MINUTES:
-        return (Refusal(code="too_long", params={"minutes": wish.span.minutes, "most": LONGEST_MINUTES}),)
+        return (Refusal(code="too_long", params={"minutes": wish.span.minutes, "most_minutes": LONGEST_MINUTES}),)
     return ()
 
 
@@ -211,7 +211,7 @@ def granularity(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     # A raster longer than an hour orders the lengths; its starts may still be any hour of the day.
     raster = min(step, 60)
     if start % raster or end % raster or wish.span.minutes % step:
-        return (Refusal(code="off_raster", params={"step": step, "raster": raster}),)
+        return (Refusal(code="off_raster", params={"step_minutes": step, "raster_minutes": raster}),)
     return ()
 
 
