@@ -38,8 +38,13 @@ class FrontEndParts(BuildHookInterface[BuilderConfig]):
             for name in FRONTEND:
                 shutil.copy(self._frontend / name, folder)
             _npm_ci(Path(folder))
-            _copy_parts(Path(folder), self._vendor)
-        self._stamp.write_text(self._fingerprint())
+            copy_parts(Path(folder), self._vendor)
+        self._stamp.write_text(self.fingerprint())
+
+    def fingerprint(self) -> str:
+        """What the stamp holds: a hash of the two files that decide which parts are copied."""
+        texts = [(self._frontend / name).read_bytes() for name in ("package-lock.json", "parts.toml")]
+        return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
     @property
     def _frontend(self) -> Path:
@@ -54,11 +59,7 @@ class FrontEndParts(BuildHookInterface[BuilderConfig]):
         return self._vendor / ".stamp"
 
     def _current(self) -> bool:
-        return self._stamp.is_file() and self._stamp.read_text() == self._fingerprint()
-
-    def _fingerprint(self) -> str:
-        texts = [(self._frontend / name).read_bytes() for name in ("package-lock.json", "parts.toml")]
-        return hashlib.sha256(b"\0".join(texts)).hexdigest()
+        return self._stamp.is_file() and self._stamp.read_text() == self.fingerprint()
 
 
 def _npm_ci(folder: Path) -> None:
@@ -73,7 +74,7 @@ def _npm_ci(folder: Path) -> None:
         raise RuntimeError(f"npm ci could not fetch the front-end parts:\n{last_words}")
 
 
-def _copy_parts(folder: Path, vendor: Path) -> None:
+def copy_parts(folder: Path, vendor: Path) -> None:
     """Copy the named files into place. A part whose file is gone stops the build here, not a page later."""
     shutil.rmtree(vendor, ignore_errors=True)
     for name, part in tomllib.loads((folder / "parts.toml").read_text(encoding="utf-8")).items():
