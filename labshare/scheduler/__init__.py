@@ -1,1 +1,16 @@
-"""The solver: a `Problem` value in, a `Plan` value out. It knows intervals and slots, and nothing of laboratories."""
+"""The allocator: a `Problem` value in, a `Plan` value out. It knows slots and intervals, not laboratories.
+
+    problem.encode(problem: Problem) -> bytes                      problem.sha256(data: bytes) -> str
+    reading.parse(data: bytes) -> Problem                          raises reading.Malformed(.faults of path, message)
+    reading.parse_plan(data: bytes) -> Plan                        plan.encode_plan(plan: Plan) -> bytes
+    validation.contradictions(problem) -> list[(path, message)]    for problems built in memory
+    solve.solve(problem, *, seconds=None, steps=None, seed=1, workers=1, on_progress=None, should_stop=None,
+                problem_sha256=None) -> Plan                       raises effort.NoPlanFound
+    check.check(problem, plan, *, problem_sha256=None) -> list[Violation(code, where, detail)]
+    explain.explain(problem, plan, request_id) -> Explanation      raises LookupError
+    commands.solve_command(problem_file, plan_file, *, seconds, steps, seed, workers, progress) -> exit code
+    commands.check_command(problem_file, plan_file) -> exit code   commands.explain_command(..., request) -> exit code
+
+These signatures are stable. Import from the modules: nothing is re-exported, so that checking or reading a problem does
+not load OR-Tools.
+"""

@@ -1,0 +1,80 @@
+"""`python -m labshare.scheduler`: the arguments of the commands; what they do is in commands.py."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labshare.scheduler.commands import check_command, explain_command, solve_command
+
+# Without a budget a large problem would be searched until it is proven, which may be never.
+DEFAULT_SECONDS = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 done, 1 violations found, 2 malformed input, 3 infeasible."""
+    given = _parser().parse_args(arguments)
+    if given.command == "solve":
+        return solve_command(
+            given.problem,
+            given.output,
+            seconds=DEFAULT_SECONDS if given.steps is None and given.seconds is None else given.seconds,
+            steps=given.steps,
+            seed=given.seed,
+            workers=given.workers,
+            progress=given.progress,
+        )
+    if given.command == "check":
+        return check_command(given.problem, given.plan)
+    return explain_command(given.problem, given.plan, given.request)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m labshare.scheduler", description="Plan instrument time.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    solve = commands.add_parser(
+        "solve", help="find a plan", epilog="example: solve week.problem.json -o week.plan.json"
+    )
+    solve.add_argument("problem", type=Path)
+    solve.add_argument("-o", "--output", type=Path, required=True, metavar="PLAN")
+    budget = solve.add_mutually_exclusive_group()
+    budget.add_argument("--seconds", type=_positive_number, help="wall-clock budget (60 when none is given)")
+    budget.add_argument("--steps", type=_positive, help="budget of work: the same steps give the same plan")
+    solve.add_argument("--seed", type=_natural, default=1)
+    solve.add_argument("--workers", type=_positive, default=1)
+    solve.add_argument("--progress", choices=("human", "json", "none"), default="human")
+    check = commands.add_parser("check", help="judge a plan", epilog="example: check week.problem.json week.plan.json")
+    check.add_argument("problem", type=Path)
+    check.add_argument("plan", type=Path)
+    explain = commands.add_parser("explain", help="why a request was left out")
+    explain.add_argument("problem", type=Path)
+    explain.add_argument("plan", type=Path)
+    explain.add_argument("request")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**31:
+        raise argparse.ArgumentTypeError("must be from 0 to 2147483647")
+    return number
+
+
+def _positive_number(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be above 0")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Changeover between neighbours on an instrument, exactly: idle slots between two families, in that order.
+
+Only neighbours count. Where no third session can stand between two others more cheaply than their own changeover (the
+usual case), asking it of every pair is the same and stays compact. Elsewhere the order on the instrument is a circuit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+from ortools.sat.python import cp_model
+
+from labshare.scheduler.model import Linear, Model
+from labshare.scheduler.problem import FixedRow, Instrument
+
+# Idle slots from one family to the next; pairs that are not named need none.
+Idle = Mapping[tuple[str | None, str | None], int]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A session that may be, or a fixed row that is, on one instrument."""
+
+    request: str | None
+    family: str | None
+    slots: int
+    first: int
+    last: int
+    start: Linear
+    present: cp_model.IntVar | None
+
+
+def changeovers(model: Model) -> None:
+    """For neighbours u before v on an instrument: s_v >= end_u + idle(family_u, family_v)."""
+    fixed: defaultdict[str, list[FixedRow]] = defaultdict(list)
+    for row in model.problem.fixed:
+        fixed[row.instrument].append(row)
+    for instrument in model.problem.instruments:
+        idle = idle_slots(instrument)
+        rows = _rows(model, instrument.id, fixed[instrument.id])
+        if not any(idle.get((u.family, v.family)) for u, v in product(rows, rows)):
+            continue
+        if _every_pair_is_as_good_as_neighbours(rows, idle):
+            _keep_every_pair_apart(model, rows, idle)
+        else:
+            _keep_neighbours_apart(model, rows, idle)
+
+
+def idle_slots(instrument: Instrument) -> Idle:
+    return {(before, after): slots for before, after, slots in instrument.changeover if slots}
+
+
+def _rows(model: Model, instrument_id: str, fixed: Iterable[FixedRow]) -> list[_Row]:
+    rows = [_Row(None, row.family, row.end - row.start, row.start, row.start, row.start, None) for row in fixed]
+    for k in model.runs_by_instrument[instrument_id]:
+        run = model.runs[k]
+        rows.append(_Row(run.request.id, run.request.family, run.slots, run.first, run.last, model.s[k], model.x[k]))
+    return rows
+
+
+def _every_pair_is_as_good_as_neighbours(rows: list[_Row], idle: Idle) -> bool:
+    """idle(a, c) <= idle(a, b) + shortest b + idle(b, c) for all families, and fixed neighbours keep their own."""
+    shortest: dict[str | None, int] = {}
+    for row in rows:
+        shortest[row.family] = min(row.slots, shortest.get(row.family, row.slots))
+    fixed = sorted((row for row in rows if row.present is None), key=lambda row: row.first)
+    return all(
+        slots <= idle.get((a, b), 0) + shortest[b] + idle.get((b, c), 0)
+        for (a, c), slots in idle.items()
+        for b in shortest
+    ) and all(v.first >= u.first + u.slots + idle.get((u.family, v.family), 0) for u, v in pairwise(fixed))
+
+
+def _keep_every_pair_apart(model: Model, rows: list[_Row], idle: Idle) -> None:
+    """Sessions of one family, each prolonged by its idle slots, never meet a session of the other family.
+
+    Prolonged ones may meet each other (demand 1, at most idle + 1 at once); one of the other family fills the capacity.
+    """
+    for (before, after), slots in idle.items():
+        firsts = [_interval(model, row, slots) for row in rows if row.family == before]
+        seconds = [_interval(model, row, 0) for row in rows if row.family == after]
+        if before == after:
+            model.cp.add_no_overlap(firsts)
+        elif firsts and seconds:
+            capacity = slots + 1
+            model.cp.add_cumulative([*firsts, *seconds], [1] * len(firsts) + [capacity] * len(seconds), capacity)
+
+
+def _interval(model: Model, row: _Row, longer: int) -> cp_model.IntervalVar:
+    if row.present is None:
+        return model.cp.new_fixed_size_interval_var(row.start, row.slots + longer, "")
+    return model.cp.new_optional_fixed_size_interval_var(row.start, row.slots + longer, row.present, "")
+
+
+def _keep_neighbours_apart(model: Model, rows: list[_Row], idle: Idle) -> None:
+    """One circuit through what is present, in order of time; the arc from u to v asks for their idle slots."""
+    empty = model.cp.new_bool_var("")
+    arcs: list[cp_model.ArcT] = [(0, 0, empty)]
+    for n, row in enumerate(rows, start=1):
+        arcs += [(0, n, model.cp.new_bool_var("")), (n, 0, model.cp.new_bool_var(""))]
+        if row.present is not None:
+            arcs.append((n, n, ~row.present))
+            model.cp.add_implication(row.present, ~empty)
+    for (m, u), (n, v) in product(enumerate(rows, start=1), repeat=2):
+        slots = 0 if u.present is v.present is None else idle.get((u.family, v.family), 0)
+        of_one_request = u.request is not None and u.request == v.request
+        if m != n and not of_one_request and u.first + u.slots + slots <= v.last:
+            follows = model.cp.new_bool_var("")
+            arcs.append((m, n, follows))
+            model.cp.add(v.start >= u.start + u.slots + slots).only_enforce_if(follows)
+    model.cp.add_circuit(arcs)

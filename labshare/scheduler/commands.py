@@ -1,0 +1,176 @@
+"""What the commands do, apart from their arguments: read files, call one function, write files, answer an exit code.
+
+`__main__.py` and the product's own command line both call these. Faults go to standard error, one line each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+import msgspec
+
+from labshare.scheduler.check import check
+from labshare.scheduler.plan import Plan, encode_plan
+from labshare.scheduler.problem import Problem, sha256
+from labshare.scheduler.reading import Fault, Malformed, parse, parse_plan
+
+DONE, VIOLATIONS, MALFORMED, INFEASIBLE = 0, 1, 2, 3
+
+ProgressForm = Literal["human", "json", "none"]
+
+
+def solve_command(
+    problem_file: Path,
+    plan_file: Path,
+    *,
+    seconds: float | None = None,
+    steps: int | None = None,
+    seed: int = 1,
+    workers: int = 1,
+    progress: ProgressForm = "human",
+) -> int:
+    """Solve the problem and write the plan. SIGINT and SIGTERM stop the search; the best plan found is written."""
+    from labshare.scheduler.effort import NoPlanFound
+    from labshare.scheduler.solve import solve
+
+    with _faults_reported() as reported:
+        data, problem = _read_problem(problem_file)
+        with _stop_on_signals() as stop, ThreadPoolExecutor(1) as pool:
+            # Signals are handled in this thread, so the search must not keep it busy.
+            job = pool.submit(
+                solve,
+                problem,
+                seconds=seconds,
+                steps=steps,
+                seed=seed,
+                workers=workers,
+                on_progress=_printer(progress),
+                should_stop=stop.is_set,
+                problem_sha256=sha256(data),
+            )
+            try:
+                plan = job.result()
+            except NoPlanFound:
+                _say(
+                    f"{problem_file}: no plan that keeps the hard rules was found in the budget; none is proven not to exist"
+                )
+                return INFEASIBLE
+        write_atomically(plan_file, encode_plan(plan))
+        if plan.status == "infeasible":
+            _say(f"{problem_file}: infeasible; these cannot hold together: {', '.join(plan.conflict)}")
+            return INFEASIBLE
+        return DONE
+    return reported.exit_code
+
+
+def check_command(problem_file: Path, plan_file: Path) -> int:
+    """Check the plan; each violation is one line on standard output."""
+    with _faults_reported() as reported:
+        data, problem = _read_problem(problem_file)
+        violations = check(problem, _read_plan(plan_file), problem_sha256=sha256(data))
+        for violation in violations:
+            sys.stdout.write(f"{violation}\n")
+        return VIOLATIONS if violations else DONE
+    return reported.exit_code
+
+
+def explain_command(problem_file: Path, plan_file: Path, request: str) -> int:
+    """Print why a request was left out, as JSON on standard output."""
+    from labshare.scheduler.explain import explain
+
+    with _faults_reported() as reported:
+        _, problem = _read_problem(problem_file)
+        try:
+            explanation = explain(problem, _read_plan(plan_file), request)
+        except LookupError as error:
+            raise Malformed([Fault("REQUEST", str(error))]) from error
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode() + "\n")
+        return DONE
+    return reported.exit_code
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """The file is there whole or not at all, whenever the process ends."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class _Reported:
+    exit_code = DONE
+
+
+@contextlib.contextmanager
+def _faults_reported() -> Iterator[_Reported]:
+    """Faults of the input become lines on standard error and exit code 2."""
+    reported = _Reported()
+    try:
+        yield reported
+    except Malformed as error:
+        for fault in error.faults:
+            _say(str(fault))
+        reported.exit_code = MALFORMED
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}")
+        reported.exit_code = MALFORMED
+
+
+def _read_problem(path: Path) -> tuple[bytes, Problem]:
+    data = path.read_bytes()
+    return data, parse(data)
+
+
+def _read_plan(path: Path) -> Plan:
+    return parse_plan(path.read_bytes())
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, instead of ending the process."""
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _printer(form: ProgressForm) -> Callable[[msgspec.Struct], None] | None:
+    if form == "none":
+        return None
+    if form == "json":
+        return lambda progress: _say(msgspec.json.encode(progress).decode())
+    return lambda progress: _say(_line(msgspec.structs.asdict(progress)))
+
+
+def _line(now: dict[str, float]) -> str:
+    return (
+        f"{now['seconds']:8.1f} s  objective {now['objective']:,}  bound {now['bound']:,}"
+        f"  gap {now['gap']:.2%}  {now['placed']:,} placed"
+    )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

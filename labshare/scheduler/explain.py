@@ -1,0 +1,247 @@
+"""Why a request was left out, and what would help: codes, ids and numbers; sentences are for the reader's language.
+
+The words matter. A request is "not served in the best plan found", with the plan's gap; only `proven` reasons say that it
+could not be. The price of a place is the value of what stands there, never "what serving you would cost".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from labshare.scheduler.board import Board, Place
+from labshare.scheduler.places import Run, merged_starts, runs_of
+from labshare.scheduler.plan import Plan, Session
+from labshare.scheduler.problem import Problem, Request
+
+NEAREST = 3
+
+Code = Literal[
+    "no_possible_place",  # every start it asks for is closed, down, fixed, without operators or clashes with its person
+    "taken",  # other sessions hold the instrument
+    "person_elsewhere",  # the person attends another session then
+    "operators_busy",  # the operators on shift serve other sessions then
+    "rules",  # a hard rule would be broken
+    "group_incomplete",  # fewer sessions of its group fit than are worth having
+    "campaign_incomplete",  # another step of its campaign does not fit
+    "not_worth_it",  # what it would cost in penalties and lateness is more than its value
+    "room_left",  # a free place is known that the search had not come to
+    "no_plan",  # the hard rules conflict: there is no plan at all
+]
+
+
+class _Struct(msgspec.Struct, frozen=True, omit_defaults=True):
+    pass
+
+
+class PlaceReport(_Struct, kw_only=True):
+    """A place the request asked for. `price` = value of the sessions there plus what soft rules would charge more."""
+
+    instrument: str
+    start: int
+    end: int
+    value: int
+    price: int
+    sessions: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+class Nearest(_Struct, kw_only=True):
+    """A place that the plan leaves free, outside the starts that were asked for by `distance` slots."""
+
+    instrument: str
+    start: int
+    end: int
+    distance: int
+
+
+class Help(_Struct, kw_only=True):
+    """One change that would have made room: a code with its numbers."""
+
+    code: Literal["other_start", "shorter", "higher_limit", "more_operators"]
+    instrument: str | None = None
+    start: int | None = None
+    slots: int | None = None
+    rule: str | None = None
+    pool: str | None = None
+
+
+class Explanation(_Struct, kw_only=True):
+    """Why a request was left out of a plan. `proven` means no plan could serve it; otherwise read it with `gap`."""
+
+    request: str
+    code: Code
+    proven: bool = False
+    gap: float = 0.0
+    cheapest: PlaceReport | None = None
+    with_requests: tuple[str, ...] = ()
+    nearest: tuple[Nearest, ...] = ()
+    helps: tuple[Help, ...] = ()
+
+
+def explain(problem: Problem, plan: Plan, request_id: str) -> Explanation:
+    """Why the plan leaves this request out.
+
+    Raises:
+        LookupError: there is no such request, or the plan serves it.
+    """
+    request = next((request for request in problem.requests if request.id == request_id), None)
+    if request is None:
+        raise LookupError(f"no request '{request_id}'")
+    if any(session.request == request_id for session in plan.sessions):
+        raise LookupError(f"the plan serves '{request_id}'")
+    if plan.status == "infeasible":
+        return Explanation(request=request_id, code="no_plan", proven=True)
+    return _Reader(problem, plan.sessions, plan.gap).explain(request)
+
+
+def reasons(problem: Problem, sessions: Sequence[Session], gap: float) -> dict[str, dict[str, Any]]:
+    """The short reason of every request that has no session, by its id, in the order of the problem."""
+    reader = _Reader(problem, sessions, gap)
+    placed = {session.request for session in sessions}
+    return {request.id: _short(reader.cause(request)) for request in problem.requests if request.id not in placed}
+
+
+def _short(explanation: Explanation) -> dict[str, Any]:
+    """The explanation in the form that a plan carries: without the request's id, which stands beside it."""
+    reason: dict[str, Any] = msgspec.to_builtins(explanation)
+    return {key: part for key, part in reason.items() if key != "request"}
+
+
+class _Reader:
+    """Reads one plan for many requests."""
+
+    def __init__(self, problem: Problem, sessions: Sequence[Session], gap: float) -> None:
+        self._problem = problem
+        self._board = Board(problem, sessions)
+        self._gap = gap
+        self._runs: dict[str, list[Run]] = {request.id: [] for request in problem.requests}
+        for run in runs_of(problem):
+            self._runs[run.request.id].append(run)
+
+    def explain(self, request: Request) -> Explanation:
+        """The cause together with what would help."""
+        cause = self.cause(request)
+        nearest = self._nearest(request)
+        helps = tuple(self._helps(request, cause, nearest))
+        return msgspec.structs.replace(cause, nearest=nearest, helps=helps)
+
+    def cause(self, request: Request) -> Explanation:
+        """What stands in the way at the request's cheapest place."""
+        places = [place for place in self._candidates(request) if not place.barred]
+        if not places:
+            return Explanation(request=request.id, code="no_possible_place", proven=True)
+        place = min(places, key=_cheapness)
+        code, others = self._code(request, place)
+        return Explanation(request=request.id, code=code, gap=self._gap, cheapest=_report(place), with_requests=others)
+
+    def _code(self, request: Request, place: Place) -> tuple[Code, tuple[str, ...]]:
+        blocked: list[tuple[Code, object]] = [
+            ("taken", place.sessions),
+            ("person_elsewhere", place.elsewhere),
+            ("operators_busy", place.served),
+            ("rules", place.rules),
+        ]
+        for code, blockers in blocked:
+            if blockers:
+                return code, ()
+        if others := self._campaign(request):
+            return "campaign_incomplete", others
+        if others := self._group(request):
+            return "group_incomplete", others
+        return ("room_left" if self._board.gain(place) > 0 else "not_worth_it"), ()
+
+    def _campaign(self, request: Request) -> tuple[str, ...]:
+        """The other steps of its campaigns, which stand or fall with it."""
+        links = [link.requests for link in self._problem.linked if request.id in link.requests]
+        return tuple(dict.fromkeys(other for link in links for other in link if other != request.id))
+
+    def _group(self, request: Request) -> tuple[str, ...]:
+        """The unplaced requests of a group that would still be too small with this one."""
+        for group in self._problem.groups:
+            missing = [other for other in group.requests if other not in self._board.runs and other != request.id]
+            if request.id in group.requests and len(group.requests) - len(missing) < group.min:
+                return tuple(missing)
+        return ()
+
+    def _candidates(self, request: Request) -> Iterator[Place]:
+        """The places worth looking at: in each run its ends, and the starts where something else begins or ends."""
+        for run in self._runs[request.id]:
+            rows = [*self._board.occupied(run.instrument), *self._board.attended(request)]
+            edges = {edge for row in rows for edge in (row.end, row.start - run.slots)}
+            if need := request.operator_on(run.option):
+                edges |= self._board.operator_edges(need.pool, need.slots)
+            starts = {run.first, run.last, *(edge for edge in edges if run.first < edge < run.last)}
+            yield from (self._board.place(run, start) for start in sorted(starts))
+
+    def _nearest(self, request: Request) -> tuple[Nearest, ...]:
+        """The free places closest to the starts that were asked for, on the instruments that were asked for."""
+        found = [
+            Nearest(instrument=run.instrument, start=start, end=start + run.slots, distance=distance)
+            for run, start, distance in self._outside(request)
+            if distance and self._board.place(run, start).is_free
+        ]
+        return tuple(sorted(found, key=lambda near: (near.distance, near.instrument, near.start))[:NEAREST])
+
+    def _outside(self, request: Request) -> Iterator[tuple[Run, int, int]]:
+        """In each gap long enough the start closest to each range that was asked for, and how far that is."""
+        for option in request.options:
+            slots = request.slots_on(option)
+            for a, b in self._board.gaps(option.instrument):
+                for first, last in merged_starts(option) if b - a >= slots else ():
+                    start = min(max(a, min(max(first, a), last)), b - slots)
+                    run = Run(request, option, self._board.stretches[option.instrument][0], start, start, slots)
+                    yield run, start, max(first - start, start - last, 0)
+
+    def _helps(self, request: Request, cause: Explanation, nearest: tuple[Nearest, ...]) -> Iterator[Help]:
+        for near in nearest[:1]:
+            yield Help(code="other_start", instrument=near.instrument, start=near.start)
+        if shorter := self._shorter(request):
+            yield shorter
+        place = cause.cheapest
+        for rule in place.rules if place else ():
+            yield Help(code="higher_limit", rule=rule)
+        if place and place.operators:
+            pool = next(
+                n.pool
+                for o in request.options
+                if o.instrument == place.instrument
+                for n in [request.operator_on(o)]
+                if n
+            )
+            yield Help(code="more_operators", pool=pool, start=place.start)
+
+    def _shorter(self, request: Request) -> Help | None:
+        """The longest shorter session for which the instrument would have been free at a start that was asked for."""
+        best: tuple[int, int, str] = (0, 0, "")
+        for option in request.options:
+            for a, b in self._board.gaps(option.instrument):
+                for first, last in merged_starts(option):
+                    start = max(a, first)
+                    if start <= min(last, b - 1):
+                        best = max(best, (min(b - start, request.slots_on(option) - 1), -start, option.instrument))
+        slots, start, instrument = best
+        return Help(code="shorter", instrument=instrument, start=-start, slots=slots) if slots else None
+
+
+def _cheapness(place: Place) -> tuple[bool, int, int]:
+    """Least is best: places that eviction frees before those that break a hard rule, then the price less the value."""
+    return bool(place.rules), place.price - place.value, place.start
+
+
+def _report(place: Place) -> PlaceReport:
+    return PlaceReport(
+        instrument=place.run.instrument,
+        start=place.start,
+        end=place.end,
+        value=place.value,
+        price=place.price,
+        sessions=place.sessions,
+        elsewhere=place.elsewhere,
+        operators=place.served,
+        rules=place.rules,
+    )

@@ -1,0 +1,106 @@
+"""The CP-SAT model's variables, and how a solution is read back. The rules stand in rules.py, one function each.
+
+For each run k (consecutive starts of one option that every rule counts alike):
+
+    x_k   1 when the request is placed in this run
+    s_k   its start, first_k <= s_k <= last_k
+    I_k   the optional interval [s_k, s_k + slots_k), present when x_k
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from ortools.sat.python import cp_model
+
+from labshare.scheduler.counting import RuleCount, count
+from labshare.scheduler.places import Run, runs_of
+from labshare.scheduler.plan import Session
+from labshare.scheduler.problem import Problem, Request
+
+Linear = cp_model.LinearExprT
+
+
+class Model:
+    """Variables of a problem. `assumable` gives each hard rule a switch, so that a conflict can be named."""
+
+    def __init__(self, problem: Problem, *, assumable: bool = False) -> None:
+        self.problem = problem
+        self.cp = cp_model.CpModel()
+        self.runs = runs_of(problem)
+        self.x = [self.cp.new_bool_var("") for _ in self.runs]
+        self.s = [self._start(run) for run in self.runs]
+        self.intervals = [self.optional_interval(k, run.slots) for k, run in enumerate(self.runs)]
+        self.runs_by_request = _index(self.runs, lambda run: run.request.id)
+        self.runs_by_instrument = _index(self.runs, lambda run: run.instrument)
+        self.counts = [count(problem, rule) for rule in problem.rules]
+        self.gains: list[Linear] = []
+        self.misses: dict[str, Linear] = {}
+        self.switches: dict[str, cp_model.IntVar] = {}
+        self._assumable = assumable
+
+    def _start(self, run: Run) -> Linear:
+        return run.first if run.first == run.last else self.cp.new_int_var(run.first, run.last, "")
+
+    def optional_interval(self, k: int, slots: int) -> cp_model.IntervalVar:
+        """An interval that starts with run k, is `slots` long and exists only when run k is used."""
+        return self.cp.new_optional_fixed_size_interval_var(self.s[k], slots, self.x[k], "")
+
+    def placed(self, request_id: str) -> Linear:
+        """1 when the request has a session."""
+        return sum((self.x[k] for k in self.runs_by_request[request_id]), start=cp_model.LinearExpr.constant(0))
+
+    def total(self, slots: Callable[[Run], int]) -> Linear:
+        """The sum over used runs of `slots(run)`."""
+        weights = [(k, slots(run)) for k, run in enumerate(self.runs)]
+        chosen = [(k, weight) for k, weight in weights if weight]
+        return cp_model.LinearExpr.weighted_sum([self.x[k] for k, _ in chosen], [weight for _, weight in chosen])
+
+    def used(self, count: RuleCount) -> Linear:
+        return self.total(count.used_by) + count.fixed_used
+
+    def allocated(self, count: RuleCount) -> Linear:
+        return self.total(count.allocated_by) + count.fixed_allocated
+
+    def switch(self, name: str) -> list[cp_model.IntVar]:
+        """The literals that enforce the hard rule `name`: none, unless conflicts are being sought."""
+        if not self._assumable:
+            return []
+        if name not in self.switches:
+            self.switches[name] = self.cp.new_bool_var(name)
+        return [self.switches[name]]
+
+    def maximise(self) -> None:
+        self.cp.maximize(sum(self.gains, start=cp_model.LinearExpr.constant(0)))
+
+    def sessions(self, value: Callable[[Linear], int]) -> list[Session]:
+        """The sessions of a solution, in the order of the problem's requests; `value` evaluates a variable."""
+        return [
+            Session(request=run.request.id, instrument=run.instrument, start=start, end=start + run.slots)
+            for k, run in enumerate(self.runs)
+            if value(self.x[k])
+            for start in [value(self.s[k])]
+        ]
+
+    def hint(self, sessions: Iterable[Session]) -> None:
+        """Offer a known plan as a place to start the search."""
+        starts = {session.request: session for session in sessions}
+        for k, run in enumerate(self.runs):
+            session = starts.get(run.request.id)
+            here = session and session.instrument == run.instrument and run.first <= session.start <= run.last
+            self.cp.add_hint(self.x[k], bool(here))
+            if session and here and isinstance(self.s[k], cp_model.IntVar):
+                self.cp.add_hint(self.s[k], session.start)
+
+
+def attended_by(request: Request) -> str | None:
+    """The person who must be there, if any."""
+    return request.person if request.attended else None
+
+
+def _index(runs: list[Run], key: Callable[[Run], str]) -> defaultdict[str, list[int]]:
+    index: defaultdict[str, list[int]] = defaultdict(list)
+    for k, run in enumerate(runs):
+        index[key(run)].append(k)
+    return index

@@ -1,0 +1,116 @@
+"""From bytes to structs, strictly: every fault of shape with its JSON path, then every contradiction (validation.py).
+
+Nothing here knows what a rule means. `msgspec` stops at the first fault, so a value that does not fit is taken apart and
+its parts are tried one by one: whoever wrote the file sees all that is wrong at once.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeVar, Union, cast
+
+import msgspec
+
+from labshare.scheduler.plan import Plan
+from labshare.scheduler.problem import Problem
+from labshare.scheduler.validation import contradictions
+
+T = TypeVar("T")
+
+
+class Fault(NamedTuple):
+    """What is wrong, and where: `path` is a JSON path from the root `$`."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class Malformed(ValueError):
+    """The input is not what its format promises. `faults` is never empty."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+def parse(data: bytes) -> Problem:
+    """Read a `labshare-problem/1` file.
+
+    Raises:
+        Malformed: with every fault of shape, or, when the shape is right, every contradiction.
+    """
+    problem = _read(data, Problem)
+    faults = [Fault(path, message) for path, message in contradictions(problem)]
+    if faults:
+        raise Malformed(faults)
+    return problem
+
+
+def parse_plan(data: bytes) -> Plan:
+    """Read a `labshare-plan/1` file. Raises `Malformed`; whether the plan is right is for `check.py` to say."""
+    return _read(data, Plan)
+
+
+def _read(data: bytes, kind: type[T]) -> T:
+    try:
+        raw = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed([Fault("$", f"not JSON ({error})")]) from error
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError:
+        raise Malformed(list(_faults(raw, kind, "$"))) from None
+
+
+def _faults(raw: object, kind: Any, path: str) -> Iterator[Fault]:
+    """The faults of the smallest parts that do not fit their type."""
+    try:
+        msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        parts = list(_faults_of_parts(raw, kind, path))
+        yield from parts or [Fault(path, _plain(str(error)))]
+
+
+def _faults_of_parts(raw: object, kind: Any, path: str) -> Iterator[Fault]:
+    kind = _container(kind)
+    if isinstance(raw, dict) and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield from _faults_of_struct(cast("dict[str, object]", raw), kind, path)
+    elif isinstance(raw, dict) and typing.get_origin(kind) is dict:
+        for key, value in cast("dict[str, object]", raw).items():
+            yield from _faults(value, typing.get_args(kind)[1], f"{path}.{key}")
+    elif isinstance(raw, list) and typing.get_origin(kind) is tuple:
+        items = cast("list[object]", raw)
+        kinds = typing.get_args(kind)
+        kinds = kinds[:1] * len(items) if kinds[-1] is Ellipsis else kinds
+        if len(kinds) == len(items):
+            for index, (value, part) in enumerate(zip(items, kinds, strict=True)):
+                yield from _faults(value, part, f"{path}[{index}]")
+
+
+def _faults_of_struct(raw: dict[str, object], kind: type[msgspec.Struct], path: str) -> Iterator[Fault]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    yield from (Fault(f"{path}.{key}", "no such field") for key in raw if key not in hints)
+    for field in msgspec.structs.fields(kind):
+        if field.name in raw:
+            yield from _faults(raw[field.name], hints[field.name], f"{path}.{field.name}")
+        elif field.required:
+            yield Fault(f"{path}.{field.name}", "is missing")
+
+
+def _container(kind: Any) -> Any:
+    """The struct, dict or tuple inside a union with None."""
+    if typing.get_origin(kind) in (Union, types.UnionType):
+        plain = [part for part in typing.get_args(kind) if part not in (type(None), msgspec.UnsetType)]
+        return plain[0] if len(plain) == 1 else kind
+    return kind
+
+
+def _plain(message: str) -> str:
+    """`msgspec`'s sentence without the path it saw, which is relative to the part that was tried."""
+    text = message.split(" - at `$")[0]
+    return text[0].lower() + text[1:]

@@ -1,0 +1,249 @@
+"""The rules of the contract as CP-SAT constraints: one function per rule, and `RULES`, which is the table of contents.
+
+Notation as in model.py: x_k, s_k and I_k belong to run k; `slots_k` is its length. A soft rule adds its charge to
+`model.gains`; a hard one holds exactly.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from ortools.sat.python import cp_model
+
+from labshare.scheduler.changeover import changeovers
+from labshare.scheduler.counting import RuleCount
+from labshare.scheduler.model import Linear, Model, attended_by
+from labshare.scheduler.problem import Link, OperatorPool, Problem, Span
+
+
+def once(model: Model) -> None:
+    """A request has at most one session: sum over its runs of x_k <= 1."""
+    for runs in model.runs_by_request.values():
+        model.cp.add_at_most_one(model.x[k] for k in runs)
+
+
+def no_overlap(model: Model) -> None:
+    """Sessions on one instrument do not overlap: NoOverlap(I_k). Fixed rows and closed time are outside every run.
+
+    Redundant but strong, one energy cut per stretch: sum of slots_k x_k <= length of the stretch.
+    """
+    for runs in model.runs_by_instrument.values():
+        model.cp.add_no_overlap([model.intervals[k] for k in runs])
+        in_stretch: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+        for k in runs:
+            stretch = model.runs[k].stretch
+            in_stretch[stretch.start, stretch.end].append(k)
+        for (start, end), inside in in_stretch.items():
+            model.cp.add(sum(model.runs[k].slots * model.x[k] for k in inside) <= end - start)
+
+
+def one_place_per_person(model: Model) -> None:
+    """A person attends one session at a time: NoOverlap over attended sessions and attended fixed rows of a person."""
+    busy: defaultdict[str, list[Span]] = defaultdict(list)
+    for row in model.problem.fixed:
+        if row.attended and row.person:
+            busy[row.person].append((row.start, row.end))
+    attended: defaultdict[str, list[int]] = defaultdict(list)
+    for k, run in enumerate(model.runs):
+        if person := attended_by(run.request):
+            attended[person].append(k)
+    for person, runs in attended.items():
+        taken = [model.cp.new_fixed_size_interval_var(a, b - a, "") for a, b in _merged(busy[person])]
+        model.cp.add_no_overlap([model.intervals[k] for k in runs] + taken)
+
+
+def operators(model: Model) -> None:
+    """At each slot the sessions that need an operator of a pool are at most the people on shift, fixed rows first."""
+    needs: defaultdict[str, list[cp_model.IntervalVar]] = defaultdict(list)
+    for k, run in enumerate(model.runs):
+        if need := run.request.operator_on(run.option):
+            needs[need.pool].append(model.optional_interval(k, min(need.slots, run.slots)))
+    for pool in model.problem.operator_pools:
+        if needs[pool.id]:
+            _limit_operators(model, pool, needs[pool.id])
+
+
+def _limit_operators(model: Model, pool: OperatorPool, needs: Sequence[cp_model.IntervalVar]) -> None:
+    """Cumulative with the largest number on shift; where fewer are free, a constant interval takes the difference."""
+    free = free_operators(model.problem, pool)
+    most = max(people for _, _, people in free)
+    taken = [(a, b, most - people) for a, b, people in free if people < most]
+    fillers = [model.cp.new_fixed_size_interval_var(a, b - a, "") for a, b, _ in taken]
+    model.cp.add_cumulative([*needs, *fillers], [1] * len(needs) + [people for _, _, people in taken], most)
+
+
+def free_operators(problem: Problem, pool: OperatorPool) -> list[tuple[int, int, int]]:
+    """Pieces `(start, end, people)` of the horizon with the people on shift that fixed rows leave free."""
+    changes: defaultdict[int, int] = defaultdict(int, {0: 0, problem.horizon: 0})
+    for start, end, people in pool.shifts:
+        changes[start] += people
+        changes[end] -= people
+    for row in problem.fixed:
+        if row.operator and row.operator.pool == pool.id:
+            changes[row.start] -= 1
+            changes[min(row.end, row.start + row.operator.slots)] += 1
+    pieces: list[tuple[int, int, int]] = []
+    people = 0
+    for start, end in pairwise(sorted(changes)):
+        people += changes[start]
+        pieces.append((start, end, max(0, people)))
+    return pieces
+
+
+def caps(model: Model) -> None:
+    """used <= slots + share * allocated + miss; hard: miss = 0. Multiplied out, so that fractions stay exact."""
+    for count in model.counts:
+        if count.rule.kind == "cap":
+            most = sum(run.slots for run in model.runs) + count.fixed_used
+            share, slots = count.rule.share, min(count.rule.slots, most)
+            limit = share.denominator * slots + share.numerator * model.allocated(count)
+            over = share.denominator * (model.used(count) - _miss(model, count, most))
+            model.cp.add(over <= limit).only_enforce_if(_switch(model, count))
+
+
+def floors(model: Model) -> None:
+    """used + miss >= min(slots + share * allocated, demand); hard: miss = 0.
+
+    The smaller of the two bounds, where it varies, is had by a literal that says which of the two is met.
+    """
+    for count in model.counts:
+        if count.rule.kind == "floor":
+            share, slots = count.rule.share, min(count.rule.slots, count.demand)
+            served = model.used(count) + _miss(model, count, count.demand)
+            if share == 0 or slots == count.demand:
+                model.cp.add(served >= slots).only_enforce_if(_switch(model, count))
+                continue
+            limit = share.denominator * slots + share.numerator * model.allocated(count)
+            all_served = model.cp.new_bool_var("")
+            model.cp.add(served >= count.demand).only_enforce_if(all_served, *_switch(model, count))
+            model.cp.add(share.denominator * served >= limit).only_enforce_if(~all_served, *_switch(model, count))
+
+
+def _miss(model: Model, count: RuleCount, most: int) -> Linear:
+    """Whole slots by which a soft rule may be missed, each charged its penalty; 0 for a hard rule."""
+    if count.rule.penalty is None:
+        return 0
+    miss = model.cp.new_int_var(0, most, "")
+    model.misses[count.rule.id] = miss
+    model.gains.append(-count.rule.penalty * miss)
+    return miss
+
+
+def _switch(model: Model, count: RuleCount) -> list[cp_model.IntVar]:
+    return model.switch(count.rule.id) if count.rule.is_hard else []
+
+
+def groups(model: Model) -> None:
+    """None of a group's requests is placed, or at least `min`: min * g <= sum of placed <= n * g."""
+    for group in model.problem.groups:
+        served = model.cp.new_bool_var("")
+        placed = sum(model.placed(request) for request in group.requests)
+        model.cp.add(placed >= group.min * served)
+        model.cp.add(placed <= len(group.requests) * served)
+
+
+def campaigns(model: Model) -> None:
+    """Linked requests: all or none, in order, min_gap <= start of the next - end of this one <= max_gap."""
+    ends = {request for link in model.problem.linked for request in link.requests}
+    places = {request: _start_and_end(model, request) for request in sorted(ends)}
+    for link in model.problem.linked:
+        served = model.cp.new_bool_var("")
+        for request in link.requests:
+            model.cp.add(model.placed(request) == served)
+        for before, after in pairwise(link.requests):
+            _keep_gap(model, link, places[after][0] - places[before][1], served)
+
+
+def _keep_gap(model: Model, link: Link, gap: Linear, served: cp_model.IntVar) -> None:
+    model.cp.add(gap >= link.min_gap).only_enforce_if(served)
+    if link.max_gap is not None:
+        model.cp.add(gap <= link.max_gap).only_enforce_if(served)
+
+
+def _start_and_end(model: Model, request_id: str) -> tuple[Linear, Linear]:
+    """Variables that equal start and end of the request's session when it has one."""
+    start = model.cp.new_int_var(0, model.problem.horizon, "")
+    end = model.cp.new_int_var(0, model.problem.horizon, "")
+    for k in model.runs_by_request[request_id]:
+        model.cp.add(start == model.s[k]).only_enforce_if(model.x[k])
+        model.cp.add(end == model.s[k] + model.runs[k].slots).only_enforce_if(model.x[k])
+    return start, end
+
+
+def fairness(model: Model) -> None:
+    """Per organisation, rate_j for each slot served between thresholds T_(j-1) and T_j = floor(percent_j * target / 100).
+
+    sum over j of f_j <= served, 0 <= f_j <= T_j - T_(j-1), gain sum of rate_j f_j: rates fall, so f fills in order.
+    """
+    for organisation, target in model.problem.fairness.targets.items():
+        rewarded: list[Linear] = []
+        reached = 0
+        for percent, rate in model.problem.fairness.steps:
+            step = model.cp.new_int_var(0, percent * target // 100 - reached, "")
+            reached = percent * target // 100
+            rewarded.append(step)
+            model.gains.append(rate * step)
+        served = model.total(lambda run, who=organisation: run.slots if run.request.organisation == who else 0)
+        model.cp.add(sum(rewarded) <= served)
+
+
+def stability(model: Model) -> None:
+    """A charge for each current session that is not kept where it is; a frozen one must be kept.
+
+    Frozen: it starts before `frozen_until` and no down time of its instrument meets it.
+    """
+    for session in model.problem.current:
+        runs = model.runs_by_request[session.request]
+        kept = [
+            model.x[k]
+            for k in runs
+            if model.runs[k].instrument == session.instrument
+            and model.runs[k].first == session.start == model.runs[k].last
+        ]
+        model.gains.append(-model.problem.change_penalty * (1 - sum(kept)))
+        if kept and session.start < model.problem.frozen_until:
+            model.cp.add_bool_or(kept).only_enforce_if(model.switch(f"frozen:{session.request}"))
+
+
+def value(model: Model) -> None:
+    """The worth of what is placed: sum of value_k x_k - late * (s_k - first_k); an unused run rests at its first start."""
+    for k, run in enumerate(model.runs):
+        model.gains.append(run.value_at(run.first) * model.x[k])
+        if run.request.late and run.first < run.last:
+            model.gains.append(-run.request.late * (model.s[k] - run.first))
+
+
+def _merged(spans: Sequence[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+RULES: tuple[Callable[[Model], None], ...] = (
+    once,
+    no_overlap,
+    changeovers,
+    one_place_per_person,
+    operators,
+    caps,
+    floors,
+    groups,
+    campaigns,
+    fairness,
+    stability,
+    value,
+)
+
+
+def build(model: Model) -> Model:
+    """Add every rule, and the objective."""
+    for rule in RULES:
+        rule(model)
+    model.maximise()
+    return model
