@@ -1,0 +1,336 @@
+"""The bridge between laboratories and the solver: datetimes to slots and back, requests to options, worth to numbers.
+
+Pure: `Facts` in, a scheduler `Problem` out; a plan's sessions in, bookings out. Agreements become linear rules in
+planning_rules.py. What must not live here: the database (services/rounds.py loads the facts) or the search itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+from uuid import UUID, uuid5
+
+import msgspec
+
+from labshare.domain.bookings import Booking, BookingKind, BookingState
+from labshare.domain.rounds import Round
+from labshare.domain.time_requests import TIER_WEIGHTS, Eligible, TimeRequest, eligible, starts
+from labshare.domain.timespan import MINUTE, Span, clipped, merged, subtracted
+from labshare.scheduler.plan import Session
+from labshare.scheduler.problem import Fairness, Group, Instrument, Option, Problem, Request, Rule
+
+FULL = 100
+# R12: how far a fair share may raise or lower what a request is worth, in percent.
+LEAST_FACTOR, MOST_FACTOR = 50, 150
+HALF_LIFE = timedelta(days=14)
+# Older use weighs less than one part in 250.
+REMEMBERED = 8 * HALF_LIFE
+# Reward in percent of a slot's worth: the first quarter of the target counts most, so whoever has least gains most.
+FAIRNESS_STEPS = ((25, 20), (50, 10), (100, 5))
+
+
+class Grid(msgspec.Struct, frozen=True):
+    """Whole slots from `start` on."""
+
+    start: datetime
+    slot_minutes: int
+    horizon: int
+
+    def minute(self, moment: datetime) -> int:
+        """Whole minutes from the grid's start, negative before it."""
+        return (moment - self.start) // MINUTE
+
+    def at(self, slot: int) -> datetime:
+        return self.start + slot * self.slot_minutes * MINUTE
+
+    def slots(self, minutes: int) -> int:
+        """How many slots it takes to hold so many minutes."""
+        return -(-minutes // self.slot_minutes)
+
+    def first(self, moment: datetime) -> int:
+        """The first slot that begins at this moment or later."""
+        return -(-self.minute(moment) // self.slot_minutes)
+
+    def last(self, moment: datetime) -> int:
+        """The last slot that begins at this moment or earlier."""
+        return self.minute(moment) // self.slot_minutes
+
+    def inside(self, spans: Iterable[Span]) -> list[tuple[int, int]]:
+        """The whole slots of the horizon that lie inside each span, half-open; spans too short for one are left out."""
+        pairs = ((max(0, self.first(s.start)), min(self.horizon, self.last(s.end))) for s in merged(spans))
+        return [(first, last) for first, last in pairs if first < last]
+
+
+def grid_of(r: Round) -> Grid:
+    return Grid(r.starts_at, r.slot_minutes, r.horizon.minutes // r.slot_minutes)
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What planning needs to know of a round, loaded at one moment.
+
+    `instruments` say nothing of qualifications: `qualified` holds, for each person, the instruments they are qualified
+    for and until when (None: for ever). `busy` are occupied ranges by instrument, `person_busy` where people already
+    are. `expires` says when a project ends; `recent` is each organisation's use of late, in minutes that lose half
+    their weight every fourteen days.
+    """
+
+    round: Round
+    now: datetime
+    instruments: dict[int, Eligible]
+    requests: tuple[TimeRequest, ...]
+    busy: dict[int, list[Span]] = {}
+    person_busy: dict[UUID, list[Span]] = {}
+    qualified: dict[UUID, dict[int, datetime | None]] = {}
+    projects: dict[UUID, datetime | None] = {}
+    recent: dict[str, Fraction] = {}
+
+
+# ---------------------------------------------------------------- laboratories to slots
+
+
+def build_problem(facts: Facts, rules: Sequence[Rule] = ()) -> Problem:
+    """The round as a problem: time is offer x open - occupied, worth is what `slot_value` says.
+
+    Existing bookings are closed time, never fixed rows; so rules that are handed over count sessions only.
+    """
+    grid = grid_of(facts.round)
+    factors = fair_share({request.organisation_id for request in facts.requests}, facts.recent)
+    options = _Options(facts, grid)
+    attended = {item.rules.id for item in facts.instruments.values() if item.rules.attended}
+    requests: list[Request] = []
+    for request in facts.requests:
+        mine = options.of(request, slot_value(request, factors[request.organisation_id]))
+        requests += _requests(request, mine, grid, attended=any(option.instrument in attended for option in mine))
+    groups = [
+        Group(requests=session_ids(request), min=request.min_sessions)
+        for request in facts.requests
+        if request.sessions > 1
+    ]
+    return Problem(
+        format="labshare-problem/1",
+        horizon=grid.horizon,
+        slot_minutes=grid.slot_minutes,
+        instruments=tuple(options.instruments()),
+        requests=tuple(requests),
+        groups=tuple(groups),
+        rules=tuple(rules),
+        fairness=fairness(facts, grid),
+    )
+
+
+def session_ids(request: TimeRequest) -> tuple[str, ...]:
+    """The ids of a request's sessions in the problem: `<request>.1`, `<request>.2`, ..."""
+    return tuple(f"{request.id}.{k}" for k in range(1, request.sessions + 1))
+
+
+def request_of(session_id: str) -> UUID:
+    """The time request that a session of the problem belongs to."""
+    return UUID(session_id.partition(".")[0])
+
+
+class _Options:
+    """Where and when each request could be served. Start ranges are shared by requests that wish alike."""
+
+    def __init__(self, facts: Facts, grid: Grid) -> None:
+        self._facts = facts
+        self._grid = grid
+        self._open = {number: grid.inside(self._segments(item)) for number, item in facts.instruments.items()}
+        self._starts: dict[tuple[int, int, tuple[Span, ...]], tuple[tuple[int, int], ...]] = {}
+
+    def instruments(self) -> Iterable[Instrument]:
+        for number, item in sorted(self._facts.instruments.items()):
+            yield Instrument(id=item.rules.id, centre=item.rules.centre_id, open=tuple(self._open[number]))
+
+    def of(self, request: TimeRequest, value: int) -> tuple[Option, ...]:
+        found: list[Option] = []
+        use_slots = self._grid.slots(request.session_minutes)
+        for item in eligible(request, self._for_person(request.person_id)):
+            rules = item.rules
+            if not rules.min_minutes <= request.session_minutes <= rules.max_minutes:
+                continue
+            windows = tuple(self._windows(request, item))
+            if ranges := self._ranges(rules.number, request.session_minutes, windows):
+                length = self._grid.slots(request.session_minutes + rules.setup_minutes + rules.cleanup_minutes)
+                option = Option(instrument=rules.id, value=use_slots * value, starts=ranges, slots=length)
+                found.append(option)
+        return tuple(found)
+
+    def _for_person(self, person_id: UUID) -> dict[int, Eligible]:
+        held = self._facts.qualified.get(person_id, {})
+        return {
+            number: msgspec.structs.replace(item, qualified=True, qualified_until=held[number])
+            if number in held
+            else item
+            for number, item in self._facts.instruments.items()
+        }
+
+    def _windows(self, request: TimeRequest, item: Eligible) -> list[Span]:
+        """When the person could be there: inside the windows, not elsewhere, while project and qualification hold."""
+        facts = self._facts
+        if request.project_id not in facts.projects:
+            return []
+        ends = [facts.round.ends_at, facts.projects[request.project_id], item.qualified_until]
+        first, last = max(facts.now, facts.round.starts_at), min(end for end in ends if end is not None)
+        if first >= last:
+            return []
+        windows = clipped(merged(request.windows or [facts.round.horizon]), Span(first, last))
+        return subtracted(windows, facts.person_busy.get(request.person_id, ())) if item.rules.attended else windows
+
+    def _ranges(self, number: int, minutes: int, windows: tuple[Span, ...]) -> tuple[tuple[int, int], ...]:
+        key = (number, minutes, windows)
+        if key not in self._starts:
+            self._starts[key] = tuple(self._found(number, minutes, windows))
+        return self._starts[key]
+
+    def _found(self, number: int, minutes: int, windows: tuple[Span, ...]) -> Iterable[tuple[int, int]]:
+        """Inclusive ranges of start slots; the whole occupied length lies in one segment of free slots."""
+        item, grid = self._facts.instruments[number], self._grid
+        before = item.rules.setup_minutes * MINUTE
+        length = grid.slots(minutes + item.rules.setup_minutes + item.rules.cleanup_minutes)
+        found = [
+            (max(grid.first(start.first - before), a), min(grid.last(start.last - before), b - length))
+            for start in starts(item, minutes, windows, self._facts.busy.get(number, ()))
+            for a, b in self._open[number]
+        ]
+        return _joined(pair for pair in found if pair[0] <= pair[1])
+
+    def _segments(self, item: Eligible) -> list[Span]:
+        """Offered time that nobody occupies; closed hours are left out where no run may span them."""
+        free = subtracted(item.offered, self._facts.busy.get(item.rules.number, ()))
+        if item.rules.spans_closed_hours:
+            return free
+        # Set-up and clean-up may lie outside opening hours, the use itself may not.
+        opened = merged(item.rules.occupied(span) for span in item.opened)
+        return [part for span in opened for part in clipped(free, span)]
+
+
+def _joined(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Inclusive ranges, sorted, with overlapping and neighbouring ones made one."""
+    result: list[tuple[int, int]] = []
+    for first, last in sorted(pairs):
+        if result and first <= result[-1][1] + 1:
+            result[-1] = (result[-1][0], max(result[-1][1], last))
+        else:
+            result.append((first, last))
+    return result
+
+
+def _requests(request: TimeRequest, options: tuple[Option, ...], grid: Grid, *, attended: bool) -> Iterable[Request]:
+    for session_id in session_ids(request):
+        yield Request(
+            id=session_id,
+            slots=grid.slots(request.session_minutes),
+            options=options,
+            access_class=request.access_class.value,
+            organisation=request.organisation_id,
+            person=str(request.person_id),
+            tags=(request.activity.value,),
+            attended=attended,
+        )
+
+
+# ---------------------------------------------------------------- worth
+
+
+def slot_value(request: TimeRequest, factor_percent: int) -> int:
+    """What one slot is worth: tier weight x review score x fair-share factor, each of the latter 100 when neutral."""
+    return TIER_WEIGHTS[request.access_class] * request.review_score * factor_percent // FULL
+
+
+def decayed(uses: Iterable[tuple[str, datetime, int]], now: datetime) -> dict[str, Fraction]:
+    """Minutes of each organisation, halved for each fortnight that has passed since (R12). Uses: who, when, minutes."""
+    found: dict[str, Fraction] = {}
+    for organisation_id, began, minutes in uses:
+        halvings = max(0, (now - began) // HALF_LIFE)
+        found[organisation_id] = found.get(organisation_id, Fraction(0)) + Fraction(minutes, 2**halvings)
+    return found
+
+
+def fair_share(organisations: Iterable[str], recent: Mapping[str, Fraction]) -> dict[str, int]:
+    """A factor in percent for each organisation: its due share / its share of recent use (R12, LevelFS).
+
+    Everybody who asks is due the same; the factor is kept between LEAST_FACTOR and MOST_FACTOR. Where nobody has used
+    anything of late, all are neutral.
+    """
+    names = sorted(set(organisations))
+    total = sum((recent.get(name, Fraction(0)) for name in names), Fraction(0))
+    if total == 0:
+        return dict.fromkeys(names, FULL)
+    return {name: _factor(recent.get(name, Fraction(0)) * len(names) / total) for name in names}
+
+
+def _factor(used_to_due: Fraction) -> int:
+    if used_to_due == 0:
+        return MOST_FACTOR
+    return max(LEAST_FACTOR, min(MOST_FACTOR, int(FULL / used_to_due)))
+
+
+def fairness(facts: Facts, grid: Grid) -> Fairness:
+    """A concave reward for the organisations of the tier that asks for most, so that one cannot take it all.
+
+    Only one tier has targets, and only organisations that ask in no other: the reward is scaled to that tier's worth,
+    and would lift a lower tier's slots above their precedence. The target is an equal part of the offered slots, or
+    what the organisation asks for where that is less.
+    """
+    asked: dict[int, dict[str, int]] = {}
+    for request in facts.requests:
+        of_tier = asked.setdefault(TIER_WEIGHTS[request.access_class], {})
+        slots = request.sessions * grid.slots(request.session_minutes)
+        of_tier[request.organisation_id] = of_tier.get(request.organisation_id, 0) + slots
+    if not asked:
+        return Fairness()
+    weight = max(asked, key=lambda tier: (sum(asked[tier].values()), tier))
+    elsewhere = {name for tier, names in asked.items() if tier != weight for name in names}
+    mine = {name: slots for name, slots in sorted(asked[weight].items()) if name not in elsewhere}
+    if len(mine) < 2:
+        return Fairness()
+    offered = sum(b - a for item in facts.instruments.values() for a, b in grid.inside(item.offered))
+    targets = {name: min(slots, offered // len(mine)) for name, slots in mine.items()}
+    steps = tuple((upto, weight * FULL * percent // FULL) for upto, percent in FAIRNESS_STEPS)
+    return Fairness(targets=targets, steps=steps)
+
+
+# ---------------------------------------------------------------- slots to bookings
+
+
+def bookings_of(facts: Facts, plan_id: UUID, sessions: Iterable[Session]) -> list[Booking]:
+    """The sessions of a plan as confirmed bookings. Their ids follow from the plan, so publishing twice cannot double.
+
+    The use begins after the set-up; what the last slot has left over stays free.
+    """
+    grid = grid_of(facts.round)
+    requests = {request.id: request for request in facts.requests}
+    instruments = {item.rules.id: item.rules for item in facts.instruments.values()}
+    found: list[Booking] = []
+    for session in sessions:
+        request, rules = requests[request_of(session.request)], instruments[session.instrument]
+        starts_at = grid.at(session.start) + rules.setup_minutes * MINUTE
+        use = Span(starts_at, starts_at + request.session_minutes * MINUTE)
+        occupied = rules.occupied(use)
+        found.append(
+            Booking(
+                id=uuid5(plan_id, session.request),
+                instrument_number=rules.number,
+                kind=BookingKind.USE,
+                state=BookingState.CONFIRMED,
+                starts_at=use.start,
+                ends_at=use.end,
+                occupied_from=occupied.start,
+                occupied_until=occupied.end,
+                person_id=request.person_id,
+                booked_by_id=request.person_id,
+                project_id=request.project_id,
+                organisation_id=request.organisation_id,
+                access_class=request.access_class,
+                activity=request.activity,
+                agreement_id=request.agreement_id,
+                attended=rules.attended,
+                purpose=request.purpose,
+                request_id=request.id,
+                plan_id=plan_id,
+                created_at=facts.now,
+                updated_at=facts.now,
+            )
+        )
+    return found
