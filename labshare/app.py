@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
 from litestar import Litestar, Router
@@ -16,14 +16,14 @@ from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import CacheControlHeader, State
 from litestar.di import Provide
 from litestar.plugins.htmx import HTMXPlugin
-from litestar.static_files import create_static_files_router
+from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 
 from labshare.domain.people import Actor
 from labshare.errors import NotSignedIn
 from labshare.services import Database, open_database
 from labshare.settings import Settings, require_secret
 from labshare.web import errors, headers, pages, people
-from labshare.web.auth import KnowTheReader
+from labshare.web.auth import KnowTheReader, reader_of
 from labshare.web.rendering import Request
 from labshare.web.templating import STATIC_DIRECTORY, Templates
 
@@ -65,7 +65,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
             exclude=["^/api/"],
         ),
         before_send=[headers.secure],
-        exception_handlers=errors.HANDLERS,
+        exception_handlers=errors.HANDLERS,  # pyright: ignore[reportUnknownMemberType]
         dependencies=_dependencies(settings, opened, clock),
         state=State({"settings": settings, "templates": templates, "database": opened}),
         lifespan=[_threads(opened, close=database is None)],
@@ -75,12 +75,13 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
 
 def _dependencies(settings: Settings, database: Database, clock: Clock) -> dict[str, Provide]:
     def given_actor(request: Request) -> Actor | None:
-        return request.user
+        return reader_of(request)
 
     def given_me(request: Request) -> Actor:
-        if request.user is None:
+        actor = reader_of(request)
+        if actor is None:
             raise NotSignedIn()
-        return request.user
+        return actor
 
     return {
         "database": Provide(lambda: database, sync_to_thread=False),
@@ -91,7 +92,7 @@ def _dependencies(settings: Settings, database: Database, clock: Clock) -> dict[
     }
 
 
-def _threads(database: Database, *, close: bool) -> Callable[[Litestar], object]:
+def _threads(database: Database, *, close: bool) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """As many request threads as connections: with fewer, a few requests that wait for one lock would stall all."""
 
     @asynccontextmanager

@@ -4,8 +4,10 @@ How to write a page, in ten lines:
 
 1. One file per noun, `web/<noun>.py`, with `router = Router("/", route_handlers=[...])`; add the router to
    `labshare.app` and, when it has a place in the navigation, a line to `web/navigation.py`.
-2. Handlers are plain functions with `sync_to_thread=True`. They may ask for `request: Request`, `database: Database`,
-   `actor: Actor | None`, `me: Actor` (answers 401 when nobody is signed in), `now: datetime` and `settings: Settings`.
+2. Handlers are plain functions with `sync_to_thread=True`. They may ask for `request: Request` and, by these names, for
+   `database: given.Database`, `actor: given.Reader` (None when nobody is signed in), `me: given.Me` (answers 401 then),
+   `now: given.Now` and `settings: given.Settings`; for `day: FromQuery[str]` and `booking_id: FromPath[UUID]`
+   (litestar.params). Litestar warns about a parameter without such a mark, and in tests a warning is an error.
 3. `with database.read() as db:` or `with database.write() as db:`, once, around one service call.
 4. `return render(request, "noun/page.html", **context)`. For htmx, name the fragment that the page includes:
    `render(request, "noun/page.html", fragment="noun/_list.html", ...)`; one route, two renderings.
@@ -26,7 +28,7 @@ How to write a page, in ten lines:
 10. No `style=` and no inline script: the Content-Security-Policy refuses both. Geometry is SVG attributes or classes.
 """
 
-from labshare.services import Database
+from labshare.web import given
 from labshare.web.rendering import Form, Request, redirect, render
 
-__all__ = ["Database", "Form", "Request", "redirect", "render"]
+__all__ = ["Form", "Request", "given", "redirect", "render"]

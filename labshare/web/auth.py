@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any, cast
 
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
@@ -13,21 +14,23 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from labshare.domain.people import Actor
 from labshare.i18n import DEFAULT_LANGUAGE, Language, known_language, speaking
-from labshare.services import Database, people
+from labshare.services import Database, people, tokens
 
 SIGN_IN_COOKIE = "sign_in"
 LANGUAGE_COOKIE = "language"
-Connection = ASGIConnection[object, object, object, object]
+API_PREFIX = "/api/"
+Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class KnowTheReader(ASGIMiddleware):
-    """Puts the actor (or None) and the token's text on the scope, and lets all that follows speak their language.
+    """Puts the actor (or None) on the scope, and lets all that follows speak their language.
 
-    The API is excluded: there a cookie must not act for anybody, since requests under /api carry no CSRF token.
+    A page knows its reader by the sign-in cookie, the API by a bearer token alone: requests under /api carry no CSRF
+    token, so there a cookie must not act for anybody. Raises `NotSignedIn` for a bearer token that speaks for nobody.
     """
 
     scopes = (ScopeType.HTTP,)
-    exclude_path_pattern = ("^/static/", "^/api/")
+    exclude_path_pattern = "^/static/"
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -35,20 +38,30 @@ class KnowTheReader(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         connection: Connection = ASGIConnection(scope)
-        token = connection.cookies.get(SIGN_IN_COOKIE)
-        scope["auth"] = token
-        scope["user"] = await sync_to_thread(self._actor, token) if token else None
+        is_program = connection.url.path.startswith(API_PREFIX)
+        token = _bearer(connection) if is_program else connection.cookies.get(SIGN_IN_COOKIE)
+        scope["user"] = await sync_to_thread(self._actor, token, is_program) if token else None
         with speaking(language_of(connection)):
             await next_app(scope, receive, send)
 
-    def _actor(self, token: str) -> Actor | None:
+    def _actor(self, token: str, is_program: bool) -> Actor | None:
         with self._database.read() as db:
-            return people.actor_of_sign_in(db, token, self._clock())
+            return (tokens.actor_of if is_program else people.actor_of_sign_in)(db, token, self._clock())
+
+
+def reader_of(connection: Connection) -> Actor | None:
+    """Who asks. Nobody on a path that no route knows, because middleware never runs there."""
+    return cast("dict[str, Any]", connection.scope).get("user")
+
+
+def _bearer(connection: Connection) -> str | None:
+    kind, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
 
 
 def language_of(connection: Connection) -> Language:
     """The language that the reader chose; a program may ask by Accept-Language; everybody else reads Vietnamese."""
     chosen = known_language(connection.cookies.get(LANGUAGE_COOKIE))
-    if chosen or not connection.url.path.startswith("/api/"):
+    if chosen or not connection.url.path.startswith(API_PREFIX):
         return chosen or DEFAULT_LANGUAGE
     return known_language(connection.headers.get("accept-language", "")[:2]) or DEFAULT_LANGUAGE

@@ -18,12 +18,11 @@ from litestar.types import ExceptionHandlersMap
 from labshare.errors import Busy, LabShareError, Malformed, NotFound, Refusal
 from labshare.i18n import gettext, has, speaking
 from labshare.sentences import sentence
-from labshare.web.auth import language_of
+from labshare.web.auth import API_PREFIX, language_of
 from labshare.web.rendering import Request, render, wants_fragment
 
 log = logging.getLogger(__name__)
 
-API_PREFIX = "/api/"
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
@@ -68,8 +67,8 @@ HANDLERS: ExceptionHandlersMap = {
 
 def _fields(error: ValidationException) -> tuple[Refusal, ...]:
     """One refusal for each field that Litestar could not read."""
-    entries: list[Any] = error.extra if isinstance(error.extra, list) else []
-    names = [str(entry["key"]) for entry in entries if isinstance(entry, dict) and "key" in entry]
+    found: list[dict[str, Any]] = error.extra if isinstance(error.extra, list) else []
+    names = [str(entry["key"]) for entry in found if "key" in entry]
     return tuple(Refusal(code="malformed_field", params={"field": name}) for name in names) or Malformed().refusals
 
 
@@ -83,12 +82,12 @@ def _answer(request: Request, answer: Answer) -> Response[Any]:
 def _problem(request: Request, answer: Answer) -> Response[Any]:
     """RFC 9457, with `refusals`: each with the code for programs and the sentence for people."""
     said = [{"code": r.code, "params": r.params, "message": sentence(r)} for r in answer.refusals]
-    document = {
+    document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(answer.status).phrase,
         "status": answer.status,
         "code": answer.code,
-        "detail": " ".join(entry["message"] for entry in said),
+        "detail": " ".join(sentence(refusal) for refusal in answer.refusals),
         "instance": request.url.path,
         "refusals": said,
     }

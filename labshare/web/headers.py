@@ -33,7 +33,7 @@ HEADERS = {
 async def secure(message: Message, scope: Scope) -> None:
     """Add the headers to whatever is sent: pages, errors, files and the API alike."""
     if message["type"] == "http.response.start":
-        message.setdefault("headers", [])
         sent = MutableScopeHeaders.from_message(message)
         for name, value in HEADERS.items():
-            sent.setdefault(name, value)
+            if name not in sent:
+                sent[name] = value

@@ -9,7 +9,8 @@ import msgspec
 from litestar import Response, Router, get
 
 from labshare.domain.people import Actor
-from labshare.services import Connection, Database
+from labshare.services import Connection
+from labshare.web import given
 from labshare.web.rendering import Request, render
 
 
@@ -45,7 +46,7 @@ PROVIDERS: list[Provider] = []
 
 
 @get("/", sync_to_thread=True)
-def home(request: Request, database: Database, actor: Actor | None, now: datetime) -> Response[str]:
+def home(request: Request, database: given.Database, actor: given.Reader, now: given.Now) -> Response[str]:
     sections: list[Section] = []
     if actor:
         with database.read() as db:

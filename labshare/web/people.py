@@ -11,15 +11,16 @@ from typing import Any
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import Cookie
+from litestar.params import FromQuery
 
 from labshare.domain.people import Actor, Role
 from labshare.errors import LabShareError, NotFound, NotSignedIn, TooManyTries
 from labshare.i18n import known_language
 from labshare.services import Database, passwords, people
 from labshare.settings import Settings
+from labshare.web import given
 from labshare.web.auth import LANGUAGE_COOKIE, SIGN_IN_COOKIE
-from labshare.web.rendering import THEMES, Form, Request, local_path, redirect, render, secure_cookies
+from labshare.web.rendering import THEMES, Form, Request, cookie, local_path, redirect, render
 
 A_YEAR_SECONDS = 365 * 24 * 3600
 
@@ -44,13 +45,15 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 @get("/sign-in", sync_to_thread=True)
-def sign_in_page(request: Request, database: Database, settings: Settings, next: str = "/") -> Response[str]:
+def sign_in_page(
+    request: Request, database: given.Database, settings: given.Settings, next: FromQuery[str] = "/"
+) -> Response[str]:
     return _sign_in_page(request, database, settings, next)
 
 
 @post("/sign-in")
 async def sign_in(
-    request: Request, database: Database, settings: Settings, now: datetime, data: Form[Credentials]
+    request: Request, database: given.Database, settings: given.Settings, now: given.Now, data: Form[Credentials]
 ) -> Response[str]:
     """Asynchronous, unlike other handlers, because the password is judged on other threads than requests are."""
     login = data.login.strip()
@@ -69,7 +72,7 @@ async def sign_in(
 
 @post("/sign-in/demo", sync_to_thread=True)
 def sign_in_to_demo(
-    request: Request, database: Database, settings: Settings, now: datetime, data: Form[DemoChoice]
+    request: Request, database: given.Database, settings: given.Settings, now: given.Now, data: Form[DemoChoice]
 ) -> Response[str]:
     """One click for each role, in the demo only."""
     if not settings.demo:
@@ -80,7 +83,7 @@ def sign_in_to_demo(
 
 
 @post("/sign-out", sync_to_thread=True)
-def sign_out(request: Request, database: Database) -> Response[str]:
+def sign_out(request: Request, database: given.Database) -> Response[str]:
     token = request.cookies.get(SIGN_IN_COOKIE)
     if token:
         with database.write() as db:
@@ -91,11 +94,13 @@ def sign_out(request: Request, database: Database) -> Response[str]:
 
 
 @post("/language", sync_to_thread=True)
-def choose_language(request: Request, database: Database, actor: Actor | None, data: Form[Choice]) -> Response[str]:
+def choose_language(
+    request: Request, database: given.Database, actor: given.Reader, data: Form[Choice]
+) -> Response[str]:
     """Remembered by the browser, and for a signed-in person also for their mail."""
     response = redirect(request, local_path(data.next))
     if language := known_language(data.value):
-        response.set_cookie(_preference(request, LANGUAGE_COOKIE, language))
+        response.set_cookie(cookie(request, LANGUAGE_COOKIE, language, max_age=A_YEAR_SECONDS))
         if actor:
             with database.write() as db:
                 people.choose_language(db, actor, language)
@@ -107,14 +112,14 @@ def choose_theme(request: Request, data: Form[Choice]) -> Response[str]:
     """Light, dark, or (anything else) as the device says."""
     response = redirect(request, local_path(data.next))
     if data.value in THEMES:
-        response.set_cookie(_preference(request, "theme", data.value))
+        response.set_cookie(cookie(request, "theme", data.value, max_age=A_YEAR_SECONDS))
     else:
         response.delete_cookie("theme")
     return response
 
 
 @get("/account", sync_to_thread=True)
-def account(request: Request, me: Actor) -> Response[str]:
+def account(request: Request, me: given.Me) -> Response[str]:
     return render(request, "people/account.html", me=me)
 
 
@@ -139,18 +144,9 @@ def _finish(
 
 def _signed_in(request: Request, settings: Settings, actor: Actor, token: str, next_url: str) -> Response[str]:
     response = redirect(request, local_path(next_url))
-    response.set_cookie(
-        Cookie(
-            SIGN_IN_COOKIE,
-            token,
-            max_age=settings.sign_in_hours * 3600,
-            httponly=True,
-            samesite="lax",
-            secure=settings.secure_cookies,
-        )
-    )
+    response.set_cookie(cookie(request, SIGN_IN_COOKIE, token, max_age=settings.sign_in_hours * 3600))
     if LANGUAGE_COOKIE not in request.cookies:
-        response.set_cookie(_preference(request, LANGUAGE_COOKIE, actor.language))
+        response.set_cookie(cookie(request, LANGUAGE_COOKIE, actor.language, max_age=A_YEAR_SECONDS))
     return response
 
 
@@ -181,10 +177,6 @@ def by_role(actors: list[Actor]) -> dict[Role, list[Actor]]:
     """Each person under the first of their roles, in the order in which Role lists them."""
     listed = {role: [actor for actor in actors if actor.grants[0].role is role] for role in Role}
     return {role: held for role, held in listed.items() if held}
-
-
-def _preference(request: Request, name: str, value: str) -> Cookie:
-    return Cookie(name, value, max_age=A_YEAR_SECONDS, httponly=True, samesite="lax", secure=secure_cookies(request))
 
 
 def _address(request: Request) -> str:

@@ -18,13 +18,12 @@ from litestar.utils.scope.state import ScopeState
 from markupsafe import Markup
 
 from labshare import i18n
-from labshare.domain.people import Actor
 from labshare.settings import Settings
 from labshare.web import navigation
+from labshare.web.auth import reader_of
 from labshare.web.templating import Templates
 
 T = TypeVar("T")
-# `request.user` is an Actor or None, `request.auth` the text of the sign-in token or None (web/auth.py).
 Request = HTMXRequest
 Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
 
@@ -63,9 +62,7 @@ def redirect(request: Request, url: str, *, notice: str | None = None) -> Respon
     else:
         response = Response("", status_code=HTTP_303_SEE_OTHER, headers={"Location": url}, media_type=MediaType.HTML)
     if notice:
-        response.set_cookie(
-            Cookie(NOTICE_COOKIE, notice, max_age=60, httponly=True, samesite="lax", secure=secure_cookies(request))
-        )
+        response.set_cookie(cookie(request, NOTICE_COOKIE, notice, max_age=60))
     return response
 
 
@@ -74,10 +71,10 @@ def wants_fragment(request: Request) -> bool:
     return bool(request.htmx) and not request.htmx.boosted and not request.htmx.history_restore_request
 
 
-def secure_cookies(request: Request) -> bool:
-    """Whether cookies may only travel over TLS."""
+def cookie(request: Request, name: str, value: str, *, max_age: int) -> Cookie:
+    """A cookie that no script can read and no other site can send; `max_age` is seconds."""
     settings: Settings = request.app.state.settings
-    return settings.secure_cookies
+    return Cookie(key=name, value=value, max_age=max_age, httponly=True, samesite="lax", secure=settings.secure_cookies)
 
 
 def local_path(url: str | None) -> str:
@@ -90,7 +87,7 @@ def page_context(request: Request) -> dict[str, Any]:
     """What every template may use (listed in labshare.web)."""
     token: str = value_or_default(ScopeState.from_scope(request.scope).csrf_token, "")
     # A path that no route knows never meets the middleware that loads the reader.
-    actor: Actor | None = request.scope.get("user")
+    actor = reader_of(request)
     theme = request.cookies.get("theme")
     notice = request.cookies.get(NOTICE_COOKIE)
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -58,7 +58,9 @@ class Templates:
         # The i18n extension adds this method when it is loaded; its stubs do not say so.
         environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
         environment.filters.update({name: getattr(formats, name) for name in _FILTERS})
-        environment.globals.update(
+        # The stubs list only Jinja's own names as values.
+        known = cast("dict[str, Any]", environment.globals)
+        known.update(
             icon=icon,
             may=_may,
             may_somewhere=_may_somewhere,
@@ -68,7 +70,7 @@ class Templates:
             static=self.static,
             word=i18n.word,
         )
-        environment.globals["ui"] = environment.get_template("components/parts.html").module
+        known["ui"] = environment.get_template("components/parts.html").module
         return environment
 
 
