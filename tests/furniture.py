@@ -5,6 +5,8 @@ Rows are written straight into the tables, so that a test of the booking path do
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -163,3 +165,19 @@ def a_booking(number: int, when: Span, **changes: Any) -> Booking:
         "updated_at": NOW,
     }
     return Booking(**(values | changes))
+
+
+@contextmanager
+def counted(engine: sa.Engine) -> Iterator[list[str]]:
+    """The statements that this engine runs meanwhile, without SQLite's own BEGIN."""
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        if not arguments[2].startswith("BEGIN"):
+            statements.append(arguments[2])
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)

@@ -1,0 +1,122 @@
+"""The lock, the versions and the queries around a span, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from labshare.domain.bookings import BookingState
+from labshare.errors import Busy, NotFound, Stale
+from labshare.store import bookings as store
+from labshare.store import tables as t
+from labshare.store.engine import Database, open_database
+from tests.furniture import COLLEAGUE, FESEM, NMR, RESEARCHER, XRD, a_booking, counted, furnish, span
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+def test_the_lock_returns_the_rules_and_raises_the_calendar_version(house: Database) -> None:
+    with house.write() as db:
+        locked = store.lock(db, [NMR, FESEM], [RESEARCHER])
+        assert list(locked) == [FESEM, NMR] or set(locked) == {FESEM, NMR}
+        assert (locked[NMR].cleanup_minutes, locked[NMR].timezone) == (30, "Asia/Ho_Chi_Minh")
+        assert locked[FESEM].calendar_version == 1
+    with house.read() as db:
+        assert store.rules_of(db, [FESEM, XRD])[FESEM].calendar_version == 1
+        assert store.rules_of(db, [FESEM, XRD])[XRD].calendar_version == 0
+
+
+def test_an_unknown_instrument_cannot_be_locked(house: Database) -> None:
+    with house.write() as db, pytest.raises(NotFound):
+        store.lock(db, [FESEM, 99])
+
+
+def test_who_waits_too_long_for_a_lock_is_told_to_try_again(database_url: str) -> None:
+    database = open_database(database_url, lock_timeout_seconds=0.2)
+    # SQLite's writers wait in a queue of their own, whose patience this test shortens.
+    database._wait_seconds = 0.2
+    with database.write() as db:
+        furnish(db)
+    held, done = threading.Event(), threading.Event()
+
+    def holder() -> None:
+        with database.write() as db:
+            store.lock(db, [FESEM])
+            held.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=holder)
+    thread.start()
+    held.wait(10)
+    with pytest.raises(Busy), database.write() as db:
+        store.lock(db, [FESEM])
+    done.set()
+    thread.join()
+    database.dispose()
+
+
+def test_a_change_names_the_version_it_saw(house: Database) -> None:
+    booking = a_booking(FESEM, span(23, 9, 11))
+    with house.write() as db:
+        store.add(db, [booking])
+        changed = store.change(db, booking, seen_version=1)
+        assert changed.version == 2
+        with pytest.raises(Stale):
+            store.change(db, booking, seen_version=1)
+    with house.read() as db:
+        assert store.get(db, booking.id) == changed
+
+
+def test_only_what_occupies_the_span_is_in_the_way(house: Database) -> None:
+    inside, before = a_booking(FESEM, span(23, 9, 11)), a_booking(FESEM, span(23, 7, 9))
+    gone = a_booking(FESEM, span(23, 12, 13), state=BookingState.CANCELLED)
+    elsewhere = a_booking(XRD, span(23, 10, 12), person_id=COLLEAGUE)
+    with house.write() as db:
+        store.add(db, [inside, before, gone, elsewhere])
+    with house.read() as db:
+        assert [n.id for n in store.neighbours(db, FESEM, span(23, 9, 14))] == [inside.id]
+        assert store.busy_spans(db, [FESEM, XRD], span(23, 10, 14)) == {
+            FESEM: [span(23, 9, 11)],
+            XRD: [span(23, 10, 12)],
+        }
+        (busy,) = store.person_busy(db, COLLEAGUE, span(23, 11, 14))
+        assert (busy.id, busy.instrument_id) == (elsewhere.id, "N002")
+
+
+def test_a_run_of_months_is_still_found_in_its_last_week(house: Database) -> None:
+    start = span(1, 0, 1).start
+    long = a_booking(
+        FESEM, span(1, 0, 1), ends_at=start + timedelta(days=90), occupied_until=start + timedelta(days=90)
+    )
+    with house.write() as db:
+        store.add(db, [long])
+    last_day = span(1, 0, 1).widened(-89 * 1440, 90 * 1440)
+    with house.read() as db:
+        assert [n.id for n in store.neighbours(db, FESEM, last_day)] == [long.id]
+
+
+def test_a_calendar_costs_one_query_for_any_number_of_instruments(house: Database) -> None:
+    with house.write() as db:
+        store.add(db, [a_booking(FESEM, span(23, 9, 11)), a_booking(XRD, span(23, 9, 11))])
+    with counted(house.engine) as statements, house.read() as db:
+        found = store.calendar(db, [FESEM, XRD, NMR], span(23, 0, 23), store.Viewer(person_id=RESEARCHER))
+    assert [entry.instrument_number for entry in found] == [FESEM, XRD]
+    assert len(statements) == 1
+
+
+def test_bookings_of_other_times_are_not_read_from_the_table(house: Database) -> None:
+    """The index range of a calendar query ends 92 days before its span, whatever lies before that."""
+    if not house.is_sqlite:
+        return
+    with house.read() as db:
+        query = store._occupying(span(23, 0, 1), t.bookings.c.instrument_number == FESEM)
+        text = str(query.compile(db.engine, compile_kwargs={"literal_binds": True}))
+        plan = " ".join(str(row) for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
+    assert "instrument_number=? AND occupied_from>? AND occupied_from<?" in plan
