@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from labshare.domain.bookings import Booking, BookingKind, BookingState
+from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules
 from labshare.domain.rounds import Round
 from labshare.domain.time_requests import TIER_WEIGHTS, Eligible, TimeRequest, eligible, starts
 from labshare.domain.timespan import MINUTE, Span, clipped, merged, subtracted
@@ -66,6 +66,13 @@ def grid_of(r: Round) -> Grid:
     return Grid(r.starts_at, r.slot_minutes, r.horizon.minutes // r.slot_minutes)
 
 
+class Place(msgspec.Struct, frozen=True):
+    """An instrument of the round, as the matcher of share rules reads it."""
+
+    instrument_id: str
+    centre_id: str
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What planning needs to know of a round, loaded at one moment.
 
@@ -84,6 +91,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     qualified: dict[UUID, dict[int, datetime | None]] = {}
     projects: dict[UUID, datetime | None] = {}
     recent: dict[str, Fraction] = {}
+
+    @property
+    def places(self) -> list[Place]:
+        return [Place(item.rules.id, item.rules.centre_id) for _, item in sorted(self.instruments.items())]
 
 
 # ---------------------------------------------------------------- laboratories to slots
@@ -294,43 +305,59 @@ def fairness(facts: Facts, grid: Grid) -> Fairness:
 # ---------------------------------------------------------------- slots to bookings
 
 
-def bookings_of(facts: Facts, plan_id: UUID, sessions: Iterable[Session]) -> list[Booking]:
+def bookings_of(
+    r: Round,
+    requests: Iterable[TimeRequest],
+    instruments: Mapping[int, InstrumentRules],
+    plan_id: UUID,
+    sessions: Iterable[Session],
+    now: datetime,
+) -> list[Booking]:
     """The sessions of a plan as confirmed bookings. Their ids follow from the plan, so publishing twice cannot double.
 
     The use begins after the set-up; what the last slot has left over stays free.
     """
-    grid = grid_of(facts.round)
-    requests = {request.id: request for request in facts.requests}
-    instruments = {item.rules.id: item.rules for item in facts.instruments.values()}
+    grid = grid_of(r)
+    by_id = {request.id: request for request in requests}
+    rules = {each.id: each for each in instruments.values()}
     found: list[Booking] = []
     for session in sessions:
-        request, rules = requests[request_of(session.request)], instruments[session.instrument]
-        starts_at = grid.at(session.start) + rules.setup_minutes * MINUTE
-        use = Span(starts_at, starts_at + request.session_minutes * MINUTE)
-        occupied = rules.occupied(use)
-        found.append(
-            Booking(
-                id=uuid5(plan_id, session.request),
-                instrument_number=rules.number,
-                kind=BookingKind.USE,
-                state=BookingState.CONFIRMED,
-                starts_at=use.start,
-                ends_at=use.end,
-                occupied_from=occupied.start,
-                occupied_until=occupied.end,
-                person_id=request.person_id,
-                booked_by_id=request.person_id,
-                project_id=request.project_id,
-                organisation_id=request.organisation_id,
-                access_class=request.access_class,
-                activity=request.activity,
-                agreement_id=request.agreement_id,
-                attended=rules.attended,
-                purpose=request.purpose,
-                request_id=request.id,
-                plan_id=plan_id,
-                created_at=facts.now,
-                updated_at=facts.now,
-            )
-        )
+        request, on = by_id[request_of(session.request)], rules[session.instrument]
+        use = use_of(grid, request, on, session.start)
+        found.append(_booking(request, on, use, uuid5(plan_id, session.request), plan_id, now))
     return found
+
+
+def use_of(grid: Grid, request: TimeRequest, rules: InstrumentRules, start: int) -> Span:
+    """The use that people see of a session that occupies its instrument from this slot on."""
+    starts_at = grid.at(start) + rules.setup_minutes * MINUTE
+    return Span(starts_at, starts_at + request.session_minutes * MINUTE)
+
+
+def _booking(
+    request: TimeRequest, rules: InstrumentRules, use: Span, booking_id: UUID, plan_id: UUID, now: datetime
+) -> Booking:
+    occupied = rules.occupied(use)
+    return Booking(
+        id=booking_id,
+        instrument_number=rules.number,
+        kind=BookingKind.USE,
+        state=BookingState.CONFIRMED,
+        starts_at=use.start,
+        ends_at=use.end,
+        occupied_from=occupied.start,
+        occupied_until=occupied.end,
+        person_id=request.person_id,
+        booked_by_id=request.person_id,
+        project_id=request.project_id,
+        organisation_id=request.organisation_id,
+        access_class=request.access_class,
+        activity=request.activity,
+        agreement_id=request.agreement_id,
+        attended=rules.attended,
+        purpose=request.purpose,
+        request_id=request.id,
+        plan_id=plan_id,
+        created_at=now,
+        updated_at=now,
+    )

@@ -75,6 +75,20 @@ def qualification(db: Connection, person_id: UUID, instrument_number: int) -> tu
     return (False, None) if row is None else (True, row.expires_at)
 
 
+def qualified_on(
+    db: Connection, person_ids: Iterable[UUID], numbers: Iterable[int]
+) -> dict[UUID, dict[int, datetime | None]]:
+    """Which of these instruments each of these persons is qualified for, and until when (None: without an end)."""
+    query = sa.select(qualifications.c.person_id, qualifications.c.instrument_number, qualifications.c.expires_at)
+    among = query.where(
+        qualifications.c.person_id.in_(set(person_ids)), qualifications.c.instrument_number.in_(sorted(set(numbers)))
+    )
+    found: dict[UUID, dict[int, datetime | None]] = {}
+    for person_id, number, expires_at in db.execute(among):
+        found.setdefault(person_id, {})[number] = expires_at
+    return found
+
+
 def password_hash(db: Connection, login: str) -> tuple[UUID, str] | None:
     """Id and password hash of a person who may sign in, locked so that tries at one login are counted one by one."""
     query = (

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from labshare.domain.rounds import KEEPING, KeptOffer, Offer, Round, RoundState
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Refused, Stale
-from labshare.store.tables import offers, rounds
+from labshare.store.tables import instruments, offers, rounds
 
 _KEEPING = tuple(sorted(KEEPING))
 
@@ -123,3 +123,10 @@ def release(db: Connection, round_id: UUID, now: datetime) -> None:
     """Give what the round still keeps back to direct booking."""
     held = sa.and_(offers.c.round_id == round_id, offers.c.released_at.is_(None))
     db.execute(sa.update(offers).where(held).values(released_at=now))
+
+
+def capabilities_of(db: Connection, numbers: Iterable[int]) -> dict[int, str]:
+    """The capability of each of these instruments."""
+    query = sa.select(instruments.c.number, instruments.c.capability_id)
+    rows = db.execute(query.where(instruments.c.number.in_(sorted(set(numbers)))))
+    return {row.number: row.capability_id for row in rows}

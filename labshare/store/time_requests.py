@@ -13,11 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
+from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind
+from labshare.domain.projects import ProjectState
 from labshare.domain.time_requests import RequestState, TimeRequest
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound, Stale
-from labshare.store.tables import bookings, instruments, time_request_instruments, time_requests
+from labshare.store.tables import bookings, instruments, projects, time_request_instruments, time_requests
 
+_OCCUPYING = tuple(sorted(OCCUPYING))
 _Windows = list[tuple[datetime, datetime]]
 
 
@@ -91,6 +94,47 @@ def published_sessions(db: Connection, request_ids: Iterable[UUID]) -> dict[UUID
     for request_id, booking_id, instrument_id, start, end in db.execute(query):
         found[request_id].append((booking_id, instrument_id, Span(start, end)))
     return found
+
+
+# ---------------------------------------------------------------- what planning asks about the people behind requests
+
+
+def persons_busy(db: Connection, person_ids: Iterable[UUID], span: Span) -> dict[UUID, list[Span]]:
+    """Where these people already are during the span: the uses that they attend, by person."""
+    query = sa.select(bookings.c.person_id, bookings.c.starts_at, bookings.c.ends_at).where(
+        bookings.c.person_id.in_(set(person_ids)),
+        bookings.c.attended,
+        bookings.c.state.in_(_OCCUPYING),
+        bookings.c.starts_at < span.end,
+        # No block is longer, so the range that is read stays near the span.
+        bookings.c.starts_at > span.start - LONGEST_MINUTES * MINUTE,
+        bookings.c.ends_at > span.start,
+    )
+    found: dict[UUID, list[Span]] = defaultdict(list)
+    for person_id, start, end in db.execute(query):
+        found[person_id].append(Span(start, end))
+    return found
+
+
+def usable_projects(db: Connection, project_ids: Iterable[UUID]) -> dict[UUID, datetime | None]:
+    """Those of these projects that are verified, with when they end (None: not known to end)."""
+    query = sa.select(projects.c.id, projects.c.expires_at).where(
+        projects.c.id.in_(set(project_ids)), projects.c.state == ProjectState.VERIFIED
+    )
+    return {row.id: row.expires_at for row in db.execute(query)}
+
+
+def recent_use(db: Connection, numbers: Iterable[int], span: Span) -> list[tuple[str, datetime, int]]:
+    """Uses of these instruments that began in the span: (organisation, when, occupied minutes)."""
+    query = sa.select(bookings.c.organisation_id, bookings.c.occupied_from, bookings.c.occupied_until).where(
+        bookings.c.instrument_number.in_(sorted(set(numbers))),
+        bookings.c.kind == BookingKind.USE,
+        bookings.c.state.in_(_OCCUPYING),
+        bookings.c.organisation_id.is_not(None),
+        bookings.c.occupied_from >= span.start,
+        bookings.c.occupied_from < span.end,
+    )
+    return [(row[0], row[1], (row[2] - row[1]) // MINUTE) for row in db.execute(query)]
 
 
 def _select(db: Connection, *conditions: ColumnElement[bool]) -> list[TimeRequest]:
