@@ -1,0 +1,278 @@
+"""Agreements as documents: TOML for people, canonical JSON for the database, and every fault found at entry.
+
+`FAULTS` is the list of what is checked before an agreement may come into force; all faults are told at once, each a
+code with parameters. What must not live here: what a rule means once it stands (agreements.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from labshare.domain.agreements import Agreement, Base, Kind, Selector, ShareRule, Strictness, effective_span
+from labshare.errors import Malformed, Refusal
+
+_PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?%")
+_QUOTIENT = re.compile(r"(\d{1,9})/(\d{1,9})")
+# A share of these stands still once frozen, so that it can be kept at booking.
+_STILL = (Base.OPEN, Base.ALLOCABLE)
+
+# ---------------------------------------------------------------- shares as text
+
+
+def parse_share(text: str) -> Fraction:
+    """`16 %`, `12.5 %` or `4/25` as an exact fraction. Raises `ValueError` on anything else, floats included."""
+    if match := _PERCENT.fullmatch(text):
+        return Fraction(Decimal(match[1])) / 100
+    match = _QUOTIENT.fullmatch(text)
+    if match is None or int(match[2]) == 0:
+        raise ValueError(f"a share is written as `16 %` or `4/25`, not `{text}`")
+    return Fraction(int(match[1]), int(match[2]))
+
+
+def format_share(share: Fraction) -> str:
+    """`16 %` where that is exact, else `1/3`."""
+    percent = share * 100
+    return f"{percent} %" if percent.denominator == 1 else f"{share.numerator}/{share.denominator}"
+
+
+# ---------------------------------------------------------------- reading and writing
+
+
+def from_toml(text: str) -> Agreement:
+    """An agreement from its TOML document. Raises `Malformed` with `reason`, one line that names the place."""
+    try:
+        return msgspec.toml.decode(text, type=Agreement, dec_hook=_read)
+    except msgspec.MsgspecError as error:
+        raise Malformed("agreement_unreadable", reason=" ".join(str(error).split())) from error
+
+
+def to_toml(agreement: Agreement) -> str:
+    """The agreement as TOML. Reading it gives an equal agreement."""
+    return msgspec.toml.encode(agreement, enc_hook=_write).decode()
+
+
+def from_json(document: str) -> Agreement:
+    """An agreement that `to_json` wrote."""
+    return msgspec.json.decode(document, type=Agreement, dec_hook=_read)
+
+
+def to_json(agreement: Agreement) -> str:
+    """The canonical text: equal agreements give equal texts."""
+    return msgspec.json.encode(agreement, enc_hook=_write).decode()
+
+
+def _read(kind: type, value: Any) -> Any:
+    if kind is not Fraction:
+        raise NotImplementedError(kind)
+    if not isinstance(value, str):
+        raise ValueError(f'a share is written as text, "16 %" or "4/25", not {value}')
+    return parse_share(value)
+
+
+def _write(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return format_share(value)
+    raise NotImplementedError(type(value))
+
+
+# ---------------------------------------------------------------- faults
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agreement may name, and the other agreements that it has to live with."""
+
+    organisation_ids: frozenset[str]
+    centre_ids: frozenset[str]
+    instrument_ids: frozenset[str]
+    others: tuple[Agreement, ...] = ()
+
+
+def faults(agreement: Agreement, known: Known) -> tuple[Refusal, ...]:
+    """Everything that keeps this agreement from coming into force; empty when nothing does."""
+    return tuple(fault for check in FAULTS for fault in check(agreement, known))
+
+
+def _dates(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    until = agreement.effective_until
+    if until is not None and until < agreement.effective_from:
+        yield _fault("dates_reversed", first=agreement.effective_from.isoformat(), last=until.isoformat())
+
+
+def _timezone(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    try:
+        ZoneInfo(agreement.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield _fault("unknown_timezone", timezone=agreement.timezone)
+
+
+def _parties(agreement: Agreement, known: Known) -> Iterator[Refusal]:
+    named = dict.fromkeys((*agreement.parties, *((agreement.partner_id,) if agreement.partner_id else ())))
+    for party in named:
+        if party not in known.organisation_ids:
+            yield _fault("unknown_party", party=party)
+    if agreement.partner_id and agreement.partner_id not in agreement.parties:
+        yield _fault("partner_not_party", party=agreement.partner_id)
+
+
+def _rules_stand(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    if not agreement.rules:
+        yield _fault("without_rules")
+    ids = [rule.id for rule in agreement.rules]
+    for rule_id in sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1}):
+        yield _fault("rule_twice", rule=rule_id)
+
+
+def _who(agreement: Agreement, known: Known) -> Iterator[Refusal]:
+    for rule in agreement.rules:
+        for party in rule.who.organisation:
+            if party not in known.organisation_ids:
+                yield _fault("unknown_party", rule=rule.id, party=party)
+
+
+def _where(agreement: Agreement, known: Known) -> Iterator[Refusal]:
+    for rule in agreement.rules:
+        if rule.where.centres and rule.where.instruments:
+            yield _fault("where_both", rule=rule.id)
+        for centre in rule.where.centres:
+            if centre not in known.centre_ids:
+                yield _fault("unknown_centre", rule=rule.id, centre=centre)
+        for instrument in rule.where.instruments:
+            if instrument not in known.instrument_ids:
+                yield _fault("unknown_instrument", rule=rule.id, instrument=instrument)
+
+
+def _amount(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    for rule in agreement.rules:
+        if (rule.share is None) == (rule.minutes is None):
+            yield _fault("amount", rule=rule.id)
+        elif rule.share is not None and rule.share > 1:
+            yield _fault("share_over_one", rule=rule.id, share=format_share(rule.share))
+        elif rule.minutes is not None and rule.minutes < 0:
+            yield _fault("minutes_negative", rule=rule.id, amount=str(rule.minutes))
+
+
+def _base(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    for rule in agreement.rules:
+        if rule.base not in _STILL:
+            code = "hard_on_moving_base" if rule.is_hard else "base_not_kept"
+            yield _fault(code, rule=rule.id, base=rule.base.value)
+
+
+def _strictness(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    for rule in agreement.rules:
+        if (rule.strict is Strictness.SOFT) != (rule.penalty is not None) or (rule.penalty or 0) < 0:
+            yield _fault("penalty", rule=rule.id)
+        if rule.release_hours is not None and (rule.kind is not Kind.FLOOR or rule.release_hours < 0):
+            yield _fault("release", rule=rule.id)
+
+
+def _sentences(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    for rule in agreement.rules:
+        if not (rule.sentence_vi.strip() and rule.sentence_en.strip()):
+            yield _fault("sentence", rule=rule.id)
+
+
+def _jointly(agreement: Agreement, known: Known) -> Iterator[Refusal]:
+    """Floors of parties that exclude each other cannot promise more than all of the same scope, window and base."""
+    for group in _alike(agreement, known):
+        floors = [rule for rule in group if rule.kind is Kind.FLOOR]
+        chosen = _heaviest(floors)
+        promised = _sum(chosen)
+        if promised > 1:
+            yield _fault("floors_exceed", rules=", ".join(rule.id for rule in chosen), share=format_share(promised))
+        for floor in floors:
+            for cap in group:
+                if cap.kind is Kind.CAP and is_part(floor.who, cap.who) and _share(floor) > _share(cap):
+                    yield _fault(
+                        "floor_over_cap",
+                        rule=floor.id,
+                        cap=cap.id,
+                        share=format_share(_share(floor)),
+                        limit=format_share(_share(cap)),
+                    )
+
+
+FAULTS: tuple[Callable[[Agreement, Known], Iterator[Refusal]], ...] = (
+    _dates,
+    _timezone,
+    _parties,
+    _rules_stand,
+    _who,
+    _where,
+    _amount,
+    _base,
+    _strictness,
+    _sentences,
+    _jointly,
+)
+
+
+def _fault(code: str, **params: str) -> Refusal:
+    return Refusal(code=f"agreement_{code}", params=dict(params))
+
+
+# ---------------------------------------------------------------- what can hold together
+
+
+def is_part(inner: Selector, outer: Selector) -> bool:
+    """Whether everybody whom `inner` counts is counted by `outer` too."""
+    return all(
+        not wanted or (given and set(given) <= set(wanted))
+        for given, wanted in zip(_keys(inner), _keys(outer), strict=True)
+    )
+
+
+def exclude(first: Selector, second: Selector) -> bool:
+    """Whether nobody can be counted by both."""
+    return any(a and b and not set(a) & set(b) for a, b in zip(_keys(first), _keys(second), strict=True))
+
+
+def _keys(selector: Selector) -> tuple[tuple[str, ...], ...]:
+    return selector.access_class, selector.activity, selector.organisation
+
+
+def _alike(agreement: Agreement, known: Known) -> list[list[ShareRule]]:
+    """Rules with a share of the same minutes, this agreement's and those of others in force at the same time."""
+    if any(_dates(agreement, known)) or any(_timezone(agreement, known)):
+        return []
+    days = effective_span(agreement)
+    beside = [other for other in known.others if effective_span(other).overlaps(days)]
+    groups: dict[Any, list[ShareRule]] = {}
+    for rule in (rule for each in (agreement, *beside) for rule in each.rules):
+        if rule.share is not None:
+            groups.setdefault((rule.where, rule.window, rule.base, rule.level), []).append(rule)
+    return [group for group in groups.values() if any(rule in agreement.rules for rule in group)]
+
+
+def _heaviest(floors: Sequence[ShareRule]) -> list[ShareRule]:
+    """The floors of parties that exclude each other pairwise with the largest sum."""
+    ordered = sorted(floors, key=_share, reverse=True)
+    best: list[ShareRule] = []
+
+    def search(at: int, chosen: list[ShareRule]) -> None:
+        nonlocal best
+        if _sum(chosen) > _sum(best):
+            best = list(chosen)
+        if at == len(ordered) or _sum(chosen) + _sum(ordered[at:]) <= _sum(best):
+            return
+        if all(exclude(ordered[at].who, other.who) for other in chosen):
+            search(at + 1, [*chosen, ordered[at]])
+        search(at + 1, chosen)
+
+    search(0, [])
+    return best
+
+
+def _share(rule: ShareRule) -> Fraction:
+    return rule.share or Fraction(0)
+
+
+def _sum(rules: Sequence[ShareRule]) -> Fraction:
+    return sum((_share(rule) for rule in rules), Fraction(0))

@@ -1,0 +1,159 @@
+"""What a change of bookings does to the balances of share rules, and when a hard rule refuses it.
+
+What must not live here: the rules' own meaning (agreements.py), or locking and writing balances (store/agreements.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from labshare.domain.agreements import (
+    Balance,
+    BalanceKey,
+    Counter,
+    Kind,
+    ShareRule,
+    Term,
+    Use,
+    covers,
+    limit,
+    matches,
+    rule_windows,
+    scope_key,
+)
+from labshare.domain.timespan import Span
+from labshare.errors import Param, Refusal
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change does to one balance, in minutes.
+
+    `bound` is the part of the added minutes of others that a floor may refuse, as it begins later than the floor's
+    release; `bound_from` is when the earliest of it begins. `freed` is the like part of what is taken out.
+    """
+
+    counter: Counter
+    matched: int
+    total: int
+    bound: int = 0
+    freed: int = 0
+    bound_from: datetime | None = None
+
+
+class _Tally:
+    """Minutes added up for one balance while a change is looked at."""
+
+    def __init__(self, counter: Counter) -> None:
+        self.counter = counter
+        self.matched = self.total = self.bound = self.freed = 0
+        self.bound_from: datetime | None = None
+
+    def shift(self) -> Shift:
+        return Shift(
+            counter=self.counter,
+            matched=self.matched,
+            total=self.total,
+            bound=self.bound,
+            freed=self.freed,
+            bound_from=self.bound_from,
+        )
+
+
+def shifts(terms: Iterable[Term], added: Sequence[Use], removed: Sequence[Use], now: datetime) -> list[Shift]:
+    """What adding and removing these uses does to every balance they touch, in the order in which balances lock."""
+    tallies: dict[BalanceKey, _Tally] = {}
+    for term in terms:
+        for use in added:
+            _count(tallies, term, use, 1, now)
+        for use in removed:
+            _count(tallies, term, use, -1, now)
+    return [tallies[key].shift() for key in sorted(tallies)]
+
+
+def _count(tallies: dict[BalanceKey, _Tally], term: Term, use: Use, sign: int, now: datetime) -> None:
+    rule = term.rule
+    if not covers(rule.where, use):
+        return
+    is_matched = matches(rule.who, use)
+    if rule.kind is Kind.CAP and not is_matched:
+        return
+    for window, part in rule_windows(term, use.span):
+        counter = Counter(term=term, scope_key=scope_key(rule, use), window=window)
+        tally = tallies.setdefault(counter.key, _Tally(counter))
+        tally.total += sign * part.minutes
+        if is_matched:
+            tally.matched += sign * part.minutes
+        elif is_kept(rule, use.span, now):
+            _bind(tally, part.minutes, use.span.start, sign)
+
+
+def _bind(tally: _Tally, minutes: int, starts_at: datetime, sign: int) -> None:
+    if sign < 0:
+        tally.freed += minutes
+        return
+    tally.bound += minutes
+    tally.bound_from = min(tally.bound_from or starts_at, starts_at)
+
+
+def is_kept(rule: ShareRule, span: Span, now: datetime) -> bool:
+    """Whether a floor still holds the time that begins with this span: its release has not come yet."""
+    return rule.release_hours is None or span.start - now > timedelta(hours=rule.release_hours)
+
+
+def refuses(shift: Shift, balance: Balance) -> bool:
+    """Whether a hard rule forbids this change of its balance. Old minutes of a move have been taken out of the shift.
+
+    A cap holds while matched + wish <= limit. Another party's floor stays reachable while base - (what others have +
+    wish) >= limit. A change that takes nothing more is never refused, even where the rule is broken already.
+    """
+    rule = shift.counter.term.rule
+    if not rule.is_hard:
+        return False
+    bound = limit(rule, balance.base_minutes)
+    if rule.kind is Kind.CAP:
+        return shift.matched > 0 and balance.matched_minutes + shift.matched > bound
+    others = balance.total_minutes - balance.matched_minutes + shift.total - shift.matched
+    return shift.bound > shift.freed and balance.base_minutes - others < bound
+
+
+def refusal(shift: Shift, balance: Balance, *, is_known: bool) -> Refusal:
+    """The rule's no. `until` is when time frees up: the next window, or the release of the time that a floor keeps.
+
+    Only who may know the agreement (`is_known`) reads which one it is and how much is left; to everybody else the
+    refusal says when to come back, never for whom the time is kept.
+    """
+    rule = shift.counter.term.rule
+    until = _frees_at(shift)
+    code = f"agreement_{rule.kind.value}"
+    if not is_known:
+        return Refusal(code=f"{code}_private", params={"until": until.isoformat()})
+    return Refusal(code=code, params=_params(shift, balance) | {"until": until.isoformat()})
+
+
+def _params(shift: Shift, balance: Balance) -> dict[str, Param]:
+    term, rule = shift.counter.term, shift.counter.term.rule
+    bound = limit(rule, balance.base_minutes)
+    others = balance.total_minutes - balance.matched_minutes
+    left = bound - balance.matched_minutes if rule.kind is Kind.CAP else balance.base_minutes - others - bound
+    wish = shift.matched if rule.kind is Kind.CAP else shift.total - shift.matched
+    return {
+        "agreement": term.agreement.id,
+        "rule": rule.id,
+        "sentence_vi": rule.sentence_vi,
+        "sentence_en": rule.sentence_en,
+        "window": rule.window.value,
+        # Rounded down: what is shown as left can really be had.
+        "limit_minutes": bound.__floor__(),
+        "left_minutes": max(0, left.__floor__()),
+        "wish_minutes": wish,
+    }
+
+
+def _frees_at(shift: Shift) -> datetime:
+    rule = shift.counter.term.rule
+    if rule.kind is Kind.FLOOR and rule.release_hours is not None and shift.bound_from is not None:
+        return shift.bound_from - timedelta(hours=rule.release_hours)
+    return shift.counter.window.end

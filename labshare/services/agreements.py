@@ -1,0 +1,342 @@
+"""What is done with agreements: load them, weigh a change of bookings against them, and tell where each rule stands.
+
+`weigh` and `post` are called inside every write that adds, moves, cancels or publishes bookings, after the instruments
+are locked. What must not live here: the meaning of rules (domain/agreements.py, domain/weighing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from labshare.domain.agreement_documents import Known, faults, from_toml, to_json
+from labshare.domain.agreements import (
+    Agreement,
+    Balance,
+    BalanceKey,
+    Counter,
+    Kind,
+    Term,
+    Use,
+    Version,
+    covers,
+    matches,
+    rule_windows,
+    scope_key,
+    terms,
+)
+from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.timespan import Span
+from labshare.domain.weighing import Shift, refusal, refuses, shifts
+from labshare.errors import Malformed, Refusal, Refused
+from labshare.services import capacity
+from labshare.store import agreements as store
+from labshare.store import audit
+from labshare.store import capacity as capacity_store
+from labshare.store.agreements import Counted
+from labshare.store.capacity import TimedInstrument
+from labshare.store.engine import Connection
+
+# ---------------------------------------------------------------- weighing a change
+
+
+class Weighed(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of bookings, weighed against every rule in force: why not, and what it will do to the balances.
+
+    `versions` are the agreement versions that judged it, by agreement.
+    """
+
+    refusals: tuple[Refusal, ...] = ()
+    shifts: tuple[Shift, ...] = ()
+    versions: dict[str, int] = {}
+
+
+def in_force(db: Connection, span: Span) -> tuple[Term, ...]:
+    """The rules of every agreement that are in force at some moment of the span. One query."""
+    # Whole years, and the week that crosses their border: a window must be cut by every version that ends or begins
+    # inside it, else two bookings of one window would disagree about its limit.
+    first, last = date(span.start.year, 1, 1) - WEEK, date(span.end.year, 12, 31) + WEEK
+    return tuple(
+        term
+        for versions in store.versions(db, first, last).values()
+        for term in terms(versions)
+        if any(force.overlaps(span) for force in term.spans)
+    )
+
+
+WEEK = timedelta(days=7)
+
+
+def weigh(
+    db: Connection, *, added: Sequence[Use], removed: Sequence[Use] = (), now: datetime, reader: Actor | None = None
+) -> Weighed:
+    """Lock every balance that this change moves, and judge it by every hard rule. Nothing is changed but new balances.
+
+    To be called under the locks of the instruments and before the bookings are written: a balance that is missing is
+    opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know.
+    Three queries, whatever the number of rules; opening balances costs four more, once for each window.
+    """
+    span = _hull([use.span for use in (*added, *removed)])
+    if span is None:
+        return Weighed()
+    in_force_now = in_force(db, span)
+    changes = tuple(shifts(in_force_now, added, removed, now))
+    balances = _locked(db, [shift.counter for shift in changes], now)
+    return Weighed(
+        refusals=tuple(
+            refusal(shift, balances[shift.counter.key], is_known=_may_know(shift.counter.term.agreement, added, reader))
+            for shift in changes
+            if refuses(shift, balances[shift.counter.key])
+        ),
+        shifts=changes,
+        versions={term.agreement.id: term.version for term in in_force_now},
+    )
+
+
+def post(db: Connection, weighed: Weighed) -> None:
+    """Move the balances by what was weighed, in the same transaction. One statement."""
+    store.shift_balances(db, weighed.shifts)
+
+
+def _hull(spans: Collection[Span]) -> Span | None:
+    if not spans:
+        return None
+    return Span(min(span.start for span in spans), max(span.end for span in spans))
+
+
+def _may_know(agreement: Agreement, added: Sequence[Use], reader: Actor | None) -> bool:
+    """Whether the refusal may name the agreement: to its parties, and to those who may read it where time was asked."""
+    if added and all(use.organisation_id in agreement.parties for use in added):
+        return True
+    return reader is not None and may_read(reader, agreement, {use.centre_id for use in added})
+
+
+def may_read(reader: Actor, agreement: Agreement, centre_ids: Collection[str]) -> bool:
+    """Whether somebody may read this agreement, of which a part concerns these centres."""
+    return (
+        may(reader, Action.READ_AGREEMENT)
+        or any(may(reader, Action.READ_AGREEMENT, organisation=party) for party in agreement.parties)
+        or any(may(reader, Action.READ_AGREEMENT, centre=centre_id) for centre_id in centre_ids)
+    )
+
+
+def _locked(db: Connection, counters: Sequence[Counter], now: datetime) -> dict[BalanceKey, Balance]:
+    if not counters:
+        return {}
+    keys = {counter.key for counter in counters}
+    missing = keys - store.existing(db, keys)
+    if missing:
+        store.open_balances(db, counted(db, [each for each in counters if each.key in missing], now))
+    return store.lock_balances(db, keys)
+
+
+# ---------------------------------------------------------------- counting from the bookings themselves
+
+
+def counted(db: Connection, counters: Sequence[Counter], now: datetime) -> list[Balance]:
+    """These balances as the bookings say, with their base frozen at what is planned now. Three queries."""
+    whole = _hull([counter.window for counter in counters])
+    if whole is None:
+        return []
+    tally = _Tally(db, counters, whole, now)
+    return [tally.balance(counter) for counter in counters]
+
+
+class _Tally:
+    """Instruments, their capacity and their uses over the windows of some counters, read once and added up often."""
+
+    def __init__(self, db: Connection, counters: Sequence[Counter], whole: Span, now: datetime) -> None:
+        self.instruments = {
+            each.number: each
+            for each in capacity_store.timed_instruments(db, whole)
+            if any(covers(counter.term.rule.where, each) for counter in counters)
+        }
+        windows = {counter.window for counter in counters}
+        blocks = capacity_store.blocks(db, self.instruments, whole)
+        self.capacities = {window: capacity.measured(self.instruments.values(), window, blocks) for window in windows}
+        self.rows: dict[Span, list[Counted]] = {window: [] for window in windows}
+        for row in store.count(db, windows, now, self.instruments):
+            self.rows[row.window].append(row)
+
+    def balance(self, counter: Counter) -> Balance:
+        rule = counter.term.rule
+        inside = self.inside(counter)
+        matched = total = 0
+        for row in self.rows[counter.window]:
+            if row.instrument_number in inside:
+                is_matched = matches(rule.who, row)
+                matched += (row.used + row.committed) if is_matched else 0
+                total += (row.used + row.committed) if is_matched or rule.kind is Kind.FLOOR else 0
+        return Balance(
+            **counter.key._asdict(),
+            window_end=counter.window.end,
+            base_minutes=self.base_minutes(counter),
+            matched_minutes=matched,
+            total_minutes=total,
+        )
+
+    def inside(self, counter: Counter) -> dict[int, TimedInstrument]:
+        """The instruments of the counter's denominator."""
+        rule = counter.term.rule
+        return {
+            number: each
+            for number, each in self.instruments.items()
+            if covers(rule.where, each) and scope_key(rule, each) == counter.scope_key
+        }
+
+    def base_minutes(self, counter: Counter) -> int:
+        capacities = self.capacities[counter.window]
+        name = counter.term.rule.base.value
+        return sum(getattr(capacities[number], name) for number in self.inside(counter))
+
+
+def rebuild_balances(db: Connection, now: datetime, agreement_id: str | None = None) -> int:
+    """Count every open balance again from the bookings; returns how many had to be corrected. Bases stay frozen.
+
+    Balances of which no rule in force speaks any more are dropped.
+    """
+    held = store.balances_of(db, agreement_id)
+    whole = _hull([balance.window for balance in held.values()])
+    if whole is None:
+        return 0
+    standing = in_force(db, whole)
+    counters = [
+        Counter(term=term, scope_key=balance.scope_key, window=balance.window)
+        for balance in held.values()
+        if (term := _term_of(balance, standing)) is not None
+    ]
+    right = {balance.key: balance for balance in counted(db, counters, now)}
+    wrong = [balance for key, balance in sorted(right.items()) if _counts(balance) != _counts(held[key])]
+    store.correct_balances(db, wrong)
+    store.drop_balances(db, held.keys() - right.keys())
+    return len(wrong)
+
+
+def _counts(balance: Balance) -> tuple[int, int]:
+    return balance.matched_minutes, balance.total_minutes
+
+
+def _term_of(balance: Balance, standing: Sequence[Term]) -> Term | None:
+    """The term that keeps this balance, if its rule still has this very window."""
+    for term in standing:
+        if term.key == (balance.agreement_id, balance.rule_id) and any(
+            window == balance.window for window, _ in rule_windows(term, balance.window)
+        ):
+            return term
+    return None
+
+
+# ---------------------------------------------------------------- loading
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What loading one file did: `outcome` is new, changed or same."""
+
+    file: str
+    agreement_id: str
+    version: int
+    outcome: str
+
+
+def load_agreements(db: Connection, actor: Actor | None, paths: Sequence[Path], now: datetime) -> list[Loaded]:
+    """Bring agreements into force from TOML files: a new one, a new version where the text has changed, else nothing.
+
+    Everything is checked before anything changes. Raises `Refused` with every fault of every file, each with `file`.
+    `actor` is None for the operator at the command line; anybody else must be an administrator.
+    """
+    if actor is not None:
+        require(actor, Action.LOAD_AGREEMENT)
+    store.hold_still(db)
+    read = _read_files(paths)
+    held = _newest(db, {agreement.id for _, agreement in read})
+    problems = _problems(db, read, held)
+    if problems:
+        raise Refused(problems)
+    return [_load(db, actor, file, agreement, now) for file, agreement in read]
+
+
+def _read_files(paths: Sequence[Path]) -> list[tuple[str, Agreement]]:
+    read: list[tuple[str, Agreement]] = []
+    problems: list[Refusal] = []
+    for path in paths:
+        try:
+            read.append((str(path), from_toml(path.read_text(encoding="utf-8"))))
+        except Malformed as error:
+            problems += [_in_file(str(path), each) for each in error.refusals]
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8"
+            problems.append(Refusal(code="agreement_unreadable", params={"file": str(path), "reason": reason}))
+    if problems:
+        raise Refused(problems)
+    return read
+
+
+def _newest(db: Connection, without: Collection[str]) -> list[Agreement]:
+    """The newest version of every agreement but these."""
+    everything = store.versions(db, date.min, date.max)
+    return [versions[-1].agreement for agreement_id, versions in everything.items() if agreement_id not in without]
+
+
+def _problems(db: Connection, read: Sequence[tuple[str, Agreement]], held: list[Agreement]) -> list[Refusal]:
+    organisation_ids, centre_ids, instrument_ids = store.known_ids(db)
+    problems: list[Refusal] = []
+    for place, (file, agreement) in enumerate(read):
+        beside = [other for at, (_, other) in enumerate(read) if at != place]
+        if any(other.id == agreement.id for other in beside[:place]):
+            problems.append(Refusal(code="agreement_twice", params={"file": file, "agreement": agreement.id}))
+        known = Known(
+            organisation_ids=organisation_ids,
+            centre_ids=centre_ids,
+            instrument_ids=instrument_ids,
+            others=tuple(other for other in (*held, *beside) if other.id != agreement.id),
+        )
+        problems += [_in_file(file, fault) for fault in faults(agreement, known)]
+    return problems
+
+
+def _in_file(file: str, fault: Refusal) -> Refusal:
+    return Refusal(code=fault.code, params={**fault.params, "file": file})
+
+
+def _load(db: Connection, actor: Actor | None, file: str, agreement: Agreement, now: datetime) -> Loaded:
+    before = store.versions_of(db, agreement.id)
+    if before and to_json(before[-1].agreement) == to_json(agreement):
+        return Loaded(file=file, agreement_id=agreement.id, version=before[-1].number, outcome="same")
+    version = Version(number=before[-1].number + 1 if before else 1, agreement=agreement)
+    actor_id = actor.person_id if actor else None
+    _drop_changed(db, terms(before), terms([*before, version]), agreement.id)
+    store.add_version(db, version, actor_id=actor_id, now=now)
+    rebuild_balances(db, now, agreement.id)
+    audit.record(
+        db,
+        actor_id=actor_id,
+        action="load",
+        noun="agreement",
+        noun_id=agreement.id,
+        now=now,
+        details={"version": version.number},
+    )
+    outcome = "changed" if before else "new"
+    return Loaded(file=file, agreement_id=agreement.id, version=version.number, outcome=outcome)
+
+
+def _drop_changed(db: Connection, before: Sequence[Term], after: Sequence[Term], agreement_id: str) -> None:
+    """Drop the balances whose rule will count other minutes than those of which their base was frozen."""
+    held = store.balances_of(db, agreement_id)
+    changed = [
+        key
+        for key, balance in held.items()
+        if _frozen_by(_term_of(balance, before)) != _frozen_by(_term_of(balance, after))
+    ]
+    store.drop_balances(db, changed)
+
+
+def _frozen_by(term: Term | None) -> object:
+    """What decides the base of a balance and which minutes it follows."""
+    if term is None:
+        return None
+    rule = term.rule
+    return rule.kind, rule.where, rule.base, rule.level

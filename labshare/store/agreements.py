@@ -1,0 +1,300 @@
+"""Agreements in the database: versions as documents, running balances as locked rows, and the recount they must equal.
+
+What must not live here: what a rule means (domain/agreements.py) or when it refuses (domain/weighing.py). No other
+file writes `agreements`, `agreement_versions` or `balances`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from labshare.domain.agreement_documents import from_json, to_json
+from labshare.domain.agreements import Balance, BalanceKey, Version
+from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind, BookingState
+from labshare.domain.equipment import EquipmentState
+from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.weighing import Shift
+from labshare.store.minutes import later, length, minute, raw, sooner, total
+from labshare.store.tables import (
+    agreement_versions,
+    agreements,
+    balances,
+    bookings,
+    centres,
+    equipment_states,
+    instruments,
+    organisations,
+)
+
+_OCCUPYING = tuple(sorted(OCCUPYING))
+# What satisfies a floor before its time comes: a hold or a pending request never does.
+_FIRM = tuple(sorted({BookingState.CONFIRMED, BookingState.IN_USE, BookingState.DONE}))
+_KEY = (balances.c.agreement_id, balances.c.rule_id, balances.c.scope_key, balances.c.window_start)
+Query = sa.Select[*tuple[Any, ...]]
+_from_json = lru_cache(maxsize=1024)(from_json)
+
+# ---------------------------------------------------------------- versions
+
+
+def versions(db: Connection, first: date, last: date) -> dict[str, list[Version]]:
+    """Every version whose days touch `first` to `last`, by agreement. A version that none of them touches is left out,
+    so ask for the whole range of days that will be judged.
+    """
+    query = sa.select(agreement_versions.c.agreement_id, agreement_versions.c.version, agreement_versions.c.document)
+    touched = sa.and_(
+        agreement_versions.c.effective_from <= last,
+        sa.or_(agreement_versions.c.effective_until.is_(None), agreement_versions.c.effective_until >= first),
+    )
+    return _by_agreement(db, query.where(touched))
+
+
+def versions_of(db: Connection, agreement_id: str) -> list[Version]:
+    """All versions of one agreement, the oldest first; empty when there is no such agreement."""
+    query = sa.select(agreement_versions.c.agreement_id, agreement_versions.c.version, agreement_versions.c.document)
+    return _by_agreement(db, query.where(agreement_versions.c.agreement_id == agreement_id)).get(agreement_id, [])
+
+
+def _by_agreement(db: Connection, query: Query) -> dict[str, list[Version]]:
+    found: dict[str, list[Version]] = {}
+    ordered = query.order_by(agreement_versions.c.agreement_id, agreement_versions.c.version)
+    for agreement_id, number, document in db.execute(ordered):
+        found.setdefault(agreement_id, []).append(Version(number=number, agreement=_from_json(document)))
+    return found
+
+
+def add_version(db: Connection, version: Version, *, actor_id: UUID | None, now: datetime) -> None:
+    """Write a version and make it the agreement's newest. Versions are only ever added."""
+    agreement = version.agreement
+    values = {
+        "partner_id": agreement.partner_id,
+        "title_vi": agreement.title_vi,
+        "title_en": agreement.title_en,
+        "version": version.number,
+    }
+    insert = _insert(db)(agreements).values(id=agreement.id, **values)
+    db.execute(insert.on_conflict_do_update(index_elements=[agreements.c.id], set_=values))
+    db.execute(
+        sa.insert(agreement_versions).values(
+            agreement_id=agreement.id,
+            version=version.number,
+            effective_from=agreement.effective_from,
+            effective_until=agreement.effective_until,
+            document=to_json(agreement),
+            created_at=now,
+            created_by_id=actor_id,
+        )
+    )
+
+
+def known_ids(db: Connection) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The ids of all organisations, centres and instruments, for the check of an agreement at its entry."""
+    organisation_ids, centre_ids, instrument_ids = (
+        frozenset(db.execute(sa.select(table.c.id)).scalars()) for table in (organisations, centres, instruments)
+    )
+    return organisation_ids, centre_ids, instrument_ids
+
+
+def hold_still(db: Connection) -> None:
+    """Wait until no booking is being written, and let none begin before this transaction ends.
+
+    A booking reads the agreements under the lock of its instrument. Taking the locks of all instruments before an
+    agreement changes makes sure that every booking is judged by it or counted for it, never neither.
+    """
+    if db.dialect.name == "postgresql":
+        db.execute(sa.select(instruments.c.number).order_by(instruments.c.number).with_for_update())
+
+
+# ---------------------------------------------------------------- balances
+
+
+def existing(db: Connection, keys: Collection[BalanceKey]) -> frozenset[BalanceKey]:
+    """Which of these balances have been opened. Takes no lock."""
+    return frozenset(BalanceKey(*row) for row in db.execute(sa.select(*_KEY).where(_among(keys))))
+
+
+def open_balances(db: Connection, new: Iterable[Balance]) -> None:
+    """Open balances that are missing. When somebody else opens the same one first, theirs stands: it holds what they
+    booked. Written in key order, before any balance is locked, so that two openers cannot deadlock.
+    """
+    rows = [msgspec.structs.asdict(balance) for balance in sorted(new, key=lambda balance: balance.key)]
+    if rows:
+        db.execute(_insert(db)(balances).on_conflict_do_nothing(), rows)
+
+
+def lock_balances(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
+    """Lock these balances in key order and return them."""
+    query = sa.select(balances).where(_among(keys)).order_by(*_KEY).with_for_update()
+    return _balances(db.execute(query))
+
+
+def balances_of(db: Connection, agreement_id: str | None = None) -> dict[BalanceKey, Balance]:
+    """The open balances of one agreement, or of all."""
+    query = sa.select(balances)
+    if agreement_id is not None:
+        query = query.where(balances.c.agreement_id == agreement_id)
+    return _balances(db.execute(query))
+
+
+def shift_balances(db: Connection, shifts: Sequence[Shift]) -> None:
+    """Move locked balances by these minutes: one statement, however many."""
+    if shifts:
+        rows = [_key_values(shift.counter.key) | {"matched": shift.matched, "total": shift.total} for shift in shifts]
+        change = {
+            "matched_minutes": balances.c.matched_minutes + sa.bindparam("matched"),
+            "total_minutes": balances.c.total_minutes + sa.bindparam("total"),
+        }
+        db.execute(sa.update(balances).where(*_is_key()).values(change), rows)
+
+
+def correct_balances(db: Connection, corrected: Sequence[Balance]) -> None:
+    """Write the counts of these balances anew; what was frozen stays frozen."""
+    if corrected:
+        rows = [
+            _key_values(balance.key) | {"matched": balance.matched_minutes, "total": balance.total_minutes}
+            for balance in corrected
+        ]
+        change: dict[str, Any] = {"matched_minutes": sa.bindparam("matched"), "total_minutes": sa.bindparam("total")}
+        db.execute(sa.update(balances).where(*_is_key()).values(change), rows)
+
+
+def drop_balances(db: Connection, keys: Collection[BalanceKey]) -> None:
+    """Forget balances whose rule has changed so much that they say nothing any more."""
+    if keys:
+        db.execute(sa.delete(balances).where(*_is_key()), [_key_values(key) for key in sorted(keys)])
+
+
+def _balances(rows: Iterable[Any]) -> dict[BalanceKey, Balance]:
+    found = (msgspec.convert(row, Balance, from_attributes=True) for row in rows)
+    return {balance.key: balance for balance in found}
+
+
+def _among(keys: Collection[BalanceKey]) -> ColumnElement[bool]:
+    return sa.tuple_(*_KEY).in_([tuple(key) for key in sorted(keys)])
+
+
+def _is_key() -> list[ColumnElement[bool]]:
+    return [column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY]
+
+
+def _key_values(key: BalanceKey) -> dict[str, Any]:
+    return {f"at_{column.name}": value for column, value in zip(_KEY, key, strict=True)}
+
+
+def _insert(db: Connection) -> Any:
+    return postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
+
+
+# ---------------------------------------------------------------- the count that balances must equal
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """Minutes of one window, on one instrument, by those who share organisation, access class and activity.
+
+    `used` is past: delivered where a usage record exists, else booked. `committed` is to come; `firm` is the part of
+    it that is confirmed or running.
+    """
+
+    window: Span
+    instrument_number: int
+    organisation_id: str
+    access_class: AccessClass
+    activity: Activity
+    used: int
+    committed: int
+    firm: int
+
+
+def count(db: Connection, windows: Collection[Span], now: datetime, numbers: Collection[int] | None) -> list[Counted]:
+    """Count the uses of these windows from the bookings themselves, on these instruments or (None) on all.
+
+    One query, however many windows. A use that crosses a border of a window counts with its minutes inside.
+    """
+    if not windows:
+        return []
+    ordered = sorted(windows)
+    rows = db.execute(sa.union_all(*(_counted(place, window, now, numbers) for place, window in enumerate(ordered))))
+    return [_as_counted(row, ordered) for row in rows]
+
+
+def _as_counted(row: Any, windows: Sequence[Span]) -> Counted:
+    place: int = row.place
+    return Counted(
+        window=windows[place],
+        instrument_number=row.instrument_number,
+        organisation_id=row.organisation_id,
+        access_class=AccessClass(row.access_class),
+        activity=Activity(row.activity),
+        used=row.used,
+        committed=row.committed,
+        firm=row.firm,
+    )
+
+
+def _counted(place: int, window: Span, now: datetime, numbers: Collection[int] | None) -> Query:
+    each = _booked(window, now, numbers).subquery()
+    # A use that is done and has a record counts as it was delivered. It is the check-out that changes the count, never
+    # the passing of time, so that running balances can follow it.
+    is_delivered = sa.and_(each.c.records > 0, each.c.is_done)
+    return sa.select(
+        sa.literal(place).label("place"),
+        each.c.instrument_number,
+        each.c.organisation_id,
+        each.c.access_class,
+        each.c.activity,
+        total(sa.case((is_delivered, each.c.delivered), else_=each.c.past)).label("used"),
+        total(each.c.ahead).label("committed"),
+        total(sa.case((each.c.is_firm, each.c.ahead), else_=0)).label("firm"),
+    ).group_by(each.c.instrument_number, each.c.organisation_id, each.c.access_class, each.c.activity)
+
+
+def _booked(window: Span, now: datetime, numbers: Collection[int] | None) -> Query:
+    """One row for each use that touches the window: minutes past and ahead, and what its usage records delivered."""
+    start, end = minute(window.start), minute(window.end)
+    split = later(start, sooner(end, minute(now)))
+    begins, ends = later(raw(bookings.c.occupied_from), start), sooner(raw(bookings.c.occupied_until), end)
+    run_begins, run_ends = equipment_states.c.starts_at, equipment_states.c.ends_at
+    delivered = total(length(later(raw(run_begins), start), sooner(raw(run_ends), end)))
+    query = (
+        sa.select(
+            bookings.c.instrument_number,
+            bookings.c.organisation_id,
+            bookings.c.access_class,
+            bookings.c.activity,
+            length(begins, sooner(ends, split)).label("past"),
+            length(later(begins, split), ends).label("ahead"),
+            bookings.c.state.in_(_FIRM).label("is_firm"),
+            (bookings.c.state == BookingState.DONE).label("is_done"),
+            sa.func.count(equipment_states.c.id).label("records"),
+            delivered.label("delivered"),
+        )
+        .outerjoin(
+            equipment_states,
+            sa.and_(
+                equipment_states.c.booking_id == bookings.c.id,
+                equipment_states.c.state == EquipmentState.PRODUCTIVE,
+                equipment_states.c.ends_at.is_not(None),
+            ),
+        )
+        .where(
+            bookings.c.kind == BookingKind.USE,
+            bookings.c.state.in_(_OCCUPYING),
+            bookings.c.organisation_id.is_not(None),
+            bookings.c.occupied_from < window.end,
+            # No booking is longer, so the range that is read stays near the window.
+            bookings.c.occupied_from > window.start - LONGEST_MINUTES * MINUTE,
+            bookings.c.occupied_until > window.start,
+        )
+        .group_by(bookings.c.id)
+    )
+    return query if numbers is None else query.where(bookings.c.instrument_number.in_(sorted(numbers)))

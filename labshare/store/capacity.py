@@ -1,0 +1,88 @@
+"""What the minutes of instruments are counted from: their opening hours, and the blocks that take time from everybody.
+
+What must not live here: uses of an instrument (store/bookings.py, store/agreements.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind
+from labshare.domain.opening import OpeningHours, parse_opening
+from labshare.domain.timespan import MINUTE, Span
+from labshare.store.tables import bookings, centres, instruments
+
+_OCCUPYING = tuple(sorted(OCCUPYING))
+_opening = lru_cache(maxsize=1024)(parse_opening)
+
+
+class TimedInstrument(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument that is booked by time, with its hours. The matcher of share rules reads its two ids."""
+
+    number: int
+    instrument_id: str
+    centre_id: str
+    opening: OpeningHours
+    timezone: str
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """Time that nobody's use can have: maintenance, engineering or a closure."""
+
+    instrument_number: int
+    kind: BookingKind
+    span: Span
+
+
+def timed_instruments(db: Connection, span: Span) -> list[TimedInstrument]:
+    """Every instrument booked by time that was in service at some moment of the span, in the order of its id."""
+    query = (
+        sa.select(
+            instruments.c.number,
+            instruments.c.id,
+            instruments.c.centre_id,
+            instruments.c.opening,
+            centres.c.timezone,
+        )
+        .join(centres, centres.c.id == instruments.c.centre_id)
+        .where(
+            instruments.c.booking_mode == "time",
+            sa.or_(instruments.c.retired_at.is_(None), instruments.c.retired_at > span.start),
+        )
+        .order_by(instruments.c.id)
+    )
+    return [
+        TimedInstrument(
+            number=number,
+            instrument_id=instrument_id,
+            centre_id=centre_id,
+            opening=_opening(opening),
+            timezone=timezone,
+        )
+        for number, instrument_id, centre_id, opening, timezone in db.execute(query)
+    ]
+
+
+def blocks(db: Connection, numbers: Collection[int] | None, span: Span) -> list[Block]:
+    """Maintenance, engineering and closures that touch the span, on these instruments or (None) on all."""
+    query = sa.select(
+        bookings.c.instrument_number, bookings.c.kind, bookings.c.occupied_from, bookings.c.occupied_until
+    ).where(
+        bookings.c.kind != BookingKind.USE,
+        bookings.c.state.in_(_OCCUPYING),
+        bookings.c.occupied_from < span.end,
+        # No block is longer, so the range that is read stays near the span.
+        bookings.c.occupied_from > span.start - LONGEST_MINUTES * MINUTE,
+        bookings.c.occupied_until > span.start,
+    )
+    if numbers is not None:
+        query = query.where(bookings.c.instrument_number.in_(sorted(numbers)))
+    return [
+        Block(instrument_number=number, kind=BookingKind(kind), span=Span(start, end))
+        for number, kind, start, end in db.execute(query)
+    ]
