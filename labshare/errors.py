@@ -129,4 +129,4 @@ class TimeTaken(Refused):
     code = "time_taken"
 
     def __init__(self, refusals: tuple[Refusal, ...] | list[Refusal] = ()) -> None:
-        super().__init__(refusals or (Refusal(code="time_taken"),))
+        super().__init__(refusals or (Refusal(code="time_taken_meanwhile"),))

@@ -7,12 +7,13 @@ A number is shown with the separators of the language: 1.234,5 in Vietnamese and
 from __future__ import annotations
 
 import datetime as dt
+import re
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from labshare.i18n import language
+from labshare.i18n import gettext, language
 
 CENTRE_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -116,6 +117,15 @@ def money(vnd: int) -> str:
 def iso(value: datetime) -> str:
     """The instant for machines, as in the `datetime` attribute of a time element."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def opening(text: str) -> str:
+    """Opening hours as they are written (`Mon-Fri 08:00-18:00; Sat 08:00-12:00`), with the days in words."""
+    if not text:
+        return gettext("never")
+    names = dict(zip(_WEEKDAYS["en"], _WEEKDAYS[language()], strict=True)) | {"daily": gettext("every day")}
+    named = re.sub(r"[A-Za-z]+", lambda found: names.get(found[0], found[0]), text)
+    return named.replace("-", "–").replace(",", ", ")
 
 
 def _day(value: datetime | dt.date) -> dt.date:

@@ -28,13 +28,15 @@ class _Readable(dict[str, str]):
 
     def __init__(self, params: dict[str, Param]) -> None:
         super().__init__({name: readable(name, value) for name, value in params.items()})
+        if span := _as_span(params):
+            self["span"] = span
 
     def __missing__(self, name: str) -> str:
         return "–"
 
 
 def readable(name: str, value: Param) -> str:
-    """One parameter of a refusal. Its name says what it is: `*_minutes` a length, `*_vnd` money.
+    """One parameter of a refusal. Its name says what it is: `*_minutes` a length, `*_vnd` money, `opening` hours.
 
     Text that is an ISO 8601 instant or date is shown in the reader's zone and manner; text that has a word of its own
     (`access_class.industry`) is shown as that word.
@@ -45,7 +47,18 @@ def readable(name: str, value: Param) -> str:
         return formats.money(value) if name.endswith("vnd") else formats.number(value)
     if has(f"{name}.{value}"):
         return gettext(f"{name}.{value}")
+    if name == "opening":
+        return formats.opening(value)
     return _as_time(value) or value
+
+
+def _as_span(params: dict[str, Param]) -> str | None:
+    """Parameters `from` and `until` together are one span, so that a sentence need not say its day twice."""
+    try:
+        start, end = (datetime.fromisoformat(str(params[name])) for name in ("from", "until"))
+    except (KeyError, ValueError):
+        return None
+    return formats.span(start, end) if start.tzinfo and end.tzinfo else None
 
 
 def _as_time(value: str) -> str | None:

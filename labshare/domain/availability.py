@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from labshare.domain.bookings import InstrumentRules
-from labshare.domain.timespan import MINUTE, Span, intersection, subtracted
+from labshare.domain.timespan import MINUTE, Span, intersection, merged, subtracted
 
 DAY_MINUTES = 24 * 60
 
@@ -99,3 +99,13 @@ def fitting_minutes(rules: InstrumentRules, minutes: int) -> int:
     least = -(-rules.min_minutes // step) * step
     most = rules.max_minutes // step * step
     return max(least, min(rounded, most))
+
+
+def free_stretches(rules: InstrumentRules, horizon: Span, opened: Iterable[Span], busy: Iterable[Span]) -> list[Span]:
+    """The free rows of a calendar: all the time that some use of the shortest acceptable length could take.
+
+    Arguments as for `start_ranges`. A use may start anywhere in a stretch (on the raster) and must end inside it.
+    """
+    least = fitting_minutes(rules, 1)
+    ranges = start_ranges(rules, least, horizon, opened, busy)
+    return merged(Span(allowed.first, allowed.last + least * MINUTE) for allowed in ranges)
