@@ -1,0 +1,113 @@
+"""Many processes, few instruments: no interval is ever given twice, nobody gets a server error, on both databases.
+
+Each process makes random tries to book, move and cancel through the services, as the serving process does. What it may
+see are the house's own refusals; anything else is counted as a fault and printed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import random
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from labshare.domain.bookings import OCCUPYING, Booking, Wish
+from labshare.domain.timespan import Span
+from labshare.errors import Refused, Stale, TimeTaken
+from labshare.services import bookings as service
+from labshare.store import tables as t
+from labshare.store.engine import Database, open_database
+from tests.furniture import (
+    COLLEAGUE,
+    FESEM,
+    MANAGER,
+    NMR,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    actor,
+    at,
+    furnish,
+)
+
+PROCESSES, TRIES = 8, 400
+
+
+def _tries(url: str, seed: int, results: multiprocessing.Queue[Counter[str]]) -> None:
+    rng = random.Random(seed)
+    database = open_database(url, pool_size=1, lock_timeout_seconds=20)
+    seen: Counter[str] = Counter()
+    mine: list[Booking] = []
+    for _ in range(TRIES):
+        try:
+            seen[_one_try(database, rng, mine)] += 1
+        except (TimeTaken, Refused, Stale) as refusal:
+            seen[type(refusal).__name__] += 1
+        except Exception as fault:  # noqa: BLE001 - a fault of any kind is what this test looks for
+            seen[f"fault: {fault!r}"] += 1
+    database.dispose()
+    results.put(seen)
+
+
+def _one_try(database: Database, rng: random.Random, mine: list[Booking]) -> str:
+    who = rng.choice((RESEARCHER, COLLEAGUE, MANAGER))
+    start = at(24, 8) + timedelta(days=rng.randrange(3), minutes=30 * rng.randrange(18))
+    span = Span(start, start + timedelta(minutes=30 * rng.randrange(1, 5)))
+    with database.write() as db:
+        if mine and rng.random() < 0.5:
+            booking = mine.pop(rng.randrange(len(mine)))
+            owner = actor(booking.person_id or who)
+            if rng.random() < 0.5:
+                service.cancel(db, owner, booking.id, seen_version=booking.version, now=NOW)
+                return "cancelled"
+            moved = service.move(db, owner, booking.id, span, seen_version=booking.version, now=NOW)
+            mine.append(moved)
+            return "moved"
+        number = rng.choice((FESEM, XRD, NMR))
+        wish = Wish(instrument_number=number, span=span, project_id=PUBLIC_PROJECT)
+        mine.append(service.book(db, actor(who), wish, NOW))
+        return "booked"
+
+
+def _overlaps(database: Database) -> list[tuple[UUID, UUID]]:
+    query = sa.select(
+        t.bookings.c.instrument_number, t.bookings.c.occupied_from, t.bookings.c.occupied_until, t.bookings.c.id
+    ).where(t.bookings.c.state.in_(sorted(OCCUPYING)))
+    with database.read() as db:
+        rows = sorted(db.execute(query).all())
+    return [
+        (a.id, b.id)
+        for a, b in itertools.pairwise(rows)
+        if a.instrument_number == b.instrument_number and a.occupied_until > b.occupied_from
+    ]
+
+
+@pytest.mark.parametrize("processes", [PROCESSES])
+def test_no_interval_is_given_twice_however_many_ask(database_url: str, processes: int) -> None:
+    database = open_database(database_url)
+    with database.write() as db:
+        furnish(db)
+        # The manager needs the licence too, so that every one of the three may ask for every instrument.
+        db.execute(sa.insert(t.qualifications).values(person_id=MANAGER, instrument_number=FESEM, granted_at=NOW))
+        db.execute(sa.update(t.instruments).values(attended=False))
+    spawn = multiprocessing.get_context("spawn")
+    results: multiprocessing.Queue[Counter[str]] = spawn.Queue()
+    workers = [spawn.Process(target=_tries, args=(database_url, seed, results)) for seed in range(processes)]
+    for worker in workers:
+        worker.start()
+    seen: Counter[str] = Counter()
+    for _ in workers:
+        seen += results.get(timeout=300)
+    for worker in workers:
+        worker.join()
+    assert [what for what in seen if what.startswith("fault")] == []
+    assert seen.total() == processes * TRIES
+    assert min(seen["booked"], seen["moved"], seen["cancelled"], seen["TimeTaken"]) > 20
+    assert _overlaps(database) == []
+    database.dispose()
