@@ -5,13 +5,14 @@ Rows are written straight into the tables, so that a test of the booking path do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import Booking, BookingKind, BookingState
@@ -168,7 +169,7 @@ def a_booking(number: int, when: Span, **changes: Any) -> Booking:
 
 
 @contextmanager
-def counted(engine: sa.Engine) -> Iterator[list[str]]:
+def counted(engine: sa.Engine) -> Generator[list[str]]:
     """The statements that this engine runs meanwhile, without SQLite's own BEGIN."""
     statements: list[str] = []
 
@@ -176,8 +177,8 @@ def counted(engine: sa.Engine) -> Iterator[list[str]]:
         if not arguments[2].startswith("BEGIN"):
             statements.append(arguments[2])
 
-    sa.event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", note)
     try:
         yield statements
     finally:
-        sa.event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", note)

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection, Row, RowMapping
 
 from labshare.domain.bookings import (
     LONGEST_MINUTES,
@@ -96,16 +96,20 @@ def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()
             .order_by(instruments.c.number)
             .with_for_update()
         )
-    rows = db.execute(
-        sa.update(instruments)
-        .where(instruments.c.number.in_(wanted))
-        .values(calendar_version=instruments.c.calendar_version + 1)
-        .returning(*_RULE_COLUMNS)
-    ).all()
+    rows = (
+        db.execute(
+            sa.update(instruments)
+            .where(instruments.c.number.in_(wanted))
+            .values(calendar_version=instruments.c.calendar_version + 1)
+            .returning(*_RULE_COLUMNS)
+        )
+        .mappings()
+        .all()
+    )
     if len(rows) != len(wanted):
         raise NotFound("instrument_not_found")
     _lock_persons(db, person_ids)
-    return {row.number: _rules(row) for row in rows}
+    return {row["number"]: _rules(row) for row in rows}
 
 
 def _lock_persons(db: Connection, person_ids: Iterable[UUID]) -> None:
@@ -125,8 +129,8 @@ def instrument_number(db: Connection, instrument_id: str) -> int:
 
 def rules_of(db: Connection, numbers: Iterable[int]) -> dict[int, InstrumentRules]:
     """The same values as `lock` gives, without locking: for calendars and suggestions."""
-    rows = db.execute(sa.select(*_RULE_COLUMNS).where(instruments.c.number.in_(sorted(set(numbers)))))
-    return {row.number: _rules(row) for row in rows}
+    query = sa.select(*_RULE_COLUMNS).where(instruments.c.number.in_(sorted(set(numbers))))
+    return {row["number"]: _rules(row) for row in db.execute(query).mappings()}
 
 
 def rules_of_centre(db: Connection, centre_id: str) -> list[InstrumentRules]:
@@ -140,11 +144,11 @@ def rules_of_centre(db: Connection, centre_id: str) -> list[InstrumentRules]:
         )
         .order_by(instruments.c.id)
     )
-    return [_rules(row) for row in db.execute(query)]
+    return [_rules(row) for row in db.execute(query).mappings()]
 
 
-def _rules(row: Row[Any]) -> InstrumentRules:
-    values = row._asdict()
+def _rules(row: RowMapping) -> InstrumentRules:
+    values = dict(row)
     values["retired"] = values.pop("retired_at") is not None
     values["opening"] = parse_opening(values["opening"])
     return InstrumentRules(**values)
@@ -155,7 +159,7 @@ def _rules(row: Row[Any]) -> InstrumentRules:
 
 def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]:
     """Whatever occupies the instrument during the span."""
-    query = _occupying(span, bookings.c.instrument_number == number).with_only_columns(
+    query = occupying(span, bookings.c.instrument_number == number).with_only_columns(
         bookings.c.id,
         bookings.c.kind,
         bookings.c.state,
@@ -198,7 +202,7 @@ def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, 
     """Occupied ranges by instrument over the span, unsorted: for suggestions and planning."""
     wanted = sorted(set(numbers))
     found: dict[int, list[Span]] = {number: [] for number in wanted}
-    query = _occupying(span, bookings.c.instrument_number.in_(wanted)).with_only_columns(
+    query = occupying(span, bookings.c.instrument_number.in_(wanted)).with_only_columns(
         bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until
     )
     for number, start, end in db.execute(query):
@@ -206,7 +210,8 @@ def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, 
     return found
 
 
-def _occupying(span: Span, *conditions: ColumnElement[bool]) -> sa.Select[Any]:
+def occupying(span: Span, *conditions: ColumnElement[bool]) -> sa.Select[Any]:
+    """Bookings that occupy any part of the span, with these conditions."""
     # No block is longer than LONGEST, so the index range stays near the span however much is stored.
     return sa.select(bookings).where(
         *conditions,
@@ -267,7 +272,7 @@ def calendar(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer)
         return sa.case((named, column)).label(label)
 
     query = (
-        _occupying(span, bookings.c.instrument_number.in_(sorted(set(numbers))))
+        occupying(span, bookings.c.instrument_number.in_(sorted(set(numbers))))
         .with_only_columns(
             bookings.c.instrument_number,
             bookings.c.kind,

@@ -6,7 +6,7 @@ What must not live here: tables or queries.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from labshare.errors import Busy, LabShareError, StartupError, TimeTaken
@@ -32,21 +33,21 @@ class Database:
     under load; on PostgreSQL the rows that matter are locked by the store functions.
     """
 
-    def __init__(self, engine: Engine, *, lock_timeout_seconds: float) -> None:
+    def __init__(self, engine: Engine, *, wait_seconds: float) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = threading.Lock()
-        self._wait_seconds = max(lock_timeout_seconds, SQLITE_WAIT_SECONDS) if self.is_sqlite else lock_timeout_seconds
+        self._wait_seconds = wait_seconds
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Generator[Connection]:
         """A connection for reading. Whatever it changed by mistake is rolled back."""
         with _translated(), self.engine.connect() as db:
             yield db
             db.rollback()
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Generator[Connection]:
         """A connection whose changes are committed on leaving, or all undone when an exception leaves.
 
         Raises `Busy` when a lock was not to be had in time, and `TimeTaken` when the booking guard says no.
@@ -57,7 +58,7 @@ class Database:
                 yield db
 
     @contextmanager
-    def _writers_turn(self) -> Iterator[None]:
+    def _writers_turn(self) -> Generator[None]:
         """Queue this process's SQLite writers fairly: SQLite itself polls with sleeps of up to 100 ms."""
         if not self.is_sqlite:
             yield
@@ -73,28 +74,38 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str, *, pool_size: int = 10, lock_timeout_seconds: float = 2.0) -> Database:
-    """Open `sqlite:///path` or `postgresql://...`. Raises `StartupError` for another kind of address."""
+def open_database(
+    url: str,
+    *,
+    pool_size: int = 10,
+    lock_timeout_seconds: float = 2.0,
+    sqlite_wait_seconds: float = SQLITE_WAIT_SECONDS,
+) -> Database:
+    """Open `sqlite:///path` or `postgresql://...`. Raises `StartupError` for another kind of address.
+
+    A lock is waited for `lock_timeout_seconds` on PostgreSQL, where few want the same rows, and
+    `sqlite_wait_seconds` on SQLite, where all writers stand in one queue.
+    """
     address = _address(url)
     kind = address.get_backend_name()
     pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10}
     if kind == "sqlite":
         if address.database:
             Path(address.database).resolve().parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(address, connect_args={"timeout": SQLITE_WAIT_SECONDS}, **pool)
+        engine = sa.create_engine(address, connect_args={"timeout": sqlite_wait_seconds}, **pool)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
         milliseconds = int(lock_timeout_seconds * 1000)
         options = f"-c lock_timeout={milliseconds} -c timezone=UTC"
         engine = sa.create_engine(address, connect_args={"options": options}, pool_pre_ping=True, **pool)
-    return Database(engine, lock_timeout_seconds=lock_timeout_seconds)
+    return Database(engine, wait_seconds=sqlite_wait_seconds if kind == "sqlite" else lock_timeout_seconds)
 
 
 def _address(url: str) -> sa.URL:
     try:
         address = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
+    except ArgumentError as error:
         raise StartupError("database_url_unreadable") from error
     kind = address.get_backend_name()
     if kind == "postgresql":
@@ -120,7 +131,7 @@ def _begin_sqlite(db: Connection) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated() -> Generator[None]:
     """Turn what a database says into the house's errors; a fault of ours stays what it is."""
     try:
         yield
@@ -129,7 +140,7 @@ def _translated() -> Iterator[None]:
         if known is None:
             raise
         raise known from error
-    except sa.exc.TimeoutError as error:
+    except PoolTimeoutError as error:
         raise Busy() from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -77,4 +78,4 @@ def test_the_algebra_is_that_of_sets_of_minutes(some: list[Span], others: list[S
 @given(spans)
 def test_merged_spans_never_touch(some: list[Span]) -> None:
     joined = merged(some)
-    assert all(a.end < b.start for a, b in zip(joined, joined[1:], strict=False))
+    assert all(a.end < b.start for a, b in pairwise(joined))

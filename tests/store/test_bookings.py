@@ -39,9 +39,7 @@ def test_an_unknown_instrument_cannot_be_locked(house: Database) -> None:
 
 
 def test_who_waits_too_long_for_a_lock_is_told_to_try_again(database_url: str) -> None:
-    database = open_database(database_url, lock_timeout_seconds=0.2)
-    # SQLite's writers wait in a queue of their own, whose patience this test shortens.
-    database._wait_seconds = 0.2
+    database = open_database(database_url, lock_timeout_seconds=0.2, sqlite_wait_seconds=0.2)
     with database.write() as db:
         furnish(db)
     held, done = threading.Event(), threading.Event()
@@ -116,7 +114,7 @@ def test_bookings_of_other_times_are_not_read_from_the_table(house: Database) ->
     if not house.is_sqlite:
         return
     with house.read() as db:
-        query = store._occupying(span(23, 0, 1), t.bookings.c.instrument_number == FESEM)
+        query = store.occupying(span(23, 0, 1), t.bookings.c.instrument_number == FESEM)
         text = str(query.compile(db.engine, compile_kwargs={"literal_binds": True}))
         plan = " ".join(str(row) for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
     assert "instrument_number=? AND occupied_from>? AND occupied_from<?" in plan

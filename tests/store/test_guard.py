@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from labshare.domain.bookings import Booking, BookingState
 from labshare.domain.timespan import Span
@@ -98,9 +99,9 @@ def test_the_guard_agrees_with_a_search_on_random_tries(house: Database) -> None
 
 
 def test_times_that_cannot_be_are_refused_by_the_table(house: Database) -> None:
-    with pytest.raises(sa.exc.IntegrityError):
+    with pytest.raises(IntegrityError):
         add(house, a_booking(FESEM, span(23, 9, 11), occupied_until=at(23, 10)))
-    with pytest.raises(sa.exc.IntegrityError):
+    with pytest.raises(IntegrityError):
         add(house, a_booking(FESEM, Span(at(1, 0), at(1, 0) + timedelta(days=93))))
 
 

@@ -1,0 +1,68 @@
+"""`labshare migrate`: once is enough, a missing guard is put up again, and never over bookings that overlap already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from labshare.domain.bookings import BookingState
+from labshare.errors import StartupError, TimeTaken
+from labshare.store import bookings as store
+from labshare.store import guard
+from labshare.store.engine import Database, open_database
+from labshare.store.migrations import migrate
+from tests.furniture import FESEM, NMR, XRD, a_booking, furnish, span
+
+
+@pytest.fixture
+def unguarded(own_database_url: str) -> Iterator[Database]:
+    """A furnished database from which the guard was taken away."""
+    database = open_database(own_database_url)
+    with database.write() as db:
+        furnish(db)
+        if database.is_sqlite:
+            db.exec_driver_sql(f"DROP TRIGGER {guard.NAME}_insert")
+        else:
+            db.exec_driver_sql(f"ALTER TABLE bookings DROP CONSTRAINT {guard.NAME}")
+    yield database
+    database.dispose()
+
+
+def test_a_database_at_this_version_is_left_alone(database: Database) -> None:
+    assert not migrate(database)
+
+
+def test_a_missing_guard_is_put_up_again(unguarded: Database) -> None:
+    assert migrate(unguarded)
+    with unguarded.write() as db:
+        guard.require(db)
+        store.add(db, [a_booking(FESEM, span(23, 9, 11))])
+    with pytest.raises(TimeTaken), unguarded.write() as db:
+        store.add(db, [a_booking(FESEM, span(23, 10, 12))])
+
+
+def test_no_guard_is_put_up_over_bookings_that_overlap(unguarded: Database) -> None:
+    with unguarded.write() as db:
+        # The long one and the last one overlap although a short one starts between them.
+        hours = ((9, 17), (10, 11), (16, 18))
+        store.add(db, [a_booking(FESEM, span(23, *pair)) for pair in hours])
+    with pytest.raises(StartupError, match="guard_refused"):
+        migrate(unguarded)
+    with unguarded.read() as db:
+        assert not guard.stands(db)
+
+
+def test_what_only_touches_or_was_given_back_is_no_overlap(unguarded: Database) -> None:
+    with unguarded.write() as db:
+        store.add(
+            db,
+            [
+                a_booking(FESEM, span(23, 9, 11)),
+                a_booking(FESEM, span(23, 11, 12)),
+                a_booking(XRD, span(23, 9, 11)),
+                a_booking(NMR, span(23, 9, 11)),
+                a_booking(NMR, span(23, 10, 12), state=BookingState.CANCELLED),
+            ],
+        )
+    assert migrate(unguarded)
