@@ -46,7 +46,12 @@ _SQLITE = {
 
 
 def apply(db: Connection) -> None:
-    """Put the guard up again, whatever stands: batch migrations on SQLite drop triggers without a word."""
+    """Put the guard up again, whatever stands: batch migrations on SQLite drop triggers without a word.
+
+    Raises `StartupError` when bookings overlap already: a trigger would never look at them.
+    """
+    if _has_overlap(db):
+        raise StartupError("guard_refused")
     if db.dialect.name == "postgresql":
         db.exec_driver_sql(f"ALTER TABLE bookings DROP CONSTRAINT IF EXISTS {NAME}")
         db.exec_driver_sql(_POSTGRESQL)
@@ -58,10 +63,28 @@ def apply(db: Connection) -> None:
     db.exec_driver_sql(_SQLITE_INDEX)
 
 
+def _has_overlap(db: Connection) -> bool:
+    # Sorted by start, some two neighbours overlap when any two rows do.
+    ends_before = sa.func.lag(bookings.c.occupied_until).over(
+        partition_by=bookings.c.instrument_number, order_by=bookings.c.occupied_from
+    )
+    rows = (
+        sa.select(bookings.c.occupied_from, ends_before.label("ends_before"))
+        .where(bookings.c.state.in_(sorted(OCCUPYING)))
+        .subquery()
+    )
+    query = sa.select(sa.literal(1)).where(rows.c.ends_before > rows.c.occupied_from).limit(1)
+    return db.execute(query).first() is not None
+
+
+def stands(db: Connection) -> bool:
+    """Whether the guard stands, exactly as it is written here."""
+    return _standing_postgresql(db) if db.dialect.name == "postgresql" else _standing_sqlite(db)
+
+
 def require(db: Connection) -> None:
-    """Raise `StartupError` unless the guard stands, exactly as it is written here."""
-    standing = _standing_postgresql(db) if db.dialect.name == "postgresql" else _standing_sqlite(db)
-    if not standing:
+    """Raise `StartupError` unless the guard stands."""
+    if not stands(db):
         raise StartupError("guard_missing")
 
 

@@ -24,13 +24,16 @@ def alembic_config() -> Config:
 
 
 def migrate(database: Database) -> bool:
-    """Upgrade to the newest version, in one transaction. True when anything changed."""
+    """Upgrade to the newest version and put the guard up, in one transaction. True when anything changed.
+
+    Raises `StartupError` when bookings overlap, so that no guard can be put up.
+    """
     config = alembic_config()
     with database.write() as db:
         before = _version(db)
         config.attributes["connection"] = db
         command.upgrade(config, "head")
-        changed = before != _version(db)
+        changed = before != _version(db) or not guard.stands(db)
         if changed:
             guard.apply(db)
     return changed
