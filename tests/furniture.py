@@ -136,7 +136,7 @@ def add_project(
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:
-    """November 2026 in Hanoi (UTC+7), where 23 is a Monday."""
+    """November 2026 in Hanoi (UTC+7), where 23 is a Monday and 24 a public holiday (Vietnam Culture Day)."""
     return datetime(2026, 11, day, hour, minute, tzinfo=UTC) - timedelta(hours=7)
 
 

@@ -57,7 +57,7 @@ def _tries(url: str, seed: int, results: multiprocessing.Queue[Counter[str]]) ->
 
 def _one_try(database: Database, rng: random.Random, mine: list[Booking]) -> str:
     who = rng.choice((RESEARCHER, COLLEAGUE, MANAGER))
-    start = at(24, 8) + timedelta(days=rng.randrange(3), minutes=30 * rng.randrange(18))
+    start = at(25, 8) + timedelta(days=rng.randrange(3), minutes=30 * rng.randrange(18))
     span = Span(start, start + timedelta(minutes=30 * rng.randrange(1, 5)))
     with database.write() as db:
         if mine and rng.random() < 0.5:

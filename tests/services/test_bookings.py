@@ -68,7 +68,7 @@ def count(house: Database) -> int:
 
 
 def test_a_booking_copies_what_its_project_says(house: Database) -> None:
-    booking = book(house, RESEARCHER, wish(FESEM, span(24, 9, 11), purpose="  lát cắt  "))
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11), purpose="  lát cắt  "))
     found = stored(house, booking.id)
     assert found == booking
     assert (found.organisation_id, found.access_class, found.activity) == (
@@ -78,7 +78,7 @@ def test_a_booking_copies_what_its_project_says(house: Database) -> None:
 
 
 def test_a_booking_leaves_one_audit_line_and_one_message(house: Database) -> None:
-    booking = book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
     with house.read() as db:
         (line,) = audit.lines(db, "booking", booking.id)
         (message,) = outbox.waiting(db)
@@ -88,7 +88,7 @@ def test_a_booking_leaves_one_audit_line_and_one_message(house: Database) -> Non
 
 def test_a_refused_wish_changes_nothing(house: Database) -> None:
     with pytest.raises(Refused) as refused:
-        book(house, RESEARCHER, wish(FESEM, Span(at(24, 7, 10), at(24, 7, 20)), project_id=INDUSTRY_PROJECT))
+        book(house, RESEARCHER, wish(FESEM, Span(at(25, 7, 10), at(25, 7, 20)), project_id=INDUSTRY_PROJECT))
     codes = [refusal.code for refusal in refused.value.refusals]
     assert codes == ["too_short", "off_raster", "closed", "project_not_member"]
     with house.read() as db:
@@ -99,61 +99,61 @@ def test_a_refused_wish_changes_nothing(house: Database) -> None:
 
 
 def test_taken_time_is_409_and_names_nobody(house: Database) -> None:
-    book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
+    book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
     with pytest.raises(TimeTaken) as taken:
-        book(house, COMPETITOR, wish(FESEM, span(24, 10, 12), project_id=INDUSTRY_PROJECT))
+        book(house, COMPETITOR, wish(FESEM, span(25, 10, 12), project_id=INDUSTRY_PROJECT))
     (refusal,) = taken.value.refusals
     assert refusal.code == "time_taken"
-    assert refusal.params == {"from": "2026-11-24T02:00:00+00:00", "until": "2026-11-24T04:00:00+00:00"}
+    assert refusal.params == {"from": "2026-11-25T02:00:00+00:00", "until": "2026-11-25T04:00:00+00:00"}
 
 
 def test_clean_up_keeps_the_next_user_out(house: Database) -> None:
     # NMR needs 30 minutes of clean-up: 09:00-11:00 occupies until 11:30.
-    book(house, RESEARCHER, wish(NMR, span(24, 9, 11)))
+    book(house, RESEARCHER, wish(NMR, span(25, 9, 11)))
     with pytest.raises(TimeTaken):
-        book(house, COLLEAGUE, wish(NMR, Span(at(24, 11), at(24, 12))))
-    book(house, COLLEAGUE, wish(NMR, Span(at(24, 11, 30), at(24, 12, 30))))
+        book(house, COLLEAGUE, wish(NMR, Span(at(25, 11), at(25, 12))))
+    book(house, COLLEAGUE, wish(NMR, Span(at(25, 11, 30), at(25, 12, 30))))
 
 
 def test_a_person_cannot_be_at_two_instruments(house: Database) -> None:
-    book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
+    book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
     with pytest.raises(Refused) as refused:
-        book(house, RESEARCHER, wish(XRD, span(24, 10, 12)))
+        book(house, RESEARCHER, wish(XRD, span(25, 10, 12)))
     assert [refusal.code for refusal in refused.value.refusals] == ["person_elsewhere"]
-    book(house, RESEARCHER, wish(XRD, span(24, 11, 12)))
+    book(house, RESEARCHER, wish(XRD, span(25, 11, 12)))
 
 
 def test_only_the_qualified_book_what_needs_a_qualification(house: Database) -> None:
     with house.write() as db:
         db.execute(sa.delete(t.qualifications).where(t.qualifications.c.person_id == COLLEAGUE))
     with pytest.raises(Refused) as refused:
-        book(house, COLLEAGUE, wish(FESEM, span(24, 9, 11)))
+        book(house, COLLEAGUE, wish(FESEM, span(25, 9, 11)))
     assert [refusal.code for refusal in refused.value.refusals] == ["not_qualified"]
-    book(house, COLLEAGUE, wish(XRD, span(24, 9, 11)))
+    book(house, COLLEAGUE, wish(XRD, span(25, 9, 11)))
 
 
 def test_who_has_no_role_to_book_may_not(house: Database) -> None:
     with pytest.raises(Forbidden):
-        book(house, PARTNER, wish(FESEM, span(24, 9, 11)))
+        book(house, PARTNER, wish(FESEM, span(25, 9, 11)))
 
 
 def test_a_manager_books_for_others_at_the_own_centre_only(house: Database) -> None:
-    booking = book(house, MANAGER, wish(FESEM, span(24, 9, 11), person_id=RESEARCHER))
+    booking = book(house, MANAGER, wish(FESEM, span(25, 9, 11), person_id=RESEARCHER))
     assert (booking.person_id, booking.booked_by_id) == (RESEARCHER, MANAGER)
     with pytest.raises(Forbidden):
-        book(house, MANAGER, wish(NMR, span(24, 9, 11), person_id=RESEARCHER))
+        book(house, MANAGER, wish(NMR, span(25, 9, 11), person_id=RESEARCHER))
     with pytest.raises(Forbidden):
-        book(house, COLLEAGUE, wish(XRD, span(24, 9, 11), person_id=RESEARCHER))
+        book(house, COLLEAGUE, wish(XRD, span(25, 9, 11), person_id=RESEARCHER))
 
 
 def test_an_unknown_instrument_is_not_found(house: Database) -> None:
     with pytest.raises(NotFound):
-        book(house, RESEARCHER, wish(99, span(24, 9, 11)))
+        book(house, RESEARCHER, wish(99, span(25, 9, 11)))
 
 
 def test_a_purpose_has_an_end(house: Database) -> None:
     with pytest.raises(Malformed, match="purpose_too_long"):
-        book(house, RESEARCHER, wish(XRD, span(24, 9, 11), purpose="x" * 501))
+        book(house, RESEARCHER, wish(XRD, span(25, 9, 11), purpose="x" * 501))
 
 
 # ---------------------------------------------------------------- move and cancel
@@ -170,54 +170,54 @@ def cancel(house: Database, who: UUID, booking: Booking, *, seen: int = 1, now: 
 
 
 def test_a_booking_may_move_over_itself(house: Database) -> None:
-    booking = book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
-    moved = move(house, RESEARCHER, booking, span(24, 10, 12))
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
+    moved = move(house, RESEARCHER, booking, span(25, 10, 12))
     assert stored(house, booking.id) == moved
-    assert (moved.starts_at, moved.version) == (at(24, 10), 2)
+    assert (moved.starts_at, moved.version) == (at(25, 10), 2)
 
 
 def test_a_move_obeys_every_rule_of_a_new_booking(house: Database) -> None:
-    booking = book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
-    book(house, COLLEAGUE, wish(FESEM, span(24, 13, 14)))
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
+    book(house, COLLEAGUE, wish(FESEM, span(25, 13, 14)))
     with pytest.raises(TimeTaken):
-        move(house, RESEARCHER, booking, span(24, 12, 14))
+        move(house, RESEARCHER, booking, span(25, 12, 14))
     with pytest.raises(Refused):
-        move(house, RESEARCHER, booking, span(24, 17, 20))
+        move(house, RESEARCHER, booking, span(25, 17, 20))
     assert stored(house, booking.id) == booking
 
 
 def test_a_stale_version_changes_nothing(house: Database) -> None:
-    booking = book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
-    move(house, RESEARCHER, booking, span(24, 10, 12))
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
+    move(house, RESEARCHER, booking, span(25, 10, 12))
     with pytest.raises(Stale):
-        move(house, RESEARCHER, booking, span(24, 13, 14))
+        move(house, RESEARCHER, booking, span(25, 13, 14))
     with pytest.raises(Stale):
         cancel(house, RESEARCHER, booking)
-    assert stored(house, booking.id).starts_at == at(24, 10)
+    assert stored(house, booking.id).starts_at == at(25, 10)
 
 
 def test_a_cancelled_booking_gives_its_time_back(house: Database) -> None:
-    booking = book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
     assert cancel(house, RESEARCHER, booking).state is BookingState.CANCELLED
-    book(house, COLLEAGUE, wish(FESEM, span(24, 9, 11)))
+    book(house, COLLEAGUE, wish(FESEM, span(25, 9, 11)))
     with pytest.raises(WrongState, match="booking_not_movable"):
         cancel(house, RESEARCHER, booking, seen=2)
 
 
 def test_what_has_begun_is_neither_moved_nor_cancelled(house: Database) -> None:
-    booking = book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
     with pytest.raises(WrongState, match="booking_begun"):
-        cancel(house, RESEARCHER, booking, now=at(24, 9))
+        cancel(house, RESEARCHER, booking, now=at(25, 9))
     with pytest.raises(WrongState, match="booking_begun"):
-        move(house, RESEARCHER, booking, span(24, 13, 14), now=at(24, 10))
+        move(house, RESEARCHER, booking, span(25, 13, 14), now=at(25, 10))
 
 
 def test_a_booking_of_somebody_else_is_not_there(house: Database) -> None:
-    booking = book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
     with pytest.raises(NotFound):
         cancel(house, COMPETITOR, booking)
     with pytest.raises(NotFound):
-        move(house, COMPETITOR, booking, span(24, 13, 14))
+        move(house, COMPETITOR, booking, span(25, 13, 14))
     with house.read() as db, pytest.raises(NotFound):
         service.show(db, actor(COMPETITOR), booking.id)
     assert cancel(house, MANAGER, booking).state is BookingState.CANCELLED
@@ -228,20 +228,20 @@ def test_a_booking_of_somebody_else_is_not_there(house: Database) -> None:
 
 def test_maintenance_takes_time_from_everybody(house: Database) -> None:
     with house.write() as db:
-        service.block(db, actor(MANAGER), FESEM, BookingKind.MAINTENANCE, span(24, 6, 20), "đổi súng", NOW)
+        service.block(db, actor(MANAGER), FESEM, BookingKind.MAINTENANCE, span(25, 6, 20), "đổi súng", NOW)
     with pytest.raises(TimeTaken) as taken:
-        book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
+        book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
     assert [refusal.code for refusal in taken.value.refusals] == ["time_taken_maintenance"]
     with pytest.raises(TimeTaken), house.write() as db:
-        service.block(db, actor(MANAGER), FESEM, BookingKind.CLOSURE, span(24, 19, 21), "", NOW)
+        service.block(db, actor(MANAGER), FESEM, BookingKind.CLOSURE, span(25, 19, 21), "", NOW)
     with pytest.raises(Forbidden), house.write() as db:
-        service.block(db, actor(MANAGER), NMR, BookingKind.MAINTENANCE, span(24, 6, 20), "", NOW)
+        service.block(db, actor(MANAGER), NMR, BookingKind.MAINTENANCE, span(25, 6, 20), "", NOW)
     with pytest.raises(Malformed), house.write() as db:
-        service.block(db, actor(MANAGER), XRD, BookingKind.USE, span(24, 6, 20), "", NOW)
+        service.block(db, actor(MANAGER), XRD, BookingKind.USE, span(25, 6, 20), "", NOW)
 
 
 def hold(house: Database, until: datetime) -> Booking:
-    held = a_booking(FESEM, span(24, 9, 11), state=BookingState.HELD, hold_expires_at=until)
+    held = a_booking(FESEM, span(25, 9, 11), state=BookingState.HELD, hold_expires_at=until)
     with house.write() as db:
         store.lock(db, [FESEM])
         store.add(db, [held])
@@ -251,22 +251,22 @@ def hold(house: Database, until: datetime) -> Booking:
 def test_a_hold_keeps_its_time_until_it_expires(house: Database) -> None:
     held = hold(house, NOW + timedelta(minutes=5))
     with pytest.raises(TimeTaken):
-        book(house, COLLEAGUE, wish(FESEM, span(24, 10, 12)))
-    book(house, COLLEAGUE, wish(FESEM, span(24, 10, 12)), now=NOW + timedelta(minutes=5))
+        book(house, COLLEAGUE, wish(FESEM, span(25, 10, 12)))
+    book(house, COLLEAGUE, wish(FESEM, span(25, 10, 12)), now=NOW + timedelta(minutes=5))
     assert stored(house, held.id).state is BookingState.EXPIRED
 
 
 def test_due_holds_can_be_swept(house: Database) -> None:
     held = hold(house, NOW)
     with house.write() as db:
-        assert service.expire_holds(db, [FESEM], span(24, 0, 23), NOW) == 1
-        assert service.expire_holds(db, [FESEM], span(24, 0, 23), NOW) == 0
+        assert service.expire_holds(db, [FESEM], span(25, 0, 23), NOW) == 1
+        assert service.expire_holds(db, [FESEM], span(25, 0, 23), NOW) == 0
     assert stored(house, held.id).state is BookingState.EXPIRED
 
 
 def test_a_plan_is_published_whole_or_not_at_all(house: Database) -> None:
-    book(house, RESEARCHER, wish(XRD, span(25, 9, 11)))
-    sessions = [a_booking(FESEM, span(25, 14, 16)), a_booking(XRD, span(25, 10, 12), person_id=COLLEAGUE)]
+    book(house, RESEARCHER, wish(XRD, span(26, 9, 11)))
+    sessions = [a_booking(FESEM, span(26, 14, 16)), a_booking(XRD, span(26, 10, 12), person_id=COLLEAGUE)]
     with pytest.raises(TimeTaken) as taken, house.write() as db:
         service.publish_sessions(db, actor(MANAGER), sessions, NOW)
     (refusal,) = taken.value.refusals
@@ -281,21 +281,21 @@ def test_a_plan_is_published_whole_or_not_at_all(house: Database) -> None:
 
 
 def test_a_rival_sees_when_and_nothing_else(house: Database) -> None:
-    book(house, RESEARCHER, wish(FESEM, span(24, 9, 11), purpose="bí mật"))
+    book(house, RESEARCHER, wish(FESEM, span(25, 9, 11), purpose="bí mật"))
 
     def seen_by(who: UUID | None) -> store.CalendarEntry:
         with house.read() as db:
-            view = service.calendar(db, actor(who) if who else None, [FESEM], span(24, 0, 23))
+            view = service.calendar(db, actor(who) if who else None, [FESEM], span(25, 0, 23))
         (entry,) = view.entries[FESEM]
         return entry
 
     hidden = store.CalendarEntry(
         instrument_number=FESEM,
         kind=BookingKind.USE,
-        starts_at=at(24, 9),
-        ends_at=at(24, 11),
-        occupied_from=at(24, 9),
-        occupied_until=at(24, 11),
+        starts_at=at(25, 9),
+        ends_at=at(25, 11),
+        occupied_from=at(25, 9),
+        occupied_until=at(25, 11),
         is_own=False,
     )
     assert seen_by(COMPETITOR) == hidden
@@ -306,32 +306,32 @@ def test_a_rival_sees_when_and_nothing_else(house: Database) -> None:
 
 
 def test_a_board_shows_every_instrument_of_the_centre_in_a_few_queries(house: Database) -> None:
-    book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
+    book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
     with counted(house.engine) as statements, house.read() as db:
-        board = service.board(db, actor(RESEARCHER), "C-ONE", span(24, 0, 23))
+        board = service.board(db, actor(RESEARCHER), "C-ONE", span(25, 0, 23))
     assert [rules.id for rules in board.instruments] == ["N001", "N002"]
-    assert board.opened[XRD] == [span(24, 8, 18)]
+    assert board.opened[XRD] == [span(25, 8, 18)]
     assert len(statements) <= 4
 
 
 def test_my_bookings_are_those_that_have_not_ended(house: Database) -> None:
-    first = book(house, RESEARCHER, wish(FESEM, span(24, 9, 11)))
-    second = book(house, RESEARCHER, wish(XRD, span(24, 13, 14)))
+    first = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
+    second = book(house, RESEARCHER, wish(XRD, span(25, 13, 14)))
     with house.read() as db:
         assert [line.booking.id for line in service.mine(db, actor(RESEARCHER), NOW)] == [first.id, second.id]
-        assert [line.booking.id for line in service.mine(db, actor(RESEARCHER), at(24, 11))] == [second.id]
+        assert [line.booking.id for line in service.mine(db, actor(RESEARCHER), at(25, 11))] == [second.id]
         assert service.mine(db, actor(COMPETITOR), NOW) == []
 
 
 def test_every_suggestion_can_be_booked(house: Database) -> None:
-    book(house, COLLEAGUE, wish(FESEM, span(24, 9, 12)))
-    book(house, RESEARCHER, wish(XRD, span(24, 14, 15)))
-    asked = wish(FESEM, span(24, 10, 12), person_id=RESEARCHER)
+    book(house, COLLEAGUE, wish(FESEM, span(25, 9, 12)))
+    book(house, RESEARCHER, wish(XRD, span(25, 14, 15)))
+    asked = wish(FESEM, span(25, 10, 12), person_id=RESEARCHER)
     with house.read() as db:
         found = service.suggest(db, asked, NOW)
-    # Two hours free for the researcher: after 12:00 (until the XRD at 14:00), after 15:00, and at best 16:00-18:00 of
-    # the 23rd. From 10:00 on the 24th these lie 2 h, 5 h and 18 h away.
-    assert found == [span(24, 12, 14), span(24, 15, 17), span(23, 16, 18)]
+    # Two hours free for the researcher: at 12:00 (until the XRD at 14:00), from 15:00, and the next morning at 08:00.
+    # From 10:00 on the 25th these lie 2 h, 5 h and 22 h away; the 24th is a public holiday.
+    assert found == [span(25, 12, 14), span(25, 15, 17), span(26, 8, 10)]
     for each in found:
         with house.write() as db:
             booking = service.book(db, actor(RESEARCHER), msgspec.structs.replace(asked, span=each), NOW)
@@ -340,8 +340,8 @@ def test_every_suggestion_can_be_booked(house: Database) -> None:
 
 def test_a_length_that_is_not_allowed_is_mended_in_the_suggestion(house: Database) -> None:
     with house.read() as db:
-        (first, *_) = service.suggest(db, wish(FESEM, Span(at(24, 9), at(24, 9, 10))), NOW)
-    assert first == Span(at(24, 9), at(24, 9, 30))
+        (first, *_) = service.suggest(db, wish(FESEM, Span(at(25, 9), at(25, 9, 10))), NOW)
+    assert first == Span(at(25, 9), at(25, 9, 30))
 
 
 def test_a_booking_of_nobody_is_not_found(house: Database) -> None:
