@@ -35,9 +35,9 @@ class Occupied:
 class Place:
     """One start of one option, and all that stands in its way; no blockers means it is free.
 
-    `sessions` hold the instrument (or its changeover), `elsewhere` hold the person, `served` hold the operators; `barred`
-    is what no eviction changes: `fixed_row`, `person` or `operators`. `rules` are hard rules that would be broken.
-    `displaced` is the value of all blocking sessions, `penalties` what soft rules would charge more.
+    `sessions` hold the instrument (or its changeover), `elsewhere` hold the person, `served` hold the
+    operators; `barred` is what no eviction changes: `fixed_row`, `person` or `operators`. `rules` are hard rules that
+    would be broken. `displaced` is the value of all blocking sessions, `penalties` what soft rules would charge more.
     """
 
     run: Run

@@ -54,7 +54,10 @@ def idle_slots(instrument: Instrument) -> Idle:
 
 
 def _rows(model: Model, instrument_id: str, fixed: Iterable[FixedRow]) -> list[_Row]:
-    rows = [_Row(None, row.family, row.end - row.start, row.start, row.start, row.start, None) for row in fixed]
+    rows = [
+        _Row(None, row.family, row.end - row.start, row.start, row.start, model.cp.new_constant(row.start), None)
+        for row in fixed
+    ]
     for k in model.runs_by_instrument[instrument_id]:
         run = model.runs[k]
         rows.append(_Row(run.request.id, run.request.family, run.slots, run.first, run.last, model.s[k], model.x[k]))
@@ -110,5 +113,5 @@ def _keep_neighbours_apart(model: Model, rows: list[_Row], idle: Idle) -> None:
         if m != n and not of_one_request and u.first + u.slots + slots <= v.last:
             follows = model.cp.new_bool_var("")
             arcs.append((m, n, follows))
-            model.cp.add(v.start >= u.start + u.slots + slots).only_enforce_if(follows)
+            model.at_least(v.start, u.start + u.slots + slots, when=[follows])
     model.cp.add_circuit(arcs)

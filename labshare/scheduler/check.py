@@ -1,7 +1,7 @@
 """The judge of plans: recomputes every rule and every term of the score, in its own words.
 
-It reads problem.py and plan.py and nothing else of the scheduler, and no OR-Tools: what the solver gets wrong must not be
-wrong here in the same way. One function per thing that must hold, in the tuples `OF_SESSIONS` and `OF_PLANS`.
+It reads problem.py and plan.py and nothing else of the scheduler, and no OR-Tools: what the solver gets wrong must
+not be wrong here in the same way. One function per thing that must hold, in the tuples `OF_SESSIONS` and `OF_PLANS`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,18 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from labshare.scheduler.plan import Plan, Session
-from labshare.scheduler.problem import FixedRow, Instrument, Option, Problem, Request, Rule, encode, sha256
+from labshare.scheduler.plan import Plan, Score, Session
+from labshare.scheduler.problem import (
+    CurrentSession,
+    FixedRow,
+    Instrument,
+    Option,
+    Problem,
+    Request,
+    Rule,
+    encode,
+    sha256,
+)
 
 
 class Violation(NamedTuple):
@@ -183,7 +193,10 @@ def _operators(case: _Case) -> Iterator[Violation]:
         if row.operator:
             rows[row.operator.pool].append((row.start, min(row.end, row.start + row.operator.slots), False))
     for pool in case.problem.operator_pools:
-        for slot in _busier_than(rows[pool.id], lambda t: sum(n for a, b, n in pool.shifts if a <= t < b)):
+        on_shift = Counter[int]()
+        for start, end, people in pool.shifts:
+            on_shift.update(dict.fromkeys(range(start, end), people))
+        for slot in _busier_than(rows[pool.id], on_shift.__getitem__):
             yield Violation("too_few_operators", pool.id, f"at slot {slot}")
 
 
@@ -219,21 +232,17 @@ def _frozen(case: _Case) -> Iterator[Violation]:
     for row in case.problem.current:
         placed = case.by_request.get(row.request)
         kept = placed and placed.session.start == row.start and placed.session.instrument == row.instrument
-        if (
-            row.start < case.problem.frozen_until
-            and not kept
-            and not _is_hit(case, row.request, row.instrument, row.start)
-        ):
+        if row.start < case.problem.frozen_until and not kept and not _is_hit(case, row):
             yield Violation("frozen_moved", row.request, f"was to stay at {row.start} on '{row.instrument}'")
 
 
-def _is_hit(case: _Case, request_id: str, instrument: str, start: int) -> bool:
+def _is_hit(case: _Case, row: CurrentSession) -> bool:
     """Does a down time of its instrument meet this current session?"""
-    request = case.requests[request_id]
-    here = [option for option in request.options if option.instrument == instrument]
-    offering = [option for option in here if any(first <= start <= last for first, last in option.starts)]
-    length = next((option.slots for option in offering or here), None) or request.slots
-    return any(i == instrument and a < start + length and start < b for i, a, b in case.problem.down)
+    request = case.requests[row.request]
+    here = [option for option in request.options if option.instrument == row.instrument]
+    offering = [option for option in here if any(first <= row.start <= last for first, last in option.starts)]
+    end = row.start + (next((option.slots for option in offering or here), None) or request.slots)
+    return any(i == row.instrument and a < end and row.start < b for i, a, b in case.problem.down)
 
 
 def _hard_rules(case: _Case) -> Iterator[Violation]:
@@ -285,19 +294,14 @@ def _unplaced(case: _Case, plan: Plan) -> Iterator[Violation]:
 
 
 def _score(case: _Case, plan: Plan) -> Iterator[Violation]:
-    due = {
-        "value": sum(_value(placed) for placed in case.placed),
-        "fairness": _fairness(case),
-        "changes": _changes(case),
-        "penalties": {
-            rule.id: rule.penalty * case.readings[rule.id].miss
-            for rule in case.problem.rules
-            if rule.penalty is not None
-        },
+    value, fairness, changes = sum(_value(placed) for placed in case.placed), _fairness(case), _changes(case)
+    penalties = {
+        rule.id: rule.penalty * case.readings[rule.id].miss for rule in case.problem.rules if rule.penalty is not None
     }
-    objective = due["value"] - sum(due["penalties"].values()) - due["changes"] + due["fairness"]
-    for name, right in [*due.items(), ("objective", objective)]:
-        said = getattr(plan.score, name)
+    objective = value - sum(penalties.values()) - changes + fairness
+    due = Score(objective=objective, value=value, penalties=penalties, fairness=fairness, changes=changes)
+    for name in Score.__struct_fields__:
+        said, right = getattr(plan.score, name), getattr(due, name)
         if said != right:
             yield Violation("score_wrong", f"score.{name}", f"says {said}, is {right}")
 

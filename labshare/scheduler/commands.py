@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -61,9 +61,7 @@ def solve_command(
             try:
                 plan = job.result()
             except NoPlanFound:
-                _say(
-                    f"{problem_file}: no plan that keeps the hard rules was found in the budget; none is proven not to exist"
-                )
+                _say(f"{problem_file}: the budget ended before a plan that keeps the hard rules was found")
                 return INFEASIBLE
         write_atomically(plan_file, encode_plan(plan))
         if plan.status == "infeasible":
@@ -117,7 +115,7 @@ class _Reported:
 
 
 @contextlib.contextmanager
-def _faults_reported() -> Iterator[_Reported]:
+def _faults_reported() -> Generator[_Reported]:
     """Faults of the input become lines on standard error and exit code 2."""
     reported = _Reported()
     try:
@@ -141,7 +139,7 @@ def _read_plan(path: Path) -> Plan:
 
 
 @contextlib.contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
+def _stop_on_signals() -> Generator[threading.Event]:
     """An event that SIGINT and SIGTERM set, instead of ending the process."""
     stop = threading.Event()
 

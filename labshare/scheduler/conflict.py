@@ -38,6 +38,8 @@ def _core(model: Model, names: list[str], seed: int) -> list[str] | None:
     model.cp.add_assumptions([model.switches[name] for name in names])
     solver = solver_for(Limits(steps=STEPS_A_QUESTION, seed=seed))
     solver.parameters.interleave_search = False
+    # Presolve renames literals, and the core may then name ones that are no assumption.
+    solver.parameters.cp_model_presolve = False
     if solver.solve(model.cp) != cp_model.INFEASIBLE:
         return None
     used = {index[literal] for literal in solver.sufficient_assumptions_for_infeasibility()}

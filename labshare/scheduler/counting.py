@@ -68,5 +68,5 @@ def _most_slots(rule: Rule, request: Request, scope: frozenset[str]) -> int:
 
 def _most_inside(rule: Rule, slots: int, first: int, last: int) -> int:
     """The overlap with the window rises, stays and falls with the start: its best is at an end or where both begin."""
-    candidates = {first, last} | ({min(max(rule.window[0], first), last)} if rule.window else set())
-    return max(inside(rule.window, start, start + slots) for start in candidates)
+    middle = min(max(rule.window[0], first), last) if rule.window else first
+    return max(inside(rule.window, start, start + slots) for start in (first, middle, last))

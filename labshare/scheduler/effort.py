@@ -91,7 +91,7 @@ def openings(problem: Problem) -> list[list[Session]]:
     current: list[Session] = []
     for run in runs_of(problem):
         for row in problem.current:
-            if (row.request, row.instrument) == (run.request.id, run.instrument) and run.first == row.start == run.last:
+            if (row.request, row.instrument) == (run.request.id, run.instrument) and run.is_at(row.start):
                 end = row.start + run.slots
                 current.append(Session(request=row.request, instrument=row.instrument, start=row.start, end=end))
     current.sort(key=lambda session: list(requests).index(session.request))

@@ -1,7 +1,7 @@
 """Why a request was left out, and what would help: codes, ids and numbers; sentences are for the reader's language.
 
-The words matter. A request is "not served in the best plan found", with the plan's gap; only `proven` reasons say that it
-could not be. The price of a place is the value of what stands there, never "what serving you would cost".
+The words matter. A request is "not served in the best plan found", with the plan's gap; only `proven` reasons say
+that it could not be. The price of a place is the value of what stands there, never "what serving you would cost".
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from labshare.scheduler.board import Board, Place
 from labshare.scheduler.places import Run, merged_starts, runs_of
 from labshare.scheduler.plan import Plan, Session
 from labshare.scheduler.problem import Problem, Request
+from labshare.scheduler.score import option_at
 
 NEAREST = 3
 
@@ -36,7 +37,7 @@ class _Struct(msgspec.Struct, frozen=True, omit_defaults=True):
     pass
 
 
-class PlaceReport(_Struct, kw_only=True):
+class PlaceReport(_Struct, frozen=True, kw_only=True):
     """A place the request asked for. `price` = value of the sessions there plus what soft rules would charge more."""
 
     instrument: str
@@ -50,7 +51,7 @@ class PlaceReport(_Struct, kw_only=True):
     rules: tuple[str, ...] = ()
 
 
-class Nearest(_Struct, kw_only=True):
+class Nearest(_Struct, frozen=True, kw_only=True):
     """A place that the plan leaves free, outside the starts that were asked for by `distance` slots."""
 
     instrument: str
@@ -59,7 +60,7 @@ class Nearest(_Struct, kw_only=True):
     distance: int
 
 
-class Help(_Struct, kw_only=True):
+class Help(_Struct, frozen=True, kw_only=True):
     """One change that would have made room: a code with its numbers."""
 
     code: Literal["other_start", "shorter", "higher_limit", "more_operators"]
@@ -70,7 +71,7 @@ class Help(_Struct, kw_only=True):
     pool: str | None = None
 
 
-class Explanation(_Struct, kw_only=True):
+class Explanation(_Struct, frozen=True, kw_only=True):
     """Why a request was left out of a plan. `proven` means no plan could serve it; otherwise read it with `gap`."""
 
     request: str
@@ -206,14 +207,8 @@ class _Reader:
         for rule in place.rules if place else ():
             yield Help(code="higher_limit", rule=rule)
         if place and place.operators:
-            pool = next(
-                n.pool
-                for o in request.options
-                if o.instrument == place.instrument
-                for n in [request.operator_on(o)]
-                if n
-            )
-            yield Help(code="more_operators", pool=pool, start=place.start)
+            need = request.operator_on(option_at(request, place.instrument, place.start))
+            yield Help(code="more_operators", pool=need.pool if need else None, start=place.start)
 
     def _shorter(self, request: Request) -> Help | None:
         """The longest shorter session for which the instrument would have been free at a start that was asked for."""

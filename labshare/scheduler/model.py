@@ -10,7 +10,7 @@ For each run k (consecutive starts of one option that every rule counts alike):
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ortools.sat.python import cp_model
 
@@ -19,7 +19,11 @@ from labshare.scheduler.places import Run, runs_of
 from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import Problem, Request
 
-Linear = cp_model.LinearExprT
+# Sums of variables. OR-Tools' own alias admits numpy numbers too, which strict typing cannot follow.
+Linear = cp_model.LinearExpr
+
+# No bound: what CP-SAT takes for infinity.
+LARGEST = 2**63 - 1
 
 
 class Model:
@@ -40,8 +44,10 @@ class Model:
         self.switches: dict[str, cp_model.IntVar] = {}
         self._assumable = assumable
 
-    def _start(self, run: Run) -> Linear:
-        return run.first if run.first == run.last else self.cp.new_int_var(run.first, run.last, "")
+    def _start(self, run: Run) -> cp_model.IntVar:
+        if run.first == run.last:
+            return self.cp.new_constant(run.first)
+        return self.cp.new_int_var(run.first, run.last, "")
 
     def optional_interval(self, k: int, slots: int) -> cp_model.IntervalVar:
         """An interval that starts with run k, is `slots` long and exists only when run k is used."""
@@ -49,7 +55,7 @@ class Model:
 
     def placed(self, request_id: str) -> Linear:
         """1 when the request has a session."""
-        return sum((self.x[k] for k in self.runs_by_request[request_id]), start=cp_model.LinearExpr.constant(0))
+        return add_up(self.x[k] for k in self.runs_by_request[request_id])
 
     def total(self, slots: Callable[[Run], int]) -> Linear:
         """The sum over used runs of `slots(run)`."""
@@ -63,6 +69,29 @@ class Model:
     def allocated(self, count: RuleCount) -> Linear:
         return self.total(count.allocated_by) + count.fixed_allocated
 
+    def at_least(self, left: Linear, right: Linear | int, when: Sequence[cp_model.IntVar] = ()) -> None:
+        """Require left >= right, if all literals of `when` hold."""
+        constraint = self.cp.add_linear_constraint(left - right, 0, LARGEST)
+        if when:
+            constraint.only_enforce_if(list(when))
+
+    def at_most(self, left: Linear, right: Linear | int, when: Sequence[cp_model.IntVar] = ()) -> None:
+        """Require left <= right, if all literals of `when` hold."""
+        constraint = self.cp.add_linear_constraint(left - right, -LARGEST, 0)
+        if when:
+            constraint.only_enforce_if(list(when))
+
+    def equal(self, left: Linear, right: Linear | int, when: Sequence[cp_model.IntVar] = ()) -> None:
+        """Require left = right, if all literals of `when` hold."""
+        self.at_least(left, right, when)
+        self.at_most(left, right, when)
+
+    def either(self) -> tuple[cp_model.IntVar, cp_model.IntVar]:
+        """Two literals of which exactly one holds."""
+        one, other = self.cp.new_bool_var(""), self.cp.new_bool_var("")
+        self.cp.add_exactly_one(one, other)
+        return one, other
+
     def switch(self, name: str) -> list[cp_model.IntVar]:
         """The literals that enforce the hard rule `name`: none, unless conflicts are being sought."""
         if not self._assumable:
@@ -72,7 +101,7 @@ class Model:
         return [self.switches[name]]
 
     def maximise(self) -> None:
-        self.cp.maximize(sum(self.gains, start=cp_model.LinearExpr.constant(0)))
+        self.cp.maximize(add_up(self.gains))
 
     def sessions(self, value: Callable[[Linear], int]) -> list[Session]:
         """The sessions of a solution, in the order of the problem's requests; `value` evaluates a variable."""
@@ -90,8 +119,13 @@ class Model:
             session = starts.get(run.request.id)
             here = session and session.instrument == run.instrument and run.first <= session.start <= run.last
             self.cp.add_hint(self.x[k], bool(here))
-            if session and here and isinstance(self.s[k], cp_model.IntVar):
+            if session and here and run.first < run.last:
                 self.cp.add_hint(self.s[k], session.start)
+
+
+def add_up(parts: Iterable[Linear]) -> Linear:
+    """The sum of expressions, 0 when there are none."""
+    return cp_model.LinearExpr.sum(list(parts))
 
 
 def attended_by(request: Request) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from labshare.scheduler.problem import CurrentSession, Instrument, Option, Problem, Request, Rule, Span
 
@@ -35,6 +36,10 @@ class Run:
     @property
     def instrument(self) -> str:
         return self.option.instrument
+
+    def is_at(self, start: int) -> bool:
+        """Is this the run of that one start?"""
+        return self.first == start == self.last
 
     def value_at(self, start: int) -> int:
         """The option's value less `late` for each slot after the request's earliest start."""
@@ -113,7 +118,7 @@ def _cut(
             first, last = max(low, stretch.start), min(high, stretch.end - slots)
             if first <= last:
                 edges = [first, *sorted(cut for cut in cuts if first < cut <= last), last + 1]
-                yield from ((stretch, a, b - 1) for a, b in zip(edges, edges[1:], strict=False))
+                yield from ((stretch, a, b - 1) for a, b in pairwise(edges))
 
 
 def _cuts(slots: int, windows: Iterable[Span]) -> Iterator[int]:

@@ -13,7 +13,7 @@ class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class Session(_Struct, kw_only=True):
+class Session(_Struct, frozen=True, kw_only=True):
     """A request placed: the slots `[start, end)` on an instrument."""
 
     request: Id
@@ -22,14 +22,14 @@ class Session(_Struct, kw_only=True):
     end: int
 
 
-class Unplaced(_Struct, kw_only=True):
+class Unplaced(_Struct, frozen=True, kw_only=True):
     """A request left out, and why: `reason` is the short form of `explain` (codes, ids and numbers, no sentences)."""
 
     request: Id
     reason: dict[str, Any] = {}
 
 
-class Score(_Struct, kw_only=True):
+class Score(_Struct, frozen=True, kw_only=True):
     """`objective = value - sum(penalties) - changes + fairness`. One penalty for each soft rule, 0 where it holds."""
 
     objective: int = 0
@@ -39,11 +39,11 @@ class Score(_Struct, kw_only=True):
     changes: int = 0
 
 
-class RuleOutcome(_Struct, kw_only=True, omit_defaults=True):
+class RuleOutcome(_Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a rule came out, in whole slots.
 
-    `limit` is the rule's limit rounded to what can be broken: a cap's down, a floor's up. `slack` is what is left of a cap;
-    for a floor it is `used` minus the smaller of limit and `demand`, so a negative slack is the miss for either.
+    `limit` is the rule's limit rounded to what can be broken: a cap's down, a floor's up. `slack` is what is left of
+    a cap; for a floor it is `used` minus the smaller of limit and `demand`. A negative slack is the miss of either.
     `unavoidable` is the part of the miss that is proven to be in every plan.
     """
 
@@ -55,7 +55,7 @@ class RuleOutcome(_Struct, kw_only=True, omit_defaults=True):
     demand: int | None = None
 
 
-class Run(_Struct, kw_only=True):
+class Run(_Struct, frozen=True, kw_only=True):
     """How the plan was made. The same problem, seed, workers, step budget and versions give the same sessions."""
 
     seed: int
@@ -65,7 +65,7 @@ class Run(_Struct, kw_only=True):
     versions: dict[str, str]
 
 
-class Plan(_Struct, kw_only=True):
+class Plan(_Struct, frozen=True, kw_only=True):
     """The sessions, those left out, and what is proven about them. `bound` is proven for the same objective."""
 
     format: Literal["labshare-plan/1"] = "labshare-plan/1"

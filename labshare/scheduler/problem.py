@@ -34,7 +34,7 @@ class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     pass
 
 
-class Instrument(_Struct, kw_only=True):
+class Instrument(_Struct, frozen=True, kw_only=True):
     """Somewhere a session can be held. `open` absent means open throughout the horizon; `[]` means never."""
 
     id: Id
@@ -43,25 +43,25 @@ class Instrument(_Struct, kw_only=True):
     changeover: tuple[tuple[Id, Id, Slots], ...] = ()
 
 
-class OperatorNeed(_Struct, kw_only=True):
+class OperatorNeed(_Struct, frozen=True, kw_only=True):
     """One person of `pool` for the first `slots` slots of a session (all of it when the session is shorter)."""
 
     pool: Id
     slots: Length
 
 
-class Option(_Struct, kw_only=True):
-    """One instrument that could serve a request, and when. `slots` and `operator` override the request's where given."""
+class Option(_Struct, frozen=True, kw_only=True):
+    """One instrument that could serve a request, and when. Given `slots` and `operator` override the request's."""
 
     instrument: Id
     value: Value = 0
     starts: tuple[Span, ...] = ()
     tags: tuple[str, ...] = ()
     slots: Length | None = None
-    operator: OperatorNeed | None | UnsetType = UNSET
+    operator: OperatorNeed | UnsetType | None = UNSET
 
 
-class Request(_Struct, kw_only=True):
+class Request(_Struct, frozen=True, kw_only=True):
     """One session that somebody asks for. `late` is the value lost per slot after the earliest start of its options."""
 
     id: Id
@@ -88,21 +88,21 @@ class Request(_Struct, kw_only=True):
         return min((first for option in self.options for first, _ in option.starts), default=0)
 
 
-class OperatorPool(_Struct, kw_only=True):
+class OperatorPool(_Struct, frozen=True, kw_only=True):
     """People on shift as `(start, end, people)`; shifts that overlap add up, and outside them nobody is there."""
 
     id: Id
     shifts: tuple[tuple[Slot, Slot, Count], ...] = ()
 
 
-class Group(_Struct, kw_only=True):
+class Group(_Struct, frozen=True, kw_only=True):
     """The requests of one application for several sessions: none of them is placed, or at least `min`."""
 
     requests: tuple[Id, ...]
     min: Length = 1
 
 
-class Link(_Struct, kw_only=True):
+class Link(_Struct, frozen=True, kw_only=True):
     """A campaign: all or none, in this order, each gap from one end to the next start within `[min_gap, max_gap]`."""
 
     requests: tuple[Id, ...]
@@ -110,7 +110,7 @@ class Link(_Struct, kw_only=True):
     max_gap: Slots | None = None
 
 
-class FixedRow(_Struct, kw_only=True):
+class FixedRow(_Struct, frozen=True, kw_only=True):
     """Something that already occupies an instrument and cannot move."""
 
     instrument: Id
@@ -125,8 +125,8 @@ class FixedRow(_Struct, kw_only=True):
     operator: OperatorNeed | None = None
 
 
-class Who(_Struct, kw_only=True):
-    """Whom a rule counts: every given key must match; `tags` must all be present, the others match any of their values."""
+class Who(_Struct, frozen=True, kw_only=True):
+    """Whom a rule counts: every given key must match, any of its values will do; but `tags` must all be present."""
 
     access_class: tuple[Id, ...] | None = None
     organisation: tuple[Id, ...] | None = None
@@ -135,7 +135,7 @@ class Who(_Struct, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
-class Rule(_Struct, kw_only=True):
+class Rule(_Struct, frozen=True, kw_only=True):
     """A cap or a floor on the slots of `who`, inside `centres` and `instruments` (both must hold) and `window`.
 
     The limit is `slots` plus `of_allocated` times the slots allocated in scope. Without a `penalty` the rule is hard.
@@ -161,14 +161,14 @@ class Rule(_Struct, kw_only=True):
         return self.penalty is None
 
 
-class Fairness(_Struct, kw_only=True):
+class Fairness(_Struct, frozen=True, kw_only=True):
     """Reward `rate` per slot served to an organisation between the previous and this percentage of its target."""
 
     targets: dict[Id, Amount] = {}
     steps: tuple[tuple[Count, Charge], ...] = ()
 
 
-class CurrentSession(_Struct, kw_only=True):
+class CurrentSession(_Struct, frozen=True, kw_only=True):
     """A session of the plan in force."""
 
     request: Id
@@ -176,7 +176,7 @@ class CurrentSession(_Struct, kw_only=True):
     start: Slot
 
 
-class Problem(_Struct, kw_only=True):
+class Problem(_Struct, frozen=True, kw_only=True):
     """Everything the solver is told. Build it, or read it with `reading.parse`; `encode` gives its file."""
 
     format: Literal["labshare-problem/1"]

@@ -1,7 +1,7 @@
 """From bytes to structs, strictly: every fault of shape with its JSON path, then every contradiction (validation.py).
 
-Nothing here knows what a rule means. `msgspec` stops at the first fault, so a value that does not fit is taken apart and
-its parts are tried one by one: whoever wrote the file sees all that is wrong at once.
+Nothing here knows what a rule means. `msgspec` stops at the first fault, so a value that does not fit is taken apart
+and its parts are tried one by one: whoever wrote the file sees all that is wrong at once.
 """
 
 from __future__ import annotations
@@ -112,5 +112,5 @@ def _container(kind: Any) -> Any:
 
 def _plain(message: str) -> str:
     """`msgspec`'s sentence without the path it saw, which is relative to the part that was tried."""
-    text = message.split(" - at `$")[0]
+    text = message.split(" - at `$", maxsplit=1)[0]
     return text[0].lower() + text[1:]

@@ -14,7 +14,7 @@ from ortools.sat.python import cp_model
 
 from labshare.scheduler.changeover import changeovers
 from labshare.scheduler.counting import RuleCount
-from labshare.scheduler.model import Linear, Model, attended_by
+from labshare.scheduler.model import Linear, Model, add_up, attended_by
 from labshare.scheduler.problem import Link, OperatorPool, Problem, Span
 
 
@@ -36,7 +36,7 @@ def no_overlap(model: Model) -> None:
             stretch = model.runs[k].stretch
             in_stretch[stretch.start, stretch.end].append(k)
         for (start, end), inside in in_stretch.items():
-            model.cp.add(sum(model.runs[k].slots * model.x[k] for k in inside) <= end - start)
+            model.at_most(add_up(model.x[k] * model.runs[k].slots for k in inside), end - start)
 
 
 def one_place_per_person(model: Model) -> None:
@@ -93,18 +93,18 @@ def free_operators(problem: Problem, pool: OperatorPool) -> list[tuple[int, int,
 
 
 def caps(model: Model) -> None:
-    """used <= slots + share * allocated + miss; hard: miss = 0. Multiplied out, so that fractions stay exact."""
+    """Cap: used <= slots + share * allocated + miss; hard: miss = 0. Multiplied out, so that fractions stay exact."""
     for count in model.counts:
         if count.rule.kind == "cap":
             most = sum(run.slots for run in model.runs) + count.fixed_used
             share, slots = count.rule.share, min(count.rule.slots, most)
-            limit = share.denominator * slots + share.numerator * model.allocated(count)
-            over = share.denominator * (model.used(count) - _miss(model, count, most))
-            model.cp.add(over <= limit).only_enforce_if(_switch(model, count))
+            limit = model.allocated(count) * share.numerator + share.denominator * slots
+            kept = model.used(count) - _miss(model, count, most)
+            model.at_most(kept * share.denominator, limit, when=_switch(model, count))
 
 
 def floors(model: Model) -> None:
-    """used + miss >= min(slots + share * allocated, demand); hard: miss = 0.
+    """Floor: used + miss >= min(slots + share * allocated, demand); hard: miss = 0.
 
     The smaller of the two bounds, where it varies, is had by a literal that says which of the two is met.
     """
@@ -113,21 +113,21 @@ def floors(model: Model) -> None:
             share, slots = count.rule.share, min(count.rule.slots, count.demand)
             served = model.used(count) + _miss(model, count, count.demand)
             if share == 0 or slots == count.demand:
-                model.cp.add(served >= slots).only_enforce_if(_switch(model, count))
+                model.at_least(served, slots, when=_switch(model, count))
                 continue
-            limit = share.denominator * slots + share.numerator * model.allocated(count)
-            all_served = model.cp.new_bool_var("")
-            model.cp.add(served >= count.demand).only_enforce_if(all_served, *_switch(model, count))
-            model.cp.add(share.denominator * served >= limit).only_enforce_if(~all_served, *_switch(model, count))
+            limit = model.allocated(count) * share.numerator + share.denominator * slots
+            all_served, not_all = model.either()
+            model.at_least(served, count.demand, when=[all_served, *_switch(model, count)])
+            model.at_least(served * share.denominator, limit, when=[not_all, *_switch(model, count)])
 
 
 def _miss(model: Model, count: RuleCount, most: int) -> Linear:
     """Whole slots by which a soft rule may be missed, each charged its penalty; 0 for a hard rule."""
     if count.rule.penalty is None:
-        return 0
+        return model.cp.new_constant(0)
     miss = model.cp.new_int_var(0, most, "")
     model.misses[count.rule.id] = miss
-    model.gains.append(-count.rule.penalty * miss)
+    model.gains.append(miss * -count.rule.penalty)
     return miss
 
 
@@ -139,9 +139,9 @@ def groups(model: Model) -> None:
     """None of a group's requests is placed, or at least `min`: min * g <= sum of placed <= n * g."""
     for group in model.problem.groups:
         served = model.cp.new_bool_var("")
-        placed = sum(model.placed(request) for request in group.requests)
-        model.cp.add(placed >= group.min * served)
-        model.cp.add(placed <= len(group.requests) * served)
+        placed = add_up(model.placed(request) for request in group.requests)
+        model.at_least(placed, served * group.min)
+        model.at_most(placed, served * len(group.requests))
 
 
 def campaigns(model: Model) -> None:
@@ -151,15 +151,15 @@ def campaigns(model: Model) -> None:
     for link in model.problem.linked:
         served = model.cp.new_bool_var("")
         for request in link.requests:
-            model.cp.add(model.placed(request) == served)
+            model.equal(model.placed(request), served)
         for before, after in pairwise(link.requests):
             _keep_gap(model, link, places[after][0] - places[before][1], served)
 
 
 def _keep_gap(model: Model, link: Link, gap: Linear, served: cp_model.IntVar) -> None:
-    model.cp.add(gap >= link.min_gap).only_enforce_if(served)
+    model.at_least(gap, link.min_gap, when=[served])
     if link.max_gap is not None:
-        model.cp.add(gap <= link.max_gap).only_enforce_if(served)
+        model.at_most(gap, link.max_gap, when=[served])
 
 
 def _start_and_end(model: Model, request_id: str) -> tuple[Linear, Linear]:
@@ -167,16 +167,17 @@ def _start_and_end(model: Model, request_id: str) -> tuple[Linear, Linear]:
     start = model.cp.new_int_var(0, model.problem.horizon, "")
     end = model.cp.new_int_var(0, model.problem.horizon, "")
     for k in model.runs_by_request[request_id]:
-        model.cp.add(start == model.s[k]).only_enforce_if(model.x[k])
-        model.cp.add(end == model.s[k] + model.runs[k].slots).only_enforce_if(model.x[k])
+        model.equal(start, model.s[k], when=[model.x[k]])
+        model.equal(end, model.s[k] + model.runs[k].slots, when=[model.x[k]])
     return start, end
 
 
 def fairness(model: Model) -> None:
-    """Per organisation, rate_j for each slot served between thresholds T_(j-1) and T_j = floor(percent_j * target / 100).
+    """Per organisation, rate_j for each slot served between thresholds T_(j-1) and T_j = percent_j % of target.
 
-    sum over j of f_j <= served, 0 <= f_j <= T_j - T_(j-1), gain sum of rate_j f_j: rates fall, so f fills in order.
+    Sum over j of f_j <= served, 0 <= f_j <= T_j - T_(j-1), gain sum of rate_j f_j: rates fall, so f fills in order.
     """
+    served = _served(model)
     for organisation, target in model.problem.fairness.targets.items():
         rewarded: list[Linear] = []
         reached = 0
@@ -184,9 +185,16 @@ def fairness(model: Model) -> None:
             step = model.cp.new_int_var(0, percent * target // 100 - reached, "")
             reached = percent * target // 100
             rewarded.append(step)
-            model.gains.append(rate * step)
-        served = model.total(lambda run, who=organisation: run.slots if run.request.organisation == who else 0)
-        model.cp.add(sum(rewarded) <= served)
+            model.gains.append(step * rate)
+        model.at_most(add_up(rewarded), served[organisation])
+
+
+def _served(model: Model) -> dict[str, Linear]:
+    """The slots served to each organisation that has a target."""
+    return {
+        organisation: model.total(lambda run, who=organisation: run.slots if run.request.organisation == who else 0)
+        for organisation in model.problem.fairness.targets
+    }
 
 
 def stability(model: Model) -> None:
@@ -195,24 +203,19 @@ def stability(model: Model) -> None:
     Frozen: it starts before `frozen_until` and no down time of its instrument meets it.
     """
     for session in model.problem.current:
-        runs = model.runs_by_request[session.request]
-        kept = [
-            model.x[k]
-            for k in runs
-            if model.runs[k].instrument == session.instrument
-            and model.runs[k].first == session.start == model.runs[k].last
-        ]
-        model.gains.append(-model.problem.change_penalty * (1 - sum(kept)))
+        here = [(k, model.runs[k]) for k in model.runs_by_request[session.request]]
+        kept = [model.x[k] for k, run in here if run.instrument == session.instrument and run.is_at(session.start)]
+        model.gains.append((add_up(kept) - 1) * model.problem.change_penalty)
         if kept and session.start < model.problem.frozen_until:
-            model.cp.add_bool_or(kept).only_enforce_if(model.switch(f"frozen:{session.request}"))
+            model.at_least(add_up(kept), 1, when=model.switch(f"frozen:{session.request}"))
 
 
 def value(model: Model) -> None:
-    """The worth of what is placed: sum of value_k x_k - late * (s_k - first_k); an unused run rests at its first start."""
+    """The worth of what is placed: sum of value_k x_k - late * (s_k - first_k). Unused runs rest at the first start."""
     for k, run in enumerate(model.runs):
-        model.gains.append(run.value_at(run.first) * model.x[k])
+        model.gains.append(model.x[k] * run.value_at(run.first))
         if run.request.late and run.first < run.last:
-            model.gains.append(-run.request.late * (model.s[k] - run.first))
+            model.gains.append((model.s[k] - run.first) * -run.request.late)
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:

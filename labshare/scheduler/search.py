@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -56,7 +56,7 @@ def search(model: Model, limits: Limits, on_better: OnBetter, should_stop: Shoul
         return Found("unknown", None, None, steps)
     assert status in (cp_model.OPTIMAL, cp_model.FEASIBLE), solver.status_name(status)
     bound = math.floor(solver.best_objective_bound + 1e-6)
-    sessions = model.sessions(lambda variable: solver.value(variable))
+    sessions = model.sessions(solver.value)
     return Found("optimal" if status == cp_model.OPTIMAL else "feasible", sessions, bound, steps)
 
 
@@ -82,12 +82,12 @@ class _Watcher(cp_model.CpSolverSolutionCallback):
         self._on_better = on_better
 
     def on_solution_callback(self) -> None:
-        sessions = self._model.sessions(lambda variable: self.value(variable))
+        sessions = self._model.sessions(self.value)
         self._on_better(sessions, math.floor(self.best_objective_bound + 1e-6))
 
 
 @contextmanager
-def _stopping(solver: cp_model.CpSolver, should_stop: ShouldStop) -> Iterator[None]:
+def _stopping(solver: cp_model.CpSolver, should_stop: ShouldStop) -> Generator[None]:
     """Ask `should_stop` beside the search: CP-SAT calls back only when it finds something."""
     done = threading.Event()
 

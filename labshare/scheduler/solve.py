@@ -27,8 +27,8 @@ def solve(
 ) -> Plan:
     """The best plan found within the budget, with a proven bound and a reason for each request left out.
 
-    `seconds` is wall-clock time; `steps` counts work, so that the same problem, seed, workers and versions give the same
-    sessions and score. Without either the search runs until the plan is proven optimal or `should_stop()` is true.
+    `seconds` is wall-clock time; `steps` counts work, so that the same problem, seed, workers and versions give the
+    same sessions and score. Without either the search runs until the plan is proven optimal or `should_stop()` is true.
     `problem_sha256` names the file the problem was read from; by default it is that of `encode(problem)`.
     `on_progress` and `should_stop` are called from other threads than the caller's.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from labshare.scheduler.problem import CurrentSession, Option, Problem, Request
 
@@ -44,6 +45,12 @@ def ids_are_known(problem: Problem) -> Iterator[Finding]:
 
 
 def _references(problem: Problem) -> Iterator[tuple[str, str, str]]:
+    """Path, noun and id of everything that is named elsewhere."""
+    for references in (_named_by_requests, _named_by_families, _named_by_rows, _named_by_rules):
+        yield from references(problem)
+
+
+def _named_by_requests(problem: Problem) -> Iterator[tuple[str, str, str]]:
     for r, request in enumerate(problem.requests):
         if request.operator:
             yield f"$.requests[{r}].operator.pool", "operator pool", request.operator.pool
@@ -51,24 +58,33 @@ def _references(problem: Problem) -> Iterator[tuple[str, str, str]]:
             yield f"$.requests[{r}].options[{o}].instrument", "instrument", option.instrument
             if option.operator:
                 yield f"$.requests[{r}].options[{o}].operator.pool", "operator pool", option.operator.pool
+
+
+def _named_by_families(problem: Problem) -> Iterator[tuple[str, str, str]]:
     for name, families in (("groups", problem.groups), ("linked", problem.linked)):
         for f, family in enumerate(families):
             for k, request_id in enumerate(family.requests):
                 yield f"$.{name}[{f}].requests[{k}]", "request", request_id
+
+
+def _named_by_rows(problem: Problem) -> Iterator[tuple[str, str, str]]:
     for f, row in enumerate(problem.fixed):
         yield f"$.fixed[{f}].instrument", "instrument", row.instrument
         if row.operator:
             yield f"$.fixed[{f}].operator.pool", "operator pool", row.operator.pool
-    for k, rule in enumerate(problem.rules):
-        for i, instrument in enumerate(rule.instruments or ()):
-            yield f"$.rules[{k}].instruments[{i}]", "instrument", instrument
-        for c, centre in enumerate(rule.centres or ()):
-            yield f"$.rules[{k}].centres[{c}]", "centre", centre
     for k, session in enumerate(problem.current):
         yield f"$.current[{k}].request", "request", session.request
         yield f"$.current[{k}].instrument", "instrument", session.instrument
     for k, (instrument, _, _) in enumerate(problem.down):
         yield f"$.down[{k}][0]", "instrument", instrument
+
+
+def _named_by_rules(problem: Problem) -> Iterator[tuple[str, str, str]]:
+    for k, rule in enumerate(problem.rules):
+        for i, instrument in enumerate(rule.instruments or ()):
+            yield f"$.rules[{k}].instruments[{i}]", "instrument", instrument
+        for c, centre in enumerate(rule.centres or ()):
+            yield f"$.rules[{k}].centres[{c}]", "centre", centre
 
 
 def spans_run_forwards_inside_the_horizon(problem: Problem) -> Iterator[Finding]:
@@ -165,7 +181,7 @@ def groups_and_links_can_be_met(problem: Problem) -> Iterator[Finding]:
 
 def fairness_steps_are_concave(problem: Problem) -> Iterator[Finding]:
     steps = problem.fairness.steps
-    for k, ((percent, rate), (next_percent, next_rate)) in enumerate(zip(steps, steps[1:], strict=False), start=1):
+    for k, ((percent, rate), (next_percent, next_rate)) in enumerate(pairwise(steps), start=1):
         if next_percent <= percent:
             yield f"$.fairness.steps[{k}][0]", f"{next_percent} does not come after {percent}"
         if next_rate > rate:
