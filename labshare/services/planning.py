@@ -18,7 +18,9 @@ from labshare.domain.rounds import Round
 from labshare.domain.time_requests import TIER_WEIGHTS, Eligible, TimeRequest, eligible, starts
 from labshare.domain.timespan import MINUTE, Span, clipped, merged, subtracted
 from labshare.scheduler.plan import Session
-from labshare.scheduler.problem import Fairness, Group, Instrument, Option, Problem, Request, Rule
+from labshare.scheduler.problem import Fairness, Group, Instrument, Option, Problem, Request
+from labshare.services.planning_rules import Standing, linear_rules, tags_of
+from labshare.services.slots import Grid, grid_of
 
 FULL = 100
 # R12: how far a fair share may raise or lower what a request is worth, in percent.
@@ -28,42 +30,6 @@ HALF_LIFE = timedelta(days=14)
 REMEMBERED = 8 * HALF_LIFE
 # Reward in percent of a slot's worth: the first quarter of the target counts most, so whoever has least gains most.
 FAIRNESS_STEPS = ((25, 20), (50, 10), (100, 5))
-
-
-class Grid(msgspec.Struct, frozen=True):
-    """Whole slots from `start` on."""
-
-    start: datetime
-    slot_minutes: int
-    horizon: int
-
-    def minute(self, moment: datetime) -> int:
-        """Whole minutes from the grid's start, negative before it."""
-        return (moment - self.start) // MINUTE
-
-    def at(self, slot: int) -> datetime:
-        return self.start + slot * self.slot_minutes * MINUTE
-
-    def slots(self, minutes: int) -> int:
-        """How many slots it takes to hold so many minutes."""
-        return -(-minutes // self.slot_minutes)
-
-    def first(self, moment: datetime) -> int:
-        """The first slot that begins at this moment or later."""
-        return -(-self.minute(moment) // self.slot_minutes)
-
-    def last(self, moment: datetime) -> int:
-        """The last slot that begins at this moment or earlier."""
-        return self.minute(moment) // self.slot_minutes
-
-    def inside(self, spans: Iterable[Span]) -> list[tuple[int, int]]:
-        """The whole slots of the horizon that lie inside each span, half-open; spans too short for one are left out."""
-        pairs = ((max(0, self.first(s.start)), min(self.horizon, self.last(s.end))) for s in merged(spans))
-        return [(first, last) for first, last in pairs if first < last]
-
-
-def grid_of(r: Round) -> Grid:
-    return Grid(r.starts_at, r.slot_minutes, r.horizon.minutes // r.slot_minutes)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -100,19 +66,21 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 # ---------------------------------------------------------------- laboratories to slots
 
 
-def build_problem(facts: Facts, rules: Sequence[Rule] = ()) -> Problem:
+def build_problem(facts: Facts, standings: Sequence[Standing] = ()) -> Problem:
     """The round as a problem: time is offer x open - occupied, worth is what `slot_value` says.
 
-    Existing bookings are closed time, never fixed rows; so rules that are handed over count sessions only.
+    Existing bookings are closed time, never fixed rows; so its rules say what is left, and count sessions only.
     """
     grid = grid_of(facts.round)
     factors = fair_share({request.organisation_id for request in facts.requests}, facts.recent)
     options = _Options(facts, grid)
     attended = {item.rules.id for item in facts.instruments.values() if item.rules.attended}
+    values = {each.id: slot_value(each, factors[each.organisation_id]) for each in facts.requests}
     requests: list[Request] = []
     for request in facts.requests:
-        mine = options.of(request, slot_value(request, factors[request.organisation_id]))
-        requests += _requests(request, mine, grid, attended=any(option.instrument in attended for option in mine))
+        mine = options.of(request, values[request.id])
+        is_attended = any(option.instrument in attended for option in mine)
+        requests += _requests(request, mine, grid, tags_of(request, standings), attended=is_attended)
     groups = [
         Group(requests=session_ids(request), min=request.min_sessions)
         for request in facts.requests
@@ -125,7 +93,7 @@ def build_problem(facts: Facts, rules: Sequence[Rule] = ()) -> Problem:
         instruments=tuple(options.instruments()),
         requests=tuple(requests),
         groups=tuple(groups),
-        rules=tuple(rules),
+        rules=tuple(linear_rules(standings, facts.places, grid, facts.now, max(values.values(), default=0))),
         fairness=fairness(facts, grid),
     )
 
@@ -227,7 +195,9 @@ def _joined(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return result
 
 
-def _requests(request: TimeRequest, options: tuple[Option, ...], grid: Grid, *, attended: bool) -> Iterable[Request]:
+def _requests(
+    request: TimeRequest, options: tuple[Option, ...], grid: Grid, tags: tuple[str, ...], *, attended: bool
+) -> Iterable[Request]:
     for session_id in session_ids(request):
         yield Request(
             id=session_id,
@@ -236,7 +206,7 @@ def _requests(request: TimeRequest, options: tuple[Option, ...], grid: Grid, *, 
             access_class=request.access_class.value,
             organisation=request.organisation_id,
             person=str(request.person_id),
-            tags=(request.activity.value,),
+            tags=tags,
             attended=attended,
         )
 

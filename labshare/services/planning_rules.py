@@ -7,29 +7,30 @@ changes. Time already booked never stands in a problem, so every limit here is w
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from math import floor
 
 import msgspec
 
-from labshare.domain.agreements import Base, Kind, Selector, ShareRule, Term, Where, covers, limit, scope_key
+from labshare.domain.agreements import Kind, ShareRule, Term, Where, covers, limit, matches, scope_key
+from labshare.domain.time_requests import TimeRequest
 from labshare.domain.timespan import Span
 from labshare.scheduler.problem import Rule, Who
-from labshare.services.planning import Grid
+from labshare.services.slots import Grid
 
-STANDING = frozenset({Base.OPEN, Base.ALLOCABLE})
 # A hard floor is never hard in a round: one bad agreement must not leave a nation without a plan. It costs more per
 # missing slot than any slot is worth, and the shortfall is shown.
 HARD_FLOOR = 10
+# The second half of a hard floor's name: what is left to everybody else.
+OTHERS = "others"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """One rule, denominator and window that the round touches, as it stands before the plan.
 
-    `part` is the horizon's share of `window`. `base_minutes` and `matched_minutes` are those of the running balance.
-    `left_minutes` are allocable in scope from now to the end of the window, `inside_minutes` those of them in `part`;
-    `offered_minutes` are what the round offers in scope.
+    `part` is the horizon's share of `window`; the minutes counted are those of the running balance. `left_minutes` are
+    allocable in scope from now to the end of the window, `inside_minutes` those of them in `part`.
     """
 
     term: Term
@@ -38,36 +39,66 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     part: Span
     base_minutes: int
     matched_minutes: int
-    left_minutes: int
-    inside_minutes: int
-    offered_minutes: int
+    total_minutes: int
+    left_minutes: int = 0
+    inside_minutes: int = 0
 
 
 class RuleName(msgspec.Struct, frozen=True):
-    """What a linear rule's id says: whose clause it is, for which denominator and window."""
+    """What a linear rule's id says: whose clause it is, for which denominator and window.
+
+    `is_for_others` marks the cap by which a hard floor stays within reach, whoever else is served.
+    """
 
     agreement_id: str
     rule_id: str
     scope_key: str
     window_start: datetime
+    is_for_others: bool = False
+
+    def __str__(self) -> str:
+        last = (OTHERS,) if self.is_for_others else ()
+        return "|".join((self.agreement_id, self.rule_id, self.scope_key, self.window_start.isoformat(), *last))
 
 
-def name_of(standing: Standing) -> str:
-    return "|".join((*standing.term.key, standing.scope_key, standing.window.start.isoformat()))
+def read_name(text: str) -> RuleName:
+    """The name that `str` of a RuleName gave."""
+    agreement_id, rule_id, key, start, *last = text.split("|")
+    return RuleName(agreement_id, rule_id, key, datetime.fromisoformat(start), last == [OTHERS])
 
 
-def read_name(rule_id: str) -> RuleName:
-    agreement_id, clause, scope_key, start = rule_id.split("|")
-    return RuleName(agreement_id, clause, scope_key, datetime.fromisoformat(start))
+def tags_of(request: TimeRequest, standings: Iterable[Standing]) -> tuple[str, ...]:
+    """What the solver is told of a request beside its class and organisation: its activity, and whose other it is."""
+    floors = (each.term for each in standings if _keeps(each))
+    others = {tag_of_others(term) for term in floors if not matches(term.rule.who, request)}
+    return (request.activity.value, *sorted(others))
 
 
-def linear_rules(standings: Iterable[Standing], places: Sequence[Where], grid: Grid, most_per_slot: int) -> list[Rule]:
-    """The standings as rules of the problem; one that cannot bind any plan is left out.
+def tag_of_others(term: Term) -> str:
+    """Stands on every request that a floor does not count."""
+    return f"not {term.agreement.id}|{term.rule.id}"
+
+
+def linear_rules(
+    standings: Iterable[Standing], places: Sequence[Where], grid: Grid, now: datetime, most_per_slot: int
+) -> list[Rule]:
+    """The standings as rules of the problem; what cannot bind any plan is left out.
 
     `places` are the instruments of the round. `most_per_slot` is the highest worth of a slot in it, from which a hard
     floor's penalty is made.
     """
-    return [rule for each in standings if (rule := _linear(each, places, grid, most_per_slot)) is not None]
+    found: list[Rule] = []
+    for standing in standings:
+        scope = in_scope(standing, places)
+        if not scope:
+            continue
+        instruments = scope if len(scope) < len(places) else None
+        if standing.term.rule.kind is Kind.CAP:
+            found += _cap(standing, grid, instruments)
+        else:
+            found += _floor(standing, grid, instruments, most_per_slot)
+            found += _cap_on_others(standing, grid, instruments, now)
+    return found
 
 
 def in_scope(standing: Standing, places: Iterable[Where]) -> tuple[str, ...]:
@@ -78,67 +109,81 @@ def in_scope(standing: Standing, places: Iterable[Where]) -> tuple[str, ...]:
     )
 
 
-def _linear(standing: Standing, places: Sequence[Where], grid: Grid, most_per_slot: int) -> Rule | None:
+def _cap(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None) -> Iterable[Rule]:
+    """What is left under the cap: limit - what is booked in the window, inside the horizon or outside it."""
     rule = standing.term.rule
-    slots = _slots(standing, grid)
-    share = _share_of_plan(rule)
-    window = _window(standing, grid)
-    scope = in_scope(standing, places)
-    if window is None or not scope or (rule.kind is Kind.FLOOR and slots == 0 and share is None):
-        return None
-    return Rule(
-        id=name_of(standing),
-        kind="cap" if rule.kind is Kind.CAP else "floor",
-        who=who_of(rule.who),
-        instruments=scope if len(scope) < len(places) else None,
-        window=window,
-        slots=slots,
-        of_allocated=share,
-        penalty=_penalty(rule, grid, most_per_slot),
-    )
+    left = limit(rule, standing.base_minutes) - standing.matched_minutes
+    penalty = None if rule.is_hard else (rule.penalty or 0) * grid.slot_minutes
+    yield from _capped(standing, grid, instruments, left, who_of(rule), penalty)
 
 
-def who_of(selector: Selector) -> Who:
+def _cap_on_others(
+    standing: Standing, grid: Grid, instruments: tuple[str, ...] | None, now: datetime
+) -> Iterable[Rule]:
+    """A hard floor stays within reach while base - what others have >= limit; publication will insist on it."""
+    rule = standing.term.rule
+    if not _keeps(standing) or not _is_kept(rule, standing.part, now):
+        return
+    others = standing.total_minutes - standing.matched_minutes
+    left = standing.base_minutes - limit(rule, standing.base_minutes) - others
+    who = Who(tags=(tag_of_others(standing.term),))
+    yield from _capped(standing, grid, instruments, left, who, None, is_for_others=True)
+
+
+def _capped(
+    standing: Standing,
+    grid: Grid,
+    instruments: tuple[str, ...] | None,
+    left: Fraction,
+    who: Who,
+    penalty: int | None,
+    *,
+    is_for_others: bool = False,
+) -> Iterable[Rule]:
+    # A slot that the window cuts counts whole: rather a slot too few than a minute too many.
+    first, last = max(0, grid.last(standing.part.start)), min(grid.horizon, grid.first(standing.part.end))
+    slots = max(0, floor(left / grid.slot_minutes))
+    if first < last:
+        name = str(_name(standing, is_for_others=is_for_others))
+        yield Rule(
+            id=name, kind="cap", who=who, instruments=instruments, window=(first, last), slots=slots, penalty=penalty
+        )
+
+
+def _floor(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None, most_per_slot: int) -> Iterable[Rule]:
+    """A quarter's promise is not owed within one week: the horizon owes its part of what is left of the window."""
+    rule = standing.term.rule
+    missing = max(Fraction(0), limit(rule, standing.base_minutes) - standing.matched_minutes)
+    share = Fraction(standing.inside_minutes, standing.left_minutes) if standing.left_minutes else Fraction(0)
+    first, last = max(0, grid.first(standing.part.start)), min(grid.horizon, grid.last(standing.part.end))
+    slots = floor(missing * share / grid.slot_minutes)
+    penalty = HARD_FLOOR * max(1, most_per_slot) if rule.is_hard else (rule.penalty or 0) * grid.slot_minutes
+    if first < last and slots:
+        name = str(_name(standing))
+        yield Rule(
+            id=name, kind="floor", who=who_of(rule), instruments=instruments, window=(first, last), slots=slots,
+            penalty=penalty,
+        )  # fmt: skip
+
+
+def who_of(rule: ShareRule) -> Who:
     """The selector in the solver's words. Both activities together are no restriction; one is a tag."""
+    activities = sorted({each.value for each in rule.who.activity})
     return Who(
-        access_class=tuple(each.value for each in selector.access_class) or None,
-        organisation=selector.organisation or None,
-        tags=(selector.activity[0].value,) if len(set(selector.activity)) == 1 else (),
+        access_class=tuple(each.value for each in rule.who.access_class) or None,
+        organisation=rule.who.organisation or None,
+        tags=tuple(activities) if len(activities) == 1 else (),
     )
 
 
-def _slots(standing: Standing, grid: Grid) -> int:
-    rule = standing.term.rule
-    if rule.share is not None and rule.base is Base.OFFERED:
-        return floor(rule.share * standing.offered_minutes / grid.slot_minutes)
-    if rule.share is not None and rule.base not in STANDING:
-        return 0
-    left = max(Fraction(0), limit(rule, standing.base_minutes) - standing.matched_minutes)
-    if rule.kind is Kind.FLOOR:
-        # A quarter's promise is not owed within one week: the horizon owes its part of what is left of the window.
-        left = left * standing.inside_minutes / standing.left_minutes if standing.left_minutes else Fraction(0)
-    return floor(left / grid.slot_minutes)
+def _keeps(standing: Standing) -> bool:
+    return standing.term.rule.kind is Kind.FLOOR and standing.term.rule.is_hard
 
 
-def _share_of_plan(rule: ShareRule) -> str | None:
-    """A share of what is booked, delivered or charged binds inside the plan: a share of what the plan allocates."""
-    if rule.share is None or rule.base in STANDING or rule.base is Base.OFFERED:
-        return None
-    return f"{rule.share.numerator}/{rule.share.denominator}"
+def _is_kept(rule: ShareRule, part: Span, now: datetime) -> bool:
+    """Whether the floor still holds any time of the part: all of it may have been released by now."""
+    return rule.release_hours is None or part.end - now > timedelta(hours=rule.release_hours)
 
 
-def _window(standing: Standing, grid: Grid) -> tuple[int, int] | None:
-    """Slots of the horizon inside the rule's window. A cap counts a slot that the window cuts, a floor does not."""
-    start, end = standing.part.start, standing.part.end
-    if standing.term.rule.kind is Kind.CAP:
-        first, last = grid.last(start), grid.first(end)
-    else:
-        first, last = grid.first(start), grid.last(end)
-    first, last = max(0, first), min(grid.horizon, last)
-    return (first, last) if first < last else None
-
-
-def _penalty(rule: ShareRule, grid: Grid, most_per_slot: int) -> int | None:
-    if not rule.is_hard:
-        return (rule.penalty or 0) * grid.slot_minutes
-    return None if rule.kind is Kind.CAP else HARD_FLOOR * max(1, most_per_slot)
+def _name(standing: Standing, *, is_for_others: bool = False) -> RuleName:
+    return RuleName(*standing.term.key, standing.scope_key, standing.window.start, is_for_others)

@@ -1,0 +1,207 @@
+"""How a plan is run, seen from the database: taken, built, followed, kept or put aside. Nobody signs in for these.
+
+Each function is one short transaction between which the solver works for minutes (labshare/solving.py). What must not
+live here: processes and threads, or what a person asks for (rounds.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from labshare.domain.bookings import InstrumentRules
+from labshare.domain.rounds import Offer, PlanRow, PlanState, Round, RoundState, require_next, state_with
+from labshare.domain.time_requests import Eligible
+from labshare.domain.timespan import Span
+from labshare.errors import Refusal
+from labshare.scheduler.check import check
+from labshare.scheduler.plan import Plan
+from labshare.scheduler.problem import Problem, encode, sha256
+from labshare.scheduler.reading import Malformed, parse, parse_plan
+from labshare.services import bookings as bookings_service
+from labshare.services import planning, standings
+from labshare.services.planning import REMEMBERED, Facts, build_problem
+from labshare.store import audit, outbox
+from labshare.store import bookings as bookings_store
+from labshare.store import people as people_store
+from labshare.store import plans as store
+from labshare.store import rounds as rounds_store
+from labshare.store import time_requests as requests_store
+from labshare.store.engine import Connection
+
+LEASE = timedelta(seconds=20)
+MOST_ATTEMPTS = 5
+# A faulted plan is for whoever mends the solver; the first faults are enough to find the place.
+MOST_FAULTS = 20
+AROUND_MINUTES = 24 * 60
+
+
+# ---------------------------------------------------------------- the runner's steps
+
+
+def take(db: Connection, now: datetime, *, plan_id: UUID | None = None) -> PlanRow | None:
+    """The next plan to run, leased to this attempt; None when none waits.
+
+    A plan that has ended its process too often is put aside as failed: it would take every other down with it.
+    """
+    plan = store.take(db, now, LEASE, plan_id=plan_id)
+    if plan is None or plan.attempt <= MOST_ATTEMPTS:
+        return plan
+    put_aside(db, plan, (Refusal(code="plan_gave_up", params={"attempts": MOST_ATTEMPTS}),), now)
+    return None
+
+
+def problem_of(db: Connection, plan: PlanRow, now: datetime) -> bytes:
+    """The round as it stands now, as the problem's file; kept with the plan, which is judged by it."""
+    facts = load_facts(db, rounds_store.get(db, plan.round_id), now)
+    data = encode(build_problem(facts, standings.standings(db, facts)))
+    store.write(db, plan.id, plan.attempt, problem=data.decode(), problem_sha256=sha256(data))
+    return data
+
+
+def follow(db: Connection, plan: PlanRow, progress: str, now: datetime) -> PlanRow | None:
+    """Write how far the run is and hold on to the lease; None when this attempt no longer has the plan."""
+    if not store.write(db, plan.id, plan.attempt, progress=progress, lease_until=now + LEASE):
+        return None
+    return store.get(db, plan.id)
+
+
+def give_back(db: Connection, plan: PlanRow, now: datetime) -> None:
+    """Let somebody else take the plan at once: this process is about to end."""
+    store.write(db, plan.id, plan.attempt, lease_until=now)
+
+
+def propose(db: Connection, plan: PlanRow, document: bytes, now: datetime) -> bool:
+    """Keep a plan that was judged sound as the round's proposal; the one before it is replaced.
+
+    False, and nothing kept, when this attempt no longer has the plan.
+    """
+    current = rounds_store.get(db, plan.round_id, lock=True)
+    kept = store.write(
+        db, plan.id, plan.attempt, state=PlanState.PROPOSED, plan=document.decode(), plan_sha256=sha256(document),
+        finished_at=now, lease_until=None,
+    )  # fmt: skip
+    if not kept:
+        return False
+    before = [each.id for each in store.of_round(db, plan.round_id) if each.state is PlanState.PROPOSED]
+    store.settle(db, [plan_id for plan_id in before if plan_id != plan.id], PlanState.REPLACED, now)
+    become(db, current, RoundState.PROPOSED)
+    _record(db, plan, current, "propose", now)
+    return True
+
+
+def put_aside(db: Connection, plan: PlanRow, failure: tuple[Refusal, ...], now: datetime) -> None:
+    """Keep on record that no plan came of this run, and why; without a reason it was cancelled."""
+    current = rounds_store.get(db, plan.round_id, lock=True)
+    state = PlanState.FAILED if failure else PlanState.CANCELLED
+    kept = store.write(
+        db, plan.id, plan.attempt, state=state, failure=msgspec.json.encode(failure).decode() if failure else "",
+        finished_at=now, lease_until=None,
+    )  # fmt: skip
+    if kept:
+        put_back(db, current, now)
+        _record(db, plan, current, state.value, now)
+
+
+def put_back(db: Connection, current: Round, now: datetime) -> None:
+    """Bring a round out of planning to where it stood before: to its older proposal, or to none."""
+    plan = proposal(db, current.id)
+    offers = rounds_store.offers_of(db, current.id)
+    instruments = bookings_store.rules_of(db, {offer.instrument_number for offer in offers})
+    approved = [each.centre_id for each in store.approvals_of(db, plan.id)] if plan else []
+    become(db, current, state_with(plan, approved, {rules.centre_id for rules in instruments.values()}))
+
+
+def proposal(db: Connection, round_id: UUID) -> PlanRow | None:
+    """The plan that is proposed for the round now."""
+    found = (plan for plan in store.of_round(db, round_id) if plan.state is PlanState.PROPOSED)
+    return next(found, None)
+
+
+def become(db: Connection, current: Round, state: RoundState) -> Round:
+    """Write the round's next state. Raises `WrongState` where it cannot become this."""
+    require_next(current, state)
+    changed = msgspec.structs.replace(current, state=state)
+    return rounds_store.change(db, changed, seen_version=current.version)
+
+
+def failure_of(plan: PlanRow) -> tuple[Refusal, ...]:
+    """Why the plan failed, as refusals to be said in the reader's language."""
+    return msgspec.json.decode(plan.failure, type=tuple[Refusal, ...]) if plan.failure else ()
+
+
+def _record(db: Connection, plan: PlanRow, current: Round, action: str, now: datetime) -> None:
+    audit.record(
+        db, actor_id=None, action=action, noun="plan", noun_id=plan.id, now=now,
+        details={"round": current.code, "attempt": plan.attempt},
+    )  # fmt: skip
+    outbox.post(db, "plans", {"round": str(current.id), "plan": str(plan.id)})
+
+
+# ---------------------------------------------------------------- judging
+
+
+def judge(problem: bytes, document: bytes) -> tuple[Refusal, ...]:
+    """Why this plan must not be proposed; empty when the checker finds nothing. Reads no database and no solver."""
+    try:
+        asked, plan = parse(problem), parse_plan(document)
+    except Malformed as error:
+        return tuple(_fault("unreadable", fault.path, fault.message) for fault in error.faults[:MOST_FAULTS])
+    if plan.status == "infeasible":
+        return (Refusal(code="plan_infeasible", params={"rules": ", ".join(plan.conflict)}),)
+    faults = check(asked, plan, problem_sha256=sha256(problem))
+    return tuple(_fault(fault.code, fault.where, fault.detail) for fault in faults[:MOST_FAULTS])
+
+
+def _fault(code: str, where: str, detail: str) -> Refusal:
+    return Refusal(code="plan_faulted", params={"fault": code, "where": where, "detail": detail})
+
+
+# ---------------------------------------------------------------- the facts
+
+
+def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
+    """Everything planning needs to know, read in one transaction."""
+    offers = rounds_store.offers_of(db, r.id)
+    rules = bookings_store.rules_of(db, {offer.instrument_number for offer in offers})
+    requests = tuple(requests_store.of_round(db, r.id))
+    persons = {request.person_id for request in requests}
+    around = r.horizon.widened(AROUND_MINUTES, AROUND_MINUTES)
+    recent = requests_store.recent_use(db, rules, Span(now - REMEMBERED, now))
+    return Facts(
+        round=r,
+        now=now,
+        instruments=offered(db, r, offers, rules),
+        requests=requests,
+        busy=bookings_store.busy_spans(db, rules, around),
+        person_busy=requests_store.persons_busy(db, persons, around),
+        qualified=people_store.qualified_on(db, persons, rules),
+        projects=requests_store.usable_projects(db, {request.project_id for request in requests}),
+        recent=planning.decayed(recent, now),
+    )
+
+
+def offered(
+    db: Connection, r: Round, offers: tuple[Offer, ...], rules: dict[int, InstrumentRules]
+) -> dict[int, Eligible]:
+    """The instruments of the round with their offered intervals and open hours, by number."""
+    around = r.horizon.widened(AROUND_MINUTES, AROUND_MINUTES)
+    closed = bookings_service.closed_dates_over(around)
+    capabilities = rounds_store.capabilities_of(db, rules)
+    return {
+        number: Eligible(
+            rules=each,
+            capability_id=capabilities[number],
+            offered=tuple(offer.span for offer in offers if offer.instrument_number == number),
+            opened=tuple(bookings_service.open_spans_of(each, around, closed)),
+        )
+        for number, each in sorted(rules.items())
+    }
+
+
+def documents(db: Connection, plan_id: UUID) -> tuple[Problem, Plan] | None:
+    """The problem and the plan of a finished run; None while there is none."""
+    problem, plan = store.documents(db, plan_id)
+    return (parse(problem), parse_plan(plan)) if problem and plan else None
