@@ -34,6 +34,7 @@ NOT_IMPORTED = {
     "pyright": "a command of `make check`",
     "pytest-xdist": "spreads `make test` over the processors",
     "ruff": "a command of `make check`",
+    "tomli-w": "msgspec writes agreements as TOML through it",
     "tzdata": "the zone database, for machines that have none",
 }
 MODULES = {"argon2-cffi": "argon2"}
