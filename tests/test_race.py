@@ -41,7 +41,8 @@ PROCESSES, TRIES = 8, 400
 
 def _tries(url: str, seed: int, results: multiprocessing.Queue[Counter[str]]) -> None:
     rng = random.Random(seed)
-    database = open_database(url, pool_size=1, lock_timeout_seconds=20)
+    # In the product one process writes to SQLite and its threads queue fairly; here eight poll, so they may wait long.
+    database = open_database(url, pool_size=1, lock_timeout_seconds=60, sqlite_wait_seconds=60)
     seen: Counter[str] = Counter()
     mine: list[Booking] = []
     for _ in range(TRIES):

@@ -28,6 +28,7 @@ from labshare.domain.opening import parse_opening
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Stale
 from labshare.store.tables import bookings, centres, instruments, organisations, persons, projects
+from labshare.store.types import UTCMinute
 
 LONGEST = timedelta(minutes=LONGEST_MINUTES)
 _OCCUPYING = tuple(sorted(OCCUPYING))
@@ -50,6 +51,66 @@ _RULE_COLUMNS = (
     instruments.c.retired_at,
     sa.select(centres.c.timezone).where(centres.c.id == instruments.c.centre_id).scalar_subquery().label("timezone"),
 )
+
+
+# Statements are built once, with parameters: on the hot path building them would cost more than running them.
+_START, _END, _BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
+_NUMBERS = sa.bindparam("numbers", expanding=True)
+
+
+def _over(span: Span) -> dict[str, datetime]:
+    """The parameters of a query over a span. No block is longer than LONGEST, so none that starts before counts."""
+    return {"start": span.start, "end": span.end, "back": span.start - LONGEST}
+
+
+_OCCUPIES = sa.and_(
+    bookings.c.state.in_(_OCCUPYING),
+    bookings.c.occupied_from < _END,
+    bookings.c.occupied_from > _BACK,
+    bookings.c.occupied_until > _START,
+)
+_LOCK_IN_ORDER = (
+    sa.select(instruments.c.number)
+    .where(instruments.c.number.in_(_NUMBERS))
+    .order_by(instruments.c.number)
+    .with_for_update()
+)
+_RAISE_VERSION = (
+    sa.update(instruments)
+    .where(instruments.c.number.in_(_NUMBERS))
+    .values(calendar_version=instruments.c.calendar_version + 1)
+    .returning(*_RULE_COLUMNS)
+)
+_LOCK_PERSON = (
+    sa.update(persons)
+    .where(persons.c.id == sa.bindparam("person_id"))
+    .values(calendar_version=persons.c.calendar_version + 1)
+)
+_RULES = sa.select(*_RULE_COLUMNS).where(instruments.c.number.in_(_NUMBERS))
+_NEIGHBOURS = sa.select(
+    bookings.c.id,
+    bookings.c.kind,
+    bookings.c.state,
+    bookings.c.occupied_from,
+    bookings.c.occupied_until,
+    bookings.c.hold_expires_at,
+).where(bookings.c.instrument_number == sa.bindparam("number"), _OCCUPIES)
+_PERSON_BUSY = (
+    sa.select(bookings.c.id, bookings.c.kind, bookings.c.starts_at, bookings.c.ends_at, instruments.c.id)
+    .join(instruments, instruments.c.number == bookings.c.instrument_number)
+    .where(
+        bookings.c.person_id == sa.bindparam("person_id"),
+        bookings.c.attended,
+        bookings.c.state.in_(_OCCUPYING),
+        bookings.c.starts_at < _END,
+        bookings.c.starts_at > _BACK,
+        bookings.c.ends_at > _START,
+    )
+)
+_BUSY = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until).where(
+    bookings.c.instrument_number.in_(_NUMBERS), _OCCUPIES
+)
+_GET = sa.select(bookings).where(bookings.c.id == sa.bindparam("booking_id"))
 
 
 class Viewer(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,22 +151,8 @@ def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()
     wanted = sorted(set(numbers))
     if len(wanted) > 1 and db.dialect.name == "postgresql":
         # UPDATE takes row locks in the order of its scan; only a sorted SELECT promises an order.
-        db.execute(
-            sa.select(instruments.c.number)
-            .where(instruments.c.number.in_(wanted))
-            .order_by(instruments.c.number)
-            .with_for_update()
-        )
-    rows = (
-        db.execute(
-            sa.update(instruments)
-            .where(instruments.c.number.in_(wanted))
-            .values(calendar_version=instruments.c.calendar_version + 1)
-            .returning(*_RULE_COLUMNS)
-        )
-        .mappings()
-        .all()
-    )
+        db.execute(_LOCK_IN_ORDER, {"numbers": wanted})
+    rows = db.execute(_RAISE_VERSION, {"numbers": wanted}).mappings().all()
     if len(rows) != len(wanted):
         raise NotFound("instrument_not_found")
     _lock_persons(db, person_ids)
@@ -114,9 +161,7 @@ def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()
 
 def _lock_persons(db: Connection, person_ids: Iterable[UUID]) -> None:
     for person_id in sorted(set(person_ids)):
-        db.execute(
-            sa.update(persons).where(persons.c.id == person_id).values(calendar_version=persons.c.calendar_version + 1)
-        )
+        db.execute(_LOCK_PERSON, {"person_id": person_id})
 
 
 def instrument_number(db: Connection, instrument_id: str) -> int:
@@ -129,8 +174,8 @@ def instrument_number(db: Connection, instrument_id: str) -> int:
 
 def rules_of(db: Connection, numbers: Iterable[int]) -> dict[int, InstrumentRules]:
     """The same values as `lock` gives, without locking: for calendars and suggestions."""
-    query = sa.select(*_RULE_COLUMNS).where(instruments.c.number.in_(sorted(set(numbers))))
-    return {row["number"]: _rules(row) for row in db.execute(query).mappings()}
+    rows = db.execute(_RULES, {"numbers": sorted(set(numbers))}).mappings()
+    return {row["number"]: _rules(row) for row in rows}
 
 
 def rules_of_centre(db: Connection, centre_id: str) -> list[InstrumentRules]:
@@ -159,14 +204,6 @@ def _rules(row: RowMapping) -> InstrumentRules:
 
 def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]:
     """Whatever occupies the instrument during the span."""
-    query = occupying(span, bookings.c.instrument_number == number).with_only_columns(
-        bookings.c.id,
-        bookings.c.kind,
-        bookings.c.state,
-        bookings.c.occupied_from,
-        bookings.c.occupied_until,
-        bookings.c.hold_expires_at,
-    )
     return tuple(
         Neighbour(
             id=row.id,
@@ -174,27 +211,15 @@ def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]
             occupied=Span(row.occupied_from, row.occupied_until),
             hold_expires_at=row.hold_expires_at if row.state == BookingState.HELD else None,
         )
-        for row in db.execute(query)
+        for row in db.execute(_NEIGHBOURS, {"number": number, **_over(span)})
     )
 
 
 def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour, ...]:
     """Where this person is during the span: the use itself, since set-up and clean-up may be somebody else's."""
-    query = (
-        sa.select(bookings.c.id, bookings.c.kind, bookings.c.starts_at, bookings.c.ends_at, instruments.c.id)
-        .join(instruments, instruments.c.number == bookings.c.instrument_number)
-        .where(
-            bookings.c.person_id == person_id,
-            bookings.c.attended,
-            bookings.c.state.in_(_OCCUPYING),
-            bookings.c.starts_at < span.end,
-            bookings.c.starts_at > span.start - LONGEST,
-            bookings.c.ends_at > span.start,
-        )
-    )
     return tuple(
         Neighbour(id=row[0], kind=BookingKind(row[1]), occupied=Span(row[2], row[3]), instrument_id=row[4])
-        for row in db.execute(query)
+        for row in db.execute(_PERSON_BUSY, {"person_id": person_id, **_over(span)})
     )
 
 
@@ -202,24 +227,9 @@ def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, 
     """Occupied ranges by instrument over the span, unsorted: for suggestions and planning."""
     wanted = sorted(set(numbers))
     found: dict[int, list[Span]] = {number: [] for number in wanted}
-    query = occupying(span, bookings.c.instrument_number.in_(wanted)).with_only_columns(
-        bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until
-    )
-    for number, start, end in db.execute(query):
+    for number, start, end in db.execute(_BUSY, {"numbers": wanted, **_over(span)}):
         found[number].append(Span(start, end))
     return found
-
-
-def occupying(span: Span, *conditions: ColumnElement[bool]) -> sa.Select[Any]:
-    """Bookings that occupy any part of the span, with these conditions."""
-    # No block is longer than LONGEST, so the index range stays near the span however much is stored.
-    return sa.select(bookings).where(
-        *conditions,
-        bookings.c.state.in_(_OCCUPYING),
-        bookings.c.occupied_from < span.end,
-        bookings.c.occupied_from > span.start - LONGEST,
-        bookings.c.occupied_until > span.start,
-    )
 
 
 # ---------------------------------------------------------------- the one way in
@@ -249,7 +259,7 @@ def change(db: Connection, booking: Booking, *, seen_version: int) -> Booking:
 
 def get(db: Connection, booking_id: UUID) -> Booking:
     """One booking, whole. Raises `NotFound`. Whoever calls decides what the reader may see."""
-    row = db.execute(sa.select(bookings).where(bookings.c.id == booking_id)).one_or_none()
+    row = db.execute(_GET, {"booking_id": booking_id}).one_or_none()
     if row is None:
         raise NotFound("booking_not_found")
     return msgspec.convert(row, Booking, from_attributes=True)
@@ -272,8 +282,7 @@ def calendar(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer)
         return sa.case((named, column)).label(label)
 
     query = (
-        occupying(span, bookings.c.instrument_number.in_(sorted(set(numbers))))
-        .with_only_columns(
+        sa.select(
             bookings.c.instrument_number,
             bookings.c.kind,
             bookings.c.starts_at,
@@ -291,9 +300,11 @@ def calendar(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer)
         .join(instruments, instruments.c.number == bookings.c.instrument_number)
         .outerjoin(persons, persons.c.id == bookings.c.person_id)
         .outerjoin(projects, projects.c.id == bookings.c.project_id)
+        .where(bookings.c.instrument_number.in_(_NUMBERS), _OCCUPIES)
         .order_by(bookings.c.instrument_number, bookings.c.occupied_from)
     )
-    return [msgspec.convert(row, CalendarEntry, from_attributes=True) for row in db.execute(query)]
+    rows = db.execute(query, {"numbers": sorted(set(numbers)), **_over(span)})
+    return [msgspec.convert(row, CalendarEntry, from_attributes=True) for row in rows]
 
 
 class BookingLine(msgspec.Struct, frozen=True, kw_only=True):
