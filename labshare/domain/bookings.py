@@ -115,6 +115,8 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     qualification: str
     retired: bool = False
     calendar_version: int = 0
+    name_vi: str = ""
+    name_en: str = ""
 
     def occupied(self, span: Span) -> Span:
         """The range that a use of `span` takes from everybody else: set-up and clean-up included."""

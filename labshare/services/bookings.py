@@ -44,6 +44,10 @@ from labshare.store.engine import Connection
 
 LONGEST_PURPOSE = 500
 
+# What the readers below hand out; pages name these types, and never the store.
+BookingLine = store.BookingLine
+CalendarEntry = store.CalendarEntry
+
 
 def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
     """Write a confirmed booking for `wish`, or raise every refusal at once and change nothing.
@@ -89,8 +93,20 @@ def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
     return booking
 
 
-def move(db: Connection, actor: Actor, booking_id: UUID, span: Span, *, seen_version: int, now: datetime) -> Booking:
-    """Give a booking other times, under the same rules as a new one. Raises as `book` does, and `Stale`."""
+def move(
+    db: Connection,
+    actor: Actor,
+    booking_id: UUID,
+    span: Span,
+    *,
+    seen_version: int,
+    now: datetime,
+    purpose: str | None = None,
+) -> Booking:
+    """Give a booking other times, under the same rules as a new one. Raises as `book` does, and `Stale`.
+
+    A `purpose` is written along; without one the booking keeps its own.
+    """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
     wish = Wish(
@@ -98,7 +114,7 @@ def move(db: Connection, actor: Actor, booking_id: UUID, span: Span, *, seen_ver
         span=span,
         person_id=booking.person_id,
         project_id=booking.project_id,
-        purpose=booking.purpose,
+        purpose=booking.purpose if purpose is None else _purpose(purpose),
         replaces_id=booking.id,
     )
     is_use = booking.kind is BookingKind.USE
@@ -110,6 +126,7 @@ def move(db: Connection, actor: Actor, booking_id: UUID, span: Span, *, seen_ver
         ends_at=span.end,
         occupied_from=occupied.start,
         occupied_until=occupied.end,
+        purpose=wish.purpose,
         updated_at=now,
     )
     weighed = agreements.weigh(db, added=uses(rules, moved), removed=uses(rules, booking), now=now)
@@ -118,6 +135,18 @@ def move(db: Connection, actor: Actor, booking_id: UUID, span: Span, *, seen_ver
     agreements.post(db, weighed)
     _tell(db, actor, "move", moved, rules, now)
     return moved
+
+
+def describe(
+    db: Connection, actor: Actor, booking_id: UUID, purpose: str, *, seen_version: int, now: datetime
+) -> Booking:
+    """Say in other words what a booking is for; its time stays, so no rule is asked again. Raises `Stale`."""
+    booking, rules = _locked(db, actor, booking_id, seen_version)
+    _require_movable(booking, now)
+    described = msgspec.structs.replace(booking, purpose=_purpose(purpose), updated_at=now)
+    described = store.change(db, described, seen_version=seen_version)
+    _tell(db, actor, "describe", described, rules, now)
+    return described
 
 
 def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
@@ -239,6 +268,17 @@ def _calendar(db: Connection, actor: Actor | None, rules: tuple[InstrumentRules,
     closed = closed_dates_over(span)
     opened = {each.number: open_spans_of(each, span, closed) for each in rules}
     return Calendar(span=span, instruments=rules, entries=entries, opened=opened, kept=kept)
+
+
+def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:
+    """What booking needs to know of one instrument, by its code. Raises `NotFound`."""
+    number = store.instrument_number(db, instrument_id)
+    return store.rules_of(db, [number])[number]
+
+
+def number_of(db: Connection, instrument_id: str) -> int:
+    """The number behind an instrument's code. Raises `NotFound`."""
+    return store.instrument_number(db, instrument_id)
 
 
 def mine(db: Connection, actor: Actor, now: datetime) -> list[store.BookingLine]:

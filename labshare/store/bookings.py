@@ -48,6 +48,8 @@ _RULE_COLUMNS = (
     instruments.c.attended,
     instruments.c.qualification,
     instruments.c.calendar_version,
+    instruments.c.name_vi,
+    instruments.c.name_en,
     instruments.c.retired_at,
     sa.select(centres.c.timezone).where(centres.c.id == instruments.c.centre_id).scalar_subquery().label("timezone"),
 )
