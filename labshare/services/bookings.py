@@ -276,11 +276,6 @@ def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:
     return store.rules_of(db, [number])[number]
 
 
-def number_of(db: Connection, instrument_id: str) -> int:
-    """The number behind an instrument's code. Raises `NotFound`."""
-    return store.instrument_number(db, instrument_id)
-
-
 def mine(db: Connection, actor: Actor, now: datetime) -> list[store.BookingLine]:
     """The actor's bookings that have not ended yet, the next one first."""
     return store.lines_of_person(db, actor.person_id, since=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
@@ -19,6 +20,7 @@ from labshare.services import Database, people, tokens
 SIGN_IN_COOKIE = "sign_in"
 LANGUAGE_COOKIE = "language"
 API_PREFIX = "/api/"
+_QUALITY = re.compile(r"q=([01](?:\.\d{0,3})?)")
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
@@ -64,4 +66,17 @@ def language_of(connection: Connection) -> Language:
     chosen = known_language(connection.cookies.get(LANGUAGE_COOKIE))
     if chosen or not connection.url.path.startswith(API_PREFIX):
         return chosen or DEFAULT_LANGUAGE
-    return known_language(connection.headers.get("accept-language", "")[:2]) or DEFAULT_LANGUAGE
+    return accepted_language(connection.headers.get("accept-language", "")) or DEFAULT_LANGUAGE
+
+
+def accepted_language(header: str) -> Language | None:
+    """Our language that the header likes best; the first one where it likes two alike, None where it likes neither."""
+    liked: dict[Language, float] = {}
+    for part in header.split(","):
+        tag, _, weight = part.partition(";")
+        language = known_language(tag.strip().lower().partition("-")[0])
+        quality = _QUALITY.fullmatch(weight.strip())
+        if language and language not in liked and (quality or not weight):
+            liked[language] = float(quality[1]) if quality else 1.0
+    best = max(liked, key=liked.__getitem__, default=None)
+    return best if best and liked[best] > 0 else None

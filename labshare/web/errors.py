@@ -15,7 +15,7 @@ from litestar.enums import MediaType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
-from labshare.errors import Busy, LabShareError, Malformed, NotFound, Refusal
+from labshare.errors import Busy, LabShareError, Malformed, NotFound, NotSignedIn, Refusal
 from labshare.i18n import gettext, has, speaking
 from labshare.sentences import sentence
 from labshare.web.auth import API_PREFIX, language_of
@@ -39,6 +39,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 def of_labshare(request: Request, error: LabShareError) -> Response[Any]:
     """A no on purpose, or a lock that could not be had in time."""
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if isinstance(error, Busy) else {}
+    if isinstance(error, NotSignedIn) and request.url.path.startswith(API_PREFIX):
+        headers["WWW-Authenticate"] = 'Bearer realm="LabShare"'
     return _answer(request, Answer(status=error.status, code=error.code, refusals=error.refusals, headers=headers))
 
 
@@ -81,7 +83,7 @@ def _answer(request: Request, answer: Answer) -> Response[Any]:
 
 def _problem(request: Request, answer: Answer) -> Response[Any]:
     """RFC 9457, with `refusals`: each with the code for programs and the sentence for people."""
-    said = [{"code": r.code, "params": r.params, "message": sentence(r)} for r in answer.refusals]
+    said = [{"code": r.code, "params": r.params, "sentence": sentence(r)} for r in answer.refusals]
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(answer.status).phrase,

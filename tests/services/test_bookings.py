@@ -186,6 +186,36 @@ def test_a_move_obeys_every_rule_of_a_new_booking(house: Database) -> None:
     assert stored(house, booking.id) == booking
 
 
+def test_a_booking_may_move_with_another_purpose(house: Database) -> None:
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11), purpose="ZnO"))
+    with house.write() as db:
+        moved = service.move(
+            db, actor(RESEARCHER), booking.id, span(25, 10, 12), seen_version=1, now=NOW, purpose=" TiO2 "
+        )
+    assert stored(house, booking.id) == moved
+    assert (moved.starts_at, moved.purpose) == (at(25, 10), "TiO2")
+
+
+def test_another_purpose_leaves_the_time_alone_and_asks_no_rule(house: Database) -> None:
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11), purpose="ZnO"))
+    with house.write() as db:
+        # The qualification is gone, so the same time would be refused to a new booking.
+        db.execute(t.qualifications.delete())
+        described = service.describe(db, actor(RESEARCHER), booking.id, "TiO2", seen_version=1, now=NOW)
+    assert stored(house, booking.id) == described
+    assert (described.purpose, described.span, described.version) == ("TiO2", span(25, 9, 11), 2)
+
+
+def test_another_purpose_is_for_its_user_on_the_version_they_saw(house: Database) -> None:
+    booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11), purpose="ZnO"))
+    for who, seen, no in ((RESEARCHER, 2, Stale), (COMPETITOR, 1, NotFound)):
+        with pytest.raises(no), house.write() as db:
+            service.describe(db, actor(who), booking.id, "TiO2", seen_version=seen, now=NOW)
+    with pytest.raises(Malformed), house.write() as db:
+        service.describe(db, actor(RESEARCHER), booking.id, "x" * 501, seen_version=1, now=NOW)
+    assert stored(house, booking.id) == booking
+
+
 def test_a_stale_version_changes_nothing(house: Database) -> None:
     booking = book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
     move(house, RESEARCHER, booking, span(25, 10, 12))
