@@ -91,8 +91,11 @@ class Action(StrEnum):
     PUBLISH_PLAN = "publish_plan"
     READ_REPORT = "read_report"
     READ_AGREEMENT = "read_agreement"
+    PROPOSE_PROJECT = "propose_project"
+    SEE_PROJECT = "see_project"
     VERIFY_PROJECT = "verify_project"
     LOAD_REGISTRY = "load_registry"
+    LOAD_AGREEMENT = "load_agreement"
     MANAGE_PEOPLE = "manage_people"
 
 
@@ -120,8 +123,12 @@ PERMISSIONS: dict[Action, tuple[tuple[Role, str], ...]] = {
         (Role.USER_OFFICE, ANYWHERE),
         (Role.ADMINISTRATOR, ANYWHERE),
     ),
+    Action.PROPOSE_PROJECT: ((Role.RESEARCHER, ANYWHERE), (Role.LAB_MANAGER, ANYWHERE), (Role.PARTNER, ANYWHERE)),
+    # Besides its PI and its members.
+    Action.SEE_PROJECT: ((Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
     Action.VERIFY_PROJECT: ((Role.USER_OFFICE, ANYWHERE),),
     Action.LOAD_REGISTRY: ((Role.ADMINISTRATOR, ANYWHERE),),
+    Action.LOAD_AGREEMENT: ((Role.ADMINISTRATOR, ANYWHERE),),
     Action.MANAGE_PEOPLE: ((Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
 }
 

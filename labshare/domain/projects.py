@@ -5,13 +5,13 @@ What must not live here: bookings or rounds; they copy what a project says at th
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
-from labshare.errors import Refusal
+from labshare.errors import Refusal, Refused, WrongState
 
 
 class AccessClass(StrEnum):
@@ -34,6 +34,8 @@ class Activity(StrEnum):
 
 
 class ProjectState(StrEnum):
+    """A project is proposed by its PI; the user office verifies or declines it, and may do either again later."""
+
     PROPOSED = "proposed"
     VERIFIED = "verified"
     DECLINED = "declined"
@@ -58,6 +60,36 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     version: int = 1
 
+    def is_current(self, at: datetime) -> bool:
+        """Whether its class counts at this instant."""
+        return self.state is ProjectState.VERIFIED and (self.expires_at is None or at < self.expires_at)
+
+
+class ProjectLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A project as people read it: with the names of its organisation, its PI and its members."""
+
+    project: Project
+    organisation_vi: str
+    organisation_en: str
+    pi_name: str
+    members: tuple[Member, ...] = ()
+
+    @property
+    def name_vi(self) -> str:
+        return self.organisation_vi
+
+    @property
+    def name_en(self) -> str:
+        return self.organisation_en
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may spend a project's time besides its PI."""
+
+    person_id: UUID
+    login: str
+    name: str
+
 
 def usable(project: Project, person_id: UUID, member_ids: frozenset[UUID], at: datetime) -> tuple[Refusal, ...]:
     """Why this person may not spend this project's time at this instant; empty when they may."""
@@ -69,3 +101,66 @@ def usable(project: Project, person_id: UUID, member_ids: frozenset[UUID], at: d
     if project.expires_at is not None and at >= project.expires_at:
         refusals.append(Refusal(code="project_expired", params={"project": project.code}))
     return tuple(refusals)
+
+
+LONGEST_CODE, LONGEST_TEXT = 40, 300
+# The recognition of a startup holds for five years (Decree 260/2026); nothing is verified for longer.
+LONGEST_VERIFICATION = timedelta(days=5 * 366)
+
+
+def check_proposal(code: str, title: str, funding_line: str) -> tuple[str, str, str]:
+    """The three texts, trimmed. Raises `Refused` with what is missing or too long."""
+    texts = {"code": code.strip(), "title": title.strip(), "funding_line": funding_line.strip()}
+    longest = {"code": LONGEST_CODE}
+    refusals = [Refusal(code="field_missing", params={"field": field}) for field, text in texts.items() if not text]
+    refusals += [
+        Refusal(code="field_too_long", params={"field": field, "limit": longest.get(field, LONGEST_TEXT)})
+        for field, text in texts.items()
+        if len(text) > longest.get(field, LONGEST_TEXT)
+    ]
+    if refusals:
+        raise Refused(refusals)
+    return texts["code"], texts["title"], texts["funding_line"]
+
+
+def verified(project: Project, *, by_id: UUID, evidence: str, expires_at: datetime, now: datetime) -> Project:
+    """The project with its class confirmed until `expires_at`. A verified one may be verified anew, to prolong it.
+
+    Raises `Refused` without evidence, or with an expiry that has passed or lies too far ahead.
+    """
+    refusals: list[Refusal] = []
+    if not evidence.strip():
+        refusals.append(Refusal(code="evidence_missing"))
+    if expires_at <= now:
+        refusals.append(Refusal(code="expiry_passed"))
+    if expires_at > now + LONGEST_VERIFICATION:
+        refusals.append(Refusal(code="expiry_too_far", params={"years": 5}))
+    if refusals:
+        raise Refused(refusals)
+    return _judged(project, ProjectState.VERIFIED, by_id, evidence, now, expires_at)
+
+
+def declined(project: Project, *, by_id: UUID, reason: str, now: datetime) -> Project:
+    """The project refused, or its verification taken back; the reason stands where the evidence stood.
+
+    Raises `Refused` without a reason and `WrongState` when it is declined already.
+    """
+    if project.state is ProjectState.DECLINED:
+        raise WrongState("project_declined", project=project.code)
+    if not reason.strip():
+        raise Refused([Refusal(code="reason_missing")])
+    return _judged(project, ProjectState.DECLINED, by_id, reason, now, None)
+
+
+def _judged(
+    project: Project, state: ProjectState, by_id: UUID, words: str, now: datetime, expires_at: datetime | None
+) -> Project:
+    return msgspec.structs.replace(
+        project,
+        state=state,
+        evidence=words.strip(),
+        verified_by_id=by_id,
+        verified_at=now,
+        expires_at=expires_at,
+        version=project.version + 1,
+    )

@@ -2,26 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from labshare.domain.projects import Project
-from labshare.store.tables import project_members, projects
+from labshare.domain.projects import Member, Project, ProjectLine, ProjectState
+from labshare.store.tables import organisations, persons, project_members, projects
 
 
 def with_membership(db: Connection, project_id: UUID, person_id: UUID) -> tuple[Project | None, bool]:
     """A project, and whether this person is its PI or a member. (None, False) when there is no such project."""
+    query = sa.select(projects, _belongs(person_id).label("is_member"))
+    row: Any = db.execute(query.where(projects.c.id == project_id)).one_or_none()
+    if row is None:
+        return None, False
+    return msgspec.convert(row, Project, from_attributes=True), bool(row.is_member)
+
+
+def by_code(db: Connection, code: str) -> Project | None:
+    row: Any = db.execute(sa.select(projects).where(projects.c.code == code)).one_or_none()
+    return None if row is None else msgspec.convert(row, Project, from_attributes=True)
+
+
+def lines_of(db: Connection, person_id: UUID) -> list[ProjectLine]:
+    """The projects of which this person is PI or member, by code."""
+    return _lines(db, _belongs(person_id))
+
+
+def lines_in(db: Connection, state: ProjectState) -> list[ProjectLine]:
+    """All projects in this state, by code."""
+    return _lines(db, projects.c.state == state)
+
+
+def line(db: Connection, project_id: UUID) -> ProjectLine | None:
+    found = _lines(db, projects.c.id == project_id)
+    return found[0] if found else None
+
+
+def all_lines(db: Connection) -> list[ProjectLine]:
+    return _lines(db, sa.true())
+
+
+def count_in(db: Connection, state: ProjectState) -> int:
+    query = sa.select(sa.func.count()).select_from(projects).where(projects.c.state == state)
+    return db.execute(query).scalar_one()
+
+
+def add(db: Connection, project: Project) -> bool:
+    """Add a project; False when its code is taken, even by somebody who writes it at this moment."""
+    insert = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
+    query = insert(projects).values(msgspec.structs.asdict(project)).on_conflict_do_nothing(index_elements=["code"])
+    return db.execute(query.returning(projects.c.id)).one_or_none() is not None
+
+
+def save(db: Connection, project: Project, *, seen_version: int) -> bool:
+    """Write the project over the version that was seen; False when that version no longer stands."""
+    query = projects.update().where(projects.c.id == project.id, projects.c.version == seen_version)
+    return db.execute(query.values(msgspec.structs.asdict(project))).rowcount == 1
+
+
+def add_member(db: Connection, project_id: UUID, person_id: UUID) -> None:
+    db.execute(project_members.insert().values(project_id=project_id, person_id=person_id))
+
+
+def remove_member(db: Connection, project_id: UUID, person_id: UUID) -> bool:
+    query = project_members.delete().where(
+        project_members.c.project_id == project_id, project_members.c.person_id == person_id
+    )
+    return db.execute(query).rowcount == 1
+
+
+def member_ids(db: Connection, project_id: UUID) -> frozenset[UUID]:
+    query = sa.select(project_members.c.person_id).where(project_members.c.project_id == project_id)
+    return frozenset(db.execute(query).scalars())
+
+
+def _belongs(person_id: UUID) -> sa.ColumnElement[bool]:
     member = (
         sa.select(sa.literal(1))
         .where(project_members.c.project_id == projects.c.id, project_members.c.person_id == person_id)
         .exists()
     )
-    query = sa.select(projects, sa.or_(projects.c.pi_id == person_id, member).label("is_member"))
-    row: Any = db.execute(query.where(projects.c.id == project_id)).one_or_none()
-    if row is None:
-        return None, False
-    return msgspec.convert(row, Project, from_attributes=True), bool(row.is_member)
+    return sa.or_(projects.c.pi_id == person_id, member)
+
+
+def _lines(db: Connection, where: sa.ColumnElement[bool]) -> list[ProjectLine]:
+    query = (
+        sa.select(
+            projects,
+            organisations.c.name_vi.label("organisation_vi"),
+            organisations.c.name_en.label("organisation_en"),
+            persons.c.name.label("pi_name"),
+        )
+        .join(organisations, organisations.c.id == projects.c.organisation_id)
+        .join(persons, persons.c.id == projects.c.pi_id)
+        .where(where)
+        .order_by(projects.c.code)
+    )
+    rows: Sequence[Any] = db.execute(query).all()
+    members = _members(db, [row.id for row in rows])
+    return [
+        ProjectLine(
+            project=msgspec.convert(row, Project, from_attributes=True),
+            organisation_vi=row.organisation_vi,
+            organisation_en=row.organisation_en,
+            pi_name=row.pi_name,
+            members=tuple(members.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def _members(db: Connection, project_ids: list[UUID]) -> dict[UUID, list[Member]]:
+    query = (
+        sa.select(project_members.c.project_id, persons.c.id, persons.c.login, persons.c.name)
+        .join(persons, persons.c.id == project_members.c.person_id)
+        .where(project_members.c.project_id.in_(project_ids))
+        .order_by(persons.c.login)
+    )
+    found: dict[UUID, list[Member]] = {}
+    for row in db.execute(query) if project_ids else ():
+        found.setdefault(row.project_id, []).append(Member(person_id=row.id, login=row.login, name=row.name))
+    return found

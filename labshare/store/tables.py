@@ -66,6 +66,8 @@ organisations = Table(
     *_located(),
     *_provenance(),
     *_searched(),
+    # Known to people, projects and agreements without being in the registry's files: loading those leaves it alone.
+    Column("beyond_registry", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("retired_at", UTCDateTime),
 )
 

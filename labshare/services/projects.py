@@ -1,0 +1,158 @@
+"""What people do with projects: propose, verify, decline, choose who may spend their time.
+
+What must not live here: bookings and requests; they copy what a project says at the moment they are written.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from labshare.domain import projects as rules
+from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.projects import AccessClass, Activity, Project, ProjectLine, ProjectState
+from labshare.errors import Forbidden, NotFound, Refusal, Refused, Stale
+from labshare.store import audit, people
+from labshare.store import projects as store
+from labshare.store.engine import Connection
+
+
+def mine(db: Connection, actor: Actor) -> list[ProjectLine]:
+    """The projects whose time the actor may spend, once they are verified."""
+    return store.lines_of(db, actor.person_id)
+
+
+def usable(db: Connection, actor: Actor, now: datetime) -> list[Project]:
+    """Those of them that are verified and have not expired: what a booking form offers."""
+    return [line.project for line in mine(db, actor) if line.project.is_current(now)]
+
+
+def waiting(db: Connection, actor: Actor) -> list[ProjectLine]:
+    """What the user office has to verify. Raises `Forbidden` for others."""
+    require(actor, Action.VERIFY_PROJECT)
+    return store.lines_in(db, ProjectState.PROPOSED)
+
+
+def everything(db: Connection, actor: Actor) -> list[ProjectLine]:
+    """All projects, for those who may see them all. Raises `Forbidden` for others."""
+    require(actor, Action.SEE_PROJECT)
+    return store.all_lines(db)
+
+
+def show(db: Connection, actor: Actor, project_id: UUID) -> ProjectLine:
+    """One project. Raises `NotFound` when it is not there or not the actor's to see."""
+    line = store.line(db, project_id)
+    if line is None or not (is_of(line, actor) or may(actor, Action.SEE_PROJECT)):
+        raise NotFound()
+    return line
+
+
+def is_of(line: ProjectLine, actor: Actor) -> bool:
+    """Whether the actor is its PI or a member."""
+    return actor.person_id in {line.project.pi_id, *(member.person_id for member in line.members)}
+
+
+def propose(
+    db: Connection,
+    actor: Actor,
+    *,
+    code: str,
+    title: str,
+    funding_line: str,
+    access_class: AccessClass,
+    activity: Activity,
+    now: datetime,
+) -> Project:
+    """A new project of the actor's organisation with the actor as its PI, for the user office to verify.
+
+    Raises `Refused` when a text is missing or the code is taken.
+    """
+    require(actor, Action.PROPOSE_PROJECT)
+    code, title, funding_line = rules.check_proposal(code, title, funding_line)
+    project = Project(
+        id=uuid4(),
+        code=code,
+        title=title,
+        organisation_id=actor.organisation_id,
+        pi_id=actor.person_id,
+        access_class=access_class,
+        activity=activity,
+        funding_line=funding_line,
+    )
+    if not store.add(db, project):
+        raise Refused([Refusal(code="project_code_taken", params={"project": code})])
+    _audit(db, actor, "propose", project, now)
+    return project
+
+
+def verify(
+    db: Connection, actor: Actor, project_id: UUID, *, version: int, evidence: str, expires_at: datetime, now: datetime
+) -> Project:
+    """Confirm the class of a project, with the evidence and until when. Raises `Stale` and what `verified` raises."""
+    require(actor, Action.VERIFY_PROJECT)
+    before = _seen(db, actor, project_id, version)
+    after = rules.verified(before, by_id=actor.person_id, evidence=evidence, expires_at=expires_at, now=now)
+    return _save(db, actor, after, version, "verify", now)
+
+
+def decline(db: Connection, actor: Actor, project_id: UUID, *, version: int, reason: str, now: datetime) -> Project:
+    """Refuse a project or take its verification back. Raises `Stale` and what `declined` raises."""
+    require(actor, Action.VERIFY_PROJECT)
+    before = _seen(db, actor, project_id, version)
+    after = rules.declined(before, by_id=actor.person_id, reason=reason, now=now)
+    return _save(db, actor, after, version, "decline", now)
+
+
+def add_member(db: Connection, actor: Actor, project_id: UUID, login: str, now: datetime) -> None:
+    """Let somebody spend the project's time; adding a member twice changes nothing.
+
+    Raises `Forbidden` unless the actor is its PI or may verify it, and `Refused` for an unknown login.
+    """
+    line = _managed(db, actor, project_id)
+    person = people.by_login(db, login.strip())
+    if person is None or person.disabled_at or person.erased_at:
+        raise Refused([Refusal(code="person_unknown", params={"login": login.strip()})])
+    if person.id not in {line.project.pi_id, *(member.person_id for member in line.members)}:
+        store.add_member(db, project_id, person.id)
+        _audit(db, actor, "add_member", line.project, now, person=str(person.id))
+
+
+def remove_member(db: Connection, actor: Actor, project_id: UUID, person_id: UUID, now: datetime) -> None:
+    """Take a member out; what they booked stays. Raises `NotFound` for somebody who is none."""
+    line = _managed(db, actor, project_id)
+    if not store.remove_member(db, project_id, person_id):
+        raise NotFound()
+    _audit(db, actor, "remove_member", line.project, now, person=str(person_id))
+
+
+def may_manage(line: ProjectLine, actor: Actor) -> bool:
+    """Whether the actor may choose the members."""
+    return line.project.pi_id == actor.person_id or may(actor, Action.VERIFY_PROJECT)
+
+
+def _managed(db: Connection, actor: Actor, project_id: UUID) -> ProjectLine:
+    line = show(db, actor, project_id)
+    if not may_manage(line, actor):
+        raise Forbidden("only_the_pi", project=line.project.code)
+    return line
+
+
+def _seen(db: Connection, actor: Actor, project_id: UUID, version: int) -> Project:
+    project = show(db, actor, project_id).project
+    if project.version != version:
+        raise Stale()
+    return project
+
+
+def _save(db: Connection, actor: Actor, project: Project, seen_version: int, action: str, now: datetime) -> Project:
+    if not store.save(db, project, seen_version=seen_version):
+        raise Stale()
+    _audit(db, actor, action, project, now, evidence=audit.hashed(db, project.evidence))
+    return project
+
+
+def _audit(db: Connection, actor: Actor, action: str, project: Project, now: datetime, **details: str) -> None:
+    audit.record(
+        db, actor_id=actor.person_id, action=action, noun="project", noun_id=project.id, now=now,
+        details={"version": project.version, **details},
+    )  # fmt: skip

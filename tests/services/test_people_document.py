@@ -1,0 +1,157 @@
+"""Loading a file of people: whole or not at all, and twice the same as once. On both databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from labshare.domain.people import Grant, Role
+from labshare.errors import Refused
+from labshare.services import people_document
+from labshare.services.people_document import Loaded
+from labshare.store import people, projects
+from labshare.store import tables as t
+from labshare.store.engine import Database
+from tests.furniture import FESEM, NOW, XRD, furnish
+
+FILE = """
+[[organisation]]
+id = "O-CHILD"
+parent_id = "O-MOTHER"
+kind = "company"
+name_vi = "Công ty con"
+name_en = "Daughter company"
+
+[[organisation]]
+id = "O-MOTHER"
+kind = "company"
+name_vi = "Công ty mẹ"
+name_en = "Mother company"
+
+[[person]]
+login = "partner.child"
+name = "Đại diện Công ty con"
+organisation = "O-CHILD"
+roles = [{ role = "partner", organisation = "O-CHILD" }, { role = "researcher" }]
+qualifications = [{ instrument = "N001", until = 2026-12-31 }, { instrument = "N002", level = 2 }]
+
+[[person]]
+login = "new.office"
+name = "Văn phòng người dùng"
+organisation = "I-IMS"
+roles = [{ role = "user_office" }]
+
+[[project]]
+code = "DN-09"
+title = "Lớp phủ"
+organisation = "O-CHILD"
+pi = "partner.child"
+members = ["researcher"]
+access_class = "industry"
+activity = "economic"
+funding_line = "hợp đồng"
+evidence = "Hợp đồng số 7"
+verified_by = "new.office"
+expires = 2027-06-30
+"""
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+def everything(database: Database) -> dict[str, list[Any]]:
+    """Every row that a load may touch, the audit trail apart."""
+    tables = (t.organisations, t.persons, t.grants, t.qualifications, t.projects, t.project_members)
+    with database.read() as db:
+        return {table.name: sorted(map(str, db.execute(sa.select(table)).all())) for table in tables}
+
+
+def load(database: Database, text: str) -> Loaded:
+    with database.write() as db:
+        return people_document.load(db, text, NOW)
+
+
+def test_a_file_brings_organisations_people_and_verified_projects(house: Database) -> None:
+    assert load(house, FILE) == Loaded(organisations=2, persons=2, projects=1)
+    with house.read() as db:
+        partner = people.by_login(db, "partner.child")
+        assert partner is not None
+        actor = people.actor(db, partner.id)
+        assert actor is not None
+        assert set(actor.grants) == {
+            Grant(role=Role.PARTNER, organisation_id="O-CHILD"),
+            Grant(role=Role.RESEARCHER),
+        }
+        # The end of 31 December in Hanoi (UTC+7) is 17:00 of that day in UTC.
+        assert people.qualification(db, partner.id, FESEM) == (True, datetime(2026, 12, 31, 17, tzinfo=UTC))
+        assert people.qualification(db, partner.id, XRD) == (True, None)
+        project = projects.by_code(db, "DN-09")
+        assert project is not None
+        assert project.is_current(NOW)
+        assert project.expires_at == datetime(2027, 6, 30, 17, tzinfo=UTC)
+        assert [line.name_en for line in projects.lines_of(db, partner.id)] == ["Daughter company"]
+
+
+def test_loading_the_same_file_again_changes_nothing(house: Database) -> None:
+    load(house, FILE)
+    before = everything(house)
+    assert load(house, FILE) == Loaded()
+    assert everything(house) == before
+
+
+def test_what_the_file_says_anew_replaces_what_it_said(house: Database) -> None:
+    load(house, FILE)
+    changed = (
+        FILE.replace(', { role = "researcher" }', "")
+        .replace(', { instrument = "N002", level = 2 }', "")
+        .replace('members = ["researcher"]', 'members = ["colleague"]')
+        .replace("Lớp phủ", "Lớp phủ cứng")
+    )
+    assert load(house, changed) == Loaded(organisations=0, persons=1, projects=1)
+    with house.read() as db:
+        partner = people.by_login(db, "partner.child")
+        assert partner is not None
+        actor = people.actor(db, partner.id)
+        assert actor is not None
+        assert actor.grants == (Grant(role=Role.PARTNER, organisation_id="O-CHILD"),)
+        assert people.qualification(db, partner.id, XRD) == (False, None)
+        line = projects.lines_of(db, partner.id)[0]
+        assert (line.project.title, line.project.version) == ("Lớp phủ cứng", 2)
+        assert [member.login for member in line.members] == ["colleague"]
+
+
+def test_whom_the_file_does_not_name_stays(house: Database) -> None:
+    before = everything(house)
+    load(house, FILE)
+    after = everything(house)
+    assert all(set(rows) <= set(after[name]) for name, rows in before.items())
+
+
+def test_a_file_with_a_fault_changes_nothing(house: Database) -> None:
+    before = everything(house)
+    with pytest.raises(Refused):
+        load(house, FILE.replace('instrument = "N002"', 'instrument = "N999"'))
+    assert everything(house) == before
+
+
+def test_an_organisation_of_the_registry_stays_as_the_registry_says(house: Database) -> None:
+    renamed = '[[organisation]]\nid = "I-IMS"\nkind = "company"\nname_vi = "Khác"\nname_en = "Other"\n'
+    assert load(house, renamed) == Loaded()
+
+
+def test_a_file_without_a_password_keeps_the_one_that_was_chosen(house: Database) -> None:
+    load(house, FILE)
+    with house.write() as db:
+        person = people.by_login(db, "partner.child")
+        assert person is not None
+        people.set_password_hash(db, person.id, "$argon2id$chosen")
+    assert load(house, FILE) == Loaded()
+    with house.write() as db:
+        assert people.password_hash(db, "partner.child") == (person.id, "$argon2id$chosen")
