@@ -1,0 +1,279 @@
+"""An agreement is read from TOML, written back the same, and told everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labshare.domain.agreement_documents import (
+    Known,
+    exclude,
+    faults,
+    format_share,
+    from_json,
+    from_toml,
+    is_part,
+    parse_share,
+    to_json,
+    to_toml,
+)
+from labshare.domain.agreements import Agreement, Base, Kind, Scope, Selector, ShareRule, Strictness
+from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.windows import Window
+from labshare.errors import Malformed
+from tests.domain.test_agreements import a_rule, an_agreement
+
+KNOWN = Known(
+    organisation_ids=frozenset({"I-IMS", "O-CO", "O-TWO"}),
+    centre_ids=frozenset({"C-ONE", "C-TWO"}),
+    instrument_ids=frozenset({"N001"}),
+)
+PUBLIC = Selector(access_class=(AccessClass.PUBLIC_RESEARCH,))
+PARTNER = Selector(organisation=("O-CO",))
+
+
+def a_good_rule(**changes: Any) -> ShareRule:
+    return a_rule(**({"sentence_vi": "Tối đa 20 %.", "sentence_en": "At most 20 %."} | changes))
+
+
+def codes(agreement: Agreement, known: Known = KNOWN) -> list[str]:
+    return [fault.code for fault in faults(agreement, known)]
+
+
+# ---------------------------------------------------------------- shares as text
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("16 %", Fraction(4, 25)),
+        ("16%", Fraction(4, 25)),
+        ("12.5 %", Fraction(1, 8)),
+        ("1/3", Fraction(1, 3)),
+        ("0 %", Fraction(0)),
+    ],
+)
+def test_a_share_is_read_exactly(text: str, share: Fraction) -> None:
+    assert parse_share(text) == share
+
+
+@pytest.mark.parametrize("text", ["0.2", "20", "-5 %", "1/0", "16 percent", "", "1e3 %"])
+def test_what_is_not_an_exact_share_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is written as"):
+        parse_share(text)
+
+
+@given(st.fractions(min_value=0, max_value=2, max_denominator=10_000))
+def test_a_share_survives_writing(share: Fraction) -> None:
+    assert parse_share(format_share(share)) == share
+
+
+# ---------------------------------------------------------------- documents
+
+DOCUMENT = """
+format = "labshare-agreement/1"
+id = "PPP-1"
+title_vi = "Thỏa thuận một"
+title_en = "Agreement one"
+parties = ["I-IMS", "O-CO"]
+partner_id = "O-CO"
+effective_from = 2026-01-01
+effective_until = 2028-12-31
+
+[[rules]]
+id = "partner-floor"
+kind = "floor"
+window = "quarter"
+share = "16 %"
+release_hours = 168
+sentence_vi = "Giữ 16 %."
+sentence_en = "Keeps 16 %."
+[rules.who]
+organisation = ["O-CO"]
+[rules.where]
+centres = ["C-ONE"]
+"""
+
+
+def test_a_document_says_what_the_rule_is() -> None:
+    agreement = from_toml(DOCUMENT)
+    assert agreement.effective_until == date(2028, 12, 31)
+    assert agreement.rules == (
+        ShareRule(
+            id="partner-floor",
+            kind=Kind.FLOOR,
+            window=Window.QUARTER,
+            who=PARTNER,
+            where=Scope(centres=("C-ONE",)),
+            share=Fraction(4, 25),
+            release_hours=168,
+            sentence_vi="Giữ 16 %.",
+            sentence_en="Keeps 16 %.",
+        ),
+    )
+    assert faults(agreement, KNOWN) == ()
+
+
+rules = st.builds(
+    ShareRule,
+    id=st.text(min_size=1, max_size=8),
+    kind=st.sampled_from(Kind),
+    window=st.sampled_from(Window),
+    who=st.builds(
+        Selector,
+        access_class=st.lists(st.sampled_from(AccessClass), max_size=2).map(tuple),
+        activity=st.lists(st.sampled_from(Activity), max_size=1).map(tuple),
+        organisation=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    ),
+    where=st.builds(Scope, centres=st.lists(st.text(max_size=5), max_size=2).map(tuple)),
+    base=st.sampled_from(Base),
+    share=st.none() | st.fractions(min_value=0, max_value=1, max_denominator=999),
+    minutes=st.none() | st.integers(0, 10**6),
+    strict=st.sampled_from(Strictness),
+    penalty=st.none() | st.integers(0, 100),
+    release_hours=st.none() | st.integers(0, 1000),
+    sentence_vi=st.text(max_size=20),
+)
+
+
+@given(st.lists(rules, max_size=3), st.none() | st.dates(date(2020, 1, 1), date(2040, 1, 1)))
+def test_an_agreement_survives_its_documents(some: list[ShareRule], until: date | None) -> None:
+    agreement = an_agreement(*some, effective_until=until)
+    assert from_toml(to_toml(agreement)) == agreement
+    assert from_json(to_json(agreement)) == agreement
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({'share = "16 %"': "share = 0.16"}, 'a share is written as text, "16 %" or "4/25", not 0.16'),
+        ({'share = "16 %"': 'share = "sixteen"'}, "a share is written as `16 %` or `4/25`"),
+        ({'kind = "floor"': 'kind = "ceiling"'}, "Invalid enum value 'ceiling' - at `$.rules[0].kind`"),
+        ({'window = "quarter"\n': ""}, "missing required field `window` - at `$.rules[0]`"),
+        ({"release_hours": "release"}, "unknown field `release` - at `$.rules[0]`"),
+        ({"agreement/1": "agreement/2"}, "labshare-agreement/2"),
+        ({"[[rules]]": "[[rules"}, "line"),
+    ],
+)
+def test_an_unreadable_document_names_the_place_in_one_line(change: Mapping[str, str], reason: str) -> None:
+    document = DOCUMENT
+    for old, new in change.items():
+        document = document.replace(old, new)
+    with pytest.raises(Malformed) as caught:
+        from_toml(document)
+    assert caught.value.code == "agreement_unreadable"
+    told = str(caught.value.params["reason"])
+    assert reason in told
+    assert "\n" not in told
+
+
+# ---------------------------------------------------------------- faults
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"parties": ("I-IMS", "O-NONE")}, "agreement_unknown_party"),
+        ({"partner_id": "O-TWO"}, "agreement_partner_not_party"),
+        ({"effective_until": date(2025, 12, 31)}, "agreement_dates_reversed"),
+        ({"timezone": "Asia/Nowhere"}, "agreement_unknown_timezone"),
+        ({"rules": ()}, "agreement_without_rules"),
+        ({"rules": (a_good_rule(), a_good_rule())}, "agreement_rule_twice"),
+    ],
+)
+def test_a_fault_of_the_agreement_is_named(changes: dict[str, Any], code: str) -> None:
+    assert codes(an_agreement(**({"rules": (a_good_rule(),)} | changes))) == [code]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"who": Selector(organisation=("O-NONE",))}, "agreement_unknown_party"),
+        ({"where": Scope(centres=("C-NONE",))}, "agreement_unknown_centre"),
+        ({"where": Scope(instruments=("N999",))}, "agreement_unknown_instrument"),
+        ({"where": Scope(centres=("C-ONE",), instruments=("N001",))}, "agreement_where_both"),
+        ({"share": Fraction(101, 100)}, "agreement_share_over_one"),
+        ({"share": None}, "agreement_amount"),
+        ({"minutes": 60}, "agreement_amount"),
+        ({"share": None, "minutes": -1}, "agreement_minutes_negative"),
+        ({"base": Base.BOOKED}, "agreement_hard_on_moving_base"),
+        ({"base": Base.DELIVERED, "strict": Strictness.SOFT, "penalty": 1}, "agreement_base_not_kept"),
+        ({"strict": Strictness.SOFT}, "agreement_penalty"),
+        ({"penalty": 5}, "agreement_penalty"),
+        ({"release_hours": 72}, "agreement_release"),
+        ({"sentence_vi": " "}, "agreement_sentence"),
+    ],
+)
+def test_a_fault_of_a_rule_is_named(changes: dict[str, Any], code: str) -> None:
+    found = faults(an_agreement(a_good_rule(**changes)), KNOWN)
+    assert [fault.code for fault in found] == [code]
+    assert found[0].params["rule"] == "R"
+
+
+def test_all_faults_are_told_at_once() -> None:
+    agreement = an_agreement(a_good_rule(share=Fraction(2), sentence_en=""), parties=("O-NONE",))
+    assert codes(agreement) == ["agreement_unknown_party", "agreement_share_over_one", "agreement_sentence"]
+
+
+# ---------------------------------------------------------------- what can hold together
+
+
+def a_floor(name: str, share: Fraction, who: Selector, **changes: Any) -> ShareRule:
+    return a_good_rule(id=name, kind=Kind.FLOOR, share=share, who=who, **changes)
+
+
+def test_floors_of_different_classes_cannot_promise_more_than_all() -> None:
+    industry = Selector(access_class=(AccessClass.INDUSTRY,))
+    agreement = an_agreement(a_floor("a", Fraction(3, 5), PUBLIC), a_floor("b", Fraction(1, 2), industry))
+    (fault,) = faults(agreement, KNOWN)
+    # 60 % + 50 % = 110 %.
+    assert (fault.code, fault.params) == ("agreement_floors_exceed", {"rules": "a, b", "share": "110 %"})
+
+
+def test_floors_that_one_use_can_serve_together_may_overlap() -> None:
+    # 60 % public + 30 % non-economic + 16 % of one partner: one hour may count for several, so 106 % can be kept.
+    agreement = an_agreement(
+        a_floor("a", Fraction(3, 5), PUBLIC),
+        a_floor("b", Fraction(3, 10), Selector(activity=(Activity.NON_ECONOMIC,))),
+        a_floor("c", Fraction(4, 25), PARTNER),
+    )
+    assert codes(agreement) == []
+
+
+def test_floors_of_two_agreements_are_added_while_both_are_in_force() -> None:
+    held = an_agreement(a_floor("theirs", Fraction(3, 5), PARTNER), id="B", effective_until=date(2026, 12, 31))
+    known = Known(
+        organisation_ids=KNOWN.organisation_ids,
+        centre_ids=KNOWN.centre_ids,
+        instrument_ids=KNOWN.instrument_ids,
+        others=(held,),
+    )
+    mine = a_floor("mine", Fraction(1, 2), Selector(organisation=("O-TWO",)))
+    assert codes(an_agreement(mine), known) == ["agreement_floors_exceed"]
+    assert codes(an_agreement(mine, effective_from=date(2027, 1, 1)), known) == []
+
+
+def test_a_floor_cannot_stand_above_the_cap_of_the_same_parties() -> None:
+    economic_partner = Selector(organisation=("O-CO",), activity=(Activity.ECONOMIC,))
+    agreement = an_agreement(
+        a_floor("floor", Fraction(3, 10), economic_partner),
+        a_good_rule(id="cap", who=Selector(activity=(Activity.ECONOMIC,)), share=Fraction(1, 5)),
+    )
+    (fault,) = faults(agreement, KNOWN)
+    assert fault.code == "agreement_floor_over_cap"
+    assert fault.params == {"rule": "floor", "cap": "cap", "share": "30 %", "limit": "20 %"}
+
+
+def test_selectors_know_who_is_in_both() -> None:
+    industry = Selector(access_class=(AccessClass.INDUSTRY,))
+    assert exclude(PUBLIC, industry)
+    assert not exclude(PUBLIC, PARTNER)
+    assert is_part(Selector(access_class=(AccessClass.INDUSTRY,), organisation=("O-CO",)), industry)
+    assert not is_part(Selector(), industry)
+    assert is_part(industry, Selector())
