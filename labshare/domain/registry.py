@@ -10,6 +10,7 @@ None. `retired_at` is set when the newest files no longer name the row.
 from __future__ import annotations
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -28,6 +29,10 @@ from labshare.domain.registry_terms import (
     Stage,
     Verification,
 )
+from labshare.errors import Malformed
+
+# The lists of technologies take effect at midnight in Viet Nam.
+LAW_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 class ProductRef(msgspec.Struct, frozen=True, order=True):
@@ -38,6 +43,14 @@ class ProductRef(msgspec.Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         return f"{self.taxonomy_id}:{self.code}"
+
+    @classmethod
+    def parse(cls, text: str) -> ProductRef:
+        """`QD21-2026:P17`. Raises `Malformed` for anything else."""
+        taxonomy_id, colon, code = text.partition(":")
+        if not (taxonomy_id and colon and code):
+            raise Malformed("registry_not_a_product", value=text)
+        return cls(taxonomy_id, code)
 
 
 class Sourced(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,8 +284,9 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
     technology_crosswalk: tuple[Crosswalk, ...] = ()
 
 
-def in_force(taxonomies: tuple[Taxonomy, ...], day: date) -> Taxonomy | None:
-    """The list that holds on this day; the later one should two hold."""
+def in_force(taxonomies: tuple[Taxonomy, ...], now: datetime) -> Taxonomy | None:
+    """The list that holds at this instant; the later one should two hold."""
+    day = now.astimezone(LAW_ZONE).date()
     return max((t for t in taxonomies if t.is_in_force(day)), key=lambda t: t.effective_from, default=None)
 
 

@@ -56,15 +56,15 @@ Found = tuple[str, str, dict[str, str | int]]
 Check = Callable[[Any, Mapping[str, Read]], Iterator[Found]]
 
 
-def faults(reads: Mapping[str, Read]) -> Iterator[RowFault]:
-    """Every fault of every row, by every check that concerns its kind."""
+def faults(reads: Mapping[str, Read], numbers: Mapping[int, str]) -> Iterator[RowFault]:
+    """Every fault of every row, by every check that concerns its kind. `numbers` belong to these ids already."""
     for noun, read in reads.items():
         for line, row in read.rows:
             for kind, check in CHECKS:
                 if isinstance(row, kind):
                     for column, code, params in check(row, reads):
                         yield RowFault(f"{noun}.csv", line, column, Refusal(code=code, params=params))
-    yield from _numbers_are_unique(reads["instruments"])
+    yield from _numbers_are_kept(reads["instruments"], numbers)
 
 
 def ids_fit_into_addresses(row: Row, _: Mapping[str, Read]) -> Iterator[Found]:
@@ -209,15 +209,18 @@ def _opening_fits(row: Instrument) -> Iterator[Found]:
         yield "min_minutes", "registry_min_beyond_opening", {"value": row.min_minutes, "most": longest}
 
 
-def _numbers_are_unique(read: Read) -> Iterator[RowFault]:
-    seen: dict[int, str] = {}
+def _numbers_are_kept(read: Read, numbers: Mapping[int, str]) -> Iterator[RowFault]:
+    """A number belongs to one instrument for ever: bookings know the instrument by it."""
+    owners, given = dict(numbers), {id: number for number, id in numbers.items()}
     for line, row in read.rows:
-        if not isinstance(row, Instrument):
-            continue
-        if row.number in seen:
-            params: dict[str, str | int] = {"value": row.number, "other": seen[row.number]}
-            yield RowFault("instruments.csv", line, "number", Refusal(code="registry_number_taken", params=params))
-        seen.setdefault(row.number, row.id)
+        if isinstance(row, Instrument):
+            owner, number = owners.setdefault(row.number, row.id), given.get(row.id, row.number)
+            if number != row.number:
+                reason = Refusal(code="registry_number_changed", params={"value": row.number, "number": number})
+                yield RowFault("instruments.csv", line, "number", reason)
+            elif owner != row.id:
+                reason = Refusal(code="registry_number_taken", params={"value": row.number, "other": owner})
+                yield RowFault("instruments.csv", line, "number", reason)
 
 
 CHECKS: tuple[tuple[type, Check], ...] = (

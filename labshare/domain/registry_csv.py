@@ -64,6 +64,8 @@ class File(msgspec.Struct, frozen=True):
         return f"{self.noun}.csv"
 
 
+NO_NUMBERS: Mapping[int, str] = types.MappingProxyType({})
+
 FILES: tuple[File, ...] = (
     File(
         "organisations",
@@ -110,8 +112,11 @@ FILES: tuple[File, ...] = (
 )
 
 
-def read_registry(files: Mapping[str, bytes]) -> Registry | list[RowFault]:
-    """The registry in these files, by name, or every fault of every row in the order of files and lines."""
+def read_registry(files: Mapping[str, bytes], numbers: Mapping[int, str] = NO_NUMBERS) -> Registry | list[RowFault]:
+    """The registry in these files, by name, or every fault of every row in the order of files and lines.
+
+    `numbers` are those that stand already, each with the id of its instrument: they are never given to another.
+    """
     faults = [
         RowFault(name, 0, "", Refusal(code="registry_file_unknown"))
         for name in sorted(files)
@@ -125,7 +130,7 @@ def read_registry(files: Mapping[str, bytes]) -> Registry | list[RowFault]:
             faults.append(RowFault(file.name, 0, "", Refusal(code="registry_file_missing")))
             # An absent file knows nothing, so nobody who names its rows can be blamed for it.
             reads[file.noun] = Read(rows=[], keys=None)
-    faults.extend(registry_check.faults(reads))
+    faults.extend(registry_check.faults(reads, numbers))
     if faults:
         return sorted(faults, key=lambda fault: (fault.file, fault.line))
     nouns = {noun: tuple(sorted((row for _, row in read.rows), key=order)) for noun, read in reads.items()}
@@ -300,13 +305,6 @@ def _date(text: str) -> date:
     return day
 
 
-def _product(text: str) -> ProductRef:
-    taxonomy_id, colon, code = text.partition(":")
-    if not (taxonomy_id and colon and code):
-        raise Malformed("registry_not_a_product", value=text)
-    return ProductRef(taxonomy_id, code)
-
-
 _READERS: dict[Any, Callable[[str], Any]] = {
     str: lambda text: unicodedata.normalize("NFC", text),
     int: _number,
@@ -314,7 +312,7 @@ _READERS: dict[Any, Callable[[str], Any]] = {
     bool: _yes_or_no,
     date: _date,
     OpeningHours: parse_opening,
-    ProductRef: _product,
+    ProductRef: ProductRef.parse,
 }
 
 

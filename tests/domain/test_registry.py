@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import msgspec
 
@@ -72,17 +72,18 @@ CROSSWALK = (
 
 
 def test_the_list_in_force_changes_on_the_day_the_next_one_takes_effect() -> None:
-    assert in_force((OLD, NEW), date(2026, 6, 30)) == OLD
-    assert in_force((OLD, NEW), date(2026, 7, 1)) == NEW
+    # Midnight in Viet Nam is 17:00 UTC of the day before.
+    assert in_force((OLD, NEW), datetime(2026, 6, 30, 16, 59, tzinfo=UTC)) == OLD
+    assert in_force((OLD, NEW), datetime(2026, 6, 30, 17, 0, tzinfo=UTC)) == NEW
 
 
 def test_no_list_holds_before_the_first_one() -> None:
-    assert in_force((OLD, NEW), date(2025, 6, 11)) is None
+    assert in_force((OLD, NEW), datetime(2025, 6, 11, 12, tzinfo=UTC)) is None
 
 
 def test_the_later_list_holds_when_two_overlap() -> None:
     unended = msgspec.structs.replace(OLD, effective_until=None)
-    assert in_force((unended, NEW), date(2026, 8, 1)) == NEW
+    assert in_force((unended, NEW), datetime(2026, 8, 1, tzinfo=UTC)) == NEW
 
 
 def test_an_old_product_finds_its_successors() -> None:

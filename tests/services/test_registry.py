@@ -1,0 +1,250 @@
+"""Loading, exporting and finding: all or nothing, the same again changes nothing, nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+
+from labshare.domain.people import Actor, Grant, Role
+from labshare.domain.registry import ProductRef
+from labshare.domain.registry_search import Search
+from labshare.errors import Forbidden, NotFound
+from labshare.services import Database, registry
+from labshare.store import tables as t
+from tests.registry_files import SMALL, files, real
+
+
+def person(role: Role) -> Actor:
+    return Actor(
+        person_id=UUID(int=1), login="somebody", name="Somebody", organisation_id="I-A", grants=(Grant(role=role),)
+    )
+
+
+@pytest.fixture
+def db(database: Database) -> Iterator[Connection]:
+    with database.write() as db:
+        yield db
+
+
+def counts(db: Connection, content: dict[str, bytes], now: datetime) -> dict[str, tuple[int, int, int]]:
+    """Load, and tell added, changed and gone of each noun where anything happened."""
+    found = registry.load(db, None, content, now)
+    return {one.noun: (len(one.added), len(one.changed), len(one.gone)) for one in found if one.count}
+
+
+def without_instruments() -> dict[str, bytes]:
+    content = files()
+    content["instruments.csv"] = content["instruments.csv"].splitlines(keepends=True)[0]
+    return content
+
+
+def test_loading_the_same_files_again_changes_nothing(db: Connection, now: datetime) -> None:
+    first = registry.load(db, None, real(), now)
+    assert sum(len(noun.added) for noun in first) == 39 + 10 + 34 + 96 + 116 + 2 + 21 + 65 + 45
+    assert counts(db, real(), now) == {}
+
+
+def test_an_export_is_what_was_loaded_byte_for_byte(db: Connection, now: datetime) -> None:
+    registry.load(db, None, real(), now)
+    assert registry.export(db) == real()
+
+
+def test_files_go_through_a_folder_unchanged(tmp_path: Path) -> None:
+    registry.write_directory(tmp_path / "new", files())
+    (tmp_path / "new" / "README.md").write_text("not a noun", encoding="utf-8")
+    assert registry.read_directory(tmp_path / "new") == files()
+
+
+def test_unsound_files_change_nothing_and_every_fault_is_told(db: Connection, now: datetime) -> None:
+    registry.load(db, None, files(), now)
+    bad = files(zones=("Zone A", ""), instruments=(",C-A,", ",C-X,"), capabilities=("electron microscopy", "changed"))
+    with pytest.raises(registry.UnsoundRegistry) as caught:
+        registry.load(db, None, bad, now)
+    assert [(fault.file, fault.line, fault.column) for fault in caught.value.faults] == [
+        ("instruments.csv", 2, "centre_id"),
+        ("zones.csv", 2, "name_en"),
+    ]
+    assert [refusal.code for refusal in caught.value.refusals] == ["registry_unknown_id", "registry_required"]
+    assert registry.export(db) == files()
+
+
+def test_only_what_differs_is_written(db: Connection, now: datetime) -> None:
+    registry.load(db, None, files(), now)
+    changed = files(zones=("1600", "1700"), technology_products=("Hai,Two", "Hai,Second"))
+    assert counts(db, changed, now) == {"zones": (0, 1, 0), "technology_products": (0, 1, 0)}
+    assert registry.export(db) == changed
+
+
+def test_an_instrument_that_is_no_longer_named_is_retired_with_its_bookings_kept(db: Connection, now: datetime) -> None:
+    registry.load(db, None, files(), now)
+    maintenance = {"id": UUID(int=7), "instrument_number": 1, "kind": "maintenance", "state": "confirmed"}
+    times = {
+        "starts_at": now,
+        "ends_at": now.replace(hour=3),
+        "occupied_from": now,
+        "occupied_until": now.replace(hour=3),
+    }
+    db.execute(sa.insert(t.bookings).values(**maintenance, **times, created_at=now, updated_at=now))
+    assert counts(db, without_instruments(), now) == {"instruments": (0, 0, 1)}
+    assert db.execute(sa.select(sa.func.count()).select_from(t.bookings)).scalar_one() == 1
+    assert registry.instrument(db, "N1", now).instrument.retired_at == now
+    assert registry.find_instruments(db, Search(), now).total == 0
+    assert registry.export(db) == without_instruments()
+
+
+def test_an_instrument_that_is_named_again_is_in_use_again(db: Connection, now: datetime) -> None:
+    registry.load(db, None, files(), now)
+    registry.load(db, None, without_instruments(), now)
+    assert counts(db, files(), now) == {"instruments": (0, 1, 0)}
+    assert registry.instrument(db, "N1", now).instrument.is_bookable
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [("N1,1,", "N1,2,", "registry_number_changed"), ("N1,1,", "N2,1,", "registry_number_taken")],
+)
+def test_a_number_belongs_to_one_instrument_for_ever(
+    db: Connection, now: datetime, old: str, new: str, code: str
+) -> None:
+    registry.load(db, None, files(), now)
+    registry.load(db, None, without_instruments(), now)
+    with pytest.raises(registry.UnsoundRegistry) as caught:
+        registry.load(db, None, files(instruments=(old, new)), now)
+    [fault] = caught.value.faults
+    assert (fault.file, fault.line, fault.column, fault.reason.code) == ("instruments.csv", 2, "number", code)
+
+
+def test_a_centre_may_move_under_a_host_that_the_same_files_bring(db: Connection, now: datetime) -> None:
+    registry.load(db, None, files(), now)
+    content = files(centres=(",I-A,", ",I-B,"))
+    row = SMALL["organisations.csv"].splitlines()[1].replace("I-A,", "I-B,")
+    content["organisations.csv"] += f"{row}\n".encode()
+    assert counts(db, content, now) == {"organisations": (1, 0, 0), "centres": (0, 1, 0)}
+
+
+def test_only_an_administrator_or_the_operator_may_load(db: Connection, now: datetime) -> None:
+    registry.load(db, person(Role.ADMINISTRATOR), files(), now)
+    for role in set(Role) - {Role.ADMINISTRATOR}:
+        with pytest.raises(Forbidden):
+            registry.load(db, person(role), files(zones=("1600", "1700")), now)
+    assert registry.export(db) == files()
+
+
+def test_each_change_is_one_line_of_the_audit(db: Connection, now: datetime) -> None:
+    registry.load(db, None, files(), now)
+    before = db.execute(sa.select(sa.func.count()).select_from(t.audit)).scalar_one()
+    # One row of each of five nouns, two lists, two groups, three products, two lines of the crosswalk.
+    assert before == 5 + 2 + 2 + 3 + 2
+    registry.load(db, person(Role.ADMINISTRATOR), without_instruments(), now)
+    last = db.execute(sa.select(t.audit).order_by(t.audit.c.id.desc()).limit(1)).one()
+    assert (last.actor_id, last.action, last.noun, last.noun_id) == (UUID(int=1), "retire", "instruments", "N1")
+
+
+def test_a_product_of_the_old_list_finds_what_serves_its_successor(db: Connection, now: datetime) -> None:
+    registry.load(db, None, real(), now)
+
+    def found(taxonomy_id: str, code: str) -> set[str]:
+        page = registry.find_instruments(db, Search(product=ProductRef(taxonomy_id, code)), now)
+        return {item.id for item in page.items}
+
+    # Remote-sensing satellites (O33) became Earth-observation satellites (P28); ground stations (O34) were dropped.
+    assert found("QD1131-2025", "O33") == found("QD21-2026", "P28") == {"N022", "N057", "N058", "N059", "N060"}
+    assert found("QD1131-2025", "O34") == set()
+
+
+def test_facets_tell_what_each_choice_would_leave(db: Connection, now: datetime) -> None:
+    registry.load(db, None, real(), now)
+    page = registry.find_instruments(db, Search(capability_id="TEM"), now)
+    # N009 in Hanoi, N038 and N089 in Ho Chi Minh City.
+    assert {choice.value: choice.count for choice in page.facets["city_vi"]} == {"Hà Nội": 1, "TP. Hồ Chí Minh": 2}
+    assert [choice.name_en for choice in page.facets["zone_id"]] == ["Saigon Hi-Tech Park"]
+
+
+def test_a_choice_that_leaves_nothing_stays_among_the_choices(db: Connection, now: datetime) -> None:
+    registry.load(db, None, real(), now)
+    page = registry.find_instruments(db, Search(capability_id="TEM", city_vi="Huế"), now)
+    assert (page.total, page.items) == (0, ())
+    page = registry.find_instruments(db, Search(capability_id="TEM", city_vi="Đà Lạt"), now)
+    assert ("Đà Lạt", 0) in {(choice.value, choice.count) for choice in page.facets["city_vi"]}
+
+
+def test_pages_hold_what_the_total_says(db: Connection, now: datetime) -> None:
+    registry.load(db, None, real(), now)
+    pages = [registry.find_instruments(db, Search(), now, page=number) for number in range(1, 6)]
+    # 116 = 4 x 24 + 20.
+    assert [len(page.items) for page in pages] == [24, 24, 24, 24, 20]
+    assert (pages[0].total, pages[0].pages) == (116, 5)
+    # A page beyond the last is the last.
+    assert registry.find_instruments(db, Search(), now, page=99).page == 5
+
+
+@contextmanager
+def statements(db: Connection) -> Generator[list[str]]:
+    seen: list[str] = []
+
+    def note(_db: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(db, "before_cursor_execute", note)
+    yield seen
+    event.remove(db, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize(
+    ("content", "instrument", "centre"), [(files(), "N1", "C-A"), (real(), "N028", "C-SHSEM")], ids=["small", "real"]
+)
+def test_pages_ask_the_same_few_questions_however_much_there_is(
+    db: Connection, now: datetime, content: dict[str, bytes], instrument: str, centre: str
+) -> None:
+    registry.load(db, None, content, now)
+    # Finding: the page, the tallies, names of four kinds (cities come with the centres), lists, products.
+    with statements(db) as seen:
+        registry.find_instruments(db, Search(text="a"), now)
+    assert len(seen) == 8
+    # The instrument, its centre, host, zone and capability; lists, groups and products.
+    with statements(db) as seen:
+        registry.instrument(db, instrument, now)
+    assert len(seen) == 8
+    # The centre, its host, all organisations, its zone and instruments; lists, groups and products.
+    with statements(db) as seen:
+        registry.centre(db, centre, now)
+    assert len(seen) == 8
+
+
+def test_a_centre_shows_its_host_and_whom_that_belongs_to(db: Connection, now: datetime) -> None:
+    registry.load(db, None, real(), now)
+    page = registry.centre(db, "C-IMSKL", now)
+    assert (page.host.id, [parent.id for parent in page.parents]) == ("I-IMS", ["I-VAST"])
+    # N001-N005 and N023-N027 stand in this centre.
+    assert len(page.instruments) == 10
+
+
+def test_centres_count_their_instruments_and_those_booked_by_time(db: Connection, now: datetime) -> None:
+    registry.load(db, None, real(), now)
+    lines = {line.centre.id: (line.instruments, line.bookable) for line in registry.centres(db)}
+    # C-REE: an extraction cascade by the run, three instruments by the sample. C-VHPC: only pools.
+    assert (lines["C-REE"], lines["C-VHPC"]) == ((4, 1), (3, 0))
+    assert len(lines) == 34
+
+
+def test_the_newest_list_stands_first_and_each_says_whether_it_holds(db: Connection, now: datetime) -> None:
+    registry.load(db, None, real(), now)
+    page = registry.technologies(db, now)
+    assert [(one.taxonomy.id, one.is_in_force) for one in page.lists] == [("QD21-2026", True), ("QD1131-2025", False)]
+    before = registry.technologies(db, datetime.fromisoformat("2026-06-01T00:00:00Z"))
+    assert [(one.taxonomy.id, one.is_in_force) for one in before.lists] == [("QD21-2026", False), ("QD1131-2025", True)]
+
+
+def test_what_is_not_there_is_not_found(db: Connection, now: datetime) -> None:
+    with pytest.raises(NotFound):
+        registry.instrument(db, "N999", now)
+    with pytest.raises(NotFound):
+        registry.centre(db, "C-X", now)
