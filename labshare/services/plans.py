@@ -53,12 +53,20 @@ def take(db: Connection, now: datetime, *, plan_id: UUID | None = None) -> PlanR
     return None
 
 
-def problem_of(db: Connection, plan: PlanRow, now: datetime) -> bytes:
-    """The round as it stands now, as the problem's file; kept with the plan, which is judged by it."""
+def is_waiting(db: Connection, now: datetime) -> bool:
+    """Whether a plan waits to be run, or lost its runner."""
+    return store.is_waiting(db, now)
+
+
+def build(db: Connection, plan: PlanRow, now: datetime) -> bytes:
+    """The round as it stands now, as the problem's file. Reads only: it may take seconds."""
     facts = load_facts(db, rounds_store.get(db, plan.round_id), now)
-    data = encode(build_problem(facts, standings.standings(db, facts)))
+    return encode(build_problem(facts, standings.standings(db, facts)))
+
+
+def keep_problem(db: Connection, plan: PlanRow, data: bytes) -> None:
+    """Keep the problem with the plan, which will be judged by it."""
     store.write(db, plan.id, plan.attempt, problem=data.decode(), problem_sha256=sha256(data))
-    return data
 
 
 def follow(db: Connection, plan: PlanRow, progress: str, now: datetime) -> PlanRow | None:

@@ -6,7 +6,7 @@ What must not live here: tables or queries.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = threading.Lock()
         self._wait_seconds = wait_seconds
+        # Called after each commit, outside the transaction, with nothing: whoever wants to know looks (jobs.py).
+        self.after_write: list[Callable[[], None]] = []
 
     @contextmanager
     def read(self) -> Generator[Connection]:
@@ -56,6 +58,8 @@ class Database:
             db = plain.execution_options(labshare_write=True)
             with db.begin():
                 yield db
+        for tell in self.after_write:
+            tell()
 
     @contextmanager
     def _writers_turn(self) -> Generator[None]:

@@ -13,9 +13,10 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
-from labshare.domain.rounds import UNFINISHED, Approval, PlanRow, PlanState
+from labshare.domain.rounds import Approval, PlanRow, PlanState
 from labshare.errors import NotFound
 from labshare.store.tables import approvals, plans
 from labshare.store.types import UTCDateTime
@@ -55,8 +56,7 @@ def documents(db: Connection, plan_id: UUID) -> tuple[bytes, bytes]:
 
 def take(db: Connection, now: datetime, lease: timedelta, *, plan_id: UUID | None = None) -> PlanRow | None:
     """Take the plan that has waited longest, or only `plan_id`, as its next attempt; None when none is to be taken."""
-    waits = sa.or_(plans.c.state == _S.QUEUED, sa.and_(plans.c.state == _S.RUNNING, plans.c.lease_until <= now))
-    query = sa.select(plans.c.id).where(waits).order_by(plans.c.queued_at, plans.c.id).limit(1)
+    query = sa.select(plans.c.id).where(_waits(now)).order_by(plans.c.queued_at, plans.c.id).limit(1)
     if plan_id is not None:
         query = query.where(plans.c.id == plan_id)
     found = db.execute(query.with_for_update(skip_locked=True)).scalar_one_or_none()
@@ -76,6 +76,15 @@ def take(db: Connection, now: datetime, lease: timedelta, *, plan_id: UUID | Non
         .returning(*_ROW)
     )
     return msgspec.convert(db.execute(taken).one(), PlanRow, from_attributes=True)
+
+
+def is_waiting(db: Connection, now: datetime) -> bool:
+    """Whether there is a plan to take."""
+    return db.execute(sa.select(plans.c.id).where(_waits(now)).limit(1)).one_or_none() is not None
+
+
+def _waits(now: datetime) -> ColumnElement[bool]:
+    return sa.or_(plans.c.state == _S.QUEUED, sa.and_(plans.c.state == _S.RUNNING, plans.c.lease_until <= now))
 
 
 def write(db: Connection, plan_id: UUID, attempt: int, **values: Any) -> bool:
@@ -99,12 +108,6 @@ def ask_to_cancel(db: Connection, plan_id: UUID, now: datetime) -> None:
     """Ask the runner to end this plan with the best it has."""
     asked = sa.and_(plans.c.id == plan_id, plans.c.cancel_requested_at.is_(None))
     db.execute(sa.update(plans).where(asked).values(cancel_requested_at=now, version=plans.c.version + 1))
-
-
-def unfinished(db: Connection) -> int:
-    """How many plans wait or run."""
-    query = sa.select(sa.func.count()).select_from(plans).where(plans.c.state.in_(tuple(sorted(UNFINISHED))))
-    return db.execute(query).scalar_one()
 
 
 # ---------------------------------------------------------------- approvals

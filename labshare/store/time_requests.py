@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind
 from labshare.domain.projects import ProjectState
@@ -139,9 +139,9 @@ def recent_use(db: Connection, numbers: Iterable[int], span: Span) -> list[tuple
 
 def _select(db: Connection, *conditions: ColumnElement[bool]) -> list[TimeRequest]:
     query = sa.select(time_requests).where(*conditions).order_by(time_requests.c.created_at, time_requests.c.id)
-    rows = db.execute(query).mappings().all()
+    rows = db.execute(query).all()
     named = _instruments(db, *conditions)
-    return [_request(dict(row), named[row["id"]]) for row in rows]
+    return [_request(row, named[row.id]) for row in rows]
 
 
 def _instruments(db: Connection, *conditions: ColumnElement[bool]) -> dict[UUID, list[int]]:
@@ -157,10 +157,10 @@ def _instruments(db: Connection, *conditions: ColumnElement[bool]) -> dict[UUID,
     return found
 
 
-def _request(row: dict[str, Any], numbers: list[int]) -> TimeRequest:
-    windows = msgspec.json.decode(row.pop("windows"), type=_Windows)
-    row["windows"] = tuple(Span(start, end) for start, end in windows)
-    return msgspec.convert(row | {"instrument_numbers": tuple(numbers)}, TimeRequest)
+def _request(row: Row[Any], numbers: list[int]) -> TimeRequest:
+    windows = tuple(Span(start, end) for start, end in msgspec.json.decode(row.windows, type=_Windows))
+    values = {name: getattr(row, name) for name in TimeRequest.__struct_fields__ if name != "instrument_numbers"}
+    return msgspec.convert(values | {"windows": windows, "instrument_numbers": tuple(numbers)}, TimeRequest)
 
 
 def _columns(request: TimeRequest) -> dict[str, Any]:

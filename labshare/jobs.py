@@ -1,0 +1,102 @@
+"""The work beside requests, in the serving process: one thread ticks, one runs plans. Rows are the truth, threads only
+make them quick: whatever a stopped process leaves, the next one finds (ARCHITECTURE.md, decision 7).
+
+What must not live here: SQL, or what a deadline or a plan means (services).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from labshare.live import Hub
+from labshare.services import Database, plans, ticking
+from labshare.solving import Clock, run_next, utc_now
+
+# Nobody waits longer than this for what a write in another process, or a deadline, has left to do.
+TICK_SECONDS = 1.0
+STOP_SECONDS = 2.5
+
+log = structlog.get_logger()
+
+
+class Jobs:
+    """Start it with the server and stop it with the server. Every write of this process wakes it at once."""
+
+    def __init__(self, database: Database, hub: Hub, *, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._hub = hub
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._ticks = threading.Event()
+        self._runs = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(self.tick, self._ticks), name="ticker", daemon=True),
+            threading.Thread(target=self._repeat, args=(self.run_plans, self._runs), name="plans", daemon=True),
+        ]
+
+    def start(self) -> None:
+        self._database.after_write.append(self.wake)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End both threads within `STOP_SECONDS`; a plan that runs is given back, and the next process takes it again."""
+        self._database.after_write.remove(self.wake)
+        self._stopping.set()
+        self.wake()
+        for thread in self._threads:
+            thread.join(STOP_SECONDS)
+
+    def wake(self) -> None:
+        """Look for work now. Cheap, and safe from any thread."""
+        self._ticks.set()
+        self._runs.set()
+
+    def tick(self) -> None:
+        """Deliver what waits, then do what is due."""
+        self._deliver()
+        now = self._clock()
+        with self._database.read() as db:
+            rows = ticking.deadlines(db, now)
+        for row in rows:
+            try:
+                with self._database.write() as db:
+                    ticking.deal_with(db, row, now)
+            except Exception:
+                # One deadline that cannot be dealt with must not hold up the rest.
+                log.exception("deadline_failed", kind=row.kind, noun=row.noun_id, attempts=row.attempts)
+                with self._database.write() as db:
+                    ticking.put_off(db, row, now)
+
+    def run_plans(self) -> None:
+        """Run plans, one after the other, until none waits."""
+        while not self._stopping.is_set() and self._has_plan():
+            run_next(self._database, clock=self._clock, stopping=self._stopping)
+
+    def _has_plan(self) -> bool:
+        # Asked by reading first: a writer's turn each second for nothing would be a pity.
+        with self._database.read() as db:
+            return plans.is_waiting(db, self._clock())
+
+    def _deliver(self) -> None:
+        with self._database.read() as db:
+            waiting = ticking.messages(db)
+        for message in waiting:
+            self._hub.publish(message.topic, message.payload)
+        if waiting:
+            with self._database.write() as db:
+                ticking.delivered(db, waiting, self._clock())
+
+    def _repeat(self, work: Callable[[], None], woken: threading.Event) -> None:
+        while not self._stopping.is_set():
+            woken.clear()
+            try:
+                work()
+            except Exception:
+                # A database that is busy or away for a while must not end the thread.
+                log.exception("job_failed", job=threading.current_thread().name)
+                self._stopping.wait(TICK_SECONDS)
+            woken.wait(TICK_SECONDS)

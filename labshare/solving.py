@@ -1,0 +1,186 @@
+"""One run of the solver as a child process: started, followed, cancelled, judged, and kept or put aside.
+
+A solve keeps a processor busy for minutes and may be stopped at any time, so it is a process of its own, outside every
+transaction; the plan's row is what survives (ARCHITECTURE.md, decision 8). What must not live here: SQL, or when to
+run it (jobs.py).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from labshare.domain.rounds import PlanRow
+from labshare.errors import Refusal
+from labshare.services import Database, plans
+
+POLL_SECONDS = 0.1
+FOLLOW_SECONDS = 1.0
+# How long a child that was asked for its best plan may take to write it.
+GRACE_SECONDS = 5.0
+# How far a child may overrun its budget before it is asked to end: building a large model is not searched time.
+OVERRUN_SECONDS = 60.0
+MALFORMED, INFEASIBLE = 2, 3
+
+Clock = Callable[[], datetime]
+log = structlog.get_logger()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run_plan_now(database: Database, plan_id: UUID, *, clock: Clock = utc_now) -> None:
+    """Run a queued plan here and now, and return when it is proposed or put aside. For commands, tests and the demo.
+
+    Nothing happens when another runner has it already.
+    """
+    run_next(database, clock=clock, stopping=threading.Event(), plan_id=plan_id)
+
+
+def run_next(database: Database, *, clock: Clock, stopping: threading.Event, plan_id: UUID | None = None) -> bool:
+    """Run the plan that has waited longest; says whether any waited. `stopping` makes it give the plan back."""
+    with database.write() as db:
+        plan = plans.take(db, clock(), plan_id=plan_id)
+    if plan is None:
+        return False
+    try:
+        _run(database, plan, clock, stopping)
+    except Exception:
+        # Whatever is wrong with one round must not keep the others waiting: it is told on the plan and in the log.
+        log.exception("plan_crashed", plan=str(plan.id), attempt=plan.attempt)
+        _put_aside(database, plan, (Refusal(code="plan_crashed"),), clock)
+    return True
+
+
+def _run(database: Database, plan: PlanRow, clock: Clock, stopping: threading.Event) -> None:
+    with database.read() as db:
+        problem = plans.build(db, plan, clock())
+    with database.write() as db:
+        plans.keep_problem(db, plan, problem)
+    with tempfile.TemporaryDirectory(prefix="labshare-") as name:
+        run = _Child(Path(name), plan, problem)
+        try:
+            outcome = _follow(database, plan, run, clock, stopping)
+        finally:
+            run.kill()
+        if outcome:
+            _conclude(database, plan, problem, run, clock)
+
+
+def _follow(database: Database, plan: PlanRow, run: _Child, clock: Clock, stopping: threading.Event) -> bool:
+    """Wait for the child, telling its progress at most once a second. False when the plan is no longer ours."""
+    told = time.monotonic()
+    while not run.has_ended():
+        if stopping.wait(POLL_SECONDS):
+            run.kill()
+            with database.write() as db:
+                plans.give_back(db, plan, clock())
+            return False
+        if time.monotonic() - told >= FOLLOW_SECONDS:
+            told = time.monotonic()
+            with database.write() as db:
+                now_stands = plans.follow(db, plan, run.progress(), clock())
+            if now_stands is None:
+                return False
+            if now_stands.cancel_requested_at is not None:
+                run.ask_to_end()
+    return True
+
+
+def _conclude(database: Database, plan: PlanRow, problem: bytes, run: _Child, clock: Clock) -> None:
+    document = run.document()
+    if document is None:
+        _put_aside(database, plan, run.failure(), clock)
+        return
+    faults = plans.judge(problem, document)
+    if faults:
+        log.error("plan_faulted", plan=str(plan.id), faults=[str(fault.params) for fault in faults])
+        _put_aside(database, plan, faults, clock)
+        return
+    with database.write() as db:
+        plans.propose(db, plan, document, clock())
+
+
+def _put_aside(database: Database, plan: PlanRow, failure: tuple[Refusal, ...], clock: Clock) -> None:
+    with database.write() as db:
+        plans.put_aside(db, plan, failure, clock())
+
+
+class _Child:
+    """The solver's process with its files. Progress lines go to a file, so that no thread has to read a pipe."""
+
+    def __init__(self, folder: Path, plan: PlanRow, problem: bytes) -> None:
+        self._plan_file = folder / "round.plan.json"
+        self._said_file = folder / "said.txt"
+        self._asked_at: float | None = None
+        self._began = time.monotonic()
+        self._budget = plan.budget_seconds
+        problem_file = folder / "round.problem.json"
+        problem_file.write_bytes(problem)
+        command = [
+            *(sys.executable, "-m", "labshare.scheduler", "solve", str(problem_file), "-o", str(self._plan_file)),
+            *("--seconds", str(plan.budget_seconds), "--seed", str(plan.seed), "--progress", "json"),
+            *("--workers", str(max(1, (os.cpu_count() or 1) - 1))),
+        ]
+        with self._said_file.open("wb") as said:
+            self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module, no shell
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+            )
+
+    def has_ended(self) -> bool:
+        """Whether the process is gone; one that does not end when asked is made to."""
+        if self._process.poll() is not None:
+            return True
+        now = time.monotonic()
+        if self._asked_at is not None and now - self._asked_at > GRACE_SECONDS:
+            self.kill()
+        elif now - self._began > self._budget + OVERRUN_SECONDS:
+            self.ask_to_end()
+        return False
+
+    def ask_to_end(self) -> None:
+        """Ask for the best plan so far; asking twice is no different."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def progress(self) -> str:
+        """The last progress line; empty before the first."""
+        lines = [line for line in self._said() if line.startswith("{") and line.endswith("}")]
+        return lines[-1] if lines else ""
+
+    def document(self) -> bytes | None:
+        """The plan that was written, if one was."""
+        return self._plan_file.read_bytes() if self._plan_file.exists() else None
+
+    def failure(self) -> tuple[Refusal, ...]:
+        """Why there is no plan; empty when it was cancelled before there could be one."""
+        if self._asked_at is not None:
+            return ()
+        if self._process.returncode == INFEASIBLE:
+            return (Refusal(code="plan_none_found", params={"seconds": self._budget}),)
+        if self._process.returncode == MALFORMED:
+            where = "; ".join(self._said()[:3])
+            return (Refusal(code="plan_faulted", params={"fault": "problem", "where": where, "detail": ""}),)
+        log.error("solver_crashed", exit_code=self._process.returncode, said=self._said()[-20:])
+        return (Refusal(code="plan_crashed"),)
+
+    def _said(self) -> list[str]:
+        return self._said_file.read_text(encoding="utf-8", errors="replace").splitlines()
