@@ -268,6 +268,11 @@ def centre(db: Connection, centre_id: str, now: datetime, *, by_english: bool = 
     )
 
 
+def named_centre(db: Connection, centre_id: str) -> Centre:
+    """The centre alone, for a page of another noun that only names it. Raises `NotFound`."""
+    return store.centre(db, centre_id)
+
+
 def centres(db: Connection) -> tuple[CentreLine, ...]:
     """Every centre, by its Vietnamese name, with how many instruments it lists and how many are booked by time."""
     hosts = {row.id: row for row in store.organisations(db)}
