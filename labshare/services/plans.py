@@ -14,7 +14,7 @@ import msgspec
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.rounds import Offer, PlanRow, PlanState, Round, RoundState, require_next, state_with
 from labshare.domain.time_requests import Eligible
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Refusal
 from labshare.scheduler.check import check
 from labshare.scheduler.plan import Plan
@@ -177,6 +177,8 @@ def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
     requests = tuple(requests_store.of_round(db, r.id))
     persons = {request.person_id for request in requests}
     around = r.horizon.widened(AROUND_MINUTES, AROUND_MINUTES)
+    # What occupies an instrument is counted in whole minutes; the minute that is running belongs to the past.
+    now = now.replace(second=0, microsecond=0) + MINUTE
     recent = requests_store.recent_use(db, rules, Span(now - REMEMBERED, now))
     return Facts(
         round=r,
