@@ -165,6 +165,12 @@ def find_instruments(
     )
 
 
+def instruments_after(db: Connection, search: Search, *, after: str = "", limit: int) -> list[Found]:
+    """The instruments that match, in the order of their ids, from behind the id `after`: for programs."""
+    wanted = counterparts(search.product, store.technology_crosswalk(db)) if search.product else ()
+    return registry_search.find_after(db, search, wanted, after=after, limit=limit)
+
+
 def _facets(db: Connection, tallies: list[Tally], search: Search, *, by_english: bool) -> dict[str, tuple[Choice, ...]]:
     """The choices of each facet by name; what was chosen is always among them."""
     centres = store.centres(db)

@@ -6,6 +6,7 @@ What must not live here: what the counts mean (domain/registry_search.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -69,16 +70,21 @@ def find(
     Retired instruments are never found.
     """
     sort = instruments.c.sort_en if by_english else instruments.c.sort_vi
-    chosen = [column == getattr(search, name) for name, column in _FACETS.items() if getattr(search, name)]
-    query = (
-        sa.select(*_FOUND)
-        .select_from(_JOINED)
-        .where(*_matching(search, products), *chosen)
-        .order_by(sort, instruments.c.number)
-        .limit(limit)
-        .offset(offset)
-    )
+    query = _found(search, products).order_by(sort, instruments.c.number).limit(limit).offset(offset)
     return [msgspec.convert(row, Found, from_attributes=True) for row in db.execute(query)]
+
+
+def find_after(
+    db: Connection, search: Search, products: Sequence[ProductRef] = (), *, after: str, limit: int
+) -> list[Found]:
+    """The next ones that match in the order of their ids: what a program reads page after page, none twice."""
+    query = _found(search, products).where(instruments.c.id > after).order_by(instruments.c.id).limit(limit)
+    return [msgspec.convert(row, Found, from_attributes=True) for row in db.execute(query)]
+
+
+def _found(search: Search, products: Sequence[ProductRef]) -> Select[Any]:
+    chosen = [column == getattr(search, name) for name, column in _FACETS.items() if getattr(search, name)]
+    return sa.select(*_FOUND).select_from(_JOINED).where(*_matching(search, products), *chosen)
 
 
 def tallies(db: Connection, search: Search, products: Sequence[ProductRef] = ()) -> list[Tally]:

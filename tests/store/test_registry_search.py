@@ -120,6 +120,17 @@ def test_pages_follow_each_other_without_gap_or_repeat(db: Connection) -> None:
     assert len(whole) == 116
 
 
+def test_a_program_reads_all_by_id_without_gap_or_repeat(db: Connection) -> None:
+    search = Search(text="quang khac")
+    # The five of the first test, in the order of their ids, two at a time.
+    pages = [["N002", "N012"], ["N016", "N028"], ["N062"], []]
+    last = ""
+    for page in pages:
+        ids = [item.id for item in registry_search.find_after(db, search, after=last, limit=2)]
+        assert ids == page
+        last = ids[-1] if ids else last
+
+
 def test_tallies_add_up_to_what_is_found(db: Connection) -> None:
     tallies = registry_search.tallies(db, Search())
     assert total(tallies, Search()) == 116
