@@ -253,8 +253,8 @@ def _counted(place: int, window: Span, now: datetime, numbers: Collection[int] |
         each.c.access_class,
         each.c.activity,
         total(sa.case((is_delivered, each.c.delivered), else_=each.c.past)).label("used"),
-        total(each.c.ahead).label("committed"),
-        total(sa.case((each.c.is_firm, each.c.ahead), else_=0)).label("firm"),
+        total(sa.case((is_delivered, 0), else_=each.c.ahead)).label("committed"),
+        total(sa.case((sa.and_(each.c.is_firm, sa.not_(is_delivered)), each.c.ahead), else_=0)).label("firm"),
     ).group_by(each.c.instrument_number, each.c.organisation_id, each.c.access_class, each.c.activity)
 
 

@@ -1,0 +1,549 @@
+"""Bookings are weighed against agreements in force: limits hold on every path and in every race, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+
+from labshare.domain.agreement_documents import to_toml
+from labshare.domain.agreements import Agreement, Kind, Level, Scope, Selector, ShareRule, Use
+from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.equipment import EquipmentState
+from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.timespan import Span
+from labshare.domain.windows import Window
+from labshare.errors import Forbidden, LabShareError, Refused
+from labshare.services import agreements as service
+from labshare.services import bookings as booking_service
+from labshare.store import agreements as store
+from labshare.store import bookings as booking_store
+from labshare.store import tables as t
+from labshare.store.engine import Connection, Database
+from tests.furniture import (
+    ADMINISTRATOR,
+    COMPETITOR,
+    FESEM,
+    INDUSTRY_PROJECT,
+    MANAGER,
+    NMR,
+    NOW,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    at,
+    furnish,
+    span,
+)
+
+INDUSTRY = Selector(access_class=(AccessClass.INDUSTRY,))
+PUBLIC = Selector(access_class=(AccessClass.PUBLIC_RESEARCH,))
+ONE = Scope(centres=("C-ONE",))
+# Week 23-29 November 2026: Tuesday is a holiday, so four days of 10 open hours. Centre One has two instruments: 4,800
+# open minutes, and the week after 6,000.
+WEEK_MINUTES, NEXT_WEEK_MINUTES = 2 * 4 * 600, 2 * 5 * 600
+
+
+def a_rule(**changes: Any) -> ShareRule:
+    values: dict[str, Any] = {
+        "id": "industry-cap",
+        "kind": Kind.CAP,
+        "window": Window.WEEK,
+        "who": INDUSTRY,
+        "where": ONE,
+        "share": Fraction(1, 8),
+        "sentence_vi": "Công nghiệp tối đa 12,5 %.",
+        "sentence_en": "Industry has at most 12.5 %.",
+    }
+    return ShareRule(**(values | changes))
+
+
+def a_floor(**changes: Any) -> ShareRule:
+    return a_rule(**({"id": "public-floor", "kind": Kind.FLOOR, "who": PUBLIC, "share": Fraction(7, 8)} | changes))
+
+
+def an_agreement(*rules: ShareRule, **changes: Any) -> Agreement:
+    values: dict[str, Any] = {
+        "format": "labshare-agreement/1",
+        "id": "PPP-1",
+        "title_vi": "Thỏa thuận một",
+        "title_en": "Agreement one",
+        "parties": ("I-IMS",),
+        "effective_from": date(2026, 1, 1),
+        "rules": rules,
+    }
+    return Agreement(**(values | changes))
+
+
+def load(db: Connection, folder: Path, *some: Agreement, now: datetime = NOW) -> list[service.Loaded]:
+    paths: list[Path] = []
+    for agreement in some:
+        path = folder / f"{agreement.id}.toml"
+        path.write_text(to_toml(agreement), encoding="utf-8")
+        paths.append(path)
+    return service.load_agreements(db, actor(ADMINISTRATOR), paths, now)
+
+
+def the_use(booking: Booking) -> Use:
+    assert booking.organisation_id
+    assert booking.access_class
+    assert booking.activity
+    numbers = {FESEM: ("N001", "C-ONE"), XRD: ("N002", "C-ONE"), NMR: ("N003", "C-TWO")}
+    instrument_id, centre_id = numbers[booking.instrument_number]
+    return Use(
+        organisation_id=booking.organisation_id,
+        access_class=booking.access_class,
+        activity=booking.activity,
+        instrument_number=booking.instrument_number,
+        instrument_id=instrument_id,
+        centre_id=centre_id,
+        span=booking.occupied,
+    )
+
+
+def by_industry(number: int, when: Span, **changes: Any) -> Booking:
+    values: dict[str, Any] = {
+        "person_id": COMPETITOR,
+        "project_id": INDUSTRY_PROJECT,
+        "organisation_id": "O-CO",
+        "access_class": AccessClass.INDUSTRY,
+        "activity": Activity.ECONOMIC,
+    }
+    return a_booking(number, when, **(values | changes))
+
+
+def put(db: Connection, *some: Booking) -> None:
+    """Weigh, refuse, write and post, as the booking path does."""
+    numbers = {booking.instrument_number for booking in some}
+    booking_store.lock(db, numbers)
+    weighed = service.weigh(db, added=[the_use(booking) for booking in some], removed=(), now=NOW)
+    if weighed.refusals:
+        raise Refused(weighed.refusals)
+    booking_store.add(db, some)
+    service.post(db, weighed)
+
+
+def balances(db: Connection) -> dict[str, tuple[int, int, int]]:
+    return {
+        f"{key.rule_id}{key.scope_key and ' ' + key.scope_key} {key.window_start + timedelta(hours=7):%d/%m}": (
+            balance.base_minutes,
+            balance.matched_minutes,
+            balance.total_minutes,
+        )
+        for key, balance in store.balances_of(db).items()
+    }
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_a_cap_is_kept_to_the_minute(house: Database, tmp_path: Path) -> None:
+    # An eighth of 4,800 min is 600: ten hours fill it, on both instruments together; half an hour more is refused.
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        put(db, by_industry(FESEM, span(24, 8, 13)))
+        put(db, by_industry(XRD, span(24, 8, 13)))
+    with house.write() as db, pytest.raises(Refused) as caught:
+        put(db, by_industry(XRD, span(25, 8, 9)))
+    assert [refusal.code for refusal in caught.value.refusals] == ["agreement_cap_private"]
+    with house.read() as db:
+        assert balances(db) == {"industry-cap 23/11": (WEEK_MINUTES, 600, 600)}
+
+
+def test_time_elsewhere_or_by_others_is_not_counted(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        put(db, by_industry(NMR, span(24, 8, 18)), a_booking(FESEM, span(24, 8, 18)))
+        assert balances(db) == {}
+
+
+def test_planned_maintenance_shrinks_the_base_and_a_later_outage_does_not(house: Database, tmp_path: Path) -> None:
+    planned = a_booking(XRD, span(27, 8, 18), kind=BookingKind.MAINTENANCE, person_id=None, project_id=None)
+    later = a_booking(XRD, span(26, 8, 18), kind=BookingKind.MAINTENANCE, person_id=None, project_id=None)
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        booking_store.add(db, [planned])
+        # One day of one instrument is planned away: 4,800 - 600 = 4,200.
+        put(db, by_industry(FESEM, span(24, 8, 9)))
+        booking_store.add(db, [later])
+        put(db, by_industry(FESEM, span(25, 8, 9)))
+        assert balances(db) == {"industry-cap 23/11": (4200, 120, 120)}
+
+
+def test_a_holiday_is_not_allocable(house: Database, tmp_path: Path) -> None:
+    # 1 January 2027 is a Friday: the week has four open days, 2 x 4 x 600 = 4,800 min.
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        put(db, by_industry(FESEM, Span(at(23, 8) + timedelta(days=35), at(23, 9) + timedelta(days=35))))
+        assert balances(db) == {"industry-cap 28/12": (4800, 60, 60)}
+
+
+def test_each_instrument_has_its_own_limit_where_the_level_says_so(house: Database, tmp_path: Path) -> None:
+    # An eighth of one instrument's 2,400 min: 300 on each.
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(level=Level.INSTRUMENT)))
+        put(db, by_industry(FESEM, span(24, 8, 13)), by_industry(XRD, span(25, 8, 10)))
+        assert balances(db) == {
+            "industry-cap N001 23/11": (2400, 300, 300),
+            "industry-cap N002 23/11": (2400, 120, 120),
+        }
+        with pytest.raises(Refused):
+            put(db, by_industry(FESEM, span(26, 8, 9)))
+
+
+def test_a_booking_across_a_border_moves_both_windows(house: Database, tmp_path: Path) -> None:
+    night = Span(at(29, 22), at(30, 3))
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        put(db, by_industry(FESEM, night))
+        # Sunday 22-24 in one week, Monday 0-3 in the next.
+        assert balances(db) == {
+            "industry-cap 23/11": (WEEK_MINUTES, 120, 120),
+            "industry-cap 30/11": (NEXT_WEEK_MINUTES, 180, 180),
+        }
+
+
+def test_a_floor_keeps_its_time_from_others_until_release(house: Database, tmp_path: Path) -> None:
+    # Seven eighths of 4,800 = 4,200 are kept: others may have 600. Released 48 h ahead; now is Monday 08:00.
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_floor(release_hours=48)))
+        put(db, by_industry(FESEM, span(26, 8, 18)))
+        with pytest.raises(Refused) as caught:
+            put(db, by_industry(XRD, span(27, 8, 9)))
+        put(db, by_industry(XRD, span(25, 7, 8)))
+        # A public booking is never refused by its own floor.
+        put(db, a_booking(XRD, span(27, 8, 18)))
+        assert balances(db) == {"public-floor 23/11": (WEEK_MINUTES, 600, 1260)}
+    (refusal,) = caught.value.refusals
+    assert refusal.code == "agreement_floor_private"
+    # 48 h before Friday 27 November, 08:00 is Wednesday 25 November, 08:00 = 01:00 UTC.
+    assert refusal.params == {"until": "2026-11-25T01:00:00+00:00"}
+
+
+def test_only_those_who_may_know_read_whose_rule_it_is(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(share=Fraction(0))))
+        uses = [the_use(by_industry(FESEM, span(24, 8, 9)))]
+        told = service.weigh(db, added=uses, now=NOW, reader=actor(COMPETITOR))
+        assert [refusal.code for refusal in told.refusals] == ["agreement_cap_private"]
+        told = service.weigh(db, added=uses, now=NOW, reader=actor(MANAGER))
+        assert [refusal.code for refusal in told.refusals] == ["agreement_cap"]
+        assert told.refusals[0].params["rule"] == "industry-cap"
+
+
+def test_a_party_reads_its_own_rule(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(share=Fraction(0)), parties=("I-IMS", "O-CO")))
+        told = service.weigh(db, added=[the_use(by_industry(FESEM, span(24, 8, 9)))], now=NOW)
+        assert [refusal.code for refusal in told.refusals] == ["agreement_cap"]
+
+
+def test_the_version_that_judged_is_told(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        load(db, tmp_path, an_agreement(a_rule(share=Fraction(1, 5))))
+        weighed = service.weigh(db, added=[the_use(by_industry(FESEM, span(24, 8, 9)))], now=NOW)
+        assert weighed.versions == {"PPP-1": 2}
+
+
+# ---------------------------------------------------------------- through the booking path
+
+
+def test_the_booking_path_books_moves_and_cancels_within_the_limit(house: Database, tmp_path: Path) -> None:
+    """Ten hours of industry fill the week; a move keeps them, a cancellation gives them back."""
+
+    def wish(day: int, first: int, last: int) -> Wish:
+        return Wish(instrument_number=XRD, span=span(day, first, last), project_id=INDUSTRY_PROJECT)
+
+    asker = actor(COMPETITOR)
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        put(db, by_industry(FESEM, span(26, 8, 10)))
+        first = booking_service.book(db, asker, wish(25, 8, 16), NOW)
+    with house.write() as db, pytest.raises(Refused):
+        booking_service.book(db, asker, wish(26, 8, 9), NOW)
+    with house.write() as db:
+        moved = booking_service.move(db, asker, first.id, span(26, 10, 18), seen_version=first.version, now=NOW)
+        assert balances(db) == {"industry-cap 23/11": (WEEK_MINUTES, 600, 600)}
+    with house.write() as db:
+        booking_service.cancel(db, asker, moved.id, seen_version=moved.version, now=NOW)
+        assert balances(db) == {"industry-cap 23/11": (WEEK_MINUTES, 120, 120)}
+        booking_service.book(db, asker, wish(27, 8, 16), NOW)
+
+
+# ---------------------------------------------------------------- races and recounts
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["balance opened in the race", "balance open before"])
+def test_two_bookings_that_fit_alone_and_not_together_leave_one_refused(
+    house: Database, tmp_path: Path, is_open: bool
+) -> None:
+    """On different instruments, so that no instrument's lock sorts them: the balance row does."""
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+    for week in range(5):
+        later = timedelta(days=7 * week)
+        if is_open:
+            with house.write() as db:
+                put(db, by_industry(FESEM, Span(span(26, 8, 9).start + later, span(26, 8, 9).end + later)))
+        wishes = [
+            by_industry(number, Span(span(25, 8, 15).start + later, span(25, 8, 15).end + later))
+            for number in (FESEM, XRD)
+        ]
+        outcomes = _race(house, wishes)
+        # 7 h and 7 h against a cap of 10 h, or 12 h 30 min in a week without a holiday; one hour of it may be gone.
+        assert sorted(outcomes) == ["agreement_cap_private", "written"]
+
+
+def _race(house: Database, wishes: list[Booking]) -> list[str]:
+    ready = threading.Barrier(len(wishes))
+    outcomes: list[str] = []
+
+    def run(booking: Booking) -> None:
+        ready.wait()
+        try:
+            with house.write() as db:
+                put(db, booking)
+            outcomes.append("written")
+        except LabShareError as error:
+            outcomes.append(error.refusals[0].code)
+
+    threads = [threading.Thread(target=run, args=(booking,)) for booking in wishes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "move", "cancel"]),
+        st.integers(0, 13),
+        st.integers(0, 23),
+        st.integers(1, 30),
+        st.booleans(),
+        st.sampled_from([FESEM, XRD, NMR]),
+    ),
+    max_size=12,
+)
+
+
+@given(steps)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_running_balances_equal_a_recount(
+    furnished: Database, tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[str, int, int, int, bool, int]]
+) -> None:
+    rules = [
+        a_rule(share=Fraction(1), window=Window.WEEK),
+        a_floor(share=Fraction(0), window=Window.MONTH),
+        a_rule(id="each", share=Fraction(1), level=Level.INSTRUMENT, where=Scope(), window=Window.QUARTER),
+    ]
+    with rolled_back(furnished) as db:
+        load(db, tmp_path_factory.mktemp("a"), an_agreement(*rules))
+        standing: list[Booking] = []
+        for action, day, hour, hours, is_industry, number in moves:
+            start = at(23, 0) + timedelta(days=day, hours=hour)
+            _step(db, action, standing, number, Span(start, start + timedelta(hours=hours)), is_industry)
+        before = store.balances_of(db)
+        assert service.rebuild_balances(db, NOW) == 0
+        assert store.balances_of(db) == before
+        # A wrong balance is noticed, so that the recount above means something.
+        if before:
+            db.execute(sa.update(t.balances).values(total_minutes=t.balances.c.total_minutes + 1))
+            assert service.rebuild_balances(db, NOW) == len(before)
+            assert store.balances_of(db) == before
+
+
+def _step(db: Connection, action: str, standing: list[Booking], number: int, when: Span, is_industry: bool) -> None:
+    make = by_industry if is_industry else a_booking
+    old = standing.pop(0) if standing and action != "add" else None
+    new = make(number, when) if action != "cancel" else None
+    others = [each for each in standing if new and each.instrument_number == number and each.occupied.overlaps(when)]
+    if others:
+        new = None
+    weighed = service.weigh(
+        db,
+        added=[the_use(new)] if new else [],
+        removed=[the_use(old)] if old else [],
+        now=NOW,
+    )
+    if old:
+        booking_store.change(db, msgspec.structs.replace(old, state=BookingState.CANCELLED), seen_version=old.version)
+    if new:
+        booking_store.add(db, [new])
+        standing.append(new)
+    service.post(db, weighed)
+
+
+@pytest.fixture
+def furnished(house: Database) -> Database:
+    return house
+
+
+@contextmanager
+def rolled_back(database: Database) -> Generator[Connection]:
+    """A write transaction that leaves nothing behind."""
+
+    class _Undo(Exception):
+        pass
+
+    try:
+        with database.write() as db:
+            yield db
+            raise _Undo
+    except _Undo:
+        pass
+
+
+def test_a_use_that_is_done_counts_as_it_was_delivered(house: Database, tmp_path: Path) -> None:
+    """Booked five hours, ran three and a half; another with no record counts as booked."""
+    done = by_industry(FESEM, span(23, 8, 13), state=BookingState.DONE)
+    unrecorded = by_industry(XRD, span(23, 8, 10), state=BookingState.DONE)
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        booking_store.add(db, [done, unrecorded])
+        a_run(db, done.id, FESEM, Span(at(23, 9), at(23, 12, 30)))
+        put(db, by_industry(XRD, span(26, 8, 9)))
+        # 210 delivered + 120 booked + 60 to come.
+        assert balances(db) == {"industry-cap 23/11": (WEEK_MINUTES, 390, 390)}
+
+
+def a_run(db: Connection, booking_id: UUID, number: int, when: Span) -> None:
+    db.execute(
+        sa.insert(t.equipment_states).values(
+            id=UUID(int=booking_id.int ^ when.start.toordinal()),
+            instrument_number=number,
+            state=EquipmentState.PRODUCTIVE,
+            starts_at=when.start,
+            ends_at=when.end,
+            booking_id=booking_id,
+            source="sensor",
+        )
+    )
+
+
+# ---------------------------------------------------------------- what it costs
+
+
+def test_weighing_costs_three_queries_and_posting_one_whatever_the_rules(house: Database, tmp_path: Path) -> None:
+    rules = [a_rule(id=f"cap-{place}", window=window) for place, window in enumerate(list(Window) * 6)]
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(*rules, a_floor(share=Fraction(1, 10))))
+        put(db, by_industry(FESEM, span(24, 8, 9)))
+        with statements(house) as seen:
+            weighed = service.weigh(db, added=[the_use(by_industry(XRD, span(25, 8, 9)))], now=NOW)
+            service.post(db, weighed)
+        assert len(weighed.shifts) == 31
+        assert len(seen) == 4
+
+
+def test_nobody_asks_the_database_where_no_agreement_is_touched(house: Database) -> None:
+    with house.write() as db, statements(house) as seen:
+        weighed = service.weigh(db, added=[the_use(by_industry(NMR, span(24, 8, 9)))], now=NOW)
+        service.post(db, weighed)
+        service.weigh(db, added=(), removed=(), now=NOW)
+    assert len(seen) == 1
+
+
+@contextmanager
+def statements(database: Database) -> Generator[list[str]]:
+    seen: list[str] = []
+
+    def note(_db: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+
+
+# ---------------------------------------------------------------- loading
+
+
+def test_loading_twice_changes_nothing(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        first = load(db, tmp_path, an_agreement(a_rule()))
+        again = load(db, tmp_path, an_agreement(a_rule()))
+    assert [(each.outcome, each.version) for each in (*first, *again)] == [("new", 1), ("same", 1)]
+
+
+def test_a_changed_text_becomes_a_new_version_and_the_old_one_stays(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        (loaded,) = load(db, tmp_path, an_agreement(a_rule(share=Fraction(1, 5))))
+        assert (loaded.outcome, loaded.version) == ("changed", 2)
+        kept = store.versions_of(db, "PPP-1")
+        assert [version.agreement.rules[0].share for version in kept] == [Fraction(1, 8), Fraction(1, 5)]
+
+
+def test_a_new_amount_keeps_the_balance_and_a_new_scope_opens_another(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        put(db, by_industry(FESEM, span(24, 8, 9)), by_industry(NMR, span(24, 8, 10)))
+        before = balances(db)
+        load(db, tmp_path, an_agreement(a_rule(share=Fraction(1, 5))))
+        assert balances(db) == before == {"industry-cap 23/11": (WEEK_MINUTES, 60, 60)}
+        load(db, tmp_path, an_agreement(a_rule(where=Scope())))
+        assert balances(db) == {}
+        put(db, by_industry(FESEM, span(25, 8, 9)))
+        # Three instruments now: 7,200 min; the bookings that stood are counted: 60 + 120, and 60 more.
+        assert balances(db) == {"industry-cap 23/11": (7200, 240, 240)}
+
+
+def test_a_new_selector_counts_the_same_balance_again(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        put(db, by_industry(FESEM, span(24, 8, 9)), a_booking(XRD, span(24, 8, 11)))
+        load(db, tmp_path, an_agreement(a_rule(who=Selector(), share=Fraction(1))))
+        # One hour of industry and three of public research.
+        assert balances(db) == {"industry-cap 23/11": (WEEK_MINUTES, 240, 240)}
+
+
+def test_every_fault_of_every_file_is_told_and_nothing_is_loaded(house: Database, tmp_path: Path) -> None:
+    good = an_agreement(a_rule(), id="GOOD")
+    bad = an_agreement(a_rule(share=Fraction(3, 2), where=Scope(centres=("C-NONE",))), id="BAD")
+    with house.write() as db, pytest.raises(Refused) as caught:
+        load(db, tmp_path, good, bad)
+    assert [(fault.code, Path(str(fault.params["file"])).name) for fault in caught.value.refusals] == [
+        ("agreement_unknown_centre", "BAD.toml"),
+        ("agreement_share_over_one", "BAD.toml"),
+    ]
+    with house.read() as db:
+        assert store.versions_of(db, "GOOD") == []
+
+
+def test_unreadable_files_are_told_together(house: Database, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("format = ", encoding="utf-8")
+    (tmp_path / "b.toml").write_bytes(b"\xff\xfe")
+    paths = [tmp_path / "a.toml", tmp_path / "b.toml", tmp_path / "absent.toml"]
+    with house.write() as db, pytest.raises(Refused) as caught:
+        service.load_agreements(db, None, paths, NOW)
+    assert [fault.code for fault in caught.value.refusals] == ["agreement_unreadable"] * 3
+
+
+def test_only_an_administrator_loads_agreements(house: Database) -> None:
+    with house.write() as db, pytest.raises(Forbidden):
+        service.load_agreements(db, actor(RESEARCHER), [], NOW)
