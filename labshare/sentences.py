@@ -9,7 +9,7 @@ from datetime import datetime
 
 from labshare import formats
 from labshare.errors import LabShareError, Param, Refusal
-from labshare.i18n import gettext, has
+from labshare.i18n import gettext, has, language
 
 
 def sentence(refusal: Refusal) -> str:
@@ -24,7 +24,10 @@ def sentences(error: LabShareError) -> list[str]:
 
 
 class _Readable(dict[str, str]):
-    """Parameters as a person reads them. A sentence that names one which is missing shows a dash, never fails."""
+    """Parameters as a person reads them. A sentence that names one which is missing shows a dash, never fails.
+
+    A text that comes in both languages (`sentence_vi`, `sentence_en`) is named without the language: `%(sentence)s`.
+    """
 
     def __init__(self, params: dict[str, Param]) -> None:
         super().__init__({name: readable(name, value) for name, value in params.items()})
@@ -32,7 +35,7 @@ class _Readable(dict[str, str]):
             self["span"] = span
 
     def __missing__(self, name: str) -> str:
-        return "–"
+        return self.get(f"{name}_{language()}", "–")
 
 
 def readable(name: str, value: Param) -> str:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from labshare.domain.agreements import Agreement, Base, Kind, Selector, ShareRule, Strictness, effective_span
-from labshare.errors import Malformed, Refusal
+from labshare.errors import Malformed, Param, Refusal
 
 _PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?%")
 _QUOTIENT = re.compile(r"(\d{1,9})/(\d{1,9})")
@@ -68,7 +68,7 @@ def to_json(agreement: Agreement) -> str:
     return msgspec.json.encode(agreement, enc_hook=_write).decode()
 
 
-def _read(kind: type, value: Any) -> Any:
+def _read(kind: type[Any], value: Any) -> Any:
     if kind is not Fraction:
         raise NotImplementedError(kind)
     if not isinstance(value, str):
@@ -79,7 +79,7 @@ def _read(kind: type, value: Any) -> Any:
 def _write(value: Any) -> Any:
     if isinstance(value, Fraction):
         return format_share(value)
-    raise NotImplementedError(type(value))
+    raise NotImplementedError(repr(value))
 
 
 # ---------------------------------------------------------------- faults
@@ -102,81 +102,87 @@ def faults(agreement: Agreement, known: Known) -> tuple[Refusal, ...]:
 def _dates(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     until = agreement.effective_until
     if until is not None and until < agreement.effective_from:
-        yield _fault("dates_reversed", first=agreement.effective_from.isoformat(), last=until.isoformat())
+        yield Refusal(
+            code="agreement_dates_reversed",
+            params={"first": agreement.effective_from.isoformat(), "last": until.isoformat()},
+        )
 
 
 def _timezone(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     try:
         ZoneInfo(agreement.timezone)
     except (ZoneInfoNotFoundError, ValueError):
-        yield _fault("unknown_timezone", timezone=agreement.timezone)
+        yield Refusal(code="agreement_unknown_timezone", params={"timezone": agreement.timezone})
 
 
 def _parties(agreement: Agreement, known: Known) -> Iterator[Refusal]:
     named = dict.fromkeys((*agreement.parties, *((agreement.partner_id,) if agreement.partner_id else ())))
     for party in named:
         if party not in known.organisation_ids:
-            yield _fault("unknown_party", party=party)
+            yield Refusal(code="agreement_unknown_party", params={"party": party})
     if agreement.partner_id and agreement.partner_id not in agreement.parties:
-        yield _fault("partner_not_party", party=agreement.partner_id)
+        yield Refusal(code="agreement_partner_not_party", params={"party": agreement.partner_id})
 
 
 def _rules_stand(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     if not agreement.rules:
-        yield _fault("without_rules")
+        yield Refusal(code="agreement_without_rules")
     ids = [rule.id for rule in agreement.rules]
     for rule_id in sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1}):
-        yield _fault("rule_twice", rule=rule_id)
+        yield Refusal(code="agreement_rule_twice", params={"rule": rule_id})
 
 
 def _who(agreement: Agreement, known: Known) -> Iterator[Refusal]:
     for rule in agreement.rules:
         for party in rule.who.organisation:
             if party not in known.organisation_ids:
-                yield _fault("unknown_party", rule=rule.id, party=party)
+                yield Refusal(code="agreement_unknown_party", params={"rule": rule.id, "party": party})
 
 
 def _where(agreement: Agreement, known: Known) -> Iterator[Refusal]:
     for rule in agreement.rules:
         if rule.where.centres and rule.where.instruments:
-            yield _fault("where_both", rule=rule.id)
+            yield Refusal(code="agreement_where_both", params={"rule": rule.id})
         for centre in rule.where.centres:
             if centre not in known.centre_ids:
-                yield _fault("unknown_centre", rule=rule.id, centre=centre)
+                yield Refusal(code="agreement_unknown_centre", params={"rule": rule.id, "centre": centre})
         for instrument in rule.where.instruments:
             if instrument not in known.instrument_ids:
-                yield _fault("unknown_instrument", rule=rule.id, instrument=instrument)
+                yield Refusal(code="agreement_unknown_instrument", params={"rule": rule.id, "instrument": instrument})
 
 
 def _amount(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     for rule in agreement.rules:
         if (rule.share is None) == (rule.minutes is None):
-            yield _fault("amount", rule=rule.id)
+            yield Refusal(code="agreement_amount", params={"rule": rule.id})
         elif rule.share is not None and rule.share > 1:
-            yield _fault("share_over_one", rule=rule.id, share=format_share(rule.share))
+            yield Refusal(code="agreement_share_over_one", params={"rule": rule.id, "share": format_share(rule.share)})
         elif rule.minutes is not None and rule.minutes < 0:
-            yield _fault("minutes_negative", rule=rule.id, amount=str(rule.minutes))
+            yield Refusal(code="agreement_minutes_negative", params={"rule": rule.id, "amount": str(rule.minutes)})
 
 
 def _base(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     for rule in agreement.rules:
         if rule.base not in _STILL:
-            code = "hard_on_moving_base" if rule.is_hard else "base_not_kept"
-            yield _fault(code, rule=rule.id, base=rule.base.value)
+            params: dict[str, Param] = {"rule": rule.id, "base": rule.base.value}
+            if rule.is_hard:
+                yield Refusal(code="agreement_hard_on_moving_base", params=params)
+            else:
+                yield Refusal(code="agreement_base_not_kept", params=params)
 
 
 def _strictness(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     for rule in agreement.rules:
         if (rule.strict is Strictness.SOFT) != (rule.penalty is not None) or (rule.penalty or 0) < 0:
-            yield _fault("penalty", rule=rule.id)
+            yield Refusal(code="agreement_penalty", params={"rule": rule.id})
         if rule.release_hours is not None and (rule.kind is not Kind.FLOOR or rule.release_hours < 0):
-            yield _fault("release", rule=rule.id)
+            yield Refusal(code="agreement_release", params={"rule": rule.id})
 
 
 def _sentences(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     for rule in agreement.rules:
         if not (rule.sentence_vi.strip() and rule.sentence_en.strip()):
-            yield _fault("sentence", rule=rule.id)
+            yield Refusal(code="agreement_sentence", params={"rule": rule.id})
 
 
 def _jointly(agreement: Agreement, known: Known) -> Iterator[Refusal]:
@@ -186,16 +192,21 @@ def _jointly(agreement: Agreement, known: Known) -> Iterator[Refusal]:
         chosen = _heaviest(floors)
         promised = _sum(chosen)
         if promised > 1:
-            yield _fault("floors_exceed", rules=", ".join(rule.id for rule in chosen), share=format_share(promised))
+            yield Refusal(
+                code="agreement_floors_exceed",
+                params={"rules": ", ".join(rule.id for rule in chosen), "share": format_share(promised)},
+            )
         for floor in floors:
             for cap in group:
                 if cap.kind is Kind.CAP and is_part(floor.who, cap.who) and _share(floor) > _share(cap):
-                    yield _fault(
-                        "floor_over_cap",
-                        rule=floor.id,
-                        cap=cap.id,
-                        share=format_share(_share(floor)),
-                        limit=format_share(_share(cap)),
+                    yield Refusal(
+                        code="agreement_floor_over_cap",
+                        params={
+                            "rule": floor.id,
+                            "cap": cap.id,
+                            "share": format_share(_share(floor)),
+                            "limit": format_share(_share(cap)),
+                        },
                     )
 
 
@@ -212,10 +223,6 @@ FAULTS: tuple[Callable[[Agreement, Known], Iterator[Refusal]], ...] = (
     _sentences,
     _jointly,
 )
-
-
-def _fault(code: str, **params: str) -> Refusal:
-    return Refusal(code=f"agreement_{code}", params=dict(params))
 
 
 # ---------------------------------------------------------------- what can hold together

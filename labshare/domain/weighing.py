@@ -125,12 +125,14 @@ def refusal(shift: Shift, balance: Balance, *, is_known: bool) -> Refusal:
     Only who may know the agreement (`is_known`) reads which one it is and how much is left; to everybody else the
     refusal says when to come back, never for whom the time is kept.
     """
-    rule = shift.counter.term.rule
-    until = _frees_at(shift)
-    code = f"agreement_{rule.kind.value}"
+    until: dict[str, Param] = {"until": _frees_at(shift).isoformat()}
+    is_cap = shift.counter.term.rule.kind is Kind.CAP
     if not is_known:
-        return Refusal(code=f"{code}_private", params={"until": until.isoformat()})
-    return Refusal(code=code, params=_params(shift, balance) | {"until": until.isoformat()})
+        if is_cap:
+            return Refusal(code="agreement_cap_private", params=until)
+        return Refusal(code="agreement_floor_private", params=until)
+    params = _params(shift, balance) | until
+    return Refusal(code="agreement_cap", params=params) if is_cap else Refusal(code="agreement_floor", params=params)
 
 
 def _params(shift: Shift, balance: Balance) -> dict[str, Param]:
