@@ -28,6 +28,7 @@ from labshare.domain.agreements import (
     scope_key,
     terms,
 )
+from labshare.domain.bookings import Booking
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import Shift, refusal, refuses, shifts
@@ -52,6 +53,11 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[Refusal, ...] = ()
     shifts: tuple[Shift, ...] = ()
     versions: dict[str, int] = {}
+
+    def signed(self, booking: Booking) -> Booking:
+        """The booking with the version of its project's agreement that judged it."""
+        version = self.versions.get(booking.agreement_id) if booking.agreement_id else None
+        return msgspec.structs.replace(booking, agreement_version=version)
 
 
 def in_force(db: Connection, span: Span) -> tuple[Term, ...]:

@@ -85,8 +85,9 @@ def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
         created_at=now,
         updated_at=now,
     )
-    weighed = agreements.weigh(db, added=uses(rules, booking), removed=(), now=now)
+    weighed = agreements.weigh(db, added=uses(rules, booking), now=now, reader=actor)
     _refuse(check(wish, context, RULES) + weighed.refusals)
+    booking = weighed.signed(booking)
     store.add(db, [booking])
     agreements.post(db, weighed)
     _tell(db, actor, "book", booking, rules, now)
@@ -129,9 +130,9 @@ def move(
         purpose=wish.purpose,
         updated_at=now,
     )
-    weighed = agreements.weigh(db, added=uses(rules, moved), removed=uses(rules, booking), now=now)
+    weighed = agreements.weigh(db, added=uses(rules, moved), removed=uses(rules, booking), now=now, reader=actor)
     _refuse(check(wish, context, RULES if is_use else BLOCK_RULES) + weighed.refusals)
-    moved = store.change(db, moved, seen_version=seen_version)
+    moved = store.change(db, weighed.signed(moved), seen_version=seen_version)
     agreements.post(db, weighed)
     _tell(db, actor, "move", moved, rules, now)
     return moved
@@ -213,9 +214,9 @@ def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: 
         _expire_due(db, locked[number], store.neighbours(db, number, whole), now)
     _refuse(_clashes(new, locked, store.busy_spans(db, locked, whole)))
     added = [use for booking in new for use in uses(locked[booking.instrument_number], booking)]
-    weighed = agreements.weigh(db, added=added, removed=(), now=now)
+    weighed = agreements.weigh(db, added=added, now=now, reader=actor)
     _refuse(weighed.refusals)
-    store.add(db, new)
+    store.add(db, [weighed.signed(booking) for booking in new])
     agreements.post(db, weighed)
     for number, rules in locked.items():
         outbox.post(db, "calendar", {"instrument": rules.id, "version": rules.calendar_version, "number": number})
