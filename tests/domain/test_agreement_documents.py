@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -277,3 +278,31 @@ def test_selectors_know_who_is_in_both() -> None:
     assert is_part(Selector(access_class=(AccessClass.INDUSTRY,), organisation=("O-CO",)), industry)
     assert not is_part(Selector(), industry)
     assert is_part(industry, Selector())
+
+
+# ---------------------------------------------------------------- the agreements that are shipped
+
+FIXTURES = sorted((Path(__file__).parents[2] / "fixtures" / "agreements").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_a_shipped_agreement_is_without_fault_and_round_trips(path: Path) -> None:
+    agreement = from_toml(path.read_text(encoding="utf-8"))
+    assert agreement.id == path.stem
+    assert from_toml(to_toml(agreement)) == agreement
+    known = Known(
+        organisation_ids=frozenset(agreement.parties),
+        centre_ids=frozenset(centre for rule in agreement.rules for centre in rule.where.centres),
+        instrument_ids=frozenset(),
+    )
+    assert faults(agreement, known) == ()
+
+
+def test_the_shipped_agreements_keep_the_shares_of_the_access_rules() -> None:
+    # R01: public research at least 60 %.  R02: economic use at most 20 % of the year.  R03: a 16 % payer gets 16 %.
+    for path in FIXTURES:
+        rules = from_toml(path.read_text(encoding="utf-8")).rules
+        found = {(rule.kind.value, rule.window.value, rule.share) for rule in rules}
+        assert {("floor", "quarter", Fraction(3, 5)), ("cap", "year", Fraction(1, 5))} < found
+        assert Fraction(16, 100) in {share for _, window, share in found if window == "quarter"}
+    assert len(FIXTURES) == 2
