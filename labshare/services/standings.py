@@ -6,10 +6,10 @@ becomes a linear rule (planning_rules.py, pure).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from labshare.domain.agreements import Balance, BalanceKey, Counter, Kind, covers, rule_windows, scope_key
+from labshare.domain.agreements import Balance, BalanceKey, Counter, Kind, Where, covers, rule_windows, scope_key
 from labshare.domain.timespan import Span, intersection
 from labshare.services import agreements, capacity
 from labshare.services.planning import Facts
@@ -21,18 +21,23 @@ from labshare.store.engine import Connection
 
 def standings(db: Connection, facts: Facts) -> list[Standing]:
     """One for each rule in force, denominator with an offered instrument, and window that the horizon touches."""
-    horizon = facts.round.horizon
-    touched = [
+    found = touched(db, facts.round.horizon, facts.places)
+    held = balances(db, [counter for counter, _ in found], facts.now)
+    return [_standing(db, held[counter.key], counter, part, facts.now) for counter, part in found]
+
+
+def touched(db: Connection, horizon: Span, places: Sequence[Where]) -> list[tuple[Counter, Span]]:
+    """Every window of a rule in force that the horizon touches, for each denominator of these instruments."""
+    return [
         (Counter(term=term, scope_key=key, window=window), part)
         for term in agreements.in_force(db, horizon)
-        for key in sorted({scope_key(term.rule, at) for at in facts.places if covers(term.rule.where, at)})
+        for key in sorted({scope_key(term.rule, at) for at in places if covers(term.rule.where, at)})
         for window, part in rule_windows(term, horizon)
     ]
-    balances = _balances(db, [counter for counter, _ in touched], facts.now)
-    return [_standing(db, balances[counter.key], counter, part, facts.now) for counter, part in touched]
 
 
-def _balances(db: Connection, counters: Iterable[Counter], now: datetime) -> dict[BalanceKey, Balance]:
+def balances(db: Connection, counters: Iterable[Counter], now: datetime) -> dict[BalanceKey, Balance]:
+    """The balance of each counter, as it stands or, where nobody has opened it, as it would be opened now."""
     wanted = {counter.key: counter for counter in counters}
     found = {key: balance for key, balance in agreements_store.balances_of(db).items() if key in wanted}
     missing = [counter for key, counter in sorted(wanted.items()) if key not in found]

@@ -14,10 +14,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labshare.domain.rounds import KEEPING, KeptOffer, Offer, Round, RoundState
+from labshare.domain.rounds import KEEPING, KeptOffer, Offer, Round
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Refused, Stale
-from labshare.store.tables import instruments, offers, rounds
+from labshare.store.tables import capabilities, centres, instruments, offers, organisations, rounds
 
 _KEEPING = tuple(sorted(KEEPING))
 
@@ -88,12 +88,19 @@ def change(db: Connection, changed: Round, *, seen_version: int) -> Round:
     return result
 
 
-def listed(db: Connection, *, drafts: bool) -> list[Round]:
-    """All rounds, those that close last first; drafts only for those who make rounds."""
+def listed(db: Connection) -> list[Round]:
+    """All rounds, drafts too, those that close last first."""
     query = sa.select(rounds).order_by(rounds.c.closes_at.desc(), rounds.c.code)
-    if not drafts:
-        query = query.where(rounds.c.state != RoundState.DRAFT)
     return [msgspec.convert(row, Round, from_attributes=True) for row in db.execute(query)]
+
+
+def numbers_by_round(db: Connection, round_ids: Iterable[UUID]) -> dict[UUID, set[int]]:
+    """The instruments that each of these rounds offers or offered."""
+    found: dict[UUID, set[int]] = {}
+    query = sa.select(offers.c.round_id, offers.c.instrument_number).distinct()
+    for round_id, number in db.execute(query.where(offers.c.round_id.in_(set(round_ids)))):
+        found.setdefault(round_id, set()).add(number)
+    return found
 
 
 def by_ids(db: Connection, ids: Iterable[UUID]) -> dict[UUID, Round]:
@@ -130,3 +137,63 @@ def capabilities_of(db: Connection, numbers: Iterable[int]) -> dict[int, str]:
     query = sa.select(instruments.c.number, instruments.c.capability_id)
     rows = db.execute(query.where(instruments.c.number.in_(sorted(set(numbers)))))
     return {row.number: row.capability_id for row in rows}
+
+
+# ---------------------------------------------------------------- names beside them on a page
+
+
+class Name(msgspec.Struct, frozen=True, kw_only=True):
+    """A centre, a capability or an organisation as a page names it."""
+
+    id: str
+    name_vi: str
+    name_en: str
+
+
+class InstrumentName(Name, frozen=True, kw_only=True):
+    """An instrument as a page names it, with where it stands and what it can do."""
+
+    number: int
+    centre: Name
+    capability: Name
+
+
+def instrument_names(db: Connection, numbers: Iterable[int]) -> dict[int, InstrumentName]:
+    """These instruments by number, in the order of centre and code."""
+    query = (
+        sa.select(*_named(instruments, ""), instruments.c.number, *_named(centres, "c_"), *_named(capabilities, "k_"))
+        .join(centres, centres.c.id == instruments.c.centre_id)
+        .join(capabilities, capabilities.c.id == instruments.c.capability_id)
+        .where(instruments.c.number.in_(sorted(set(numbers))))
+        .order_by(centres.c.id, instruments.c.id)
+    )
+    return {
+        row.number: InstrumentName(
+            id=row.id,
+            name_vi=row.name_vi,
+            name_en=row.name_en,
+            number=row.number,
+            centre=Name(id=row.c_id, name_vi=row.c_name_vi, name_en=row.c_name_en),
+            capability=Name(id=row.k_id, name_vi=row.k_name_vi, name_en=row.k_name_en),
+        )
+        for row in db.execute(query)
+    }
+
+
+def offerable(db: Connection, centre_ids: Iterable[str] | None) -> list[InstrumentName]:
+    """Instruments that a round may offer, of these centres or (None) of all: those booked by time and in service."""
+    query = sa.select(instruments.c.number).where(
+        instruments.c.booking_mode == "time", instruments.c.retired_at.is_(None)
+    )
+    if centre_ids is not None:
+        query = query.where(instruments.c.centre_id.in_(sorted(centre_ids)))
+    return list(instrument_names(db, db.execute(query).scalars()).values())
+
+
+def organisation_names(db: Connection, ids: Iterable[str]) -> dict[str, Name]:
+    rows = db.execute(sa.select(*_named(organisations, "")).where(organisations.c.id.in_(sorted(set(ids)))))
+    return {row.id: Name(id=row.id, name_vi=row.name_vi, name_en=row.name_en) for row in rows}
+
+
+def _named(table: sa.Table, prefix: str) -> list[sa.Label[str]]:
+    return [table.c[name].label(prefix + name) for name in ("id", "name_vi", "name_en")]

@@ -137,6 +137,11 @@ def recent_use(db: Connection, numbers: Iterable[int], span: Span) -> list[tuple
     return [(row[0], row[1], (row[2] - row[1]) // MINUTE) for row in db.execute(query)]
 
 
+def project_codes(db: Connection, project_ids: Iterable[UUID]) -> dict[UUID, str]:
+    query = sa.select(projects.c.id, projects.c.code).where(projects.c.id.in_(set(project_ids)))
+    return {row.id: row.code for row in db.execute(query)}
+
+
 def _select(db: Connection, *conditions: ColumnElement[bool]) -> list[TimeRequest]:
     query = sa.select(time_requests).where(*conditions).order_by(time_requests.c.created_at, time_requests.c.id)
     rows = db.execute(query).all()
