@@ -51,18 +51,21 @@ def furnish(db: Connection) -> None:
         sa.insert(t.organisations),
         [
             {"id": "I-IMS", "name_vi": "Viện Khoa học vật liệu", "name_en": "Institute of Materials Science",
-             "kind": "institute"},
-            {"id": "O-CO", "name_vi": "Công ty đối tác", "name_en": "Partner company", "kind": "company"},
+             "kind": "institute", "verification": "illustrative"},
+            {"id": "O-CO", "name_vi": "Công ty đối tác", "name_en": "Partner company", "kind": "company",
+             "verification": "illustrative"},
         ],
     )  # fmt: skip
     db.execute(sa.insert(t.capabilities), [{"id": c, "name_vi": c, "name_en": c} for c in ("FESEM", "XRD", "NMR")])
     db.execute(
         sa.insert(t.centres),
         [
-            {"id": "C-ONE", "name_vi": "Trung tâm Một", "name_en": "Centre One", "host_id": "I-IMS"},
-            {"id": "C-TWO", "name_vi": "Trung tâm Hai", "name_en": "Centre Two", "host_id": "I-IMS"},
+            {"id": "C-ONE", "name_vi": "Trung tâm Một", "name_en": "Centre One", "host_id": "I-IMS",
+             "kind": "institute_laboratory", "stage": "operating", "verification": "illustrative"},
+            {"id": "C-TWO", "name_vi": "Trung tâm Hai", "name_en": "Centre Two", "host_id": "I-IMS",
+             "kind": "institute_laboratory", "stage": "operating", "verification": "illustrative"},
         ],
-    )
+    )  # fmt: skip
     add_instrument(db, FESEM, "C-ONE", "FESEM", qualification="licence")
     add_instrument(db, XRD, "C-ONE", "XRD")
     add_instrument(db, NMR, "C-TWO", "NMR", cleanup_minutes=30)
@@ -103,6 +106,9 @@ def add_instrument(db: Connection, number: int, centre_id: str, capability: str,
         "name_en": f"{capability} instrument",
         "capability_id": capability,
         "booking_mode": "time",
+        "bookable_unit": "hour",
+        "operated_by": "user",
+        "verification": "illustrative",
         "opening": "Mon-Fri 08:00-18:00",
         "min_minutes": 30,
         "max_minutes": 480,
