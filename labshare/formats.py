@@ -41,6 +41,11 @@ def date(value: datetime | dt.date) -> str:
     return f"{_short(day)}/{day.year}" if language() == "vi" else f"{_short(day)} {day.year}"
 
 
+def last_date(end: datetime) -> str:
+    """The last day before this end: what expires at midnight was good until the day before."""
+    return date(_last_day(end))
+
+
 def short_date(value: datetime | dt.date) -> str:
     """26/11 or 26 Nov."""
     return _short(_day(value))

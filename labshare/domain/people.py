@@ -5,13 +5,14 @@ What must not live here: passwords, cookies, or any look-up; an `Actor` arrives 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
-from labshare.errors import Forbidden, NotSignedIn, TooManyTries
+from labshare.errors import Forbidden, Malformed, NotSignedIn, TooManyTries
 
 
 class Role(StrEnum):
@@ -67,6 +68,10 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     def has(self, role: Role) -> bool:
         return any(grant.role is role for grant in self.grants)
 
+    def place_id(self, grant: Grant) -> str:
+        """Where the grant holds; a role that holds everywhere is told by its person's employer."""
+        return grant.centre_id or grant.organisation_id or self.organisation_id
+
     @property
     def centre_ids(self) -> frozenset[str]:
         """The centres that this person manages."""
@@ -76,6 +81,14 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     def partner_ids(self) -> frozenset[str]:
         """The organisations for which this person speaks as a partner."""
         return frozenset(g.organisation_id for g in self.grants if g.role is Role.PARTNER and g.organisation_id)
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a grant holds, or whom a person works for: a centre's or an organisation's names."""
+
+    id: str
+    name_vi: str
+    name_en: str
 
 
 class Action(StrEnum):
@@ -166,6 +179,21 @@ def require(
     if not may(actor, action, centre=centre, organisation=organisation):
         raise Forbidden("forbidden", action=action.value)
     return actor
+
+
+_LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
+
+
+def is_login(text: str) -> bool:
+    """Whether this can be a login: what anybody can type on any keyboard, 2 to 64 signs."""
+    return _LOGIN.fullmatch(text) is not None
+
+
+def require_login(text: str) -> str:
+    """The login. Raises `Malformed` when it cannot be one."""
+    if not is_login(text):
+        raise Malformed("malformed_login", login=text)
+    return text
 
 
 TRY_WINDOW = timedelta(minutes=15)

@@ -13,19 +13,17 @@ What must not live here: the database (services/people.py compares and writes), 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 import msgspec
 
-from labshare.domain.people import Role
+from labshare.domain.people import Role, is_login
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.registry_terms import OrganisationKind, Verification
 from labshare.errors import Malformed, Refusal
 
-_LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 _HASH_PREFIX = "$argon2id$"
 
 
@@ -133,7 +131,7 @@ def entries_are_named_once(document: PeopleDocument, _: Known) -> Iterator[Refus
 
 def logins_can_be_typed(document: PeopleDocument, _: Known) -> Iterator[Refusal]:
     for person in document.person:
-        if not _LOGIN.fullmatch(person.login):
+        if not is_login(person.login):
             yield _fault("people_bad_login", f"person {person.login}")
 
 

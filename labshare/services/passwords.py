@@ -9,11 +9,29 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from labshare.errors import Refusal, Refused
+
 MIN_LENGTH = 12
 # Longer ones are only work for the hasher.
 MAX_LENGTH = 1024
 
 _hasher = PasswordHasher()
+
+
+def check_new(password: str, again: str) -> None:
+    """Raises `Refused` with all that is wrong with a new password, typed twice.
+
+    Length is what counts; there is no rule about which signs it holds (NIST SP 800-63B, 3.1.1).
+    """
+    refusals: list[Refusal] = []
+    if len(password) < MIN_LENGTH:
+        refusals.append(Refusal(code="password_short", params={"least": MIN_LENGTH}))
+    if len(password) > MAX_LENGTH:
+        refusals.append(Refusal(code="password_long", params={"most": MAX_LENGTH}))
+    if password != again:
+        refusals.append(Refusal(code="password_differs"))
+    if refusals:
+        raise Refused(refusals)
 
 
 def hash_password(password: str) -> str:

@@ -1,4 +1,4 @@
-"""Signing in and out, and what people choose for themselves. Loading people from a file is in people_file.py.
+"""Signing in and out, and what people choose for themselves. Loading people from a file is in people_document.py.
 
 A sign-in takes two transactions with the password check between them: `begin_sign_in` counts the try and hands out the
 hash, passwords.matches judges it, `sign_in` keeps the result.
@@ -11,10 +11,14 @@ import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from labshare.domain.people import TRY_WINDOW, Actor, SignIn, require_try
+import msgspec
+
+from labshare.domain.people import TRY_WINDOW, Actor, Grant, Place, Role, SignIn, require_login, require_try
 from labshare.errors import NotFound, NotSignedIn
+from labshare.store import audit
 from labshare.store import people as store
 from labshare.store.engine import Connection
+from labshare.store.people_document import put_grants, put_person
 
 Candidate = tuple[UUID, str]
 
@@ -65,9 +69,74 @@ def sign_out(db: Connection, token: str) -> None:
     store.end_sign_in(db, _hashed(token))
 
 
-def demo_actors(db: Connection) -> list[Actor]:
-    """Everybody who can be chosen on the demo's sign-in page: all who hold a role."""
-    return [actor for actor in store.actors(db) if actor.grants]
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who holds a role at a place."""
+
+    role: Role
+    actor: Actor
+    place: Place
+
+
+def holders(db: Connection) -> list[Holder]:
+    """Everybody who holds a role, under the first they hold, in the order of Role: what the demo offers."""
+    actors = [actor for actor in store.actors(db) if actor.grants]
+    places = store.places(db, {actor.place_id(actor.grants[0]) for actor in actors})
+    found = [
+        Holder(role=actor.grants[0].role, actor=actor, place=places[actor.place_id(actor.grants[0])])
+        for actor in actors
+    ]
+    ranks = list(Role)
+    return sorted(found, key=lambda holder: (ranks.index(holder.role), holder.actor.login))
+
+
+def held_places(db: Connection, actor: Actor) -> list[tuple[Grant, Place]]:
+    """Every role of the actor with the place where it holds."""
+    places = store.places(db, {actor.place_id(grant) for grant in actor.grants})
+    return [(grant, places[actor.place_id(grant)]) for grant in actor.grants]
+
+
+def employer(db: Connection, actor: Actor) -> Place:
+    return store.places(db, [actor.organisation_id])[actor.organisation_id]
+
+
+def begin_password_change(db: Connection, actor: Actor, now: datetime) -> str:
+    """The present hash, after counting a try, so that an unattended browser is no way to guess it.
+
+    Raises `TooManyTries`. A person without a password has an empty hash, which nothing matches.
+    """
+    candidate = begin_sign_in(db, actor.login, "", now)
+    return candidate[1] if candidate else ""
+
+
+def change_password(db: Connection, actor: Actor, password_hash: str, now: datetime, *, but: str) -> None:
+    """Keep the new hash, and end every sign-in of the person except the one with the token `but`."""
+    store.set_password_hash(db, actor.person_id, password_hash)
+    store.forget_tries(db, actor.login)
+    store.end_sign_ins_of(db, actor.person_id, but=_hashed(but))
+    _audit(db, actor.person_id, "change_password", actor.person_id, now)
+
+
+def create_admin(
+    db: Connection, *, login: str, name: str, organisation_id: str, password_hash: str, now: datetime
+) -> UUID:
+    """A new administrator, or the role and a new password for a person who exists; other roles stay.
+
+    Raises `Malformed` for a login that cannot be typed and `NotFound` for an unknown organisation.
+    """
+    require_login(login)
+    if organisation_id not in store.places(db, [organisation_id]):
+        raise NotFound("organisation_not_found", id=organisation_id)
+    values = {"name": name, "organisation_id": organisation_id, "password_hash": password_hash}
+    person_id, _ = put_person(db, {"login": login, **values})
+    actor = store.actor(db, person_id)
+    if actor is None or not actor.has(Role.ADMINISTRATOR):
+        put_grants(db, person_id, {*(actor.grants if actor else ()), Grant(role=Role.ADMINISTRATOR)})
+    _audit(db, None, "create_admin", person_id, now)
+    return person_id
+
+
+def _audit(db: Connection, actor_id: UUID | None, action: str, person_id: UUID, now: datetime) -> None:
+    audit.record(db, actor_id=actor_id, action=action, noun="person", noun_id=person_id, now=now)
 
 
 def choose_language(db: Connection, actor: Actor, language: str) -> None:

@@ -47,6 +47,11 @@ def show(db: Connection, actor: Actor, project_id: UUID) -> ProjectLine:
     return line
 
 
+def verifier_name(db: Connection, project: Project) -> str:
+    """Who verified or declined it; empty when nobody did, or they have been erased."""
+    return people.names(db, [project.verified_by_id]).get(project.verified_by_id, "") if project.verified_by_id else ""
+
+
 def is_of(line: ProjectLine, actor: Actor) -> bool:
     """Whether the actor is its PI or a member."""
     return actor.person_id in {line.project.pi_id, *(member.person_id for member in line.members)}

@@ -14,8 +14,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from labshare.domain.people import Actor, Grant, Person, SignIn
-from labshare.store.tables import grants, persons, qualifications, sign_in_tries, sign_ins
+from labshare.domain.people import Actor, Grant, Person, Place, SignIn
+from labshare.store.tables import centres, grants, organisations, persons, qualifications, sign_in_tries, sign_ins
 
 _PERSON = [
     persons.c[name]
@@ -56,6 +56,17 @@ def actors(db: Connection, *where: sa.ColumnElement[bool]) -> list[Actor]:
 def actor(db: Connection, person_id: UUID) -> Actor | None:
     found = actors(db, persons.c.id == person_id)
     return found[0] if found else None
+
+
+def places(db: Connection, ids: Iterable[str]) -> dict[str, Place]:
+    """Centres and organisations by id; their ids never meet."""
+    wanted = set(ids)
+    found: dict[str, Place] = {}
+    for table in (centres, organisations):
+        query = sa.select(table.c.id, table.c.name_vi, table.c.name_en).where(table.c.id.in_(wanted))
+        for row in db.execute(query):
+            found[row.id] = Place(id=row.id, name_vi=row.name_vi, name_en=row.name_en)
+    return found
 
 
 def actor_of_sign_in(db: Connection, token_hash: str, now: datetime) -> Actor | None:

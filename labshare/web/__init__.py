@@ -1,6 +1,6 @@
 """The pages. A handler parses, opens one transaction, calls one service and renders; it decides nothing itself.
 
-How to write a page, in ten lines:
+How to write a page, in eleven lines:
 
 1. One file per noun, `web/<noun>.py`, with `router = Router("/", route_handlers=[...])`; add the router to
    `labshare.app` and, when it has a place in the navigation, a line to `web/navigation.py`.
@@ -25,7 +25,9 @@ How to write a page, in ten lines:
    `{% trans %}`, `actor`, `language`, `path`, `csrf_input`, `may(actor, "book", centre=...)`, `word("state", x)`,
    `sentence(refusal)`, `named(thing)` (its name in the reader's language), `span(start, end)` and, as filters, the
    functions of labshare.formats: `{{ at | moment }}`, `{{ n | hours }}`, `{{ share | percent }}`, `{{ vnd | money }}`.
-10. No `style=` and no inline script: the Content-Security-Policy refuses both. Geometry is SVG attributes or classes.
+10. What waits for somebody goes to the home page: a function that returns a `Section` (web/sections.py), named in
+   `PROVIDERS` of web/pages.py.
+11. No `style=` and no inline script: the Content-Security-Policy refuses both. Geometry is SVG attributes or classes.
 """
 
 from labshare.web import given

@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -13,8 +14,8 @@ from litestar import Response, Router, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromQuery
 
-from labshare.domain.people import Actor, Role
-from labshare.errors import LabShareError, NotFound, NotSignedIn, TooManyTries
+from labshare.domain.people import Actor
+from labshare.errors import LabShareError, NotFound, NotSignedIn, Refusal, Refused, TooManyTries
 from labshare.i18n import known_language
 from labshare.services import Database, passwords, people
 from labshare.settings import Settings
@@ -37,6 +38,12 @@ class Credentials(msgspec.Struct, frozen=True):
 class DemoChoice(msgspec.Struct, frozen=True):
     login: str
     next: str = "/"
+
+
+class NewPassword(msgspec.Struct, frozen=True):
+    present: str = ""
+    new: str = ""
+    again: str = ""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -119,8 +126,26 @@ def choose_theme(request: Request, data: Form[Choice]) -> Response[str]:
 
 
 @get("/account", sync_to_thread=True)
-def account(request: Request, me: given.Me) -> Response[str]:
-    return render(request, "people/account.html", me=me)
+def account(request: Request, database: given.Database, me: given.Me) -> Response[str]:
+    return _account_page(request, database, me)
+
+
+@post("/account/password")
+async def change_password(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[NewPassword]
+) -> Response[str]:
+    """Asynchronous like `sign_in`, for the same reason."""
+    run = asyncio.get_running_loop().run_in_executor
+    try:
+        passwords.check_new(data.new, data.again)
+        present = await sync_to_thread(_begin_change, database, me, now)
+        if not await run(HASHING, passwords.matches, data.present[: passwords.MAX_LENGTH], present):
+            raise Refused([Refusal(code="password_wrong")])
+        new_hash = await run(HASHING, passwords.hash_password, data.new)
+    except (Refused, TooManyTries) as error:
+        return await sync_to_thread(_account_page, request, database, me, error)
+    await sync_to_thread(_finish_change, database, me, new_hash, now, request.cookies[SIGN_IN_COOKIE])
+    return redirect(request, "/account", notice="password_changed")
 
 
 def _begin(database: Database, login: str, address: str, now: datetime) -> people.Candidate | None:
@@ -159,11 +184,12 @@ def _sign_in_page(
     login: str = "",
     error: LabShareError | None = None,
 ) -> Response[str]:
-    choices: dict[Role, list[Actor]] = {}
+    holders: list[people.Holder] = []
     if settings.demo:
         with database.read() as db:
-            choices = by_role(people.demo_actors(db))
-    context: dict[str, Any] = {"next": local_path(next_url), "login": login, "choices": choices}
+            holders = people.holders(db)
+    roles = {role: list(held) for role, held in groupby(holders, key=lambda holder: holder.role)}
+    context: dict[str, Any] = {"next": local_path(next_url), "login": login, "roles": roles}
     return render(
         request,
         "people/sign_in.html",
@@ -173,10 +199,30 @@ def _sign_in_page(
     )
 
 
-def by_role(actors: list[Actor]) -> dict[Role, list[Actor]]:
-    """Each person under the first of their roles, in the order in which Role lists them."""
-    listed = {role: [actor for actor in actors if actor.grants[0].role is role] for role in Role}
-    return {role: held for role, held in listed.items() if held}
+def _account_page(request: Request, database: Database, me: Actor, error: LabShareError | None = None) -> Response[str]:
+    with database.read() as db:
+        held = people.held_places(db, me)
+        employer = people.employer(db, me)
+    return render(
+        request,
+        "people/account.html",
+        status=error.status if error else 200,
+        refusals=error.refusals if error else (),
+        me=me,
+        held=held,
+        employer=employer,
+        least=passwords.MIN_LENGTH,
+    )
+
+
+def _begin_change(database: Database, me: Actor, now: datetime) -> str:
+    with database.write() as db:
+        return people.begin_password_change(db, me, now)
+
+
+def _finish_change(database: Database, me: Actor, password_hash: str, now: datetime, token: str) -> None:
+    with database.write() as db:
+        people.change_password(db, me, password_hash, now, but=token)
 
 
 def _address(request: Request) -> str:
@@ -186,6 +232,6 @@ def _address(request: Request) -> str:
 router = Router(
     "/",
     route_handlers=[
-        sign_in_page, sign_in, sign_in_to_demo, sign_out, choose_language, choose_theme, account,
+        sign_in_page, sign_in, sign_in_to_demo, sign_out, choose_language, choose_theme, account, change_password,
     ],
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -17,8 +17,8 @@ HERE = Path(__file__).parent
 STATIC_DIRECTORY = HERE / "static"
 ICON_DIRECTORY = STATIC_DIRECTORY / "vendor" / "lucide"
 
-_FILTERS = ("clock", "date", "day", "hours", "duration", "iso", "moment", "money", "number", "percent", "short_date",
-            "weekday", "long_weekday")  # fmt: skip
+_FILTERS = ("clock", "date", "day", "duration", "hours", "iso", "last_date", "long_weekday", "moment", "money",
+            "number", "percent", "short_date", "weekday")  # fmt: skip
 
 
 class Named(Protocol):
@@ -65,6 +65,7 @@ class Templates:
             may=_may,
             may_somewhere=_may_somewhere,
             named=named,
+            options=options,
             sentence=sentences.sentence,
             span=formats.span,
             static=self.static,
@@ -78,6 +79,11 @@ def named(thing: Named) -> str:
     """The name in the reader's language, or the other one where that is missing."""
     first, second = (thing.name_vi, thing.name_en) if i18n.language() == "vi" else (thing.name_en, thing.name_vi)
     return first or second
+
+
+def options(values: Iterable[object], kind: str) -> list[tuple[object, str]]:
+    """The values of an enumeration with their words, for ui.choice."""
+    return [(value, i18n.word(kind, value)) for value in values]
 
 
 def _may(actor: Actor | None, action: str, *, centre: str | None = None, organisation: str | None = None) -> bool:
