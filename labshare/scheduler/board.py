@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from labshare.scheduler.changeover import Idle, idle_slots
 from labshare.scheduler.counting import RuleCount, count
 from labshare.scheduler.model import attended_by
-from labshare.scheduler.places import Run, free_stretches
+from labshare.scheduler.places import Run, free_stretches, subtract
 from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import Problem, Request, Span
 from labshare.scheduler.rules import free_operators
@@ -136,10 +136,15 @@ class Board:
             penalties,
         )
 
-    def occupied(self, instrument_id: str) -> Sequence[Occupied]:
-        return self._on[instrument_id]
+    def edges(self, run: Run) -> set[int]:
+        """Starts right after or right before something on the instrument, changeover included, or at the person's."""
+        idle, family = self._idle[run.instrument], run.request.family
+        after = {row.end + idle.get((row.family, family), 0) for row in self._on[run.instrument]}
+        before = {row.start - idle.get((family, row.family), 0) - run.slots for row in self._on[run.instrument]}
+        attended = self._attended(run.request)
+        return after | before | {edge for row in attended for edge in (row.end, row.start - run.slots)}
 
-    def attended(self, request: Request) -> Sequence[Occupied]:
+    def _attended(self, request: Request) -> Sequence[Occupied]:
         """What keeps the request's person busy, when the person must be there."""
         person = attended_by(request)
         return self._with[person] if person else ()
@@ -166,7 +171,7 @@ class Board:
     def _elsewhere(self, run: Run, start: int) -> tuple[list[str], list[str]]:
         hit = [
             row
-            for row in _near(self.attended(run.request), start, start + run.slots)
+            for row in _near(self._attended(run.request), start, start + run.slots)
             if row.request != run.request.id and row.start < start + run.slots and row.end > start
         ]
         return [row.request for row in hit if row.request], ["person"] if any(not row.request for row in hit) else []
@@ -215,19 +220,14 @@ class Board:
         fairer = reward(steps, target, served + place.run.slots) - reward(steps, target, served)
         return place.value - place.penalties + fairer
 
-    def gaps(self, instrument_id: str) -> list[Span]:
-        """Time on an instrument that is free in this plan."""
-        free: list[Span] = []
-        for stretch in self.stretches[instrument_id]:
-            cursor = stretch.start
-            for row in self._on[instrument_id]:
-                if row.request and stretch.start <= row.start < stretch.end:
-                    if cursor < row.start:
-                        free.append((cursor, row.start))
-                    cursor = row.end
-            if cursor < stretch.end:
-                free.append((cursor, stretch.end))
-        return free
+    def gaps(self, instrument_id: str, family: str | None) -> list[Span]:
+        """Time on an instrument that this plan leaves free for a session of the family, changeover taken off."""
+        idle = self._idle[instrument_id]
+        taken = [
+            (row.start - idle.get((family, row.family), 0), row.end + idle.get((row.family, family), 0))
+            for row in self._on[instrument_id]
+        ]
+        return subtract([(stretch.start, stretch.end) for stretch in self.stretches[instrument_id]], taken)
 
 
 def missed(counted: RuleCount, used: int, allocated: int) -> int:

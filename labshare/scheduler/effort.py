@@ -87,14 +87,14 @@ def most_conceivable(problem: Problem) -> int:
 
 def openings(problem: Problem) -> list[list[Session]]:
     """Plans to begin with, where they keep the rules: the current plan as it stands, and its frozen part alone."""
-    requests = {request.id: request for request in problem.requests}
-    current: list[Session] = []
-    for run in runs_of(problem):
-        for row in problem.current:
-            if (row.request, row.instrument) == (run.request.id, run.instrument) and run.is_at(row.start):
-                end = row.start + run.slots
-                current.append(Session(request=row.request, instrument=row.instrument, start=row.start, end=end))
-    current.sort(key=lambda session: list(requests).index(session.request))
+    places = {row.request: (row.instrument, row.start) for row in problem.current}
+    current = [
+        Session(request=run.request.id, instrument=run.instrument, start=run.first, end=run.first + run.slots)
+        for run in runs_of(problem)
+        if run.request.id in places
+        and places[run.request.id][0] == run.instrument
+        and run.is_at(places[run.request.id][1])
+    ]
     frozen = [session for session in current if session.start < problem.frozen_until]
     return [sessions for sessions in (current, frozen) if not faults_of_sessions(problem, sessions)]
 
@@ -112,14 +112,15 @@ class Effort:
         self._on_progress = on_progress
         self._should_stop = should_stop
         self._steps_used = 0
+        self._reported: tuple[int, int] | None = None
         self.parts = [Part(part) for part in components(problem)]
 
     def run(self) -> None:
         """Raises `Impossible` or `NoPlanFound` where there is nothing to show."""
+        self._report()
         for k, part in enumerate(self.parts):
-            if not part.is_settled:
+            if not part.is_settled and not self._should_stop():
                 self._search(part, self._share(k))
-            self._report()
         if any(part.sessions is None for part in self.parts):
             raise NoPlanFound
 
@@ -162,14 +163,17 @@ class Effort:
         )
 
     def _report(self) -> None:
-        if all(part.sessions is not None for part in self.parts):
-            objective = sum(part.objective for part in self.parts)
-            self._on_progress(
-                Progress(
-                    objective=objective,
-                    bound=self.bound,
-                    gap=gap_between(objective, self.bound),
-                    seconds=round(self.seconds, 3),
-                    placed=len(self.sessions),
-                )
+        """Tell what is known, once there is a whole plan, and again whenever it got better."""
+        objective, bound = sum(part.objective for part in self.parts), self.bound
+        if any(part.sessions is None for part in self.parts) or (objective, bound) == self._reported:
+            return
+        self._reported = (objective, bound)
+        self._on_progress(
+            Progress(
+                objective=objective,
+                bound=bound,
+                gap=gap_between(objective, bound),
+                seconds=round(self.seconds, 3),
+                placed=len(self.sessions),
             )
+        )

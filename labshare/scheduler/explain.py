@@ -76,8 +76,8 @@ class Explanation(_Struct, frozen=True, kw_only=True):
 
     request: str
     code: Code
-    proven: bool = False
-    gap: float = 0.0
+    proven: bool
+    gap: float
     cheapest: PlaceReport | None = None
     with_requests: tuple[str, ...] = ()
     nearest: tuple[Nearest, ...] = ()
@@ -96,7 +96,7 @@ def explain(problem: Problem, plan: Plan, request_id: str) -> Explanation:
     if any(session.request == request_id for session in plan.sessions):
         raise LookupError(f"the plan serves '{request_id}'")
     if plan.status == "infeasible":
-        return Explanation(request=request_id, code="no_plan", proven=True)
+        return Explanation(request=request_id, code="no_plan", proven=True, gap=plan.gap)
     return _Reader(problem, plan.sessions, plan.gap).explain(request)
 
 
@@ -109,7 +109,7 @@ def reasons(problem: Problem, sessions: Sequence[Session], gap: float) -> dict[s
 
 def _short(explanation: Explanation) -> dict[str, Any]:
     """The explanation in the form that a plan carries: without the request's id, which stands beside it."""
-    reason: dict[str, Any] = msgspec.to_builtins(explanation)
+    reason: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(explanation))
     return {key: part for key, part in reason.items() if key != "request"}
 
 
@@ -133,12 +133,17 @@ class _Reader:
 
     def cause(self, request: Request) -> Explanation:
         """What stands in the way at the request's cheapest place."""
-        places = [place for place in self._candidates(request) if not place.barred]
+        candidates = list(self._candidates(request))
+        places = [place for place in candidates if not place.barred]
         if not places:
-            return Explanation(request=request.id, code="no_possible_place", proven=True)
+            # A session in between could yet spare the changeover from a fixed row; all else bars for good.
+            proven = not any("fixed_row" in place.barred for place in candidates)
+            return Explanation(request=request.id, code="no_possible_place", proven=proven, gap=self._gap)
         place = min(places, key=_cheapness)
         code, others = self._code(request, place)
-        return Explanation(request=request.id, code=code, gap=self._gap, cheapest=_report(place), with_requests=others)
+        return Explanation(
+            request=request.id, code=code, proven=False, gap=self._gap, cheapest=_report(place), with_requests=others
+        )
 
     def _code(self, request: Request, place: Place) -> tuple[Code, tuple[str, ...]]:
         blocked: list[tuple[Code, object]] = [
@@ -172,8 +177,7 @@ class _Reader:
     def _candidates(self, request: Request) -> Iterator[Place]:
         """The places worth looking at: in each run its ends, and the starts where something else begins or ends."""
         for run in self._runs[request.id]:
-            rows = [*self._board.occupied(run.instrument), *self._board.attended(request)]
-            edges = {edge for row in rows for edge in (row.end, row.start - run.slots)}
+            edges = self._board.edges(run)
             if need := request.operator_on(run.option):
                 edges |= self._board.operator_edges(need.pool, need.slots)
             starts = {run.first, run.last, *(edge for edge in edges if run.first < edge < run.last)}
@@ -192,7 +196,7 @@ class _Reader:
         """In each gap long enough the start closest to each range that was asked for, and how far that is."""
         for option in request.options:
             slots = request.slots_on(option)
-            for a, b in self._board.gaps(option.instrument):
+            for a, b in self._board.gaps(option.instrument, request.family):
                 for first, last in merged_starts(option) if b - a >= slots else ():
                     start = min(max(a, min(max(first, a), last)), b - slots)
                     run = Run(request, option, self._board.stretches[option.instrument][0], start, start, slots)
@@ -214,7 +218,7 @@ class _Reader:
         """The longest shorter session for which the instrument would have been free at a start that was asked for."""
         best: tuple[int, int, str] = (0, 0, "")
         for option in request.options:
-            for a, b in self._board.gaps(option.instrument):
+            for a, b in self._board.gaps(option.instrument, request.family):
                 for first, last in merged_starts(option):
                     start = max(a, first)
                     if start <= min(last, b - 1):

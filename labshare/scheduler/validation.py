@@ -172,7 +172,7 @@ def groups_and_links_can_be_met(problem: Problem) -> Iterator[Finding]:
                 if times > 1:
                     yield f"$.{name}[{f}].requests", f"'{request}' is named {times} times"
     for g, group in enumerate(problem.groups):
-        if group.min > len(group.requests):
+        if group.requests and group.min > len(group.requests):
             yield f"$.groups[{g}].min", f"asks for {group.min} of {len(group.requests)} requests"
     for k, link in enumerate(problem.linked):
         if link.max_gap is not None and link.max_gap < link.min_gap:
