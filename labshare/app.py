@@ -22,7 +22,8 @@ from labshare.domain.people import Actor
 from labshare.errors import NotSignedIn
 from labshare.services import Database, open_database
 from labshare.settings import Settings, require_secret
-from labshare.web import errors, headers, pages, people
+from labshare.web import api, docs, errors, headers, pages, people, projects, registry
+from labshare.web.api import schema
 from labshare.web.auth import KnowTheReader, reader_of
 from labshare.web.rendering import Request
 from labshare.web.templating import STATIC_DIRECTORY, Templates
@@ -34,6 +35,10 @@ Clock = Callable[[], datetime]
 ROUTERS: tuple[Router, ...] = (
     pages.router,
     people.router,
+    projects.router,
+    registry.router,
+    docs.router,
+    api.router,
 )
 
 
@@ -69,7 +74,9 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
         dependencies=_dependencies(settings, opened, clock),
         state=State({"settings": settings, "templates": templates, "database": opened}),
         lifespan=[_threads(opened, close=database is None)],
-        openapi_config=None,
+        # Pages stay out of the API's description; its router takes itself in.
+        include_in_schema=False,
+        openapi_config=schema.CONFIG,
     )
 
 

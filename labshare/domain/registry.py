@@ -9,7 +9,7 @@ None. `retired_at` is set when the newest files no longer name the row.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -190,6 +190,10 @@ class Taxonomy(Sourced, frozen=True, kw_only=True):
     description_en: str = ""
     effective_from: date
     effective_until: date | None = None
+
+    @property
+    def last_day(self) -> date | None:
+        return None if self.effective_until is None else self.effective_until - timedelta(days=1)
 
     def is_in_force(self, day: date) -> bool:
         return self.effective_from <= day and (self.effective_until is None or day < self.effective_until)

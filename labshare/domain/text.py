@@ -21,9 +21,18 @@ def fold(text: str) -> str:
     return " ".join(marks_gone.split())
 
 
+def searchable(text: str) -> str:
+    """The folded words of a text, each after a space: ` sem kem edxs`, so that ` ed` finds a word by its beginning."""
+    return "".join(f" {word}" for word in _plain(text))
+
+
 def words(text: str) -> tuple[str, ...]:
-    """The folded words of a search, each once, in their order."""
-    return tuple(dict.fromkeys(fold(text).split()))
+    """The folded words of a search, each once, in their order. Punctuation only separates: `S-4800` is two words."""
+    return tuple(dict.fromkeys(_plain(text)))
+
+
+def _plain(text: str) -> list[str]:
+    return "".join(sign if sign.isalnum() else " " for sign in fold(text)).split()
 
 
 def sort_key(text: str) -> str:

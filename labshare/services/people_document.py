@@ -21,7 +21,7 @@ from labshare.domain.people_document import (
     from_toml,
 )
 from labshare.domain.projects import Project, ProjectState
-from labshare.domain.text import fold, sort_key
+from labshare.domain.text import searchable, sort_key
 from labshare.domain.windows import CENTRE_ZONE_NAME
 from labshare.errors import Refused
 from labshare.store import audit, people, projects
@@ -74,7 +74,7 @@ def _parents_first(entries: tuple[OrganisationEntry, ...]) -> list[OrganisationE
 def _put_organisation(db: Connection, entry: OrganisationEntry) -> bool:
     values = msgspec.structs.asdict(entry)
     values |= {
-        "folded": fold(f"{entry.id} {entry.name_vi} {entry.name_en} {entry.abbr}"),
+        "folded": searchable(f"{entry.id} {entry.name_vi} {entry.name_en} {entry.abbr}"),
         "sort_vi": sort_key(entry.name_vi),
         "sort_en": sort_key(entry.name_en),
     }

@@ -13,6 +13,7 @@ import msgspec
 
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.registry import (
+    LAW_ZONE,
     Capability,
     Centre,
     Crosswalk,
@@ -33,7 +34,7 @@ from labshare.domain.registry_csv import read_registry, write_registry
 from labshare.domain.registry_search import FACETS, Found, Search, Tally, choices, total
 from labshare.domain.text import sort_key
 from labshare.errors import Malformed, Refusal
-from labshare.store import audit, registry_search
+from labshare.store import audit, people, registry_search
 from labshare.store import registry as store
 from labshare.store.engine import Connection
 
@@ -213,6 +214,13 @@ class InstrumentPage(msgspec.Struct, frozen=True, kw_only=True):
     products: tuple[ProductLine, ...]
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether somebody holds the qualification for one instrument. `until` is None where it has no end."""
+
+    is_qualified: bool
+    until: datetime | None
+
+
 class CentrePage(msgspec.Struct, frozen=True, kw_only=True):
     """A centre with its host, the host's parents from the nearest up, and its instruments."""
 
@@ -237,6 +245,7 @@ class TechnologyList(msgspec.Struct, frozen=True, kw_only=True):
 
     taxonomy: Taxonomy
     is_in_force: bool
+    is_coming: bool
     groups: tuple[tuple[TechnologyGroup, tuple[tuple[TechnologyProduct, int], ...]], ...]
 
 
@@ -260,6 +269,12 @@ def instrument(db: Connection, instrument_id: str, now: datetime) -> InstrumentP
     )
 
 
+def standing(db: Connection, actor: Actor, instrument: Instrument) -> Standing:
+    """Where this person stands with the instrument's qualification; whether it has ended is for the reader's clock."""
+    is_qualified, until = people.qualification(db, actor.person_id, instrument.number)
+    return Standing(is_qualified=is_qualified, until=until)
+
+
 def centre(db: Connection, centre_id: str, now: datetime, *, by_english: bool = False) -> CentrePage:
     """One centre with its instruments. Raises `NotFound`."""
     row = store.centre(db, centre_id)
@@ -279,8 +294,8 @@ def named_centre(db: Connection, centre_id: str) -> Centre:
     return store.centre(db, centre_id)
 
 
-def centres(db: Connection) -> tuple[CentreLine, ...]:
-    """Every centre, by its Vietnamese name, with how many instruments it lists and how many are booked by time."""
+def centres(db: Connection, *, by_english: bool = False) -> tuple[CentreLine, ...]:
+    """Every centre by name, with how many instruments it lists and how many of them are booked by time."""
     hosts = {row.id: row for row in store.organisations(db)}
     zones = {row.id: row for row in store.zones(db)}
     listed = choices(registry_search.tallies(db, Search()), Search(), "centre_id")
@@ -293,7 +308,9 @@ def centres(db: Connection) -> tuple[CentreLine, ...]:
             instruments=listed.get(row.id, 0),
             bookable=bookable.get(row.id, 0),
         )
-        for row in store.centres(db)
+        for row in sorted(
+            store.centres(db), key=lambda centre: sort_key(centre.name_en if by_english else centre.name_vi)
+        )
     )
 
 
@@ -301,10 +318,12 @@ def technologies(db: Connection, now: datetime) -> TechnologiesPage:
     """Both lists, the newest first, each with whether it holds at `now`, and the crosswalk between them."""
     lists, groups, products = store.taxonomies(db), store.technology_groups(db), store.technology_products(db)
     current, counts = in_force(lists, now), registry_search.product_counts(db)
+    today = now.astimezone(LAW_ZONE).date()
     shown = tuple(
         TechnologyList(
             taxonomy=taxonomy,
             is_in_force=taxonomy == current,
+            is_coming=taxonomy.effective_from > today,
             groups=tuple(
                 (group, tuple((p, counts.get(p.ref, 0)) for p in products if _is_in(p, group)))
                 for group in groups

@@ -32,7 +32,7 @@ from labshare.domain.registry import (
     order,
 )
 from labshare.domain.registry_changes import TECHNOLOGY_NOUNS
-from labshare.domain.text import fold, sort_key
+from labshare.domain.text import searchable, sort_key
 from labshare.errors import NotFound
 from labshare.store import tables as t
 
@@ -241,7 +241,7 @@ def _values(row: Row) -> dict[str, Any]:
     if isinstance(row, Organisation):
         values["beyond_registry"] = False
     if "sort_vi" in TABLES[_noun_of(row)].c:
-        values["folded"] = fold(" ".join(str(values.get(name) or "") for name in _SEARCHED))
+        values["folded"] = searchable(" ".join(str(values.get(name) or "") for name in _SEARCHED))
         values["sort_vi"], values["sort_en"] = sort_key(values["name_vi"]), sort_key(values["name_en"])
     return values
 

@@ -25,7 +25,7 @@ _JOINED = (
     .join(capabilities, capabilities.c.id == instruments.c.capability_id)
     .outerjoin(zones, zones.c.id == centres.c.zone_id)
 )
-# A word of the search may stand in any of these, so that "sem hoa lac" finds a microscope of that zone.
+# A word of the search may begin a word in any of these, so that "sem hoa lac" finds a microscope of that zone.
 _LOOKED_THROUGH = (
     instruments.c.folded,
     capabilities.c.folded,
@@ -114,9 +114,7 @@ def product_counts(db: Connection) -> dict[ProductRef, int]:
 def _matching(search: Search, products: Sequence[ProductRef]) -> list[ColumnElement[bool]]:
     """The conditions of text, product and bookability; facets are added by whoever wants them."""
     conditions: list[ColumnElement[bool]] = [instruments.c.retired_at.is_(None)]
-    conditions.extend(
-        sa.or_(*(text.contains(word, autoescape=True) for text in _LOOKED_THROUGH)) for word in words(search.text)
-    )
+    conditions.extend(sa.or_(*(text.contains(f" {word}") for text in _LOOKED_THROUGH)) for word in words(search.text))
     if search.bookable_only:
         conditions.append(instruments.c.booking_mode == BookingMode.TIME.value)
     if search.product is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +44,15 @@ def test_every_vocabulary_is_named() -> None:
 def test_time_units_are_units() -> None:
     assert terms.BookableUnit.SAMPLE not in terms.TIME_UNITS
     assert terms.BookableUnit.HOUR in terms.TIME_UNITS
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_fault_of_a_file_has_a_sentence(language: Language) -> None:
+    """Checks yield their codes without naming an error, so the codes are read from the source."""
+    folder = Path(terms.__file__).parent
+    names = ("registry.py", "registry_check.py", "registry_csv.py", "opening.py")
+    source = "".join((folder / name).read_text(encoding="utf-8") for name in names)
+    codes = set(re.findall(r'"(registry_\w+|opening_\w+)"', source)) - {"registry_check"}
+    # The three ways in which a column may be wrong, among others.
+    assert {"registry_column_unknown", "registry_unknown_id", "opening_reversed"} <= codes
+    assert {code for code in codes if f"refusal.{code}" not in catalogue(language).text} == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labshare.domain.text import fold, sort_key, words
+from labshare.domain.text import fold, searchable, sort_key, words
 
 
 def test_vietnamese_accents_fold_away() -> None:
@@ -31,6 +31,21 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 
 def test_search_words_come_once_each() -> None:
     assert words("Phổ phổ  RAMAN") == ("pho", "raman")
+
+
+def test_punctuation_only_separates_words() -> None:
+    assert words("FE-SEM (S-4800), 100%_") == ("fe", "sem", "s", "4800", "100")
+    assert words("--- % _") == ()
+
+
+def test_searchable_text_has_a_space_before_every_word() -> None:
+    assert searchable("SEM kèm EDXS (Đà Lạt)") == " sem kem edxs da lat"
+    assert searchable("...") == ""
+
+
+@given(st.text())
+def test_every_word_of_a_text_is_found_in_it(text: str) -> None:
+    assert all(f" {word}" in searchable(text) for word in words(text))
 
 
 def test_sort_keys_hold_only_digits_and_letters() -> None:

@@ -51,10 +51,15 @@ def test_a_code_an_abbreviation_or_a_maker_is_found_too(db: Connection) -> None:
     assert "N001" in found(db, text="ims-vast")
 
 
-def test_signs_that_mean_something_to_a_database_are_plain_text(db: Connection) -> None:
-    # Only the gamma spectrometer says "40 %"; an underscore stands for any sign in SQL and is in no name.
-    assert found(db, text="40 %") == ["N067"]
-    assert found(db, text="_") == []
+def test_signs_that_mean_something_to_a_database_only_separate_words(db: Connection) -> None:
+    assert found(db, text="s_4800%") == found(db, text="'S-4800'") == ["N001"]
+
+
+def test_a_word_is_found_by_its_beginning_and_not_by_its_middle(db: Connection) -> None:
+    # "huong" is in "thuong" too: a university of trade must not come up for "cong huong tu" (magnetic resonance).
+    assert found(db, text="cong huong tu") == ["N006"]
+    assert found(db, text="gammaspec") == []
+    assert found(db, text="gamma spectrom") == ["N067"]
 
 
 def test_facets_narrow_together(db: Connection) -> None:
