@@ -22,10 +22,8 @@ from labshare.domain.agreements import (
     Term,
     Use,
     Version,
-    covers,
     matches,
     rule_windows,
-    scope_key,
     terms,
 )
 from labshare.domain.bookings import Booking
@@ -33,12 +31,9 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import Shift, refusal, refuses, shifts
 from labshare.errors import Malformed, Refusal, Refused
-from labshare.services import capacity
+from labshare.services.counting import Tally, hull
 from labshare.store import agreements as store
 from labshare.store import audit
-from labshare.store import capacity as capacity_store
-from labshare.store.agreements import Counted
-from labshare.store.capacity import TimedInstrument
 from labshare.store.engine import Connection
 
 # ---------------------------------------------------------------- weighing a change
@@ -85,7 +80,7 @@ def weigh(
     opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know.
     Three queries, whatever the number of rules; opening balances costs four more, once for each window.
     """
-    span = _hull([use.span for use in (*added, *removed)])
+    span = hull([use.span for use in (*added, *removed)])
     if span is None:
         return Weighed()
     in_force_now = in_force(db, span)
@@ -105,12 +100,6 @@ def weigh(
 def post(db: Connection, weighed: Weighed) -> None:
     """Move the balances by what was weighed, in the same transaction. One statement."""
     store.shift_balances(db, weighed.shifts)
-
-
-def _hull(spans: Collection[Span]) -> Span | None:
-    if not spans:
-        return None
-    return Span(min(span.start for span in spans), max(span.end for span in spans))
 
 
 def _may_know(agreement: Agreement, added: Sequence[Use], reader: Actor | None) -> bool:
@@ -144,59 +133,27 @@ def _locked(db: Connection, counters: Sequence[Counter], now: datetime) -> dict[
 
 def counted(db: Connection, counters: Sequence[Counter], now: datetime) -> list[Balance]:
     """These balances as the bookings say, with their base frozen at what is planned now. Three queries."""
-    whole = _hull([counter.window for counter in counters])
+    whole = hull([counter.window for counter in counters])
     if whole is None:
         return []
-    tally = _Tally(db, counters, whole, now)
-    return [tally.balance(counter) for counter in counters]
+    tally = Tally(db, counters, whole, now)
+    return [_balance(tally, counter) for counter in counters]
 
 
-class _Tally:
-    """Instruments, their capacity and their uses over the windows of some counters, read once and added up often."""
-
-    def __init__(self, db: Connection, counters: Sequence[Counter], whole: Span, now: datetime) -> None:
-        self.instruments = {
-            each.number: each
-            for each in capacity_store.timed_instruments(db, whole)
-            if any(covers(counter.term.rule.where, each) for counter in counters)
-        }
-        windows = {counter.window for counter in counters}
-        blocks = capacity_store.blocks(db, self.instruments, whole)
-        self.capacities = {window: capacity.measured(self.instruments.values(), window, blocks) for window in windows}
-        self.rows: dict[Span, list[Counted]] = {window: [] for window in windows}
-        for row in store.count(db, windows, now, self.instruments):
-            self.rows[row.window].append(row)
-
-    def balance(self, counter: Counter) -> Balance:
-        rule = counter.term.rule
-        inside = self.inside(counter)
-        matched = total = 0
-        for row in self.rows[counter.window]:
-            if row.instrument_number in inside:
-                is_matched = matches(rule.who, row)
-                matched += (row.used + row.committed) if is_matched else 0
-                total += (row.used + row.committed) if is_matched or rule.kind is Kind.FLOOR else 0
-        return Balance(
-            **counter.key._asdict(),
-            window_end=counter.window.end,
-            base_minutes=self.base_minutes(counter),
-            matched_minutes=matched,
-            total_minutes=total,
-        )
-
-    def inside(self, counter: Counter) -> dict[int, TimedInstrument]:
-        """The instruments of the counter's denominator."""
-        rule = counter.term.rule
-        return {
-            number: each
-            for number, each in self.instruments.items()
-            if covers(rule.where, each) and scope_key(rule, each) == counter.scope_key
-        }
-
-    def base_minutes(self, counter: Counter) -> int:
-        capacities = self.capacities[counter.window]
-        name = counter.term.rule.base.value
-        return sum(getattr(capacities[number], name) for number in self.inside(counter))
+def _balance(tally: Tally, counter: Counter) -> Balance:
+    rule = counter.term.rule
+    matched = total = 0
+    for row in tally.rows(counter):
+        is_matched = matches(rule.who, row)
+        matched += (row.used + row.committed) if is_matched else 0
+        total += (row.used + row.committed) if is_matched or rule.kind is Kind.FLOOR else 0
+    return Balance(
+        **counter.key._asdict(),
+        window_end=counter.window.end,
+        base_minutes=tally.base_minutes(counter),
+        matched_minutes=matched,
+        total_minutes=total,
+    )
 
 
 def rebuild_balances(db: Connection, now: datetime, agreement_id: str | None = None) -> int:
@@ -205,7 +162,7 @@ def rebuild_balances(db: Connection, now: datetime, agreement_id: str | None = N
     Balances of which no rule in force speaks any more are dropped.
     """
     held = store.balances_of(db, agreement_id)
-    whole = _hull([balance.window for balance in held.values()])
+    whole = hull([balance.window for balance in held.values()])
     if whole is None:
         return 0
     standing = in_force(db, whole)

@@ -20,26 +20,20 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain.agreement_documents import from_json, to_json
 from labshare.domain.agreements import Balance, BalanceKey, Version
-from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind, BookingState
-from labshare.domain.equipment import EquipmentState
 from labshare.domain.projects import AccessClass, Activity
-from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.timespan import Span
 from labshare.domain.weighing import Shift
-from labshare.store.minutes import later, length, minute, raw, sooner, total
+from labshare.store.minutes import total
 from labshare.store.tables import (
     agreement_versions,
     agreements,
     balances,
-    bookings,
     centres,
-    equipment_states,
     instruments,
     organisations,
 )
+from labshare.store.usage import uses
 
-_OCCUPYING = tuple(sorted(OCCUPYING))
-# What satisfies a floor before its time comes: a hold or a pending request never does.
-_FIRM = tuple(sorted({BookingState.CONFIRMED, BookingState.IN_USE, BookingState.DONE}))
 _KEY = (balances.c.agreement_id, balances.c.rule_id, balances.c.scope_key, balances.c.window_start)
 Query = sa.Select[*tuple[Any, ...]]
 _from_json = lru_cache(maxsize=1024)(from_json)
@@ -123,6 +117,12 @@ def existing(db: Connection, keys: Collection[BalanceKey]) -> frozenset[BalanceK
     return frozenset(BalanceKey(*row) for row in db.execute(sa.select(*_KEY).where(_among(keys))))
 
 
+def frozen_bases(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, int]:
+    """The frozen base of each of these balances that has been opened. Takes no lock."""
+    query = sa.select(*_KEY, balances.c.base_minutes).where(_among(keys))
+    return {BalanceKey(*row[:4]): row.base_minutes for row in db.execute(query)}
+
+
 def open_balances(db: Connection, new: Iterable[Balance]) -> None:
     """Open balances that are missing. When somebody else opens the same one first, theirs stands: it holds what they
     booked. Written in key order, before any balance is locked, so that two openers cannot deadlock.
@@ -202,7 +202,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """Minutes of one window, on one instrument, by those who share organisation, access class and activity.
 
     `used` is past: delivered where a usage record exists, else booked. `committed` is to come; `firm` is the part of
-    it that is confirmed or running.
+    it that is confirmed or running. `delivered` is what usage records prove.
     """
 
     window: Span
@@ -213,6 +213,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     used: int
     committed: int
     firm: int
+    delivered: int
 
 
 def count(db: Connection, windows: Collection[Span], now: datetime, numbers: Collection[int] | None) -> list[Counted]:
@@ -238,11 +239,12 @@ def _as_counted(row: Any, windows: Sequence[Span]) -> Counted:
         used=row.used,
         committed=row.committed,
         firm=row.firm,
+        delivered=row.delivered,
     )
 
 
 def _counted(place: int, window: Span, now: datetime, numbers: Collection[int] | None) -> Query:
-    each = _booked(window, now, numbers).subquery()
+    each = uses(window, now, numbers).subquery()
     # A use that is done and has a record counts as it was delivered. It is the check-out that changes the count, never
     # the passing of time, so that running balances can follow it.
     is_delivered = sa.and_(each.c.records > 0, each.c.is_done)
@@ -255,46 +257,5 @@ def _counted(place: int, window: Span, now: datetime, numbers: Collection[int] |
         total(sa.case((is_delivered, each.c.delivered), else_=each.c.past)).label("used"),
         total(sa.case((is_delivered, 0), else_=each.c.ahead)).label("committed"),
         total(sa.case((sa.and_(each.c.is_firm, sa.not_(is_delivered)), each.c.ahead), else_=0)).label("firm"),
+        total(each.c.delivered).label("delivered"),
     ).group_by(each.c.instrument_number, each.c.organisation_id, each.c.access_class, each.c.activity)
-
-
-def _booked(window: Span, now: datetime, numbers: Collection[int] | None) -> Query:
-    """One row for each use that touches the window: minutes past and ahead, and what its usage records delivered."""
-    start, end = minute(window.start), minute(window.end)
-    split = later(start, sooner(end, minute(now)))
-    begins, ends = later(raw(bookings.c.occupied_from), start), sooner(raw(bookings.c.occupied_until), end)
-    run_begins, run_ends = equipment_states.c.starts_at, equipment_states.c.ends_at
-    delivered = total(length(later(raw(run_begins), start), sooner(raw(run_ends), end)))
-    query = (
-        sa.select(
-            bookings.c.instrument_number,
-            bookings.c.organisation_id,
-            bookings.c.access_class,
-            bookings.c.activity,
-            length(begins, sooner(ends, split)).label("past"),
-            length(later(begins, split), ends).label("ahead"),
-            bookings.c.state.in_(_FIRM).label("is_firm"),
-            (bookings.c.state == BookingState.DONE).label("is_done"),
-            sa.func.count(equipment_states.c.id).label("records"),
-            delivered.label("delivered"),
-        )
-        .outerjoin(
-            equipment_states,
-            sa.and_(
-                equipment_states.c.booking_id == bookings.c.id,
-                equipment_states.c.state == EquipmentState.PRODUCTIVE,
-                equipment_states.c.ends_at.is_not(None),
-            ),
-        )
-        .where(
-            bookings.c.kind == BookingKind.USE,
-            bookings.c.state.in_(_OCCUPYING),
-            bookings.c.organisation_id.is_not(None),
-            bookings.c.occupied_from < window.end,
-            # No booking is longer, so the range that is read stays near the window.
-            bookings.c.occupied_from > window.start - LONGEST_MINUTES * MINUTE,
-            bookings.c.occupied_until > window.start,
-        )
-        .group_by(bookings.c.id)
-    )
-    return query if numbers is None else query.where(bookings.c.instrument_number.in_(sorted(numbers)))

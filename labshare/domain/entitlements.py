@@ -1,0 +1,190 @@
+"""Where a share rule stands in one window, and how much of it each reader may be shown.
+
+A party to an agreement sees its own minutes to the minute. What others did under the same rule is theirs: a rule that
+counts them too is shown to a partner rounded to steps of its limit, and only while at least three others are counted,
+so that nobody can subtract their way to one rival. With fewer, the partner reads its own minutes and whether the rule
+holds. Those who answer for the time (the centre, the user office) see every figure.
+
+What must not live here: the meaning of rules (agreements.py) or the counting itself (services/counting.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from enum import StrEnum
+from fractions import Fraction
+from typing import Protocol
+
+import msgspec
+
+from labshare.domain.agreements import (
+    WARN_AT,
+    Counter,
+    Kind,
+    Measure,
+    ShareRule,
+    Usage,
+    Who,
+    matches,
+    measure,
+)
+from labshare.domain.disclosure import MIN_PARTIES
+from labshare.domain.timespan import Span
+
+# The steps in which a shared figure is told, in percent of the limit.
+STEP_PERCENT = 5
+
+
+class ShareState(StrEnum):
+    """Where a rule stands. A cap is kept, near (80 % taken, R02) or over; a floor is met, behind or out of reach."""
+
+    KEPT = "kept"
+    NEAR = "near"
+    OVER = "over"
+    MET = "met"
+    BEHIND = "behind"
+    OUT_OF_REACH = "out_of_reach"
+
+
+class Share(Who, Protocol):
+    """Counted minutes of those who have organisation, access class and activity in common."""
+
+    @property
+    def used(self) -> int: ...
+    @property
+    def committed(self) -> int: ...
+    @property
+    def firm(self) -> int: ...
+    @property
+    def delivered(self) -> int: ...
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule in one window and for one denominator: everybody's minutes, and those of the reader's organisations.
+
+    `other_parties` is how many other organisations the rule counted; `others_minutes` is what those whom a floor does
+    not count have taken of its base. `delivered` is the part of `used` that usage records prove.
+    """
+
+    counter: Counter
+    usage: Usage
+    own: Usage
+    delivered: int
+    own_delivered: int
+    other_parties: int
+    others_minutes: int
+
+    @property
+    def rule(self) -> ShareRule:
+        return self.counter.term.rule
+
+    @property
+    def measure(self) -> Measure:
+        return measure(self.rule, self.usage)
+
+    @property
+    def state(self) -> ShareState:
+        found = self.measure
+        if self.rule.kind is Kind.CAP:
+            if found.is_broken:
+                return ShareState.OVER
+            return ShareState.NEAR if found.used + found.committed >= WARN_AT * found.limit else ShareState.KEPT
+        if not found.is_broken:
+            return ShareState.MET
+        is_lost = self.usage.base_minutes - self.others_minutes < found.limit
+        return ShareState.OUT_OF_REACH if is_lost else ShareState.BEHIND
+
+
+def standing(counter: Counter, base_minutes: int, shares: Iterable[Share], own: Collection[str]) -> Standing:
+    """Add up what the rule counts. `shares` are those inside the counter's denominator and window; `own` are the
+    organisations for which the reader speaks.
+    """
+    rule = counter.term.rule
+    everybody, mine = [0, 0, 0, 0], [0, 0, 0, 0]
+    others: set[str | None] = set()
+    others_minutes = 0
+    for share in shares:
+        if not matches(rule.who, share):
+            others_minutes += share.used + share.committed
+            continue
+        is_own = share.organisation_id in own
+        if not is_own:
+            others.add(share.organisation_id)
+        for sums in (everybody, mine) if is_own else (everybody,):
+            for place, minutes in enumerate((share.used, share.committed, share.firm, share.delivered)):
+                sums[place] += minutes
+    return Standing(
+        counter=counter,
+        usage=_usage(base_minutes, everybody),
+        own=_usage(base_minutes, mine),
+        delivered=everybody[3],
+        own_delivered=mine[3],
+        other_parties=len(others),
+        others_minutes=others_minutes,
+    )
+
+
+def _usage(base_minutes: int, sums: Collection[int]) -> Usage:
+    used, committed, firm, _ = sums
+    return Usage(base_minutes=base_minutes, used=used, committed=committed, firm=firm)
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A standing as one reader may see it.
+
+    `measure` and `delivered` are there for those who may see every figure; `about` is the counted part of the limit in
+    steps of 5 %, for a party among at least three others. `own` and `own_delivered` are always exact.
+    """
+
+    agreement_id: str
+    title_vi: str
+    title_en: str
+    version: int
+    rule: ShareRule
+    scope_key: str
+    window: Span
+    base_minutes: int
+    limit: Fraction
+    state: ShareState
+    own: Usage
+    own_delivered: int
+    measure: Measure | None = None
+    delivered: int | None = None
+    about: Fraction | None = None
+
+
+def shown(standing: Standing, *, sees_all: bool) -> Shown:
+    """What a reader is told. A rule that counts nobody but the reader's own organisations is told whole to them."""
+    term, found = standing.counter.term, standing.measure
+    is_whole = sees_all or standing.other_parties == 0
+    is_stepped = not is_whole and standing.other_parties >= MIN_PARTIES
+    return Shown(
+        agreement_id=term.agreement.id,
+        title_vi=term.agreement.title_vi,
+        title_en=term.agreement.title_en,
+        version=term.version,
+        rule=term.rule,
+        scope_key=standing.counter.scope_key,
+        window=standing.counter.window,
+        base_minutes=found.base_minutes,
+        limit=found.limit,
+        state=standing.state,
+        own=standing.own,
+        own_delivered=standing.own_delivered,
+        measure=found if is_whole else None,
+        delivered=standing.delivered if is_whole else None,
+        about=_stepped(_taken(standing), found.limit) if is_stepped else None,
+    )
+
+
+def _taken(standing: Standing) -> int:
+    """The minutes that count: everything for a cap, what is firm for a floor."""
+    usage = standing.usage
+    return usage.used + (usage.committed if standing.rule.kind is Kind.CAP else usage.firm)
+
+
+def _stepped(minutes: int, bound: Fraction) -> Fraction | None:
+    if not bound:
+        return None
+    steps = round(minutes / bound * 100 / STEP_PERCENT)
+    return Fraction(steps * STEP_PERCENT, 100)

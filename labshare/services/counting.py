@@ -1,0 +1,60 @@
+"""Counting for share rules: instruments, their capacity and their uses over some windows, read once and added up often.
+
+What must not live here: what the counts mean for a rule (services/agreements.py, services/entitlements.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+
+from labshare.domain.agreements import Counter, covers, scope_key
+from labshare.domain.timespan import Span
+from labshare.services import capacity
+from labshare.store import agreements as store
+from labshare.store import capacity as capacity_store
+from labshare.store.agreements import Counted
+from labshare.store.capacity import TimedInstrument
+from labshare.store.engine import Connection
+
+
+def hull(spans: Collection[Span]) -> Span | None:
+    """The one span that reaches from the first start to the last end; None without spans."""
+    if not spans:
+        return None
+    return Span(min(span.start for span in spans), max(span.end for span in spans))
+
+
+class Tally:
+    """What the windows of some counters hold. Three queries, however many counters; `whole` is the hull of windows."""
+
+    def __init__(self, db: Connection, counters: Sequence[Counter], whole: Span, now: datetime) -> None:
+        self.instruments = {
+            each.number: each
+            for each in capacity_store.timed_instruments(db, whole)
+            if any(covers(counter.term.rule.where, each) for counter in counters)
+        }
+        windows = {counter.window for counter in counters}
+        blocks = capacity_store.blocks(db, self.instruments, whole)
+        self._capacities = {window: capacity.measured(self.instruments.values(), window, blocks) for window in windows}
+        self._rows: dict[Span, list[Counted]] = {window: [] for window in windows}
+        for row in store.count(db, windows, now, self.instruments):
+            self._rows[row.window].append(row)
+
+    def rows(self, counter: Counter) -> Iterator[Counted]:
+        """What was counted in the counter's window on the instruments of its denominator, whoever it was."""
+        inside = self._inside(counter)
+        return (row for row in self._rows[counter.window] if row.instrument_number in inside)
+
+    def base_minutes(self, counter: Counter) -> int:
+        """The minutes of the rule's base as they would be frozen now."""
+        capacities = self._capacities[counter.window]
+        return sum(getattr(capacities[number], counter.term.rule.base.value) for number in self._inside(counter))
+
+    def _inside(self, counter: Counter) -> dict[int, TimedInstrument]:
+        rule = counter.term.rule
+        return {
+            number: each
+            for number, each in self.instruments.items()
+            if covers(rule.where, each) and scope_key(rule, each) == counter.scope_key
+        }
