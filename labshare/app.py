@@ -20,9 +20,10 @@ from litestar.static_files import create_static_files_router  # pyright: ignore[
 
 from labshare.domain.people import Actor
 from labshare.errors import NotSignedIn
+from labshare.live import Hub
 from labshare.services import Database, open_database
 from labshare.settings import Settings, require_secret
-from labshare.web import api, docs, errors, headers, pages, people, projects, registry
+from labshare.web import api, bookings, calendars, docs, errors, headers, live, pages, people, projects, registry
 from labshare.web.api import schema
 from labshare.web.auth import KnowTheReader, reader_of
 from labshare.web.rendering import Request
@@ -37,6 +38,9 @@ ROUTERS: tuple[Router, ...] = (
     people.router,
     projects.router,
     registry.router,
+    bookings.router,
+    calendars.router,
+    live.router,
     docs.router,
     api.router,
 )
@@ -55,7 +59,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
     opened = database or open_database(
         settings.database_url, pool_size=POOL_SIZE, lock_timeout_seconds=settings.lock_timeout_seconds
     )
-    templates = Templates()
+    templates, hub = Templates(), Hub()
     return Litestar(
         route_handlers=[*ROUTERS, _static_files(templates)],
         plugins=[HTMXPlugin()],
@@ -71,16 +75,16 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
         ),
         before_send=[headers.secure],
         exception_handlers=errors.HANDLERS,  # pyright: ignore[reportUnknownMemberType]
-        dependencies=_dependencies(settings, opened, clock),
+        dependencies=_dependencies(settings, opened, hub, clock),
         state=State({"settings": settings, "templates": templates, "database": opened}),
-        lifespan=[_threads(opened, close=database is None)],
+        lifespan=[_threads(opened, close=database is None), _streams(hub)],
         # Pages stay out of the API's description; its router takes itself in.
         include_in_schema=False,
         openapi_config=schema.CONFIG,
     )
 
 
-def _dependencies(settings: Settings, database: Database, clock: Clock) -> dict[str, Provide]:
+def _dependencies(settings: Settings, database: Database, hub: Hub, clock: Clock) -> dict[str, Provide]:
     def given_actor(request: Request) -> Actor | None:
         return reader_of(request)
 
@@ -93,6 +97,7 @@ def _dependencies(settings: Settings, database: Database, clock: Clock) -> dict[
     return {
         "database": Provide(lambda: database, sync_to_thread=False),
         "settings": Provide(lambda: settings, sync_to_thread=False),
+        "hub": Provide(lambda: hub, sync_to_thread=False),
         "now": Provide(clock, sync_to_thread=False, use_cache=False),
         "actor": Provide(given_actor, sync_to_thread=False),
         "me": Provide(given_me, sync_to_thread=False),
@@ -110,6 +115,17 @@ def _threads(database: Database, *, close: bool) -> Callable[[Litestar], Abstrac
         executor.shutdown(wait=True)
         if close:
             database.dispose()
+
+    return lifespan
+
+
+def _streams(hub: Hub) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """When the application stops, its live updates end with it."""
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+        yield
+        hub.close()
 
     return lifespan
 

@@ -277,6 +277,15 @@ def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:
     return store.rules_of(db, [number])[number]
 
 
+def versions(db: Connection, instrument_ids: Sequence[str]) -> dict[str, int]:
+    """The version of each instrument's calendar, in the order asked for. Raises `NotFound` for an unknown code."""
+    found = store.versions(db, instrument_ids)
+    for instrument_id in instrument_ids:
+        if instrument_id not in found:
+            raise NotFound("instrument_not_found", instrument=instrument_id)
+    return {instrument_id: found[instrument_id] for instrument_id in instrument_ids}
+
+
 def mine(db: Connection, actor: Actor, now: datetime) -> list[store.BookingLine]:
     """The actor's bookings that have not ended yet, the next one first."""
     return store.lines_of_person(db, actor.person_id, since=now)

@@ -174,6 +174,12 @@ def instrument_number(db: Connection, instrument_id: str) -> int:
     return number
 
 
+def versions(db: Connection, instrument_ids: Iterable[str]) -> dict[str, int]:
+    """The calendar versions of those instruments that exist, by their codes."""
+    query = sa.select(instruments.c.id, instruments.c.calendar_version).where(instruments.c.id.in_(set(instrument_ids)))
+    return {row.id: row.calendar_version for row in db.execute(query)}
+
+
 def rules_of(db: Connection, numbers: Iterable[int]) -> dict[int, InstrumentRules]:
     """The same values as `lock` gives, without locking: for calendars and suggestions."""
     rows = db.execute(_RULES, {"numbers": sorted(set(numbers))}).mappings()

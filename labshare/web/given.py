@@ -6,11 +6,12 @@ from datetime import datetime
 
 from litestar.di import NamedDependency
 
-from labshare import services, settings
+from labshare import live, services, settings
 from labshare.domain.people import Actor
 
 Database = NamedDependency[services.Database]
 Settings = NamedDependency[settings.Settings]
+Hub = NamedDependency[live.Hub]
 
 # The instant at which the request is judged; rules never look at a clock themselves.
 Now = NamedDependency[datetime]

@@ -1,0 +1,165 @@
+"""What stands on a calendar, in the reader's words: who or what occupies, what a round keeps, what can be booked.
+
+What must not live here: what a reader may see; entries arrive masked (services/bookings), and whatever is None in one
+is not known here either. Where a day or a week puts the blocks is in weeks.py and boards.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+import msgspec
+
+from labshare import formats
+from labshare.domain.availability import free_stretches
+from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules, KeptTime
+from labshare.domain.opening import DAY_MINUTES, clock
+from labshare.domain.timespan import MINUTE, Span, clipped, subtracted
+from labshare.i18n import gettext, word
+from labshare.services.bookings import Calendar, CalendarEntry
+from labshare.web.grid import Axis, Window, pieces, place, times
+
+# A block lower than this has room for one line.
+LOW_MINUTES = 45
+USUAL_MINUTES = 60
+
+
+class Block(msgspec.Struct, frozen=True):
+    """One thing on a calendar. `kind` picks colour, pattern and sign; every text is in the reader's words.
+
+    `id` says only where it begins, so that a block keeps the focus when the calendar is drawn anew.
+    """
+
+    kind: str
+    time: str
+    title: str
+    note: str = ""
+    href: str = ""
+    id: str = ""
+    css: str = ""
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """A block with its minutes since the first midnight of the axis, before it is cut into days."""
+
+    start: int
+    end: int
+    block: Block
+
+
+def of_day(stretches: Iterable[Stretch], day: int, shown: Window, prefix: str = "at") -> Iterator[Block]:
+    """The parts of all stretches that lie on one day (counted from the first) in the hours shown, in order of time."""
+    first = day * DAY_MINUTES
+    parts = (
+        (*shown.cut(max(each.start - first, 0), min(each.end - first, DAY_MINUTES)), each.block)
+        for each in stretches
+        if each.start < first + DAY_MINUTES and each.end > first
+    )
+    for start, end, block in sorted(parts, key=lambda part: part[0]):
+        if start < end:
+            low = " low" if end - start < LOW_MINUTES else ""
+            css = f"{block.kind}{low} {place(start, end)}"
+            yield msgspec.structs.replace(block, css=css, id=f"{prefix}-{day}-{start}")
+
+
+# ---------------------------------------------------------------- occupied
+
+
+def occupied(entries: Iterable[CalendarEntry], axis: Axis, *, sees_bookings: bool) -> Iterator[Stretch]:
+    """What occupies the instrument. `sees_bookings`: the reader answers for the centre and may open each one."""
+    for entry in entries:
+        held = Span(entry.occupied_from, entry.occupied_until)
+        yield Stretch(*axis.minutes(held), _block(entry, axis, sees_bookings=sees_bookings))
+
+
+def kind_of(entry: CalendarEntry) -> str:
+    """How an entry is drawn: mine, named, taken, maintenance, engineering or closure."""
+    if entry.kind is not BookingKind.USE:
+        return entry.kind.value
+    if entry.is_own:
+        return "mine held" if entry.state is BookingState.HELD else "mine"
+    return "taken" if entry.state is None else "named"
+
+
+def _block(entry: CalendarEntry, axis: Axis, *, sees_bookings: bool) -> Block:
+    around = times(axis.minute(entry.occupied_from), axis.minute(entry.occupied_until), axis)
+    if entry.state is None:
+        # Masked: all there is to say is when the instrument cannot be had.
+        return Block("taken", around, gettext("Occupied"))
+    use = times(axis.minute(entry.starts_at), axis.minute(entry.ends_at), axis)
+    setup = gettext("with set-up %(time)s") % {"time": around} if around != use else ""
+    title, note = _words(entry)
+    href = f"/bookings/{entry.id}" if entry.is_own or sees_bookings else ""
+    return Block(kind_of(entry), use, title, " · ".join(filter(None, (note, setup))), href)
+
+
+def _words(entry: CalendarEntry) -> tuple[str, str]:
+    """Title and note of an entry that is not masked: as much as it says of itself."""
+    if entry.kind is not BookingKind.USE:
+        return word("booking_kind", entry.kind), entry.purpose or ""
+    if entry.is_own:
+        what = entry.purpose or entry.project or gettext("booking")
+        return gettext("Yours: %(what)s") % {"what": what}, entry.project or "" if entry.purpose else ""
+    who = entry.person or entry.organisation_id or gettext("Occupied")
+    return who, " · ".join(filter(None, (entry.project, entry.purpose)))
+
+
+# ---------------------------------------------------------------- kept for a round
+
+
+def kept(calendar: Calendar, rules: InstrumentRules, axis: Axis) -> Iterator[Stretch]:
+    """What rounds keep of the open hours, where nothing occupies them."""
+    busy = [Span(entry.occupied_from, entry.occupied_until) for entry in calendar.entries[rules.number]]
+    for offer in calendar.kept[rules.number]:
+        for left in subtracted(clipped(calendar.opened[rules.number], offer.span), busy):
+            start, end = axis.minutes(left)
+            yield Stretch(start, end, _kept_block(offer, times(start, end, axis)))
+
+
+def _kept_block(offer: KeptTime, time: str) -> Block:
+    title = gettext("Kept for round %(round)s") % {"round": offer.round_code}
+    return Block("kept", time, title, gettext("freed on %(date)s") % {"date": formats.short_date(offer.freed_at)})
+
+
+# ---------------------------------------------------------------- free
+
+
+def free(calendar: Calendar, rules: InstrumentRules, axis: Axis, now: datetime) -> Iterator[Stretch]:
+    """What can still be booked, each stretch with the way to do so."""
+    if rules.retired or rules.booking_mode != "time":
+        return
+    earliest = max(calendar.span.start, now)
+    latest = min(calendar.span.end, now + timedelta(days=rules.advance_days) - rules.min_minutes * MINUTE)
+    if earliest >= latest:
+        return
+    busy = [Span(entry.occupied_from, entry.occupied_until) for entry in calendar.entries[rules.number]]
+    busy += [offer.span for offer in calendar.kept[rules.number]]
+    for found in free_stretches(rules, Span(earliest, latest), calendar.opened[rules.number], busy):
+        yield from _free_stretch(rules, axis, *axis.minutes(found))
+
+
+def _free_stretch(rules: InstrumentRules, axis: Axis, start: int, end: int) -> Iterator[Stretch]:
+    """One block for each day of the stretch; its link asks for a usual use that begins as early as the block does."""
+    raster = max(1, min(rules.granularity_minutes, 60))
+    usual = min(max(rules.min_minutes, rules.granularity_minutes, USUAL_MINUTES), rules.max_minutes)
+    for day, begins, ends in pieces(-(-start // raster) * raster, end):
+        first, last = day * DAY_MINUTES + begins, day * DAY_MINUTES + ends
+        if first + rules.min_minutes <= end:
+            href = booking_link(rules, axis, first, min(first + usual, end))
+            yield Stretch(first, last, Block("free", times(first, last, axis), gettext("Free"), href=href))
+
+
+def booking_link(rules: InstrumentRules, axis: Axis, start: int, end: int) -> str:
+    """The address of a booking form with its times filled in."""
+    day, last_day = axis.date_of(start), axis.date_of(end - 1)
+    query = {
+        "instrument": rules.id,
+        "date": day.isoformat(),
+        "from": clock(start % DAY_MINUTES),
+        "until": clock((end - 1) % DAY_MINUTES + 1),
+    }
+    if last_day != day:
+        query["until_date"] = last_day.isoformat()
+    return f"/bookings/new?{urlencode(query, safe=':')}"

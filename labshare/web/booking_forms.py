@@ -1,0 +1,156 @@
+"""The forms of booking: what was typed, read into spans and ids, with every fault at the field where it stands.
+
+What must not live here: rules of booking. Whatever can be read is handed to the services, which refuse with reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from labshare import formats
+from labshare.domain.bookings import BookingKind
+from labshare.domain.opening import DAY_MINUTES, clock
+from labshare.domain.timespan import Span
+from labshare.errors import Malformed, Refusal
+from labshare.web.typed import FIRST_YEAR, LAST_YEAR, instant, typed_clock, typed_date, typed_length
+
+T = TypeVar("T")
+Faults = dict[str, Refusal]
+"""What could not be read, by the name of its field."""
+
+BLOCKS = (BookingKind.MAINTENANCE, BookingKind.ENGINEERING, BookingKind.CLOSURE)
+
+
+class TimesForm(msgspec.Struct, frozen=True, kw_only=True):
+    """When, as it is typed: an end or a length; the end's own day only when it is another one."""
+
+    date: str = ""
+    from_: str = msgspec.field(default="", name="from")
+    until: str = ""
+    until_date: str = ""
+    length: str = ""
+    # A slot that was offered after a refusal and taken with one click: its value is `slot_value`.
+    slot: str = ""
+
+
+class BookingForm(TimesForm, frozen=True, kw_only=True):
+    instrument: str = ""
+    project: str = ""
+    purpose: str = ""
+
+
+class BlockForm(TimesForm, frozen=True, kw_only=True):
+    instrument: str = ""
+    kind: str = BookingKind.MAINTENANCE.value
+    purpose: str = ""
+
+
+class ChangeForm(TimesForm, frozen=True, kw_only=True):
+    """Moving or cancelling: with the booking as its page showed it, so that a change meanwhile can be told."""
+
+    version: str = ""
+    seen_starts_at: str = ""
+    seen_ends_at: str = ""
+    seen_state: str = ""
+
+
+def read_span(form: TimesForm) -> tuple[Span | None, Faults]:
+    """The span that was typed, on the centres' clock, or every fault of its fields."""
+    faults: Faults = {}
+    day = _read(faults, typed_date, form.date, "date")
+    start = _read(faults, typed_clock, form.from_, "from")
+    last_day = _read(faults, typed_date, form.until_date, "until_date") if form.until_date.strip() else day
+    until = _read(faults, typed_clock, form.until, "until") if form.until.strip() else None
+    length = _read(faults, typed_length, form.length, "length") if form.length.strip() else None
+    if not form.until.strip() and not form.length.strip():
+        faults["until"] = Refusal(code="end_missing")
+    if faults or day is None or last_day is None or start is None:
+        return None, faults
+    begins = instant(day, start)
+    ends = begins + timedelta(minutes=length) if length is not None else None
+    if until is not None:
+        # Until 00:00 of the day on which it begins can only mean the midnight that ends it.
+        typed = instant(last_day, until or (DAY_MINUTES if last_day == day else 0))
+        if ends is not None and ends != typed:
+            return None, {"length": Refusal(code="end_contradicts_length")}
+        ends = typed
+    if ends is None or ends <= begins:
+        return None, {"until": Refusal(code="reversed_time")}
+    return Span(begins, ends), {}
+
+
+def read_project(text: str, faults: Faults) -> UUID | None:
+    """The project that was chosen; None when none was, which the rules of booking answer."""
+    if not text:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        faults["project"] = Refusal(code="malformed_project", params={"field": "project"})
+        return None
+
+
+def read_kind(text: str, faults: Faults) -> BookingKind:
+    """The reason of a block."""
+    for kind in BLOCKS:
+        if kind.value == text:
+            return kind
+    faults["kind"] = Refusal(code="malformed_kind", params={"field": "kind"})
+    return BookingKind.MAINTENANCE
+
+
+def read_version(text: str) -> int:
+    """The version that a page showed. Raises `Malformed`: nobody types it, so the page cannot have been ours."""
+    if not text.isdigit() or len(text) > 9:
+        raise Malformed("malformed", field="version")
+    return int(text)
+
+
+def read_seen(form: ChangeForm) -> Span | None:
+    """The times that the booking had when its form was opened; None where the fields were left out."""
+    try:
+        return Span(datetime.fromisoformat(form.seen_starts_at), datetime.fromisoformat(form.seen_ends_at))
+    except (ValueError, Malformed):
+        return None
+
+
+def slot_value(span: Span) -> str:
+    """A span as the value of a button."""
+    return f"{formats.iso(span.start)}/{formats.iso(span.end)}"
+
+
+def read_slot(text: str) -> Span:
+    """The span behind such a button. Raises `Malformed`."""
+    try:
+        start, end = (datetime.fromisoformat(part) for part in text.split("/"))
+    except ValueError:
+        raise Malformed("malformed", field="slot") from None
+    if not (start.year >= FIRST_YEAR and end.year <= LAST_YEAR):
+        raise Malformed("malformed", field="slot")
+    return Span(start, end)
+
+
+def times_of(span: Span) -> dict[str, str]:
+    """The span as it would be typed: values for the fields of `TimesForm`."""
+    first, last = formats.local(span.start), formats.local(span.end - timedelta(minutes=1))
+    return {
+        "date": first.date().isoformat(),
+        "from_": clock(first.hour * 60 + first.minute),
+        "until": clock(last.hour * 60 + last.minute + 1),
+        "until_date": last.date().isoformat() if last.date() != first.date() else "",
+        "length": "",
+        "slot": "",
+    }
+
+
+def _read(faults: Faults, reader: Callable[[str, str], T], text: str, field: str) -> T | None:
+    try:
+        return reader(text, field)
+    except Malformed as fault:
+        faults[field] = fault.refusals[0]
+        return None

@@ -1,0 +1,115 @@
+"""Bookings as lines of a list: on the page of my bookings, and what the home page says of them.
+
+What must not live here: the calendar's blocks (blocks.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from labshare import formats
+from labshare.domain.bookings import BookingKind, Wish
+from labshare.domain.people import Action, Actor, may
+from labshare.domain.timespan import MINUTE, Span
+from labshare.i18n import gettext, language, word
+from labshare.services import Connection, bookings
+from labshare.services.bookings import BookingLine
+from labshare.web.blocks import USUAL_MINUTES
+from labshare.web.sections import Line, Section
+
+LINES_AT_HOME = 5
+# The instruments somebody used lately are the ones they will want again.
+LATELY = timedelta(days=60)
+INSTRUMENTS_AT_HOME = 3
+
+
+class BookingItem(msgspec.Struct, frozen=True):
+    """One booking in a list, in words; `state` is the value of its state."""
+
+    time: str
+    title: str
+    detail: str
+    href: str
+    state: str
+
+
+def by_day(lines: list[BookingLine]) -> list[tuple[str, list[BookingItem]]]:
+    """The lines under the local day on which each begins, in the order in which they came."""
+    days: dict[str, list[BookingItem]] = {}
+    for line in lines:
+        days.setdefault(formats.day(line.booking.starts_at), []).append(_item(line))
+    return list(days.items())
+
+
+def next_bookings(db: Connection, actor: Actor, now: datetime) -> Section | None:
+    """For the home page: the bookings of this person that are still to come or go on."""
+    if not may(actor, Action.BOOK):
+        return None
+    lines = bookings.mine(db, actor, now)
+    return Section(
+        title=gettext("My next bookings"),
+        icon="calendar-days",
+        lines=tuple(_line(line) for line in lines[:LINES_AT_HOME]),
+        more="/bookings" if lines else "",
+        empty=gettext("No booking is ahead of you. Find an instrument and book its time."),
+    )
+
+
+def next_free(db: Connection, actor: Actor, now: datetime) -> Section | None:
+    """For the home page: the next free slot on each instrument that this person used or booked lately."""
+    if not may(actor, Action.BOOK):
+        return None
+    latest = {line.instrument_id: line for line in bookings.mine(db, actor, now - LATELY)}
+    mine = sorted(latest.values(), key=lambda line: line.booking.starts_at, reverse=True)[:INSTRUMENTS_AT_HOME]
+    lines = [found for line in mine if (found := _free_line(db, actor, line, now)) is not None]
+    if not lines:
+        return None
+    return Section(title=gettext("Next free on instruments you use"), icon="clock", lines=tuple(lines))
+
+
+def _free_line(db: Connection, actor: Actor, line: BookingLine, now: datetime) -> Line | None:
+    wish = Wish(
+        instrument_number=line.booking.instrument_number,
+        span=Span(now, now + USUAL_MINUTES * MINUTE),
+        person_id=actor.person_id,
+    )
+    found = bookings.suggest(db, wish, now, count=1)
+    if not found:
+        return None
+    start, end = found[0].start, found[0].end
+    local, last = formats.local(start), formats.local(end)
+    href = f"/bookings/new?instrument={line.instrument_id}&date={local:%Y-%m-%d}&from={local:%H:%M}&until={last:%H:%M}"
+    if last.date() != local.date():
+        href += f"&until_date={last:%Y-%m-%d}"
+    return Line(href=href, title=_instrument(line), detail=formats.span(start, end))
+
+
+def _line(line: BookingLine) -> Line:
+    booking = line.booking
+    return Line(
+        href=f"/bookings/{booking.id}",
+        title=_instrument(line),
+        detail=formats.span(booking.starts_at, booking.ends_at),
+        state=("booking_state", booking.state.value),
+    )
+
+
+def _item(line: BookingLine) -> BookingItem:
+    booking = line.booking
+    start, end = formats.local(booking.starts_at), formats.local(booking.ends_at)
+    is_one_day = (end - MINUTE).date() == start.date()
+    until = formats.clock(end) if is_one_day else f"{formats.clock(end)} {formats.short_date(end)}"
+    what = booking.purpose if booking.kind is BookingKind.USE else word("booking_kind", booking.kind)
+    return BookingItem(
+        time=f"{formats.clock(start)}–{until}",
+        title=_instrument(line),
+        detail=" · ".join(filter(None, (what, line.project))),
+        href=f"/bookings/{booking.id}",
+        state=booking.state.value,
+    )
+
+
+def _instrument(line: BookingLine) -> str:
+    return line.instrument_vi if language() == "vi" else line.instrument_en

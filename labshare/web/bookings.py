@@ -1,0 +1,358 @@
+"""The pages of bookings: mine, a new one, one to look at, move or cancel, and blocks by the managers of a centre.
+
+Calendars and boards are in calendars.py, what their blocks say in blocks.py, reading of forms in booking_forms.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.params import FromPath
+
+from labshare import formats
+from labshare.domain.bookings import MOVABLE, BookingKind, InstrumentRules, Wish
+from labshare.domain.opening import format_opening
+from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.projects import Project
+from labshare.domain.timespan import Span
+from labshare.errors import LabShareError, Malformed, Refused, Stale, TimeTaken, WrongState
+from labshare.i18n import gettext, word
+from labshare.services import Connection, bookings, projects
+from labshare.services.bookings import BookingLine
+from labshare.web import calendars, given
+from labshare.web.booking_forms import (
+    BLOCKS,
+    BlockForm,
+    BookingForm,
+    ChangeForm,
+    Faults,
+    TimesForm,
+    read_kind,
+    read_project,
+    read_seen,
+    read_slot,
+    read_span,
+    read_version,
+    slot_value,
+    times_of,
+)
+from labshare.web.booking_lines import by_day
+from labshare.web.rendering import Form, Request, redirect, render
+from labshare.web.weeks import Week
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A slot that would be accepted, as a button: its value and its words."""
+
+    value: str
+    words: str
+
+
+# ---------------------------------------------------------------- looking
+
+
+@get("/bookings", sync_to_thread=True)
+def mine(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
+    with database.read() as db:
+        lines = bookings.mine(db, me, now)
+    return render(request, "bookings/mine.html", days=by_day(lines))
+
+
+@get("/bookings/{booking_id:uuid}", sync_to_thread=True)
+def show(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, booking_id: FromPath[UUID]
+) -> Response[str]:
+    with database.read() as db:
+        line = bookings.show(db, me, booking_id)
+    return _booking_page(request, me, line, now)
+
+
+# ---------------------------------------------------------------- booking
+
+
+@get("/bookings/new", sync_to_thread=True)
+def new(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
+    """The form, with whatever the address says already typed in."""
+    require(me, Action.BOOK)
+    form = msgspec.convert(dict(request.query_params), BookingForm)
+    with database.read() as db:
+        return _booking_form(request, db, me, form, now)
+
+
+@post("/bookings", sync_to_thread=True)
+def book(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[BookingForm]
+) -> Response[str]:
+    if data.slot:
+        with database.read() as db:
+            return _booking_form(request, db, me, _with_times(data, read_slot(data.slot)), now)
+    span, faults = read_span(data)
+    project_id = read_project(data.project, faults)
+    if faults or span is None:
+        with database.read() as db:
+            return _booking_form(request, db, me, data, now, faults=faults)
+    try:
+        with database.write() as db:
+            rules = bookings.rules_of(db, data.instrument)
+            wish = Wish(
+                instrument_number=rules.number,
+                span=span,
+                person_id=me.person_id,
+                project_id=project_id,
+                purpose=data.purpose,
+            )
+            booking = bookings.book(db, me, wish, now)
+    except Refused as error:
+        with database.read() as db:
+            return _booking_form(request, db, me, data, now, error=error, wanted=span)
+    return redirect(request, f"/bookings/{booking.id}", notice="booked")
+
+
+# ---------------------------------------------------------------- moving, cancelling
+
+
+@post("/bookings/{booking_id:uuid}/move", sync_to_thread=True)
+def move(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    booking_id: FromPath[UUID],
+    data: Form[ChangeForm],
+) -> Response[str]:
+    if data.slot:
+        data = _with_times(data, read_slot(data.slot))
+        with database.read() as db:
+            return _booking_page(request, me, bookings.show(db, me, booking_id), now, form=data)
+    span, faults = read_span(data)
+    if faults or span is None:
+        with database.read() as db:
+            return _booking_page(request, me, bookings.show(db, me, booking_id), now, form=data, faults=faults)
+    try:
+        with database.write() as db:
+            bookings.move(db, me, booking_id, span, seen_version=read_version(data.version), now=now)
+    except (Refused, Stale, WrongState) as error:
+        with database.read() as db:
+            line = bookings.show(db, me, booking_id)
+            offers = _offers(db, _wish(line, span), now) if isinstance(error, Refused) else ()
+        return _booking_page(request, me, line, now, form=data, error=error, offers=offers)
+    return redirect(request, f"/bookings/{booking_id}", notice="booking_moved")
+
+
+@post("/bookings/{booking_id:uuid}/cancel", sync_to_thread=True)
+def cancel(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    booking_id: FromPath[UUID],
+    data: Form[ChangeForm],
+) -> Response[str]:
+    try:
+        with database.write() as db:
+            bookings.cancel(db, me, booking_id, seen_version=read_version(data.version), now=now)
+    except (Stale, WrongState) as error:
+        with database.read() as db:
+            line = bookings.show(db, me, booking_id)
+        return _booking_page(request, me, line, now, form=data, error=error)
+    return redirect(request, "/bookings", notice="booking_cancelled")
+
+
+# ---------------------------------------------------------------- blocks by a centre
+
+
+@get("/bookings/block", sync_to_thread=True)
+def new_block(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
+    form = msgspec.convert(dict(request.query_params), BlockForm)
+    with database.read() as db:
+        return _block_form(request, db, me, form, now)
+
+
+@post("/bookings/block", sync_to_thread=True)
+def block(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[BlockForm]
+) -> Response[str]:
+    span, faults = read_span(data)
+    kind = read_kind(data.kind, faults)
+    if faults or span is None:
+        with database.read() as db:
+            return _block_form(request, db, me, data, now, faults=faults)
+    try:
+        with database.write() as db:
+            rules = bookings.rules_of(db, data.instrument)
+            bookings.block(db, me, rules.number, kind, span, data.purpose, now)
+    except Refused as error:
+        with database.read() as db:
+            return _block_form(request, db, me, data, now, error=error)
+    day = formats.local(span.start).date().isoformat()
+    return redirect(request, f"/instruments/{rules.id}?date={day}", notice="time_blocked")
+
+
+# ---------------------------------------------------------------- pages
+
+
+def _booking_form(
+    request: Request,
+    db: Connection,
+    me: Actor,
+    form: BookingForm,
+    now: datetime,
+    *,
+    faults: Faults | None = None,
+    error: Refused | None = None,
+    wanted: Span | None = None,
+) -> Response[str]:
+    """The form as it was typed, beside the calendar; after a refusal with the slots that would be accepted."""
+    rules = bookings.rules_of(db, form.instrument)
+    choices = projects.usable(db, me, now)
+    wish = wanted and Wish(instrument_number=rules.number, span=wanted, person_id=me.person_id)
+    return _form_page(
+        request,
+        "bookings/new.html",
+        rules,
+        calendars.week_of(db, me, rules, _day(form, now), now),
+        _chosen(form, choices, now),
+        faults=faults,
+        error=error,
+        projects=[(str(each.id), f"{each.code} · {each.title}") for each in choices],
+        offers=_offers(db, wish, now) if wish else (),
+    )
+
+
+def _block_form(
+    request: Request,
+    db: Connection,
+    me: Actor,
+    form: BlockForm,
+    now: datetime,
+    *,
+    faults: Faults | None = None,
+    error: Refused | None = None,
+) -> Response[str]:
+    rules = bookings.rules_of(db, form.instrument)
+    require(me, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    week = calendars.week_of(db, me, rules, _day(form, now), now)
+    form = form if form.date else msgspec.structs.replace(form, date=_day(form, now).isoformat())
+    return _form_page(request, "bookings/block.html", rules, week, form, faults=faults, error=error, kinds=BLOCKS)
+
+
+def _form_page(
+    request: Request,
+    template: str,
+    rules: InstrumentRules,
+    week: Week,
+    form: TimesForm,
+    *,
+    faults: Faults | None,
+    error: Refused | None,
+    offers: Sequence[Offer] = (),
+    **context: Any,
+) -> Response[str]:
+    status = error.status if error else Malformed.status if faults else 200
+    return render(
+        request,
+        template,
+        status=status,
+        rules=rules,
+        opening=formats.opening(format_opening(rules.opening)),
+        week=week,
+        form=form,
+        faults=faults or {},
+        refusals=error.refusals if error else (),
+        is_taken=isinstance(error, TimeTaken),
+        offers=offers,
+        **context,
+    )
+
+
+def _booking_page(
+    request: Request,
+    me: Actor,
+    line: BookingLine,
+    now: datetime,
+    *,
+    form: ChangeForm | None = None,
+    faults: Faults | None = None,
+    error: LabShareError | None = None,
+    offers: Sequence[Offer] = (),
+) -> Response[str]:
+    """One booking with the ways to change it. After a stale form it tells what changed since that was opened."""
+    booking = line.booking
+    is_changeable = booking.state in MOVABLE and booking.starts_at > now
+    may_change = booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
+    return render(
+        request,
+        "bookings/booking.html",
+        status=error.status if error else Malformed.status if faults else 200,
+        line=line,
+        booking=booking,
+        form=form if form and form.date else ChangeForm(**times_of(booking.span)),
+        faults=faults or {},
+        refusals=error.refusals if error else (),
+        is_taken=isinstance(error, TimeTaken),
+        changes=_changes(form, line) if form and isinstance(error, Stale) else (),
+        offers=offers,
+        day=formats.local(booking.starts_at).date().isoformat(),
+        may_change=may_change and is_changeable,
+        is_use=booking.kind is BookingKind.USE,
+    )
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _offers(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
+    spans = sorted(bookings.suggest(db, wish, now))
+    return tuple(Offer(slot_value(span), formats.span(span.start, span.end)) for span in spans)
+
+
+def _wish(line: BookingLine, span: Span) -> Wish:
+    booking = line.booking
+    return Wish(
+        instrument_number=booking.instrument_number,
+        span=span,
+        person_id=booking.person_id,
+        project_id=booking.project_id,
+        replaces_id=booking.id,
+    )
+
+
+def _changes(seen: ChangeForm, line: BookingLine) -> tuple[tuple[str, str, str], ...]:
+    """What stands now that was different when the form was opened: what it is, how it was, how it is."""
+    booking = line.booking
+    before = read_seen(seen)
+    found: list[tuple[str, str, str]] = []
+    if before and before != booking.span:
+        found.append((gettext("Time"), formats.span(before.start, before.end), formats.span(*_ends(booking.span))))
+    if seen.seen_state and seen.seen_state != booking.state.value:
+        states = (word("booking_state", seen.seen_state), word("booking_state", booking.state))
+        found.append((gettext("State"), *states))
+    return tuple(found)
+
+
+def _ends(span: Span) -> tuple[datetime, datetime]:
+    return span.start, span.end
+
+
+def _with_times(form: Any, span: Span) -> Any:
+    return msgspec.structs.replace(form, **times_of(span))
+
+
+def _chosen(form: BookingForm, choices: list[Project], now: datetime) -> BookingForm:
+    """The form with what need not be typed: the only project there is, and the day."""
+    project = form.project or (str(choices[0].id) if len(choices) == 1 else "")
+    return msgspec.structs.replace(form, project=project, date=form.date or _day(form, now).isoformat())
+
+
+def _day(form: TimesForm, now: datetime) -> date:
+    """The day whose calendar stands beside a form: the typed one where it can be read, else today."""
+    span, _ = read_span(form)
+    return calendars.day_in(form.date, formats.local(span.start if span else now).date())
+
+
+router = Router("/", route_handlers=[mine, show, new, book, move, cancel, new_block, block])

@@ -1,0 +1,95 @@
+"""Calendars over HTTP: the week of an instrument as a fragment of its page, and the board of a centre."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from litestar import Response, Router, get
+from litestar.params import FromPath, FromQuery
+
+from labshare import formats
+from labshare.domain.bookings import InstrumentRules
+from labshare.domain.people import Action, Actor, may
+from labshare.errors import Malformed
+from labshare.services import Connection, bookings, registry
+from labshare.web import boards, given, weeks
+from labshare.web.grid import week_of as axis_of_week
+from labshare.web.rendering import Request, redirect, render, wants_fragment
+from labshare.web.typed import typed_date
+
+
+def week_of(db: Connection, actor: Actor | None, rules: InstrumentRules, day: date, now: datetime) -> weeks.Week:
+    """The week around `day` as this reader may see it: what a page gives to `bookings/_week.html` as `week`."""
+    calendar = bookings.calendar(db, actor, [rules.number], axis_of_week(day).span)
+    return weeks.week(
+        calendar,
+        rules,
+        day,
+        now,
+        may_book=may(actor, Action.BOOK),
+        may_block=may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id),
+        sees_bookings=may(actor, Action.SEE_BOOKING, centre=rules.centre_id),
+    )
+
+
+def day_in(text: str | None, otherwise: date) -> date:
+    """The day that an address names; a calendar shows another one rather than refuse to be looked at."""
+    try:
+        return typed_date(text, "date") if text else otherwise
+    except Malformed:
+        return otherwise
+
+
+@get("/instruments/{instrument_id:str}/week", sync_to_thread=True)
+def week(
+    request: Request,
+    database: given.Database,
+    actor: given.Reader,
+    now: given.Now,
+    instrument_id: FromPath[str],
+    date: FromQuery[str] = "",
+) -> Response[str]:
+    """The fragment for htmx; whoever opens its address is led to the instrument's page."""
+    page = f"/instruments/{instrument_id}"
+    day = day_in(date, formats.local(now).date())
+    with database.read() as db:
+        rules = bookings.rules_of(db, instrument_id)
+        if not wants_fragment(request):
+            return redirect(request, f"{page}?date={day.isoformat()}")
+        shown = week_of(db, actor, rules, day, now)
+    # Beside a form the calendar turns its leaves without taking the reader away from what they typed.
+    at = (request.htmx.current_url_abs_path or "").partition("?")[0]
+    headers = {} if at == page else {"HX-Push-Url": "false"}
+    return render(request, "bookings/_week.html", fragment="bookings/_week.html", headers=headers, week=shown)
+
+
+@get("/centres/{centre_id:str}/board", sync_to_thread=True)
+def board(
+    request: Request,
+    database: given.Database,
+    actor: given.Reader,
+    now: given.Now,
+    centre_id: FromPath[str],
+    date: FromQuery[str] = "",
+    span: FromQuery[Literal["day", "week"]] = "day",
+    hours: FromQuery[Literal["open", "all"]] = "open",
+) -> Response[str]:
+    """Every instrument of the centre. `hours` all draws the nights too, which most instruments spend closed."""
+    day = day_in(date, formats.local(now).date())
+    with database.read() as db:
+        centre = registry.named_centre(db, centre_id)
+        calendar = bookings.board(db, actor, centre_id, boards.axis_of(span, day).span)
+    shown = boards.board(
+        calendar,
+        span,
+        day,
+        now,
+        all_hours=hours == "all",
+        may_book=may(actor, Action.BOOK),
+        sees_bookings=may(actor, Action.SEE_BOOKING, centre=centre_id),
+    )
+    return render(request, "bookings/board.html", fragment="bookings/_board.html", centre=centre, board=shown)
+
+
+router = Router("/", route_handlers=[week, board])

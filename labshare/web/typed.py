@@ -1,0 +1,75 @@
+"""What people type into a form as a day, an hour or a length, read generously and never guessed.
+
+A clock time may be written as it is said: 9, 9h, 9h30, 09:30, 0930, 9.30. What must not live here: rules about when an
+instrument may be used; a time that can be read is handed on, however unlikely.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+from labshare.domain.opening import DAY_MINUTES
+from labshare.errors import Malformed
+from labshare.formats import CENTRE_ZONE
+
+# Far enough for every plan and report, and near enough that no arithmetic on times leaves the calendar.
+FIRST_YEAR, LAST_YEAR = 2000, 2199
+LONGEST_MINUTES = 366 * DAY_MINUTES
+
+_CLOCK = re.compile(r"(\d{1,2})(?:\s*(?:[:.hg]|giờ)\s*(\d{2})?|(\d{2}))?", re.IGNORECASE)
+_LENGTH = re.compile(
+    r"(?:(?P<hours>\d{1,4}(?:[.,]\d{1,2})?)\s*(?:h|g|giờ|tiếng|hours?)\s*)?"
+    r"(?:(?P<minutes>\d{1,6})\s*(?:ph|phút|m|min|minutes?)?)?",
+    re.IGNORECASE,
+)
+_COLON_LENGTH = re.compile(r"(\d{1,4}):([0-5]\d)")
+_DAY_FIRST = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})")
+
+
+def typed_date(text: str, field: str) -> date:
+    """2026-11-26 as a date field sends it, or 26/11/2026 as people write it. Raises `Malformed` naming the field."""
+    text = text.strip()
+    try:
+        if match := _DAY_FIRST.fullmatch(text):
+            day, month, year = (int(part) for part in match.groups())
+            found = date(year, month, day)
+        else:
+            found = date.fromisoformat(text)
+    except ValueError:
+        raise Malformed("malformed_date", field=field) from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise Malformed("malformed_date", field=field)
+    return found
+
+
+def typed_clock(text: str, field: str) -> int:
+    """Minutes after midnight, 0 to 1440 (24:00 is the end of the day). Raises `Malformed` naming the field."""
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        raise Malformed("malformed_clock", field=field)
+    hour, minute = int(match[1]), int(match[2] or match[3] or 0)
+    if minute > 59 or hour * 60 + minute > DAY_MINUTES:
+        raise Malformed("malformed_clock", field=field)
+    return hour * 60 + minute
+
+
+def typed_length(text: str, field: str) -> int:
+    """Minutes, from 90, 2h, 1h30, 1:30 or 1,5 giờ. Raises `Malformed` naming the field."""
+    text = text.strip()
+    if colon := _COLON_LENGTH.fullmatch(text):
+        minutes = int(colon[1]) * 60 + int(colon[2])
+    elif match := _LENGTH.fullmatch(text):
+        hours = float((match["hours"] or "0").replace(",", "."))
+        minutes = round(hours * 60) + int(match["minutes"] or 0)
+    else:
+        raise Malformed("malformed_length", field=field)
+    if not 0 < minutes <= LONGEST_MINUTES:
+        raise Malformed("malformed_length", field=field)
+    return minutes
+
+
+def instant(day: date, minute: int) -> datetime:
+    """The instant `minute` minutes after midnight of that day on the centres' clock, as UTC."""
+    midnight = datetime.combine(day, time(), tzinfo=CENTRE_ZONE)
+    return (midnight + timedelta(minutes=minute)).astimezone(UTC)
