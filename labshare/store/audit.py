@@ -36,6 +36,9 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str | int | None]
 
 
+_RECORD = sa.insert(audit)
+
+
 def record(
     db: Connection,
     *,
@@ -55,7 +58,7 @@ def record(
         "noun_id": str(noun_id),
         "details": msgspec.json.encode(details or {}).decode(),
     }
-    db.execute(sa.insert(audit).values(row))
+    db.execute(_RECORD, row)
 
 
 def lines(db: Connection, noun: str, noun_id: str | UUID) -> list[AuditLine]:

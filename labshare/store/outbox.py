@@ -26,11 +26,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     payload: dict[str, str | int]
 
 
+_POST = sa.insert(outbox)
+
+
 def post(db: Connection, topic: str, payload: Payload) -> None:
     """Leave a message for the watchers of `topic`. It is delivered once this transaction is committed, or never."""
     # Nothing is decided by this time; it only tells an operator how long messages wait, so the clock may be read here.
     row = {"topic": topic, "payload": msgspec.json.encode(payload).decode(), "created_at": datetime.now(UTC)}
-    db.execute(sa.insert(outbox).values(row))
+    db.execute(_POST, row)
 
 
 def waiting(db: Connection, limit: int = 500) -> list[Message]:

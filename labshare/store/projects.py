@@ -17,8 +17,7 @@ from labshare.store.tables import organisations, persons, project_members, proje
 
 def with_membership(db: Connection, project_id: UUID, person_id: UUID) -> tuple[Project | None, bool]:
     """A project, and whether this person is its PI or a member. (None, False) when there is no such project."""
-    query = sa.select(projects, _belongs(person_id).label("is_member"))
-    row: Any = db.execute(query.where(projects.c.id == project_id)).one_or_none()
+    row: Any = db.execute(_WITH_MEMBERSHIP, {"project_id": project_id, "person_id": person_id}).one_or_none()
     if row is None:
         return None, False
     return msgspec.convert(row, Project, from_attributes=True), bool(row.is_member)
@@ -82,13 +81,19 @@ def member_ids(db: Connection, project_id: UUID) -> frozenset[UUID]:
     return frozenset(db.execute(query).scalars())
 
 
-def _belongs(person_id: UUID) -> sa.ColumnElement[bool]:
+def _belongs(person_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     member = (
         sa.select(sa.literal(1))
         .where(project_members.c.project_id == projects.c.id, project_members.c.person_id == person_id)
         .exists()
     )
     return sa.or_(projects.c.pi_id == person_id, member)
+
+
+# Built once: every booking asks it.
+_WITH_MEMBERSHIP = sa.select(projects, _belongs(sa.bindparam("person_id", type_=sa.Uuid())).label("is_member")).where(
+    projects.c.id == sa.bindparam("project_id")
+)
 
 
 def _lines(db: Connection, where: sa.ColumnElement[bool]) -> list[ProjectLine]:

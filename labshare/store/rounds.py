@@ -22,24 +22,25 @@ from labshare.store.tables import capabilities, centres, instruments, offers, or
 _KEEPING = tuple(sorted(KEEPING))
 
 
+# Built once: every booking asks it, and building it would cost more than running it.
+_OFFERS_OVER = (
+    sa.select(offers.c.instrument_number, offers.c.starts_at, offers.c.ends_at, rounds.c.code, rounds.c.publishes_at)
+    .join(rounds, rounds.c.id == offers.c.round_id)
+    .where(
+        offers.c.instrument_number.in_(sa.bindparam("numbers", expanding=True)),
+        offers.c.ends_at > sa.bindparam("start"),
+        offers.c.starts_at < sa.bindparam("end"),
+        offers.c.released_at.is_(None),
+        rounds.c.state.in_(_KEEPING),
+    )
+    .order_by(offers.c.instrument_number, offers.c.starts_at)
+)
+
+
 def offers_over(db: Connection, numbers: Iterable[int], span: Span, *, but: UUID | None = None) -> list[KeptOffer]:
     """What rounds keep of these instruments during the span, the round `but` left out, by instrument and time."""
-    query = (
-        sa.select(
-            offers.c.instrument_number, offers.c.starts_at, offers.c.ends_at, rounds.c.code, rounds.c.publishes_at
-        )
-        .join(rounds, rounds.c.id == offers.c.round_id)
-        .where(
-            offers.c.instrument_number.in_(sorted(set(numbers))),
-            offers.c.ends_at > span.start,
-            offers.c.starts_at < span.end,
-            offers.c.released_at.is_(None),
-            rounds.c.state.in_(_KEEPING),
-        )
-        .order_by(offers.c.instrument_number, offers.c.starts_at)
-    )
-    if but is not None:
-        query = query.where(rounds.c.id != but)
+    query = _OFFERS_OVER if but is None else _OFFERS_OVER.where(rounds.c.id != but)
+    asked = {"numbers": sorted(set(numbers)), "start": span.start, "end": span.end}
     return [
         KeptOffer(
             instrument_number=row.instrument_number,
@@ -47,7 +48,7 @@ def offers_over(db: Connection, numbers: Iterable[int], span: Span, *, but: UUID
             round_code=row.code,
             freed_at=row.publishes_at,
         )
-        for row in db.execute(query)
+        for row in db.execute(query, asked)
     ]
 
 
