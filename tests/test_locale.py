@@ -58,7 +58,7 @@ def code_sentences() -> set[str]:
     """The English sentences that Python code asks for."""
     found: set[str] = set()
     for node in calls():
-        if isinstance(node.func, ast.Name) and node.func.id in {"gettext", "ngettext", "_"}:
+        if isinstance(node.func, ast.Name) and node.func.id in {"gettext", "ngettext", "_", "say"}:
             found |= {
                 word.value for word in node.args[:1] if isinstance(word, ast.Constant) and isinstance(word.value, str)
             }

@@ -32,7 +32,11 @@ class KnowTheReader(ASGIMiddleware):
     """
 
     scopes = (ScopeType.HTTP,)
-    exclude_path_pattern = "^/static/"
+
+    @staticmethod
+    def should_bypass_for_scope(scope: Scope) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Files are everybody's."""
+        return scope["path"].startswith("/static/")
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database

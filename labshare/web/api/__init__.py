@@ -1,0 +1,18 @@
+"""The JSON API, version 1, for programs: `/api/v1`. It says and asks the same as the pages, through the same services.
+
+How an endpoint is written: the caller is `me: given.Me`, known by a bearer token alone (401 without one); the body
+arrives as bytes and is read by `reading.decode`, because Litestar's own reading is lenient; the answer is made by
+`answers.answer`, which adds the ETag; errors are left to web/errors.py, which makes a problem of RFC 9457 of each.
+"""
+
+from litestar import Router
+
+from labshare.web.api import bookings, instruments, projects
+from labshare.web.api.reading import LARGEST_BODY
+
+router = Router(
+    "/api/v1",
+    route_handlers=[*instruments.HANDLERS, *bookings.HANDLERS, *projects.HANDLERS],
+    request_max_body_size=LARGEST_BODY,
+    include_in_schema=True,
+)

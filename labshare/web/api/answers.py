@@ -1,0 +1,35 @@
+"""How the API answers: JSON with an ETag, 304 where the caller has it already."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, TypeVar, cast
+
+import msgspec
+from litestar import Response
+
+from labshare.web.rendering import Request
+
+T = TypeVar("T")
+
+
+def answer(
+    request: Request, value: T, *, version: int | None = None, status: int = 200, location: str | None = None
+) -> Response[T]:
+    """The value as JSON. Its ETag is the version, which a change names in If-Match, or else a hash of what is sent."""
+    tag = f'"{_hash(value) if version is None else version}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if location:
+        headers["Location"] = location
+    if request.method == "GET" and _is_known(request.headers.get("if-none-match", ""), tag):
+        return cast("Response[T]", Response(None, status_code=304, headers=headers))
+    return Response(value, status_code=status, headers=headers)
+
+
+def _is_known(if_none_match: str, tag: str) -> bool:
+    known = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
+    return tag in known or "*" in known
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()[:32]

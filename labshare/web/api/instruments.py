@@ -1,0 +1,188 @@
+"""/api/v1/instruments: the registry's instruments, found as on the page and read page after page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Response, get
+from litestar.params import PathParameter, QueryParameter
+
+from labshare.domain.opening import format_opening
+from labshare.domain.registry import ProductRef
+from labshare.domain.registry_search import Found, Search
+from labshare.domain.registry_terms import BookableUnit, BookingMode, Hazard, OperatedBy, Qualification, Verification
+from labshare.services import registry as service
+from labshare.services.registry import InstrumentPage
+from labshare.web import given
+from labshare.web.api.answers import answer
+from labshare.web.api.reading import CODE, TEXT, asked
+from labshare.web.api.schema import problems
+from labshare.web.rendering import Request
+
+USUAL_PAGE, LARGEST_PAGE = 50, 200
+
+
+class InstrumentLine(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument in a list. `verification` says how far its row is borne out; illustrative rows are examples."""
+
+    id: str
+    name_vi: str
+    name_en: str
+    capability: str
+    centre: str
+    city_vi: str
+    city_en: str
+    manufacturer: str
+    model: str
+    booking_mode: BookingMode
+    bookable_unit: BookableUnit
+    operated_by: OperatedBy
+    qualification: Qualification | None
+    verification: Verification
+
+
+class InstrumentList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page. `next` is the path of the next one, None on the last."""
+
+    items: tuple[InstrumentLine, ...]
+    next: str | None
+
+
+class InstrumentView(InstrumentLine, frozen=True, kw_only=True):
+    """An instrument with what booking it asks for. Lengths are minutes, all 0 for what is not booked by time."""
+
+    capability_vi: str
+    capability_en: str
+    centre_vi: str
+    centre_en: str
+    host: str
+    zone: str | None
+    description_vi: str
+    description_en: str
+    pid: str
+    hazards: tuple[Hazard, ...]
+    products: tuple[str, ...]
+    timezone: str
+    opening: str
+    attended: bool
+    min_minutes: int
+    max_minutes: int
+    granularity_minutes: int
+    setup_minutes: int
+    cleanup_minutes: int
+    advance_days: int
+    source: str
+    retired_at: datetime | None
+
+
+@get("/instruments", sync_to_thread=True, operation_id="findInstruments", summary="Find instruments",
+     tags=["instruments"], responses=problems())  # fmt: skip
+def find(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    q: Annotated[str, asked("q", "Words, with or without accents, in any name.", TEXT)] = "",
+    capability: Annotated[str, asked("capability", "Code of a capability, such as FESEM.")] = "",
+    centre: Annotated[str, asked("centre", "Code of a centre.")] = "",
+    zone: Annotated[str, asked("zone", "Code of a zone.")] = "",
+    host: Annotated[str, asked("host", "Code of the organisation that hosts the centre.")] = "",
+    city: Annotated[str, asked("city", "Vietnamese name of a city.")] = "",
+    product: Annotated[str, asked("product", "Strategic product within its list, as in QD21-2026:P17.")] = "",
+    bookable: Annotated[bool, QueryParameter(name="bookable", description="Only what is booked by time.")] = False,
+    after: Annotated[str, asked("after", "Continue behind this id; `next` of an answer says it.")] = "",
+    limit: Annotated[
+        int, QueryParameter(name="limit", ge=1, le=LARGEST_PAGE, description="How many at most.")
+    ] = USUAL_PAGE,
+) -> Response[InstrumentList]:
+    """The instruments that match, in the order of their ids, without the retired ones."""
+    search = Search(
+        text=q,
+        capability_id=capability,
+        centre_id=centre,
+        zone_id=zone,
+        host_id=host,
+        city_vi=city,
+        product=ProductRef.parse(product) if product else None,
+        bookable_only=bookable,
+    )
+    with database.read() as db:
+        # One more than asked for tells whether there is a next page.
+        found = service.instruments_after(db, search, after=after, limit=limit + 1)
+    items = tuple(_line(each) for each in found[:limit])
+    following = _next(request, items[-1].id) if len(found) > limit else None
+    return answer(request, InstrumentList(items=items, next=following))
+
+
+@get("/instruments/{instrument_id:str}", sync_to_thread=True, operation_id="showInstrument", summary="One instrument",
+     tags=["instruments"], responses=problems(404))  # fmt: skip
+def show(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument_id: Annotated[str, PathParameter(pattern=CODE)],
+) -> Response[InstrumentView]:
+    """One instrument. A retired one is still shown."""
+    with database.read() as db:
+        page = service.instrument(db, instrument_id, now)
+    return answer(request, _view(page))
+
+
+HANDLERS = [find, show]
+
+
+def _next(request: Request, last_id: str) -> str:
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+    return f"{request.url.path}?{urlencode([*asked, ('after', last_id)])}"
+
+
+def _line(found: Found) -> InstrumentLine:
+    return InstrumentLine(
+        id=found.id,
+        name_vi=found.name_vi,
+        name_en=found.name_en,
+        capability=found.capability_id,
+        centre=found.centre_id,
+        city_vi=found.city_vi,
+        city_en=found.city_en,
+        manufacturer=found.manufacturer,
+        model=found.model,
+        booking_mode=found.booking_mode,
+        bookable_unit=found.bookable_unit,
+        operated_by=found.operated_by,
+        qualification=found.qualification,
+        verification=found.verification,
+    )
+
+
+# What a view takes from the instrument under the same name.
+_SAME = (
+    *("id", "name_vi", "name_en", "manufacturer", "model", "booking_mode", "bookable_unit", "operated_by"),
+    *("qualification", "verification", "description_vi", "description_en", "pid", "hazards", "attended"),
+    *("min_minutes", "max_minutes", "granularity_minutes", "setup_minutes", "cleanup_minutes", "advance_days"),
+    *("source", "retired_at"),
+)
+
+
+def _view(page: InstrumentPage) -> InstrumentView:
+    row, centre, capability = page.instrument, page.centre, page.capability
+    same = {name: getattr(row, name) for name in _SAME}
+    return InstrumentView(
+        **same,
+        capability=capability.id,
+        capability_vi=capability.name_vi,
+        capability_en=capability.name_en,
+        centre=centre.id,
+        centre_vi=centre.name_vi,
+        centre_en=centre.name_en,
+        city_vi=centre.city_vi,
+        city_en=centre.city_en,
+        host=page.host.id,
+        zone=page.zone.id if page.zone else None,
+        products=tuple(str(product) for product in row.products),
+        timezone=centre.timezone,
+        opening=format_opening(row.opening),
+    )

@@ -1,0 +1,107 @@
+"""What a program sends, read strictly: bodies, times, versions. Everything that cannot be read is a `Malformed`.
+
+What must not live here: rules about what may be done with what was read.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, TypeVar
+
+import msgspec
+from litestar.params import QueryParameter
+from msgspec import Meta
+
+from labshare.domain.timespan import Span, require_minute
+from labshare.errors import Malformed, Stale
+from labshare.web.typed import FIRST_YEAR, LAST_YEAR
+
+T = TypeVar("T")
+
+LARGEST_BODY = 64 * 1024
+LARGEST_VERSION = 2**31 - 1
+# PostgreSQL refuses a NUL in any text, so none gets that far.
+CODE, TEXT = r"^[^\x00-\x1f\x7f]{0,64}$", r"^[^\x00]{0,500}$"
+Code = Annotated[str, Meta(pattern=CODE, min_length=1)]
+Text = Annotated[str, Meta(pattern=TEXT)]
+# Without an offset it would be refused, but with a reason of its own (`moment`).
+Moment = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
+Version = Annotated[int, Meta(ge=1, le=LARGEST_VERSION)]
+
+_NAMED = re.compile(r"field `([^`]+)`")
+_PLACE = re.compile(r"at `(?:key in )?\$\.?([^`]*)`")
+_TAG = re.compile(r'"(\d{1,10})"')
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """The JSON body as a struct. Raises `Malformed` naming the field that is unknown, missing or of another type."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise _wrong_field(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed("malformed_json") from error
+
+
+def asked(name: str, description: str, pattern: str = CODE) -> QueryParameter:
+    """A text in the query."""
+    return QueryParameter(name=name, description=description, pattern=pattern)
+
+
+def moment(value: datetime, field: str) -> datetime:
+    """A time of a body in UTC, on a whole minute. Raises `Malformed` when naive or outside the years we plan for.
+
+    Each end of a span is judged by itself, before the two are compared: a naive and an aware one cannot be.
+    """
+    if value.tzinfo is None:
+        raise Malformed("naive_time", field=field)
+    # Far from both ends of the calendar, where turning into UTC would leave it.
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise Malformed("malformed_field", field=field)
+    return require_minute(value)
+
+
+def typed_moment(text: str, field: str) -> datetime:
+    """A time of the query. A plus sign that was not escaped arrives as a space and is read as meant."""
+    try:
+        # Strict: a bare number is no time.
+        value = msgspec.convert(text.replace(" ", "+"), datetime)
+    except msgspec.ValidationError as error:
+        raise Malformed("malformed_field", field=field) from error
+    return moment(value, field)
+
+
+def span(starts_at: datetime, ends_at: datetime) -> Span:
+    """Raises `Malformed` for times that cannot be read or are reversed."""
+    return Span(moment(starts_at, "starts_at"), moment(ends_at, "ends_at"))
+
+
+def seen_version(if_match: str | None, given: int | None) -> int:
+    """The version that the caller saw: the ETag in If-Match, or the field `version`.
+
+    Raises `Malformed` when neither says one or the two differ, and `Stale` for the ETag of something else.
+    """
+    tagged = _version_of(if_match) if if_match is not None else None
+    if tagged is None and given is None:
+        raise Malformed("version_missing")
+    if tagged is not None and given is not None and tagged != given:
+        raise Malformed("version_twice")
+    return given if tagged is None else tagged  # pyright: ignore[reportReturnType]  one of the two is there
+
+
+def _version_of(if_match: str) -> int:
+    tag = if_match.strip()
+    if tag == "*" or not tag.endswith('"'):
+        raise Malformed("version_missing")
+    match = _TAG.fullmatch(tag)
+    if match is None:
+        raise Stale("booking_changed")
+    return int(match[1])
+
+
+def _wrong_field(message: str) -> Malformed:
+    place = _PLACE.search(message)
+    path = [place[1]] if place and place[1] else []
+    named = _NAMED.search(message)
+    return Malformed("malformed_field", field=".".join([*path, *([named[1]] if named else [])]) or "$")

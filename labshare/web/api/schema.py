@@ -1,0 +1,101 @@
+"""What OpenAPI says of the API: the bodies that handlers read themselves, problems, and how a caller is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import (
+    Components,
+    OpenAPIMediaType,
+    Operation,
+    RequestBody,
+    SecurityScheme,
+    Tag,
+)
+
+from labshare import __version__
+from labshare.errors import Param
+
+SCHEMA_URL = "/api/v1/openapi.json"
+PROBLEM_TYPE = "application/problem+json"
+
+
+class ProblemRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason: a code with its values for programs, and a sentence in the language of Accept-Language for people."""
+
+    code: str
+    params: dict[str, Param]
+    sentence: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 9457. `refusals` holds every reason at once."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    instance: str
+    refusals: tuple[ProblemRefusal, ...]
+
+
+_MEANINGS = {
+    400: "What was sent cannot be read: malformed JSON, an unknown field, a naive or reversed time.",
+    401: "No token, or one that is unknown, expired or revoked.",
+    403: "The role does not allow it.",
+    404: "Not there, or not yours to see.",
+    409: "That time is taken; nothing else is 409.",
+    412: "The version you saw is not the one that stands.",
+    422: "Rules say no, or the state does not allow it.",
+    503: "Busy: try again after Retry-After seconds.",
+}
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """The problems that an endpoint may answer with."""
+    return {
+        status: ResponseSpec(
+            Problem,
+            generate_examples=False,
+            description=_MEANINGS[status],
+            media_type=PROBLEM_TYPE,
+        )
+        for status in (400, 401, *statuses)
+    }
+
+
+def accepts(kind: type[msgspec.Struct]) -> type[Operation]:
+    """The operation of a handler that reads its body itself, so that Litestar's lenient reading never touches it."""
+
+    @dataclass
+    class Accepting(Operation):
+        def __post_init__(self) -> None:
+            schema: Any = msgspec.json.schema(kind, ref_template="#/components/schemas/{name}")
+            definition = schema["$defs"][kind.__name__]
+            self.request_body = RequestBody(required=True, content={"application/json": OpenAPIMediaType(definition)})
+
+    return Accepting
+
+
+CONFIG = OpenAPIConfig(
+    title="LabShare",
+    version=__version__,
+    path="/api/v1",
+    render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+    components=Components(
+        security_schemes={
+            "token": SecurityScheme(
+                type="http", scheme="bearer", description="From `labshare token create --person LOGIN`."
+            )
+        }
+    ),
+    security=[{"token": []}],
+    tags=[Tag(name="instruments"), Tag(name="bookings"), Tag(name="projects")],
+    use_handler_docstrings=True,
+)

@@ -1,0 +1,120 @@
+"""What tests of the API ask for: a caller with a token, and the whole content of the database to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copy
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from litestar.testing import TestClient
+
+from labshare.app import create_app
+from labshare.services import tokens
+from labshare.settings import Settings
+from labshare.store.engine import Database, open_database
+from labshare.store.tables import metadata
+from tests.furniture import NOW, furnish
+from tests.web.conftest import SECRET, Client
+
+
+@pytest.fixture(scope="module")
+def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Database]]:
+    """One application for all tests of a file: making it takes longer than most of them."""
+    path = copy(sqlite_template, tmp_path_factory.mktemp("api") / "house.sqlite3")
+    opened = open_database(f"sqlite:///{path}")
+    app = create_app(Settings(secret=SECRET, secure_cookies=False, demo=True), database=opened, clock=lambda: NOW)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        client.follow_redirects = False
+        yield client, opened
+    opened.dispose()
+
+
+@pytest.fixture
+def house(served: tuple[Client, Database]) -> Database:
+    """The database as tests/furniture.py furnishes it, whatever the test before has done."""
+    _, opened = served
+    with opened.write() as db:
+        for table in reversed(metadata.sorted_tables):
+            db.execute(table.delete())
+        furnish(db)
+    return opened
+
+
+@pytest.fixture
+def client(served: tuple[Client, Database], house: Database) -> Client:
+    opened, _ = served
+    opened.cookies.clear()
+    return opened
+
+
+class Caller:
+    """A program that speaks for one person. Each method returns the answer."""
+
+    def __init__(self, client: Client, secret: str) -> None:
+        self._client = client
+        self.headers = {"authorization": f"Bearer {secret}", "accept-language": "en"}
+
+    def call(
+        self, method: str, path: str, *, content: bytes | str | None = None, json: Any = None, **headers: str
+    ) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        given: dict[str, Any] = (
+            {"content": content} if content is not None else {"json": json} if json is not None else {}
+        )
+        return self._client.request(method, f"/api/v1{path}", headers=self.headers | named, **given)
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.call("GET", path, **headers)
+
+    def post(self, path: str, json: Any, **headers: str) -> Any:
+        return self.call("POST", path, json=json, **headers)
+
+    def patch(self, path: str, json: Any, **headers: str) -> Any:
+        return self.call("PATCH", path, json=json, **headers)
+
+    def delete(self, path: str, **headers: str) -> Any:
+        return self.call("DELETE", path, **headers)
+
+
+@pytest.fixture
+def calling(client: Client, house: Database) -> Callable[[str], Caller]:
+    """A caller for the person with this login."""
+
+    def caller(login: str) -> Caller:
+        with house.write() as db:
+            return Caller(client, tokens.create(db, login=login, days=1, label="", now=NOW).secret)
+
+    return caller
+
+
+@pytest.fixture
+def researcher(calling: Callable[[str], Caller]) -> Caller:
+    return calling("researcher")
+
+
+def content_of(house: Database) -> dict[str, list[str]]:
+    """Every row of every table, as text."""
+    with house.read() as db:
+        return {t.name: sorted(str(tuple(row)) for row in db.execute(sa.select(t))) for t in metadata.sorted_tables}
+
+
+@contextmanager
+def nothing_changes(house: Database) -> Generator[None]:
+    """Whatever happens inside leaves every row of every table as it was."""
+    before = content_of(house)
+    yield
+    assert content_of(house) == before
+
+
+def codes(answer: Any) -> list[str]:
+    """The codes of a problem's refusals, once it is sure that it is a whole problem of RFC 9457."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem.keys() == {"type", "title", "status", "code", "detail", "instance", "refusals"}
+    assert problem["status"] == answer.status_code
+    assert all(refusal.keys() == {"code", "params", "sentence"} for refusal in problem["refusals"])
+    return [refusal["code"] for refusal in problem["refusals"]]

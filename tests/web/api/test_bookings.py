@@ -1,0 +1,490 @@
+"""Booking by program: the same rules as the pages, read strictly; whatever cannot be done changes nothing.
+
+The house of tests/furniture.py: N001 asks for a qualification that the researcher has, open Mon-Fri 08:00-18:00 in
+Hanoi (01:00-11:00 UTC), at most 60 days ahead, half-hour raster, from 30 minutes to 8 hours. Now is Mon 23 Nov 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from labshare.store import bookings as store
+from labshare.store import tables as t
+from labshare.store.engine import Database
+from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, a_booking, span
+from tests.web.api.conftest import Caller, codes, nothing_changes
+from tests.web.conftest import Client, sign_in
+
+# Wednesday 25 November, 09:00-11:00 in Hanoi.
+WISH = {
+    "instrument": "N001",
+    "starts_at": "2026-11-25T09:00:00+07:00",
+    "ends_at": "2026-11-25T11:00:00+07:00",
+    "project": "KC-01",
+    "purpose": "ZnO nanowires",
+}
+
+
+def wish(**changes: Any) -> dict[str, Any]:
+    return WISH | changes
+
+
+@pytest.fixture
+def booked(researcher: Caller) -> dict[str, Any]:
+    """The wish, granted."""
+    answer = researcher.post("/bookings", WISH)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+# ---------------------------------------------------------------- the good path
+
+
+def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Caller) -> None:
+    made = researcher.post("/bookings", WISH)
+    assert made.status_code == 201
+    booking = made.json()
+    path = f"/bookings/{booking['id']}"
+    assert made.headers["location"] == f"/api/v1{path}"
+    assert made.headers["etag"] == '"1"'
+    # 09:00 and 11:00 in Hanoi (UTC+7) are 02:00 and 04:00 UTC.
+    assert booking == {
+        "id": booking["id"],
+        "instrument": "N001",
+        "starts_at": "2026-11-25T02:00:00Z",
+        "ends_at": "2026-11-25T04:00:00Z",
+        "kind": "use",
+        "state": "confirmed",
+        "project": "KC-01",
+        "purpose": "ZnO nanowires",
+        "version": 1,
+    }
+    assert researcher.get(path).json() == booking
+    assert researcher.get("/bookings").json() == {"items": [booking]}
+
+    moved = researcher.patch(path, {"ends_at": "2026-11-25T05:00:00Z", "purpose": "TiO2"}, if_match='"1"')
+    assert (moved.status_code, moved.headers["etag"]) == (200, '"2"')
+    assert moved.json() == booking | {"ends_at": "2026-11-25T05:00:00Z", "purpose": "TiO2", "version": 2}
+
+    described = researcher.patch(path, {"purpose": "", "version": 2})
+    assert described.json() == moved.json() | {"purpose": "", "version": 3}
+
+    cancelled = researcher.delete(path, if_match='"3"')
+    assert (cancelled.status_code, cancelled.headers["etag"]) == (200, '"4"')
+    assert cancelled.json() == described.json() | {"state": "cancelled", "version": 4}
+    assert researcher.get(path).json()["state"] == "cancelled"
+    assert researcher.get("/bookings").json() == {"items": []}
+
+
+def test_a_version_may_be_named_in_the_address_of_a_cancellation(researcher: Caller, booked: dict[str, Any]) -> None:
+    assert researcher.delete(f"/bookings/{booked['id']}?version=1").json()["state"] == "cancelled"
+
+
+def test_what_the_caller_has_already_is_not_sent_again(researcher: Caller, booked: dict[str, Any]) -> None:
+    path = f"/bookings/{booked['id']}"
+    again = researcher.get(path, if_none_match='W/"7", "1"')
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", '"1"')
+    assert researcher.get(path, if_none_match='"2"').status_code == 200
+    listed = researcher.get("/bookings")
+    assert researcher.get("/bookings", if_none_match=listed.headers["etag"]).status_code == 304
+    researcher.patch(path, {"purpose": "other", "version": 1})
+    assert researcher.get("/bookings", if_none_match=listed.headers["etag"]).status_code == 200
+
+
+# ---------------------------------------------------------------- calendars
+
+
+def test_a_calendar_shows_rivals_as_occupied_and_nothing_else(
+    researcher: Caller, booked: dict[str, Any], house: Database
+) -> None:
+    rival = a_booking(
+        FESEM, span(25, 13, 15), person_id=COMPETITOR, project_id=INDUSTRY_PROJECT, purpose="secret alloy"
+    )
+    with house.write() as db:
+        store.add(db, [rival])
+    answer = researcher.get("/bookings?instrument=N001&from=2026-11-23T00:00:00Z&to=2026-11-30T00:00:00Z")
+    own, other = answer.json()["items"]
+    assert own["id"] == booked["id"]
+    assert other == {
+        "id": None, "instrument": "N001", "starts_at": "2026-11-25T06:00:00Z", "ends_at": "2026-11-25T08:00:00Z",
+        "kind": "use", "state": None, "project": None, "purpose": None, "version": None,
+    }  # fmt: skip
+    assert "secret" not in answer.text
+    assert str(rival.id) not in answer.text
+
+
+def test_a_calendar_is_half_open(researcher: Caller, booked: dict[str, Any]) -> None:
+    def found(first: str, last: str) -> list[str]:
+        answer = researcher.get(f"/bookings?instrument=N001&from=2026-11-25T{first}:00Z&to=2026-11-25T{last}:00Z")
+        return [item["id"] for item in answer.json()["items"]]
+
+    # The booking is 02:00-04:00 UTC.
+    assert found("00:00", "02:00") == found("04:00", "06:00") == []
+    assert found("03:59", "06:00") == found("00:00", "02:01") == [booked["id"]]
+
+
+def test_an_offset_may_be_typed_as_it_is_said(researcher: Caller, booked: dict[str, Any]) -> None:
+    # The unescaped plus arrives as a space.
+    answer = researcher.get("/bookings?instrument=N001&from=2026-11-25T09:00:00+07:00&to=2026-11-25T10:00:00+07:00")
+    assert [item["id"] for item in answer.json()["items"]] == [booked["id"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("from=2026-11-25T00:00:00Z&to=2026-11-26T00:00:00Z", 400, "malformed_field"),
+        ("instrument=N001", 400, "malformed_field"),
+        ("instrument=N001&from=2026-11-25T00:00:00Z", 400, "malformed_field"),
+        ("instrument=N001&from=yesterday&to=2026-11-26T00:00:00Z", 400, "malformed_field"),
+        ("instrument=N001&from=0&to=1", 400, "malformed_field"),
+        ("instrument=N001&from=2026-11-25T00:00:00&to=2026-11-26T00:00:00Z", 400, "naive_time"),
+        ("instrument=N001&from=2026-11-26T00:00:00Z&to=2026-11-25T00:00:00Z", 400, "reversed_time"),
+        # 23 November + 92 days is 23 February; a minute more is too long.
+        ("instrument=N001&from=2026-11-23T00:00:00Z&to=2027-02-23T00:01:00Z", 400, "calendar_too_long"),
+        ("instrument=N999&from=2026-11-25T00:00:00Z&to=2026-11-26T00:00:00Z", 404, "instrument_not_found"),
+        ("instrument=%00&from=2026-11-25T00:00:00Z&to=2026-11-26T00:00:00Z", 400, "malformed_field"),
+    ],
+)
+def test_a_calendar_that_cannot_be_read_is_refused(researcher: Caller, query: str, status: int, code: str) -> None:
+    answer = researcher.get(f"/bookings?{query}")
+    assert (answer.status_code, codes(answer)) == (status, [code])
+
+
+# ---------------------------------------------------------------- bodies that cannot be read
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b'"N001"',
+        b"{}",
+        b"[" * 50_000,
+        b'{"instrument": ' + b"[" * 50_000,
+        b'{"instrument": "N001", "purpose": "\\ud800"}',
+    ],
+)
+def test_a_body_that_is_no_booking_is_malformed(researcher: Caller, house: Database, body: bytes) -> None:
+    with nothing_changes(house):
+        answer = researcher.call("POST", "/bookings", content=body)
+    assert answer.status_code == 400
+    assert codes(answer)[0] in {"malformed_json", "malformed_field"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("instrument", 1),
+        ("instrument", None),
+        ("instrument", ["N001"]),
+        ("instrument", ""),
+        ("instrument", "N001\x00"),
+        ("instrument", "x" * 65),
+        ("starts_at", 0),
+        ("starts_at", 1764036000),
+        ("starts_at", "0"),
+        ("starts_at", "2026-11-25"),
+        ("starts_at", "25/11/2026 09:00"),
+        ("starts_at", "2026-02-30T09:00:00+07:00"),
+        ("starts_at", "0001-01-01T00:00:00+14:00"),
+        ("ends_at", "9999-12-31T23:59:59-14:00"),
+        ("ends_at", True),
+        ("project", 5),
+        ("purpose", {"text": "x"}),
+        ("purpose", "a\x00b"),
+        ("purpose", "x" * 501),
+        # Nobody types an access class, a state, a version or another person into a booking.
+        ("access_class", "state_order"),
+        ("state", "confirmed"),
+        ("person", "colleague"),
+        ("id", str(UUID(int=9))),
+    ],
+)
+def test_a_field_of_another_kind_or_unknown_is_named(
+    researcher: Caller, house: Database, field: str, value: object
+) -> None:
+    with nothing_changes(house):
+        answer = researcher.post("/bookings", wish(**{field: value}))
+    assert (answer.status_code, codes(answer)) == (400, ["malformed_field"])
+    assert answer.json()["refusals"][0]["params"] == {"field": field}
+
+
+@pytest.mark.parametrize("field", ["instrument", "starts_at", "ends_at", "project"])
+def test_a_missing_field_is_named(researcher: Caller, house: Database, field: str) -> None:
+    body = {name: value for name, value in WISH.items() if name != field}
+    with nothing_changes(house):
+        answer = researcher.post("/bookings", body)
+    assert answer.status_code == 400
+    assert answer.json()["refusals"][0]["params"] == {"field": field}
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "ends_at", "code"),
+    [
+        ("2026-11-25T09:00:00", "2026-11-25T11:00:00+07:00", "naive_time"),
+        ("2026-11-25T09:00:00+07:00", "2026-11-25T11:00:00", "naive_time"),
+        ("2026-11-25T09:00:00", "2026-11-25T11:00:00", "naive_time"),
+        ("2026-11-25T11:00:00+07:00", "2026-11-25T09:00:00+07:00", "reversed_time"),
+        ("2026-11-25T09:00:00+07:00", "2026-11-25T09:00:00+07:00", "reversed_time"),
+        # 09:00 in Hanoi is two hours after 09:00 in Tokyo (UTC+9) has passed.
+        ("2026-11-25T09:00:00+07:00", "2026-11-25T09:00:00+09:00", "reversed_time"),
+        ("2026-11-25T09:00:30+07:00", "2026-11-25T11:00:00+07:00", "not_whole_minute"),
+        ("2026-11-25T09:00:00.000001+07:00", "2026-11-25T11:00:00+07:00", "not_whole_minute"),
+    ],
+)
+def test_times_are_aware_in_order_and_whole_minutes(
+    researcher: Caller, house: Database, booked: dict[str, Any], starts_at: str, ends_at: str, code: str
+) -> None:
+    times = {"starts_at": starts_at, "ends_at": ends_at}
+    with nothing_changes(house):
+        made = researcher.post("/bookings", wish(**times))
+        moved = researcher.patch(f"/bookings/{booked['id']}", times, if_match='"1"')
+    assert [(answer.status_code, codes(answer)) for answer in (made, moved)] == [(400, [code]), (400, [code])]
+
+
+def test_a_body_of_more_than_64_kilobytes_is_not_read(researcher: Caller, house: Database) -> None:
+    with nothing_changes(house):
+        answer = researcher.call("POST", "/bookings", content=b'{"purpose": "' + b"x" * 65_536 + b'"}')
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+# ---------------------------------------------------------------- rules
+
+
+def test_every_refusal_is_told_at_once_with_a_sentence_in_the_callers_language(
+    researcher: Caller, house: Database
+) -> None:
+    # Sunday 22 November lies in the past and on a closed day; 15 minutes are under the half hour and off its raster.
+    # KC-99 is not a project.
+    body = wish(starts_at="2026-11-22T09:00:00+07:00", ends_at="2026-11-22T09:15:00+07:00", project="KC-99")
+    with nothing_changes(house):
+        english = researcher.post("/bookings", body)
+        vietnamese = researcher.post("/bookings", body, accept_language="fr, en;q=0.5, vi;q=0.9")
+    assert english.status_code == vietnamese.status_code == 422
+    assert codes(english) == ["in_the_past", "too_short", "off_raster", "closed", "project_unknown"]
+    assert codes(vietnamese) == codes(english)
+    sentences = [[r["sentence"] for r in answer.json()["refusals"]] for answer in (english, vietnamese)]
+    assert all(a != b for a, b in zip(*sentences, strict=True))
+    assert english.json()["detail"] == " ".join(sentences[0])
+
+
+def test_taken_time_beside_another_reason_is_no_conflict(
+    researcher: Caller, house: Database, booked: dict[str, Any]
+) -> None:
+    # The researcher has that time themselves, so they would also be in two places.
+    with nothing_changes(house):
+        answer = researcher.post("/bookings", wish(starts_at="2026-11-25T10:00:00+07:00"))
+    assert (answer.status_code, codes(answer)) == (422, ["person_elsewhere", "time_taken"])
+
+
+def test_somebody_elses_time_is_a_conflict(
+    calling: Callable[[str], Caller], house: Database, booked: dict[str, Any]
+) -> None:
+    colleague = calling("colleague")
+    with nothing_changes(house):
+        answer = colleague.post(
+            "/bookings", wish(starts_at="2026-11-25T10:00:00+07:00", ends_at="2026-11-25T12:00:00+07:00")
+        )
+    assert (answer.status_code, codes(answer)) == (409, ["time_taken"])
+    assert "ZnO" not in answer.text
+    assert booked["id"] not in answer.text
+
+
+def test_a_project_of_others_is_as_unknown_as_none(researcher: Caller, house: Database) -> None:
+    with nothing_changes(house):
+        answer = researcher.post("/bookings", wish(project="DN-01"))
+    assert (answer.status_code, codes(answer)) == (422, ["project_unknown"])
+
+
+def test_an_unknown_instrument_is_not_there(researcher: Caller, house: Database) -> None:
+    with nothing_changes(house):
+        answer = researcher.post("/bookings", wish(instrument="N999"))
+    assert (answer.status_code, codes(answer)) == (404, ["instrument_not_found"])
+
+
+def test_a_role_that_may_not_book_is_forbidden(calling: Callable[[str], Caller], house: Database) -> None:
+    office = calling("office")
+    with nothing_changes(house):
+        answer = office.post("/bookings", WISH)
+    assert (answer.status_code, codes(answer)) == (403, ["forbidden"])
+
+
+# ---------------------------------------------------------------- versions
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("if_match", "status", "code"),
+    [
+        (None, 400, "version_missing"),
+        ("*", 400, "version_missing"),
+        ("1", 400, "version_missing"),
+        ('"0"', 412, "booking_changed"),
+        ('"2"', 412, "booking_changed"),
+        ('W/"1"', 412, "booking_changed"),
+        ('"abc"', 412, "booking_changed"),
+        ('"99999999999999999999"', 412, "booking_changed"),
+    ],
+)
+def test_a_change_names_the_version_that_was_seen(
+    researcher: Caller,
+    house: Database,
+    booked: dict[str, Any],
+    method: str,
+    if_match: str | None,
+    status: int,
+    code: str,
+) -> None:
+    body = {"purpose": "other"} if method == "PATCH" else None
+    headers = {} if if_match is None else {"if_match": if_match}
+    with nothing_changes(house):
+        answer = researcher.call(method, f"/bookings/{booked['id']}", json=body, **headers)
+    assert (answer.status_code, codes(answer)) == (status, [code])
+
+
+def test_two_versions_that_differ_are_one_too_many(researcher: Caller, house: Database, booked: dict[str, Any]) -> None:
+    with nothing_changes(house):
+        answer = researcher.patch(f"/bookings/{booked['id']}", {"purpose": "x", "version": 2}, if_match='"1"')
+    assert (answer.status_code, codes(answer)) == (400, ["version_twice"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"version": 1},
+        {"version": 0, "purpose": "x"},
+        {"version": 1.5, "purpose": "x"},
+        {"version": "1", "purpose": "x"},
+        {"version": 2**31, "purpose": "x"},
+        {"starts_at": None, "version": 1},
+        {"instrument": "N002", "version": 1},
+        {"state": "cancelled", "version": 1},
+        {"project": "DN-01", "version": 1},
+    ],
+)
+def test_a_change_that_cannot_be_read_or_names_nothing_is_malformed(
+    researcher: Caller, house: Database, booked: dict[str, Any], body: dict[str, Any]
+) -> None:
+    with nothing_changes(house):
+        answer = researcher.patch(f"/bookings/{booked['id']}", body)
+    assert answer.status_code == 400
+    assert len(codes(answer)) == 1
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "x", "1.5", "", "2147483648"])
+def test_a_version_in_the_address_is_a_whole_number(
+    researcher: Caller, house: Database, booked: dict[str, Any], version: str
+) -> None:
+    with nothing_changes(house):
+        answer = researcher.delete(f"/bookings/{booked['id']}?version={version}")
+    assert (answer.status_code, codes(answer)) == (400, ["malformed_field"])
+
+
+def test_a_move_obeys_the_rules_of_a_new_booking(researcher: Caller, house: Database, booked: dict[str, Any]) -> None:
+    with nothing_changes(house):
+        # Closed at 18:00.
+        answer = researcher.patch(f"/bookings/{booked['id']}", {"ends_at": "2026-11-25T18:30:00+07:00", "version": 1})
+    assert (answer.status_code, codes(answer)) == (422, ["too_long", "closed"])
+
+
+def test_what_has_begun_is_not_cancelled(researcher: Caller, house: Database) -> None:
+    # Now is 08:00 on the 23rd.
+    running = a_booking(FESEM, span(23, 8, 9))
+    with house.write() as db:
+        store.add(db, [running])
+    with nothing_changes(house):
+        answer = researcher.delete(f"/bookings/{running.id}?version=1")
+    assert (answer.status_code, codes(answer)) == (422, ["booking_begun"])
+
+
+# ---------------------------------------------------------------- whose it is
+
+
+@pytest.mark.parametrize("login", ["competitor", "partner"])
+def test_a_booking_of_somebody_else_is_not_there(
+    calling: Callable[[str], Caller], house: Database, booked: dict[str, Any], login: str
+) -> None:
+    other, path = calling(login), f"/bookings/{booked['id']}"
+    with nothing_changes(house):
+        answers = [
+            other.get(path),
+            other.patch(path, {"purpose": "mine now", "version": 1}),
+            other.delete(path, if_match='"1"'),
+        ]
+    assert [(answer.status_code, codes(answer)) for answer in answers] == [(404, ["booking_not_found"])] * 3
+
+
+def test_a_manager_sees_their_centres_bookings_and_no_others(calling: Callable[[str], Caller], house: Database) -> None:
+    here, there = a_booking(FESEM, span(25, 9, 11)), a_booking(NMR, span(25, 13, 14))
+    with house.write() as db:
+        store.add(db, [here, there])
+    manager = calling("manager")
+    assert manager.get(f"/bookings/{here.id}").json()["purpose"] == ""
+    assert manager.get(f"/bookings/{there.id}").status_code == 404
+    assert manager.delete(f"/bookings/{here.id}?version=1").json()["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+@pytest.mark.parametrize("booking_id", [str(uuid4()), "1", "N001", "%00", "' OR 1=1 --"])
+def test_an_id_that_is_nobodys_is_not_there(researcher: Caller, house: Database, method: str, booking_id: str) -> None:
+    body = {"purpose": "x"} if method == "PATCH" else None
+    with nothing_changes(house):
+        answer = researcher.call(method, f"/bookings/{booking_id}", json=body, if_match='"1"')
+    assert answer.status_code in {404, 405}
+    assert codes(answer)
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        (None, "not_signed_in"),
+        ("", "not_signed_in"),
+        ("Basic cmVzZWFyY2hlcjp4", "not_signed_in"),
+        ("Bearer", "not_signed_in"),
+        ("Bearer labshare_" + "A" * 43, "token_invalid"),
+        ("Bearer " + "x" * 5000, "token_invalid"),
+    ],
+)
+def test_without_a_token_nothing_is_said_or_done(
+    client: Client, house: Database, authorization: str | None, code: str
+) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    with nothing_changes(house):
+        answer = client.post("/api/v1/bookings", json=WISH, headers=headers)
+    assert (answer.status_code, codes(answer)) == (401, [code])
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_sign_in_cookie_does_not_act_for_anybody_here(client: Client, house: Database) -> None:
+    sign_in(client, "researcher")
+    with nothing_changes(house):
+        assert client.post("/api/v1/bookings", json=WISH).status_code == 401
+
+
+def test_an_expired_token_is_refused(house: Database, researcher: Caller) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.tokens).values(expires_at=t.tokens.c.created_at))
+    with nothing_changes(house):
+        assert researcher.post("/bookings", WISH).status_code == 401
+
+
+def test_the_same_time_is_given_once_however_often_it_is_asked(
+    calling: Callable[[str], Caller], house: Database
+) -> None:
+    callers = [calling("researcher"), calling("colleague")]
+    answers = [caller.post("/bookings", WISH).status_code for caller in callers * 2]
+    # The researcher gets it; the colleague finds it taken; the researcher is there already.
+    assert answers == [201, 409, 422, 409]
+    with house.read() as db:
+        assert db.execute(sa.select(sa.func.count()).select_from(t.bookings)).scalar_one() == 1

@@ -1,0 +1,73 @@
+"""The description of the API tells the truth: every endpoint, every body, every status that tests have seen."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import Client
+
+METHODS = {
+    "/api/v1/instruments": {"get"},
+    "/api/v1/instruments/{instrument_id}": {"get"},
+    "/api/v1/bookings": {"get", "post"},
+    "/api/v1/bookings/{booking_id}": {"get", "patch", "delete"},
+    "/api/v1/projects": {"get"},
+}
+
+
+@pytest.fixture
+def document(client: Client) -> dict[str, Any]:
+    answer = client.get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_the_endpoints_are_described_and_pages_are_not(document: dict[str, Any]) -> None:
+    described = {path: {name for name in item if name in {"get", "post", "patch", "delete", "put"}}
+                 for path, item in document["paths"].items()}  # fmt: skip
+    assert described == METHODS
+
+
+def test_no_endpoint_answers_without_a_token(client: Client) -> None:
+    """Whatever is described: an endpoint that forgot to ask who calls would show here."""
+    for path, methods in METHODS.items():
+        for method in methods:
+            url = path.format(instrument_id="N001", booking_id="00000000-0000-0000-0000-000000000001")
+            assert client.request(method.upper(), url).status_code == 401, (method, path)
+
+
+def test_bodies_that_handlers_read_themselves_are_described(document: dict[str, Any]) -> None:
+    new = document["paths"]["/api/v1/bookings"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert new["required"] == ["instrument", "starts_at", "ends_at", "project"]
+    assert new["additionalProperties"] is False
+    assert new["properties"]["starts_at"] == {"type": "string", "format": "date-time"}
+    change = document["paths"]["/api/v1/bookings/{booking_id}"]["patch"]["requestBody"]
+    assert set(change["content"]["application/json"]["schema"]["properties"]) == {
+        "starts_at", "ends_at", "purpose", "version",
+    }  # fmt: skip
+
+
+def test_a_change_may_be_answered_by_each_no_of_the_house(document: dict[str, Any]) -> None:
+    """The table of decision 15 in ARCHITECTURE.md."""
+    answers = document["paths"]["/api/v1/bookings/{booking_id}"]["patch"]["responses"]
+    assert set(answers) == {"200", "400", "401", "403", "404", "409", "412", "422", "503"}
+    for status in set(answers) - {"200"}:
+        assert answers[status]["content"].keys() == {"application/problem+json"}
+
+
+def test_a_caller_is_known_by_a_bearer_token(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert document["security"] == [{"token": []}]
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["BookingView"]["properties"].keys() == {
+        "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "version",
+    }  # fmt: skip
+    referred = re.findall(r"'#/components/schemas/([^']+)'", str(document))
+    assert set(referred) <= schemas.keys()
+    assert "Problem" in referred
