@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind, BookingState
 from labshare.domain.equipment import EquipmentState, StateRecord
 from labshare.domain.timespan import MINUTE, Span
+from labshare.store.bookings import BookingLine, lines
 from labshare.store.minutes import later, length, minute, raw, sooner, total
 from labshare.store.tables import bookings, equipment_states
 
@@ -99,6 +100,26 @@ def current(db: Connection, numbers: Collection[int], state: EquipmentState) -> 
     )
     found = (msgspec.convert(row, StateRecord, from_attributes=True) for row in db.execute(query))
     return {record.instrument_number: record for record in found}
+
+
+def lasting(db: Connection, number: int) -> list[StateRecord]:
+    """Every record of an instrument that lasts still."""
+    query = sa.select(equipment_states).where(
+        equipment_states.c.instrument_number == number, equipment_states.c.ends_at.is_(None)
+    )
+    return [msgspec.convert(row, StateRecord, from_attributes=True) for row in db.execute(query)]
+
+
+def uses_over(db: Connection, number: int, span: Span) -> list[BookingLine]:
+    """The uses of an instrument that touch the span, with their names, in order."""
+    return lines(
+        db,
+        bookings.c.instrument_number == number,
+        bookings.c.kind == BookingKind.USE,
+        bookings.c.state.in_(_OCCUPYING),
+        raw(bookings.c.occupied_from) < minute(span.end),
+        raw(bookings.c.occupied_until) > minute(span.start),
+    )
 
 
 def add_records(db: Connection, new: Sequence[StateRecord]) -> None:
