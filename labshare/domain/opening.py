@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -104,6 +105,8 @@ def _hours_text(hours: Hours) -> str:
     return ",".join(f"{clock(start)}-{clock(until)}" for start, until in hours)
 
 
+# Every calendar and every booking reads the same few texts again.
+@lru_cache(maxsize=1024)
 def parse_opening(text: str) -> OpeningHours:
     """Hours from text: `DAYS HOURS; ...`, where DAYS is `daily` or names and ranges of days (`Mon-Thu,Sat`).
 

@@ -29,7 +29,7 @@ from labshare.domain.bookings import (
     check,
     is_time_taken,
 )
-from labshare.domain.opening import open_spans
+from labshare.domain.opening import OpeningHours, open_spans
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Malformed, NotFound, Refusal, Refused, Stale, TimeTaken, WrongState
@@ -47,6 +47,7 @@ LONGEST_PURPOSE = 500
 # What the readers below hand out; pages name these types, and never the store.
 BookingLine = store.BookingLine
 CalendarEntry = store.CalendarEntry
+Occupied = store.Occupied
 
 
 def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
@@ -258,17 +259,56 @@ def board(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Ca
     return _calendar(db, actor, tuple(store.rules_of_centre(db, centre_id)), span)
 
 
+class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
+    """A centre's instruments over a span, without names: what is occupied, open and kept, and what is one's own."""
+
+    span: Span
+    instruments: tuple[InstrumentRules, ...]
+    occupied: dict[int, list[store.Occupied]]
+    opened: dict[int, list[Span]]
+    kept: dict[int, list[KeptTime]]
+
+
+def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Occupancy:
+    """The same instruments as `board` has, for a picture of many days: three queries, and no names among the rows."""
+    rules = tuple(store.rules_of_centre(db, centre_id))
+    numbers = [each.number for each in rules]
+    occupied: dict[int, list[store.Occupied]] = {number: [] for number in numbers}
+    for row in store.occupancy(db, numbers, span, viewer(actor)):
+        occupied[row.instrument_number].append(row)
+    return Occupancy(
+        span=span, instruments=rules, occupied=occupied, opened=_opened(rules, span), kept=_kept_of(db, numbers, span)
+    )
+
+
 def _calendar(db: Connection, actor: Actor | None, rules: tuple[InstrumentRules, ...], span: Span) -> Calendar:
     numbers = [each.number for each in rules]
     entries: dict[int, list[store.CalendarEntry]] = {number: [] for number in numbers}
     for entry in store.calendar(db, numbers, span, viewer(actor)):
         entries[entry.instrument_number].append(entry)
+    return Calendar(
+        span=span, instruments=rules, entries=entries, opened=_opened(rules, span), kept=_kept_of(db, numbers, span)
+    )
+
+
+def _kept_of(db: Connection, numbers: Sequence[int], span: Span) -> dict[int, list[KeptTime]]:
     kept: dict[int, list[KeptTime]] = {number: [] for number in numbers}
     for offer in rounds_store.offers_over(db, numbers, span):
         kept[offer.instrument_number].append(_kept(offer))
+    return kept
+
+
+def _opened(rules: Iterable[InstrumentRules], span: Span) -> dict[int, list[Span]]:
+    """The open hours of each instrument; those that keep the same hours share one list."""
     closed = closed_dates_over(span)
-    opened = {each.number: open_spans_of(each, span, closed) for each in rules}
-    return Calendar(span=span, instruments=rules, entries=entries, opened=opened, kept=kept)
+    found: dict[tuple[OpeningHours, str], list[Span]] = {}
+    opened: dict[int, list[Span]] = {}
+    for each in rules:
+        hours = (each.opening, each.timezone)
+        if hours not in found:
+            found[hours] = open_spans_of(each, span, closed)
+        opened[each.number] = found[hours]
+    return opened
 
 
 def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -313,6 +313,38 @@ def calendar(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer)
     )
     rows = db.execute(query, {"numbers": sorted(set(numbers)), **_over(span)})
     return [msgspec.convert(row, CalendarEntry, from_attributes=True) for row in rows]
+
+
+class Occupied(NamedTuple):
+    """An interval that occupies an instrument, without anything of whose it is but one's own.
+
+    Minutes count from 1970-01-01T00:00Z: a board has a thousand of these, and draws them as numbers.
+    """
+
+    instrument_number: int
+    start_minute: int
+    end_minute: int
+    kind: str
+    own_state: str | None
+
+
+_OCCUPANCY = (
+    sa.select(
+        bookings.c.instrument_number,
+        sa.type_coerce(bookings.c.occupied_from, sa.BigInteger),
+        sa.type_coerce(bookings.c.occupied_until, sa.BigInteger),
+        bookings.c.kind,
+        sa.case((bookings.c.person_id == sa.bindparam("viewer_id", type_=sa.Uuid), bookings.c.state)),
+    )
+    .where(bookings.c.instrument_number.in_(_NUMBERS), _OCCUPIES)
+    .order_by(bookings.c.instrument_number, bookings.c.occupied_from)
+)
+
+
+def occupancy(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[Occupied]:
+    """What occupies these instruments during the span, by instrument and time, and which of it is the viewer's."""
+    values = {"numbers": sorted(set(numbers)), "viewer_id": viewer.person_id, **_over(span)}
+    return [Occupied._make(row) for row in db.execute(_OCCUPANCY, values)]
 
 
 class BookingLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
 
 from litestar import Response, Router, get
 from litestar.params import FromPath, FromQuery
@@ -14,6 +13,7 @@ from labshare.domain.people import Action, Actor, may
 from labshare.errors import Malformed
 from labshare.services import Connection, bookings, registry
 from labshare.web import boards, given, weeks
+from labshare.web.boards import Board, BoardHours, BoardSpan
 from labshare.web.grid import week_of as axis_of_week
 from labshare.web.rendering import Request, redirect, render, wants_fragment
 from labshare.web.typed import typed_date
@@ -72,24 +72,31 @@ def board(
     now: given.Now,
     centre_id: FromPath[str],
     date: FromQuery[str] = "",
-    span: FromQuery[Literal["day", "week"]] = "day",
-    hours: FromQuery[Literal["open", "all"]] = "open",
+    span: FromQuery[BoardSpan] = "day",
+    hours: FromQuery[BoardHours] = "open",
 ) -> Response[str]:
-    """Every instrument of the centre. `hours` all draws the nights too, which most instruments spend closed."""
+    """Every instrument of the centre. With `hours=all` nights are drawn too, which most instruments spend closed."""
     day = day_in(date, formats.local(now).date())
     with database.read() as db:
         centre = registry.named_centre(db, centre_id)
-        calendar = bookings.board(db, actor, centre_id, boards.axis_of(span, day).span)
-    shown = boards.board(
-        calendar,
-        span,
+        shown = _board(db, actor, centre_id, span, day, now, hours)
+    return render(request, "bookings/board.html", fragment="bookings/_board.html", centre=centre, board=shown)
+
+
+def _board(
+    db: Connection, actor: Actor | None, centre_id: str, span: BoardSpan, day: date, now: datetime, hours: BoardHours
+) -> Board:
+    around = boards.axis_of(span, day).span
+    if span == "week":
+        return boards.week_board(bookings.occupancy(db, actor, centre_id, around), day, now, hours)
+    return boards.day_board(
+        bookings.board(db, actor, centre_id, around),
         day,
         now,
-        all_hours=hours == "all",
+        hours,
         may_book=may(actor, Action.BOOK),
         sees_bookings=may(actor, Action.SEE_BOOKING, centre=centre_id),
     )
-    return render(request, "bookings/board.html", fragment="bookings/_board.html", centre=centre, board=shown)
 
 
 router = Router("/", route_handlers=[week, board])

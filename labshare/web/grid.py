@@ -67,8 +67,8 @@ def pieces(start: int, end: int) -> Iterator[Piece]:
     """A stretch of minutes as its part of each day that it touches."""
     while start < end:
         day, begins = divmod(start, DAY_MINUTES)
-        midnight = (day + 1) * DAY_MINUTES
-        yield day, begins, min(end, midnight) - day * DAY_MINUTES
+        midnight = start - begins + DAY_MINUTES
+        yield day, begins, (begins + end - start if end < midnight else DAY_MINUTES)
         start = midnight
 
 

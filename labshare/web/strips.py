@@ -1,0 +1,143 @@
+"""The board of a centre over a week, ready to be drawn: a strip for each instrument and day, and what is free in words.
+
+Forty instruments have a thousand bookings a week, so minutes are whole numbers here and a strip is one ready text. What
+must not live here: whose a booking is; the rows carry nothing of it but one's own (services/bookings.occupancy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import msgspec
+from markupsafe import Markup
+
+from labshare import formats
+from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules
+from labshare.domain.opening import DAY_MINUTES
+from labshare.domain.timespan import MINUTE, Span
+from labshare.i18n import gettext, language
+from labshare.services.bookings import Occupancy, Occupied
+from labshare.web.grid import Axis, Window, pieces
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Looked up a thousand times for each board, which an enumeration is too slow for.
+USE, HELD = BookingKind.USE.value, BookingState.HELD.value
+Minutes = tuple[int, int]
+Painted = tuple[str, int, int]
+
+# A pattern must be named in the page itself: a style sheet would look for it in its own file.
+PATTERNS = {
+    "kept": "strip-kept",
+    **dict.fromkeys((kind.value for kind in BookingKind if kind is not BookingKind.USE), "strip-blocked"),
+}
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A day of one instrument: the bars of its strip, and what can still be had of it in words."""
+
+    iso: str
+    bars: Markup
+    words: str
+
+
+class _Day:
+    """One day of one instrument while it is gathered: minutes after midnight."""
+
+    __slots__ = ("busy", "opened", "painted")
+
+    def __init__(self, opened: list[Minutes]) -> None:
+        self.opened = opened
+        self.busy: list[Minutes] = []
+        self.painted: list[Painted] = []
+
+
+def opened_days(spans: Iterable[Span], axis: Axis) -> list[list[Minutes]]:
+    """The open hours of each day of the axis. Instruments that keep the same hours may share the result."""
+    days: list[list[Minutes]] = [[] for _ in axis.dates]
+    for span in spans:
+        for day, start, end in pieces(*axis.minutes(span)):
+            days[day].append((start, end))
+    return days
+
+
+def cells(
+    shown: Occupancy, rules: InstrumentRules, opened: list[list[Minutes]], axis: Axis, window: Window, now: int
+) -> tuple[Cell, ...]:
+    """The days of one instrument; `now` is the minute of now on the axis, which may lie before or after it."""
+    isos = [each.isoformat() for each in axis.dates]
+    days = [_Day(hours) for hours in opened]
+    for offer in shown.kept[rules.number]:
+        for index, start, end in pieces(*axis.minutes(offer.span)):
+            day = days[index]
+            day.busy.append((start, end))
+            for opens, closes in day.opened:
+                if max(opens, start) < min(closes, end):
+                    day.painted.append(("kept", max(opens, start), min(closes, end)))
+    midnight, last = (axis.start - EPOCH) // MINUTE, axis.days * DAY_MINUTES
+    for row in shown.occupied[rules.number]:
+        kind = _kind(row)
+        for index, start, end in pieces(max(0, row.start_minute - midnight), min(last, row.end_minute - midnight)):
+            day = days[index]
+            day.busy.append((start, end))
+            day.painted.append((kind, start, end))
+    first, ends, spoken = window.first * 60, window.last * 60, language()
+    return tuple(
+        Cell(each, _bars(day, first, ends), _words(day, now - index * DAY_MINUTES, spoken))
+        for index, (each, day) in enumerate(zip(isos, days, strict=True))
+    )
+
+
+def free_minutes(opened: Iterable[Minutes], busy: Iterable[Minutes], since: int) -> int:
+    """Open minutes from `since` on that nothing busy covers."""
+    free, ordered = 0, sorted(busy)
+    for start, end in opened:
+        at = max(start, since)
+        for begins, ends in ordered:
+            if begins >= end:
+                break
+            if ends > at:
+                free += max(0, begins - at)
+                at = ends
+        free += max(0, end - at)
+    return free
+
+
+def _kind(row: Occupied) -> str:
+    if row.kind != USE:
+        return row.kind
+    if row.own_state is None:
+        return "taken"
+    return "mine held" if row.own_state == HELD else "mine"
+
+
+def _bars(day: _Day, first: int, last: int) -> Markup:
+    bars = [_bar("open", start, end, first, last) for start, end in day.opened]
+    bars += [_bar(kind, start, end, first, last) for kind, start, end in day.painted]
+    return Markup("".join(bars))  # noqa: S704  numbers and words of ours, nothing that anybody typed
+
+
+def _words(day: _Day, now: int, spoken: str) -> str:
+    if not day.opened:
+        return gettext("Closed")
+    if now >= DAY_MINUTES:
+        return gettext("over")
+    return _free_words(free_minutes(day.opened, day.busy, now), spoken)
+
+
+@lru_cache(maxsize=8192)
+def _free_words(minutes: int, spoken: str) -> str:
+    """What is free, in the language that is spoken now, which the cache must tell apart."""
+    return gettext("%(hours)s free") % {"hours": formats.hours(minutes)}
+
+
+@lru_cache(maxsize=16384)
+def _bar(kind: str, start: int, end: int, first: int, last: int) -> str:
+    """A bar where the strip shows it, in percent of the strip; '' where it does not."""
+    start, end = max(start, first), min(end, last)
+    if start >= end:
+        return ""
+    x, width = (start - first) * 100 / (last - first), (end - start) * 100 / (last - first)
+    pattern = f' fill="url(#{PATTERNS[kind]})"' if kind in PATTERNS else ""
+    return f'<rect class="{kind}"{pattern} x="{x:.2f}%" width="{width:.2f}%"/>'
