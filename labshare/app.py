@@ -20,14 +20,29 @@ from litestar.static_files import create_static_files_router  # pyright: ignore[
 
 from labshare.domain.people import Actor
 from labshare.errors import NotSignedIn
+from labshare.jobs import Jobs
 from labshare.live import Hub
 from labshare.services import Database, open_database
 from labshare.settings import Settings, require_secret
-from labshare.web import api, bookings, calendars, docs, errors, headers, live, pages, people, projects, registry
+from labshare.web import (
+    api,
+    bookings,
+    calendars,
+    docs,
+    errors,
+    headers,
+    live,
+    pages,
+    people,
+    projects,
+    registry,
+    rounds,
+    time_requests,
+)
 from labshare.web.api import schema
 from labshare.web.auth import KnowTheReader, reader_of
 from labshare.web.rendering import Request
-from labshare.web.templating import STATIC_DIRECTORY, Templates
+from labshare.web.templating import STATIC_DIRECTORY, templates
 
 POOL_SIZE = 10
 A_YEAR_SECONDS = 365 * 24 * 3600
@@ -40,6 +55,8 @@ ROUTERS: tuple[Router, ...] = (
     registry.router,
     bookings.router,
     calendars.router,
+    rounds.router,
+    time_requests.router,
     live.router,
     docs.router,
     api.router,
@@ -59,9 +76,9 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
     opened = database or open_database(
         settings.database_url, pool_size=POOL_SIZE, lock_timeout_seconds=settings.lock_timeout_seconds
     )
-    templates, hub = Templates(), Hub()
+    hub = Hub()
     return Litestar(
-        route_handlers=[*ROUTERS, _static_files(templates)],
+        route_handlers=[*ROUTERS, _static_files()],
         plugins=[HTMXPlugin()],
         middleware=[KnowTheReader(opened, clock)],
         csrf_config=CSRFConfig(
@@ -76,8 +93,8 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
         before_send=[headers.secure],
         exception_handlers=errors.HANDLERS,  # pyright: ignore[reportUnknownMemberType]
         dependencies=_dependencies(settings, opened, hub, clock),
-        state=State({"settings": settings, "templates": templates, "database": opened}),
-        lifespan=[_threads(opened, close=database is None), _streams(hub)],
+        state=State({"settings": settings, "database": opened}),
+        lifespan=[_threads(opened, close=database is None), _streams(hub), _jobs(Jobs(opened, hub, clock=clock))],
         # Pages stay out of the API's description; its router takes itself in.
         include_in_schema=False,
         openapi_config=schema.CONFIG,
@@ -130,9 +147,21 @@ def _streams(hub: Hub) -> Callable[[Litestar], AbstractAsyncContextManager[None]
     return lifespan
 
 
-def _static_files(templates: Templates) -> Router:
+def _jobs(jobs: Jobs) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Plans are run and deadlines kept for as long as the application answers."""
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+        jobs.start()
+        yield
+        await asyncio.to_thread(jobs.stop)
+
+    return lifespan
+
+
+def _static_files() -> Router:
     return create_static_files_router(
-        path=templates.static_path,
+        path=templates().static_path,
         directories=[STATIC_DIRECTORY],
         cache_control=CacheControlHeader(public=True, max_age=A_YEAR_SECONDS, immutable=True),
     )

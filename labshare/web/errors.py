@@ -6,6 +6,7 @@ What must not live here: sentences (locale/*/errors.po) and decisions; the statu
 from __future__ import annotations
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +102,7 @@ def _problem(request: Request, answer: Answer) -> Response[Any]:
 def _fragment(request: Request, answer: Answer) -> Response[Any]:
     """The reasons alone, sent to the place that the form named instead of the element it wanted to change."""
     place = request.headers.get("X-Refusals", "")
-    target = f"#{place}" if place.replace("-", "").isalnum() else "#refusals"
+    target = f"#{place}" if _ID.fullmatch(place) else "#refusals"
     headers = {**answer.headers, "HX-Retarget": target, "HX-Reswap": "innerHTML", "HX-Push-Url": "false"}
     return render(
         request,

@@ -21,7 +21,7 @@ from labshare import i18n
 from labshare.settings import Settings
 from labshare.web import navigation
 from labshare.web.auth import reader_of
-from labshare.web.templating import Templates
+from labshare.web.templating import templates
 
 T = TypeVar("T")
 Request = HTMXRequest
@@ -42,8 +42,7 @@ def render(
 ) -> Response[str]:
     """The page, or only its fragment when htmx asks for a part of it. The answer varies by who asks and how."""
     whole = fragment is None or not wants_fragment(request)
-    templates: Templates = request.app.state.templates
-    text = templates.render(template if whole or fragment is None else fragment, page_context(request) | context)
+    text = templates().render(template if whole or fragment is None else fragment, page_context(request) | context)
     response = Response(
         text,
         media_type=MediaType.HTML,

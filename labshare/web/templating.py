@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -30,8 +31,14 @@ class Named(Protocol):
     def name_en(self) -> str: ...
 
 
+@cache
+def templates() -> Templates:
+    """The templates of this process."""
+    return Templates()
+
+
 class Templates:
-    """All templates, compiled once, with the static files' version in their addresses."""
+    """All templates, each compiled once, with the static files' version in their addresses."""
 
     def __init__(self) -> None:
         self.static_path = f"/static/{_static_version()}"

@@ -1,0 +1,60 @@
+"""Refusals in words: each parameter as a person reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from labshare.errors import Param, Refusal, Refused, Stale
+from labshare.i18n import Language, speaking
+from labshare.sentences import readable, sentence, sentences
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "vi", "en"),
+    [
+        # 07:05 UTC is 14:05 in Hanoi.
+        ("until", "2026-11-26T07:05:00Z", "14:05 T5 26/11/2026", "Thu 26 Nov 2026, 14:05"),
+        ("until", "2026-11-26T14:05:00+07:00", "14:05 T5 26/11/2026", "Thu 26 Nov 2026, 14:05"),
+        ("until", "2026-11-26", "26/11/2026", "26 Nov 2026"),
+        ("least_minutes", 90, "1 giờ 30 phút", "1 h 30 min"),
+        ("minutes", 15, "15 phút", "15 min"),
+        ("price_vnd", 1200000, "1.200.000 ₫", "VND 1,200,000"),
+        ("days", 1500, "1.500", "1,500"),
+        ("access_class", "industry", "Doanh nghiệp", "Industry"),
+        ("project", "2026-KC-01", "2026-KC-01", "2026-KC-01"),
+        # A naive time says nothing about when, so it is shown as it came.
+        ("until", "2026-11-26T14:05:00", "2026-11-26T14:05:00", "2026-11-26T14:05:00"),
+    ],
+)
+def test_a_parameter_is_shown_as_its_name_and_form_say(name: str, value: Param, vi: str, en: str) -> None:
+    with speaking("vi"):
+        assert readable(name, value) == vi
+    with speaking("en"):
+        assert readable(name, value) == en
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("vi", "Mã dự án KC-01 đã được dùng."), ("en", "The project code KC-01 is taken.")]
+)
+def test_a_refusal_is_said_in_the_readers_language(language: Language, said: str) -> None:
+    with speaking(language):
+        assert sentence(Refusal(code="project_code_taken", params={"project": "KC-01"})) == said
+
+
+def test_a_missing_parameter_is_a_dash_and_an_unknown_code_its_own_name() -> None:
+    with speaking("en"):
+        assert sentence(Refusal(code="project_code_taken")) == "The project code – is taken."
+        assert sentence(Refusal(code="never_heard_of")) == "never_heard_of"
+
+
+def test_an_error_says_all_its_reasons() -> None:
+    with speaking("en"):
+        both = Refused([Refusal(code="evidence_missing"), Refusal(code="expiry_passed")])
+        assert [said[:9] for said in sentences(both)] == ["State the", "The expir"]
+        assert len(sentences(Stale())) == 1
+
+
+def test_a_percent_sign_in_a_name_breaks_nothing() -> None:
+    with speaking("en"):
+        said = sentence(Refusal(code="project_code_taken", params={"project": "100%(x)s"}))
+    assert said == "The project code 100%(x)s is taken."

@@ -1,0 +1,96 @@
+"""The home page, and what every page has in common: headers, caching, one heading, addresses that answer."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from labshare.web.navigation import ITEMS
+from tests.web.conftest import Client, send, sign_in, text_of
+
+LOGINS = ("researcher", "manager", "partner", "office", "administrator")
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_every_link_of_the_navigation_answers_for_every_role(client: Client, login: str) -> None:
+    sign_in(client, login)
+    home = client.get("/").text
+    shown = [item.path for item in ITEMS if f'href="{item.path}"' in home]
+    assert shown
+    for path in shown:
+        page = client.get(path)
+        assert page.status_code == 200, path
+        assert page.text.count("<h1") == 1, path
+        assert 'aria-current="page"' in page.text, path
+
+
+def test_every_open_link_answers_for_a_visitor(client: Client) -> None:
+    home = client.get("/").text
+    for item in ITEMS:
+        if f'href="{item.path}"' in home:
+            assert client.get(item.path).status_code == 200, item.path
+
+
+def test_a_visitor_is_told_what_this_is_and_offered_to_sign_in(client: Client) -> None:
+    page = client.get("/")
+    assert "Thiết bị dùng chung, phân bổ công bằng" in text_of(page)
+    assert 'href="/sign-in"' in page.text
+
+
+def test_the_user_office_sees_what_waits_and_others_do_not(client: Client) -> None:
+    sign_in(client, "researcher")
+    proposal = {"code": "KC-77", "title": "Màng mỏng", "funding_line": "Nafosted"}
+    assert send(client, "/projects", proposal).status_code == 303
+    assert "Dự án cần xác minh" not in text_of(client.get("/"))
+    sign_in(client, "office")
+    page = text_of(client.get("/"))
+    assert "Dự án cần xác minh" in page
+    assert "KC-77 · Màng mỏng" in page
+
+
+def test_a_notice_is_shown_once(client: Client) -> None:
+    sign_in(client, "researcher")
+    send(client, "/sign-out")
+    assert "Bạn đã đăng xuất." in text_of(client.get("/"))
+    assert "Bạn đã đăng xuất." not in text_of(client.get("/"))
+
+
+def test_a_notice_that_nobody_wrote_is_not_shown(client: Client) -> None:
+    client.cookies.set("notice", "<b>anything</b>")
+    assert "anything" not in client.get("/").text
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/account", "/no/such/place", "/api/no/such/place"])
+def test_every_answer_forbids_inline_code_and_other_sites(client: Client, path: str) -> None:
+    headers = client.get(path).headers
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+
+
+def test_a_page_is_kept_by_nobody_else_and_static_files_for_a_year(client: Client) -> None:
+    page = client.get("/")
+    assert page.headers["cache-control"] == "private, no-cache"
+    assert "Cookie" in page.headers["vary"]
+    address = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)[-1]
+    style = client.get(address)
+    assert style.status_code == 200
+    assert set(style.headers["cache-control"].split(", ")) == {"public", "max-age=31536000", "immutable"}
+    assert style.headers["content-security-policy"]
+
+
+def test_everything_that_a_page_asks_for_is_there(client: Client) -> None:
+    page = client.get("/").text
+    asked = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert len(asked) >= 6
+    for address in asked:
+        assert client.get(address).status_code == 200, address
+
+
+def test_a_file_outside_static_is_not_served(client: Client) -> None:
+    address = re.findall(r'href="(/static/[^/]+)/', client.get("/").text)[0]
+    assert client.get(f"{address}/..%2f__init__.py").status_code == 404
