@@ -11,11 +11,11 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -23,6 +23,9 @@ from labshare.scheduler.check import check
 from labshare.scheduler.plan import Plan, encode_plan
 from labshare.scheduler.problem import Problem, sha256
 from labshare.scheduler.reading import Fault, Malformed, parse, parse_plan
+
+if TYPE_CHECKING:
+    from labshare.scheduler.effort import OnProgress
 
 DONE, VIOLATIONS, MALFORMED, INFEASIBLE = 0, 1, 2, 3
 
@@ -40,35 +43,35 @@ def solve_command(
     progress: ProgressForm = "human",
 ) -> int:
     """Solve the problem and write the plan. SIGINT and SIGTERM stop the search; the best plan found is written."""
-    from labshare.scheduler.effort import NoPlanFound
-    from labshare.scheduler.solve import solve
-
-    with _faults_reported() as reported:
+    with _stop_on_signals() as stop, _faults_reported() as reported:
         data, problem = _read_problem(problem_file)
-        with _stop_on_signals() as stop, ThreadPoolExecutor(1) as pool:
-            # Signals are handled in this thread, so the search must not keep it busy.
-            job = pool.submit(
-                solve,
-                problem,
-                seconds=seconds,
-                steps=steps,
-                seed=seed,
-                workers=workers,
-                on_progress=_printer(progress),
-                should_stop=stop.is_set,
-                problem_sha256=sha256(data),
-            )
-            try:
-                plan = job.result()
-            except NoPlanFound:
-                _say(f"{problem_file}: the budget ended before a plan that keeps the hard rules was found")
-                return INFEASIBLE
+        limits = {"seconds": seconds, "steps": steps, "seed": seed, "workers": workers}
+        plan = _in_a_thread(problem, sha256(data), limits, _printer(progress), stop)
+        if plan is None:
+            _say(f"{problem_file}: the budget ended before a plan that keeps the hard rules was found")
+            return INFEASIBLE
         write_atomically(plan_file, encode_plan(plan))
         if plan.status == "infeasible":
             _say(f"{problem_file}: infeasible; these cannot hold together: {', '.join(plan.conflict)}")
             return INFEASIBLE
         return DONE
     return reported.exit_code
+
+
+def _in_a_thread(
+    problem: Problem, digest: str, limits: dict[str, Any], on_progress: OnProgress | None, stop: threading.Event
+) -> Plan | None:
+    """Solve beside this thread, which handles the signals; None when the budget ended without a plan."""
+    from labshare.scheduler.effort import NoPlanFound
+    from labshare.scheduler.solve import solve
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            return pool.submit(
+                solve, problem, **limits, on_progress=on_progress, should_stop=stop.is_set, problem_sha256=digest
+            ).result()
+        except NoPlanFound:
+            return None
 
 
 def check_command(problem_file: Path, plan_file: Path) -> int:
@@ -154,7 +157,7 @@ def _stop_on_signals() -> Generator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _printer(form: ProgressForm) -> Callable[[msgspec.Struct], None] | None:
+def _printer(form: ProgressForm) -> OnProgress | None:
     if form == "none":
         return None
     if form == "json":

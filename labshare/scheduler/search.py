@@ -47,7 +47,7 @@ def search(model: Model, limits: Limits, on_better: OnBetter, should_stop: Shoul
     """Solve a built model. Returns what was found when the budget ends, the proof is complete, or `should_stop()`."""
     solver = solver_for(limits)
     watcher = _Watcher(model, on_better)
-    with _stopping(solver, should_stop):
+    with stopping(solver, should_stop):
         status = solver.solve(model.cp, watcher)
     steps = math.ceil(solver.deterministic_time / STEP)
     if status == cp_model.INFEASIBLE:
@@ -87,7 +87,7 @@ class _Watcher(cp_model.CpSolverSolutionCallback):
 
 
 @contextmanager
-def _stopping(solver: cp_model.CpSolver, should_stop: ShouldStop) -> Generator[None]:
+def stopping(solver: cp_model.CpSolver, should_stop: ShouldStop) -> Generator[None]:
     """Ask `should_stop` beside the search: CP-SAT calls back only when it finds something."""
     done = threading.Event()
 

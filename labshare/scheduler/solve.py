@@ -42,14 +42,14 @@ def solve(
         effort.run()
     except Impossible as impossible:
         return _infeasible(problem, impossible.conflict, digest, _run(effort, limits))
-    return _plan(problem, effort, digest, limits)
+    return _plan(problem, effort, digest, limits, should_stop or (lambda: False))
 
 
-def _plan(problem: Problem, effort: Effort, digest: str, limits: Limits) -> Plan:
+def _plan(problem: Problem, effort: Effort, digest: str, limits: Limits, should_stop: ShouldStop) -> Plan:
     order = {request.id: k for k, request in enumerate(problem.requests)}
     sessions = sorted(effort.sessions, key=lambda session: order[session.request])
     missed = [row.id for row in outcomes_of(problem, sessions) if row.slack < 0]
-    outcomes = outcomes_of(problem, sessions, _unavoidable(effort, missed, limits.seed))
+    outcomes = outcomes_of(problem, sessions, _unavoidable(effort, missed, limits.seed, should_stop))
     terms = score(problem, sessions, outcomes)
     return Plan(
         problem_sha256=digest,
@@ -67,11 +67,11 @@ def _plan(problem: Problem, effort: Effort, digest: str, limits: Limits) -> Plan
     )
 
 
-def _unavoidable(effort: Effort, missed: list[str], seed: int) -> dict[str, int]:
+def _unavoidable(effort: Effort, missed: list[str], seed: int, should_stop: ShouldStop) -> dict[str, int]:
     proven: dict[str, int] = {}
     for part in effort.parts:
         own = [rule.id for rule in part.problem.rules if rule.id in missed]
-        proven |= unavoidable_misses(part.problem, own, seed)
+        proven |= unavoidable_misses(part.problem, own, seed, should_stop)
     return proven
 
 

@@ -10,22 +10,26 @@ from ortools.sat.python import cp_model
 from labshare.scheduler.model import Model
 from labshare.scheduler.problem import Problem
 from labshare.scheduler.rules import build
-from labshare.scheduler.search import Limits, solver_for
+from labshare.scheduler.search import Limits, ShouldStop, solver_for, stopping
 
 # What the proof for one rule may cost, in steps; what is not proven by then is not called unavoidable.
 STEPS_A_RULE = 100
 
 
-def unavoidable_misses(problem: Problem, rules: Iterable[str], seed: int) -> dict[str, int]:
-    """For each of these soft rules the largest proven lower bound on its miss, in slots, over all plans."""
+def unavoidable_misses(
+    problem: Problem, rules: Iterable[str], seed: int, should_stop: ShouldStop = lambda: False
+) -> dict[str, int]:
+    """For these soft rules the largest proven lower bounds on their misses, in slots, over all plans."""
     wanted = list(rules)
-    if not wanted:
+    if not wanted or should_stop():
         return {}
     model = build(Model(problem))
     proven: dict[str, int] = {}
     for rule in wanted:
         model.cp.minimize(model.misses[rule])
         solver = solver_for(Limits(steps=STEPS_A_RULE, seed=seed))
-        if solver.solve(model.cp) in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        with stopping(solver, should_stop):
+            status = solver.solve(model.cp)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             proven[rule] = max(0, math.ceil(solver.best_objective_bound - 1e-6))
     return proven
