@@ -6,10 +6,9 @@ What must not live here: SQL, or what a deadline or a plan means (services).
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
-
-import structlog
 
 from labshare.live import Hub
 from labshare.services import Database, plans, ticking
@@ -17,9 +16,9 @@ from labshare.solving import Clock, run_next, utc_now
 
 # Nobody waits longer than this for what a write in another process, or a deadline, has left to do.
 TICK_SECONDS = 1.0
-STOP_SECONDS = 2.5
+STOP_SECONDS = 1.0
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 class Jobs:
@@ -43,7 +42,7 @@ class Jobs:
             thread.start()
 
     def stop(self) -> None:
-        """End both threads within `STOP_SECONDS`; a plan that runs is given back, and the next process takes it again."""
+        """End both threads, each within `STOP_SECONDS`; a plan that runs is given back to the next process."""
         self._database.after_write.remove(self.wake)
         self._stopping.set()
         self.wake()
@@ -67,7 +66,7 @@ class Jobs:
                     ticking.deal_with(db, row, now)
             except Exception:
                 # One deadline that cannot be dealt with must not hold up the rest.
-                log.exception("deadline_failed", kind=row.kind, noun=row.noun_id, attempts=row.attempts)
+                log.exception("deadline %s of %s failed, attempt %d", row.kind, row.noun_id, row.attempts + 1)
                 with self._database.write() as db:
                     ticking.put_off(db, row, now)
 
@@ -97,6 +96,6 @@ class Jobs:
                 work()
             except Exception:
                 # A database that is busy or away for a while must not end the thread.
-                log.exception("job_failed", job=threading.current_thread().name)
+                log.exception("the thread %s failed and goes on", threading.current_thread().name)
                 self._stopping.wait(TICK_SECONDS)
             woken.wait(TICK_SECONDS)

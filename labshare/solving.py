@@ -7,6 +7,7 @@ run it (jobs.py).
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -18,8 +19,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
-
-import structlog
 
 from labshare.domain.rounds import PlanRow
 from labshare.errors import Refusal
@@ -34,7 +33,7 @@ OVERRUN_SECONDS = 60.0
 MALFORMED, INFEASIBLE = 2, 3
 
 Clock = Callable[[], datetime]
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -59,7 +58,7 @@ def run_next(database: Database, *, clock: Clock, stopping: threading.Event, pla
         _run(database, plan, clock, stopping)
     except Exception:
         # Whatever is wrong with one round must not keep the others waiting: it is told on the plan and in the log.
-        log.exception("plan_crashed", plan=str(plan.id), attempt=plan.attempt)
+        log.exception("plan %s failed in attempt %d", plan.id, plan.attempt)
         _put_aside(database, plan, (Refusal(code="plan_crashed"),), clock)
     return True
 
@@ -106,7 +105,7 @@ def _conclude(database: Database, plan: PlanRow, problem: bytes, run: _Child, cl
         return
     faults = plans.judge(problem, document)
     if faults:
-        log.error("plan_faulted", plan=str(plan.id), faults=[str(fault.params) for fault in faults])
+        log.error("the checker found faults in plan %s: %s", plan.id, [dict(fault.params) for fault in faults])
         _put_aside(database, plan, faults, clock)
         return
     with database.write() as db:
@@ -179,7 +178,7 @@ class _Child:
         if self._process.returncode == MALFORMED:
             where = "; ".join(self._said()[:3])
             return (Refusal(code="plan_faulted", params={"fault": "problem", "where": where, "detail": ""}),)
-        log.error("solver_crashed", exit_code=self._process.returncode, said=self._said()[-20:])
+        log.error("the solver ended with %s: %s", self._process.returncode, self._said()[-20:])
         return (Refusal(code="plan_crashed"),)
 
     def _said(self) -> list[str]:

@@ -72,6 +72,14 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
 
     @property
+    def name_vi(self) -> str:
+        return self.title_vi
+
+    @property
+    def name_en(self) -> str:
+        return self.title_en
+
+    @property
     def horizon(self) -> Span:
         return Span(self.starts_at, self.ends_at)
 

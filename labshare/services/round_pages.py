@@ -53,6 +53,12 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[tuple[UUID, str, Span], ...] = ()
     reason: Refusal | None = None
 
+    @property
+    def shown_state(self) -> str:
+        """The request's state as it is read; some sessions of several is a state of its own."""
+        is_partly = self.request.state is RequestState.PLACED and len(self.sessions) < self.request.sessions
+        return "partly_placed" if is_partly else self.request.state.value
+
 
 class OfferLine(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument of the round with its offered intervals."""

@@ -27,6 +27,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 ITEMS: tuple[Item, ...] = (
     Item(path="/", label="Home", icon="house"),
     Item(path="/instruments", label="Instruments", icon="microscope"),
+    Item(path="/bookings", label="Bookings", icon="calendar-days", signed_in=True),
+    Item(path="/rounds", label="Rounds", icon="clipboard-list"),
     Item(path="/projects", label="Projects", icon="file-text", signed_in=True),
     Item(path="/centres", label="Centres", icon="building-2"),
     Item(path="/technologies", label="Technologies", icon="layers"),

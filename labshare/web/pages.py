@@ -9,7 +9,7 @@ from litestar import Response, Router, get
 
 from labshare.domain.people import Actor
 from labshare.services import Connection
-from labshare.web import given, projects
+from labshare.web import booking_lines, given, projects, round_sections
 from labshare.web.rendering import Request, render
 from labshare.web.sections import Section
 
@@ -17,7 +17,14 @@ Provider = Callable[[Connection, Actor, datetime], Section | None]
 
 # In the order in which they are shown: what waits for the reader's decision stands first. None is said by a noun that
 # has nothing for this reader.
-PROVIDERS: tuple[Provider, ...] = (projects.waiting_section,)
+PROVIDERS: tuple[Provider, ...] = (
+    projects.waiting_section,
+    round_sections.decisions,
+    booking_lines.next_bookings,
+    booking_lines.next_free,
+    round_sections.my_requests,
+    round_sections.calls,
+)
 
 
 @get("/", sync_to_thread=True)
