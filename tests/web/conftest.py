@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from playwright.sync_api import Browser
 
 from labshare.app import create_app
 from labshare.settings import Settings
 from labshare.store.engine import Database, open_database
+from tests.browser import launched, serving
 from tests.furniture import furnish
 
 SECRET = "a secret that only these tests use"
@@ -54,6 +56,20 @@ def client(settings: Settings, house: Database, clock: Callable[[], datetime]) -
     with TestClient(create_app(settings, database=house, clock=clock), raise_server_exceptions=False) as opened:
         opened.follow_redirects = False
         yield opened
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """One Chromium for the run; open a `window` of tests.browser on it."""
+    with launched(chromium_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def site(settings: Settings, house: Database, clock: Callable[[], datetime]) -> Iterator[str]:
+    """The address of the application on the furnished database, for a real browser."""
+    with serving(create_app(settings, database=house, clock=clock)) as address:
+        yield address
 
 
 def csrf(client: Client) -> str:

@@ -1,0 +1,113 @@
+"""The base pages in a real browser: for everybody, in both themes, on a phone and by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copy
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from labshare.app import create_app
+from labshare.settings import Settings
+from labshare.store.engine import open_database
+from tests.browser import enter, faults, overflow, serving, small_targets, window
+from tests.furniture import NOW, PUBLIC_PROJECT, furnish
+from tests.web.conftest import SECRET
+
+
+@pytest.fixture(scope="module")
+def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server for all these tests: what one of them changes, no other looks at."""
+    house = open_database(f"sqlite:///{copy(sqlite_template, tmp_path_factory.mktemp('look') / 'house.sqlite3')}")
+    with house.write() as db:
+        furnish(db)
+    settings = Settings(secret=SECRET, secure_cookies=False, demo=True)
+    with serving(create_app(settings, database=house, clock=lambda: NOW)) as address:
+        yield address
+    house.dispose()
+
+
+BASE_PAGES = ("/", "/account", "/projects", "/projects/new", f"/projects/{PUBLIC_PROJECT}", "/no/such/place")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_base_pages(browser: Browser, site: str, theme: str) -> None:
+    with window(browser, site, theme=theme) as page:
+        page.goto("/sign-in")
+        assert faults(page) == []
+        enter(page, "office")
+        for path in BASE_PAGES:
+            page.goto(path)
+            assert faults(page) == [], path
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_phone_needs_no_sideways_scrolling_and_no_fine_fingers(browser: Browser, site: str, language: str) -> None:
+    with window(browser, site, width=360, language=language) as page:
+        page.goto("/sign-in")
+        assert (overflow(page), small_targets(page)) == (0, [])
+        enter(page, "office")
+        for path in BASE_PAGES:
+            page.goto(path)
+            assert (overflow(page), small_targets(page)) == (0, []), path
+
+
+def test_a_refused_form_is_announced_and_axe_finds_nothing_there(browser: Browser, site: str) -> None:
+    with window(browser, site) as page:
+        enter(page, "researcher")
+        page.goto(f"/projects/{PUBLIC_PROJECT}")
+        page.get_by_label("Tên đăng nhập của thành viên mới").fill("ghost")
+        page.get_by_role("button", name="Thêm vào").click()
+        refused = page.get_by_role("alert").filter(has_text="ghost")
+        expect(refused).to_be_focused()
+        assert faults(page) == []
+
+
+def test_what_changes_something_asks_once_and_can_be_left_by_the_keyboard(browser: Browser, site: str) -> None:
+    with window(browser, site) as page:
+        enter(page, "office")
+        page.goto(f"/projects/{PUBLIC_PROJECT}")
+        page.get_by_role("button", name="Từ chối").press("Enter")
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_be_visible()
+        assert faults(page) == []
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+
+
+def test_the_first_tab_stop_skips_to_the_content_and_focus_is_seen(browser: Browser, site: str) -> None:
+    with window(browser, site) as page:
+        page.goto("/")
+        page.keyboard.press("Tab")
+        skip = page.get_by_role("link", name="Tới nội dung chính")
+        expect(skip).to_be_focused()
+        assert skip.evaluate("link => getComputedStyle(link).outlineStyle") == "solid"
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_be_focused()
+
+
+@pytest.mark.parametrize(("device", "offered", "then"), [("light", "Nền tối", "dark"), ("dark", "Nền sáng", "light")])
+def test_one_click_turns_the_theme_the_device_has_into_the_other(
+    browser: Browser, site: str, device: str, offered: str, then: str
+) -> None:
+    with window(browser, site, theme=device) as page:
+        page.goto("/")
+        before = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        page.get_by_role("button", name=offered).click()
+        expect(page.locator("html")).to_have_attribute("data-theme", then)
+        assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") != before
+
+
+def test_everything_works_without_javascript(browser: Browser, site: str) -> None:
+    with window(browser, site, java_script_enabled=False) as page:
+        page.goto("/sign-in")
+        page.get_by_role("button", name="colleague").click()
+        page.get_by_role("link", name="Dự án").first.click()
+        page.get_by_role("link", name="Đề nghị dự án").click()
+        page.get_by_label("Mã dự án").fill("KC-88")
+        page.get_by_label("Nguồn kinh phí").fill("Nafosted")
+        page.get_by_label("Tên dự án").fill("Màng mỏng")
+        page.get_by_role("button", name="Gửi văn phòng người dùng").click()
+        expect(page.get_by_role("status")).to_have_text("Đã gửi dự án. Văn phòng người dùng sẽ xác minh.")
