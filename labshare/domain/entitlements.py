@@ -47,8 +47,12 @@ class ShareState(StrEnum):
 
 
 class Share(Who, Protocol):
-    """Counted minutes of those who have organisation, access class and activity in common."""
+    """Counted minutes of those who have organisation, access class and activity in common. A masked organisation has
+    no id, and a number that tells it from others instead.
+    """
 
+    @property
+    def rival(self) -> int | None: ...
     @property
     def used(self) -> int: ...
     @property
@@ -101,7 +105,7 @@ def standing(counter: Counter, base_minutes: int, shares: Iterable[Share], own: 
     """
     rule = counter.term.rule
     everybody, mine = [0, 0, 0, 0], [0, 0, 0, 0]
-    others: set[str | None] = set()
+    others: set[str | int | None] = set()
     others_minutes = 0
     for share in shares:
         if not matches(rule.who, share):
@@ -109,7 +113,7 @@ def standing(counter: Counter, base_minutes: int, shares: Iterable[Share], own: 
             continue
         is_own = share.organisation_id in own
         if not is_own:
-            others.add(share.organisation_id)
+            others.add(share.organisation_id or share.rival)
         for sums in (everybody, mine) if is_own else (everybody,):
             for place, minutes in enumerate((share.used, share.committed, share.firm, share.delivered)):
                 sums[place] += minutes

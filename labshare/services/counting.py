@@ -26,9 +26,20 @@ def hull(spans: Collection[Span]) -> Span | None:
 
 
 class Tally:
-    """What the windows of some counters hold. Three queries, however many counters; `whole` is the hull of windows."""
+    """What the windows of some counters hold. Three queries, however many counters; `whole` is the hull of windows.
 
-    def __init__(self, db: Connection, counters: Sequence[Counter], whole: Span, now: datetime) -> None:
+    With `named`, other organisations are counted without being named, but for those that a rule names itself.
+    """
+
+    def __init__(
+        self,
+        db: Connection,
+        counters: Sequence[Counter],
+        whole: Span,
+        now: datetime,
+        *,
+        named: Collection[str] | None = None,
+    ) -> None:
         self.instruments = {
             each.number: each
             for each in capacity_store.timed_instruments(db, whole)
@@ -38,7 +49,9 @@ class Tally:
         blocks = capacity_store.blocks(db, self.instruments, whole)
         self._capacities = {window: capacity.measured(self.instruments.values(), window, blocks) for window in windows}
         self._rows: dict[Span, list[Counted]] = {window: [] for window in windows}
-        for row in store.count(db, windows, now, self.instruments):
+        if named is not None:
+            named = {*named, *(each for counter in counters for each in counter.term.rule.who.organisation)}
+        for row in store.count(db, windows, now, self.instruments, named=named):
             self._rows[row.window].append(row)
 
     def rows(self, counter: Counter) -> Iterator[Counted]:

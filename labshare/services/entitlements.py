@@ -73,7 +73,7 @@ def _measured(db: Connection, actor: Actor, counters: Sequence[tuple[Counter, bo
     whole = hull([counter.window for counter, _ in counters])
     if whole is None:
         return []
-    tally = Tally(db, [counter for counter, _ in counters], whole, now)
+    tally = Tally(db, [counter for counter, _ in counters], whole, now, named=actor.partner_ids)
     frozen = store.frozen_bases(db, [counter.key for counter, _ in counters])
     found: list[Shown] = []
     for counter, sees_all in counters:

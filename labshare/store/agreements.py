@@ -202,12 +202,14 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """Minutes of one window, on one instrument, by those who share organisation, access class and activity.
 
     `used` is past: delivered where a usage record exists, else booked. `committed` is to come; `firm` is the part of
-    it that is confirmed or running. `delivered` is what usage records prove.
+    it that is confirmed or running. `delivered` is what usage records prove. Where organisations are masked, `rival`
+    tells those apart that have no id.
     """
 
     window: Span
     instrument_number: int
-    organisation_id: str
+    organisation_id: str | None
+    rival: int | None
     access_class: AccessClass
     activity: Activity
     used: int
@@ -216,16 +218,30 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int
 
 
-def count(db: Connection, windows: Collection[Span], now: datetime, numbers: Collection[int] | None) -> list[Counted]:
+def count(
+    db: Connection,
+    windows: Collection[Span],
+    now: datetime,
+    numbers: Collection[int] | None,
+    *,
+    named: Collection[str] | None = None,
+) -> list[Counted]:
     """Count the uses of these windows from the bookings themselves, on these instruments or (None) on all.
 
-    One query, however many windows. A use that crosses a border of a window counts with its minutes inside.
+    One query, however many windows. A use that crosses a border of a window counts with its minutes inside. With
+    `named`, the ids of all other organisations stay in the database.
     """
     if not windows:
         return []
     ordered = sorted(windows)
-    rows = db.execute(sa.union_all(*(_counted(place, window, now, numbers) for place, window in enumerate(ordered))))
-    return [_as_counted(row, ordered) for row in rows]
+    parts = sa.union_all(*(_counted(place, window, now, numbers) for place, window in enumerate(ordered))).subquery()
+    is_named = parts.c.organisation_id.in_(sorted(named)) if named is not None else sa.true()
+    query = sa.select(
+        *(column for column in parts.c if column.name != "organisation_id"),
+        sa.case((is_named, parts.c.organisation_id)).label("organisation_id"),
+        sa.case((is_named, None), else_=sa.func.dense_rank().over(order_by=parts.c.organisation_id)).label("rival"),
+    )
+    return [_as_counted(row, ordered) for row in db.execute(query)]
 
 
 def _as_counted(row: Any, windows: Sequence[Span]) -> Counted:
@@ -234,6 +250,7 @@ def _as_counted(row: Any, windows: Sequence[Span]) -> Counted:
         window=windows[place],
         instrument_number=row.instrument_number,
         organisation_id=row.organisation_id,
+        rival=row.rival,
         access_class=AccessClass(row.access_class),
         activity=Activity(row.activity),
         used=row.used,

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind
@@ -39,7 +40,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     span: Span
 
 
-def timed_instruments(db: Connection, span: Span) -> list[TimedInstrument]:
+def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[bool]) -> list[TimedInstrument]:
     """Every instrument booked by time that was in service at some moment of the span, in the order of its id."""
     query = (
         sa.select(
@@ -53,6 +54,7 @@ def timed_instruments(db: Connection, span: Span) -> list[TimedInstrument]:
         .where(
             instruments.c.booking_mode == "time",
             sa.or_(instruments.c.retired_at.is_(None), instruments.c.retired_at > span.start),
+            *conditions,
         )
         .order_by(instruments.c.id)
     )
