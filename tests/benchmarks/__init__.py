@@ -1,0 +1,1 @@
+"""Measurements, run by `make bench`: figures with their circumstances, never assertions about time."""
