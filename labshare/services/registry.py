@@ -241,7 +241,10 @@ class CentreLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TechnologyList(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of the list: its groups in order, each with its products and how many instruments serve each."""
+    """One version of the list: its groups in order, each with its products and how many instruments serve each.
+
+    An instrument serves a product of the one list when it names what the crosswalk makes of it in the other.
+    """
 
     taxonomy: Taxonomy
     is_in_force: bool
@@ -295,11 +298,16 @@ def named_centre(db: Connection, centre_id: str) -> Centre:
 
 
 def centres(db: Connection, *, by_english: bool = False) -> tuple[CentreLine, ...]:
-    """Every centre by name, with how many instruments it lists and how many of them are booked by time."""
+    """Every centre by city and name, with how many instruments it lists and how many of them are booked by time."""
     hosts = {row.id: row for row in store.organisations(db)}
     zones = {row.id: row for row in store.zones(db)}
     listed = choices(registry_search.tallies(db, Search()), Search(), "centre_id")
     bookable = choices(registry_search.tallies(db, Search(bookable_only=True)), Search(), "centre_id")
+
+    def place(centre: Centre) -> tuple[str, str]:
+        city, name = (centre.city_en, centre.name_en) if by_english else (centre.city_vi, centre.name_vi)
+        return sort_key(city), sort_key(name)
+
     return tuple(
         CentreLine(
             centre=row,
@@ -308,32 +316,37 @@ def centres(db: Connection, *, by_english: bool = False) -> tuple[CentreLine, ..
             instruments=listed.get(row.id, 0),
             bookable=bookable.get(row.id, 0),
         )
-        for row in sorted(
-            store.centres(db), key=lambda centre: sort_key(centre.name_en if by_english else centre.name_vi)
-        )
+        for row in sorted(store.centres(db), key=place)
     )
 
 
 def technologies(db: Connection, now: datetime) -> TechnologiesPage:
     """Both lists, the newest first, each with whether it holds at `now`, and the crosswalk between them."""
-    lists, groups, products = store.taxonomies(db), store.technology_groups(db), store.technology_products(db)
-    current, counts = in_force(lists, now), registry_search.product_counts(db)
-    today = now.astimezone(LAW_ZONE).date()
-    shown = tuple(
-        TechnologyList(
+    taxonomies, products = store.taxonomies(db), store.technology_products(db)
+    groups, crosswalk = store.technology_groups(db), store.technology_crosswalk(db)
+    numbers = registry_search.numbers_by_product(db)
+    current, today = in_force(taxonomies, now), now.astimezone(LAW_ZONE).date()
+
+    def serving(product: TechnologyProduct) -> int:
+        return len(set[int]().union(*(numbers.get(ref, ()) for ref in counterparts(product.ref, crosswalk))))
+
+    def shown(taxonomy: Taxonomy) -> TechnologyList:
+        return TechnologyList(
             taxonomy=taxonomy,
             is_in_force=taxonomy == current,
             is_coming=taxonomy.effective_from > today,
             groups=tuple(
-                (group, tuple((p, counts.get(p.ref, 0)) for p in products if _is_in(p, group)))
+                (group, tuple((product, serving(product)) for product in products if _is_in(product, group)))
                 for group in groups
                 if group.taxonomy_id == taxonomy.id
             ),
         )
-        for taxonomy in sorted(lists, key=lambda taxonomy: taxonomy.effective_from, reverse=True)
-    )
+
+    newest_first = sorted(taxonomies, key=lambda taxonomy: taxonomy.effective_from, reverse=True)
     return TechnologiesPage(
-        lists=shown, crosswalk=store.technology_crosswalk(db), products={product.ref: product for product in products}
+        lists=tuple(shown(taxonomy) for taxonomy in newest_first),
+        crosswalk=crosswalk,
+        products={product.ref: product for product in products},
     )
 
 

@@ -99,16 +99,18 @@ def tallies(db: Connection, search: Search, products: Sequence[ProductRef] = ())
     return [msgspec.convert(row, Tally, from_attributes=True) for row in db.execute(query)]
 
 
-def product_counts(db: Connection) -> dict[ProductRef, int]:
-    """How many instruments name each product; products that none names are absent."""
+def numbers_by_product(db: Connection) -> dict[ProductRef, set[int]]:
+    """The instruments that name each product; products that none names are absent."""
     index = instrument_products
     query = (
-        sa.select(index.c.taxonomy_id, index.c.product_code, sa.func.count().label("count"))
+        sa.select(index.c.taxonomy_id, index.c.product_code, index.c.instrument_number)
         .join(instruments, instruments.c.number == index.c.instrument_number)
         .where(instruments.c.retired_at.is_(None))
-        .group_by(index.c.taxonomy_id, index.c.product_code)
     )
-    return {ProductRef(row["taxonomy_id"], row["product_code"]): row["count"] for row in db.execute(query).mappings()}
+    numbers: dict[ProductRef, set[int]] = {}
+    for taxonomy_id, code, number in db.execute(query):
+        numbers.setdefault(ProductRef(taxonomy_id, code), set()).add(number)
+    return numbers
 
 
 def _matching(search: Search, products: Sequence[ProductRef]) -> list[ColumnElement[bool]]:

@@ -6,6 +6,7 @@ The week on an instrument's page is the bookings' (calendars.py); this file only
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import groupby
 from urllib.parse import urlencode
 
 import msgspec
@@ -52,6 +53,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             host_id=self.host,
             bookable_only=bool(self.bookable),
         )
+
+    @property
+    def narrowed(self) -> int:
+        """How many choices are made below the first line of the form, where a reader may not see them."""
+        return sum(map(bool, (self.product, self.city, self.zone, self.centre, self.host, self.bookable)))
 
     @property
     def page_number(self) -> int:
@@ -129,7 +135,8 @@ def _week(db: Connection, actor: Actor | None, instrument_id: str, date: str, no
 def centres(request: Request, database: given.Database) -> Response[str]:
     with database.read() as db:
         lines = registry.centres(db, by_english=i18n.language() == "en")
-    return render(request, "registry/centres.html", lines=lines)
+    cities = [list(group) for _, group in groupby(lines, key=lambda line: line.centre.city_vi)]
+    return render(request, "registry/centres.html", cities=cities)
 
 
 @get("/centres/{centre_id:str}", sync_to_thread=True)

@@ -243,6 +243,19 @@ def test_the_newest_list_stands_first_and_each_says_whether_it_holds(db: Connect
     assert [(one.taxonomy.id, one.is_in_force) for one in before.lists] == [("QD21-2026", False), ("QD1131-2025", True)]
 
 
+def test_an_instrument_that_serves_two_successors_serves_the_older_product_once(db: Connection, now: datetime) -> None:
+    # O1 was split into P1 and P2, and the one instrument, N1, names both.
+    crosswalk = ("kept,,,ours,partly_verified,\n,,NEW,P2,new", "split,,,ours,partly_verified,\nOLD,O1,NEW,P2,split")
+    registry.load(db, None, files(technology_crosswalk=crosswalk), now)
+    counts = {
+        str(product.ref): count
+        for one in registry.technologies(db, now).lists
+        for _, products in one.groups
+        for product, count in products
+    }
+    assert counts == {"NEW:P1": 1, "NEW:P2": 1, "OLD:O1": 1}
+
+
 def test_what_is_not_there_is_not_found(db: Connection, now: datetime) -> None:
     with pytest.raises(NotFound):
         registry.instrument(db, "N999", now)

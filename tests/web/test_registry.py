@@ -17,16 +17,25 @@ from labshare.app import create_app
 from labshare.services import Database, open_database, registry
 from labshare.settings import Settings
 from labshare.store import tables as t
+from tests.furniture import NOW
 from tests.registry_files import files, real
 from tests.web.conftest import Client, send, text_of
 
 
-@pytest.fixture
-def database(sqlite_template: Path, tmp_path: Path, now: datetime) -> Iterator[Database]:
-    """The real registry and nobody."""
-    opened = open_database(f"sqlite:///{copy(sqlite_template, tmp_path / 'registry.sqlite3')}")
+@pytest.fixture(scope="module")
+def registry_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the real registry and nobody. Copy it, never open it."""
+    path = Path(copy(sqlite_template, tmp_path_factory.mktemp("registry") / "registry.sqlite3"))
+    opened = open_database(f"sqlite:///{path}")
     with opened.write() as db:
-        registry.load(db, None, real(), now)
+        registry.load(db, None, real(), NOW)
+    opened.dispose()
+    return path
+
+
+@pytest.fixture
+def database(registry_template: Path, tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{copy(registry_template, tmp_path / 'registry.sqlite3')}")
     yield opened
     opened.dispose()
 
@@ -79,6 +88,13 @@ def test_facets_work_as_a_plain_form(reader: Client) -> None:
     assert "Hà Nội (1)" in text_of(answer)
 
 
+def test_the_form_says_how_many_choices_it_hides(reader: Client) -> None:
+    assert "Thu hẹp tìm kiếm (2 lựa chọn)" in text_of(
+        page(reader, "/instruments?city=Hà+Nội&bookable=1&capability=TEM")
+    )
+    assert "lựa chọn" not in text_of(page(reader, "/instruments?capability=TEM"))
+
+
 def test_a_product_of_either_list_finds_what_serves_it(reader: Client) -> None:
     new, old = (listed(page(reader, f"/instruments?product={ref}")) for ref in ("QD21-2026:P28", "QD1131-2025:O33"))
     assert new == old
@@ -93,7 +109,7 @@ def test_htmx_gets_the_results_and_the_choices_without_the_frame(reader: Client)
     answer = page(reader, "/instruments?q=raman", **{"HX-Request": "true"})
     assert listed(answer) == ["N023"]
     assert "<html" not in answer.text
-    assert re.search(r'<div id="choices"[^>]*hx-swap-oob="morph:innerHTML"', answer.text)
+    assert re.search(r'<div id="choices"[^>]*hx-swap-oob="morph"', answer.text)
     # The whole page holds the same results, once, and swaps nothing out of band.
     whole = page(reader, "/instruments?q=raman")
     assert listed(whole) == ["N023"]
@@ -229,8 +245,20 @@ def test_what_is_not_there_is_not_found(reader: Client, address: str) -> None:
 def test_centres_tell_what_can_be_booked_of_what_they_have(reader: Client) -> None:
     text = text_of(page(reader, "/centres"))
     # C-REE: one extraction cascade by the run, three instruments by the sample.
-    assert re.search(r"tách chiết đất hiếm.*? ITRRE Hà Nội 1/4 ", text)
+    assert re.search(r"tách chiết đất hiếm[^/]*ITRRE 1/4 thiết bị đặt theo giờ", text)
     assert "Dự kiến" in text
+
+
+def test_centres_stand_by_city(reader: Client) -> None:
+    cities = re.findall(r'id="city-\d">(?:<svg.*?</svg>)?([^<]+)</h2>', page(reader, "/centres").text, flags=re.DOTALL)
+    assert cities == ["Đà Lạt", "Đà Nẵng", "Hà Nội", "TP. Hồ Chí Minh"]
+
+
+def test_only_the_manager_of_its_centre_is_offered_to_block_an_instrument(client: Client) -> None:
+    assert send(client, "/sign-in/demo", {"login": "manager"}).status_code == 303
+    # The manager answers for C-ONE, where N001 stands; N003 stands in C-TWO.
+    assert "/bookings/block?instrument=N001" in page(client, "/instruments/N001").text
+    assert "/bookings/block" not in page(client, "/instruments/N003").text
 
 
 def test_a_centre_shows_its_host_its_instruments_and_its_source(reader: Client) -> None:
