@@ -93,7 +93,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
         before_send=[headers.secure],
         exception_handlers=errors.HANDLERS,  # pyright: ignore[reportUnknownMemberType]
         dependencies=_dependencies(settings, opened, hub, clock),
-        state=State({"settings": settings, "database": opened}),
+        state=State({"settings": settings, "database": opened, "hub": hub}),
         lifespan=[_threads(opened, close=database is None), _streams(hub), _jobs(Jobs(opened, hub, clock=clock))],
         # Pages stay out of the API's description; its router takes itself in.
         include_in_schema=False,

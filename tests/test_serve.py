@@ -1,0 +1,191 @@
+"""Serving: a free port, one process, and an orderly stop within three seconds whatever is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copy
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar, get
+from litestar.types import Message
+
+from labshare.errors import StartupError
+from labshare.serve import Address, Calls, find_address
+from labshare.store.engine import open_database
+from tests.furniture import furnish
+
+SECRET = "a secret that only these tests use"
+
+
+@contextmanager
+def taken_port() -> Generator[int]:
+    """A port on which somebody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        yield holder.getsockname()[1]
+
+
+def free_port() -> int:
+    with taken_port() as port:
+        return port
+
+
+# ---------------------------------------------------------------- addresses
+
+
+def test_a_free_port_is_taken_as_it_is() -> None:
+    port = free_port()
+    assert find_address("127.0.0.1", port) == Address(host="127.0.0.1", ip="127.0.0.1", port=port)
+
+
+def test_a_taken_port_is_refused_before_the_server_meets_it() -> None:
+    with taken_port() as port, pytest.raises(StartupError, match="port_taken"):
+        find_address("127.0.0.1", port)
+
+
+def test_the_next_free_port_is_found_when_that_is_asked() -> None:
+    with taken_port() as port:
+        found = find_address("127.0.0.1", port, or_next=True)
+    assert port < found.port < port + 100
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.1"])
+def test_an_address_that_is_not_of_this_machine_is_said_so(host: str) -> None:
+    # 203.0.113.0/24 is kept for documentation (RFC 5737), so no machine has it.
+    with pytest.raises(StartupError, match="address_unusable"):
+        find_address(host, 8000)
+
+
+def test_the_address_of_version_six_stands_in_brackets() -> None:
+    assert Address(host="::1", ip="::1", port=80).url == "http://[::1]:80"
+    assert Address(host="localhost", ip="127.0.0.1", port=80).url == "http://localhost:80"
+
+
+# ---------------------------------------------------------------- calls under way
+
+
+@get("/quick")
+async def quick() -> str:
+    await asyncio.sleep(0.01)
+    return "done"
+
+
+@get("/endless")
+async def endless() -> str:
+    await asyncio.sleep(3600)
+    return "never"
+
+
+async def _call(calls: Calls, path: str) -> list[str]:
+    """Call the application as a server would; returns the kinds of the messages that it sent."""
+    sent: list[str] = []
+
+    async def receive() -> Message:  # pyright: ignore[reportReturnType]  a client that says no more
+        await asyncio.sleep(3600)
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
+             "headers": [], "root_path": "", "scheme": "http", "http_version": "1.1", "state": {}}  # fmt: skip
+    await calls(scope, receive, send)  # pyright: ignore[reportArgumentType]  what a server gives of it is enough
+    return sent
+
+
+async def _stopped(path: str) -> tuple[list[str], float]:
+    calls = Calls(Litestar([quick, endless], openapi_config=None))
+    call = asyncio.create_task(_call(calls, path))
+    await asyncio.sleep(0)
+    began = time.monotonic()
+    await calls.end(grace_seconds=0.2)
+    return await call, time.monotonic() - began
+
+
+def test_a_call_that_ends_soon_is_let_finish() -> None:
+    sent, seconds = asyncio.run(_stopped("/quick"))
+    assert sent == ["http.response.start", "http.response.body"]
+    assert seconds < 0.2
+
+
+def test_a_call_that_does_not_end_is_cut_off_after_the_grace() -> None:
+    sent, seconds = asyncio.run(_stopped("/endless"))
+    assert sent == []
+    assert 0.2 <= seconds < 1
+
+
+# ---------------------------------------------------------------- the real thing
+
+
+class Served:
+    """`labshare serve` in a process of its own."""
+
+    def __init__(self, folder: Path, template: Path) -> None:
+        url = f"sqlite:///{copy(template, folder / 'served.sqlite3')}"
+        database = open_database(url)
+        with database.write() as db:
+            furnish(db)
+        database.dispose()
+        self.port = free_port()
+        self.environment = {
+            **os.environ,
+            "LANG": "C",
+            "LABSHARE_DATABASE_URL": url,
+            "LABSHARE_PORT": str(self.port),
+            "LABSHARE_SECRET": SECRET,
+            "LABSHARE_LOG_LEVEL": "warning",
+        }
+        self.process = self.start()
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline()
+
+    def start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", "from labshare.cli import main; main()", "serve"]
+        return subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+
+@pytest.fixture
+def served(tmp_path: Path, sqlite_template: Path) -> Iterator[Served]:
+    running = Served(tmp_path, sqlite_template)
+    yield running
+    running.process.kill()
+    running.process.communicate()
+
+
+def test_one_process_serves_and_stops_at_once_with_live_streams_open(served: Served) -> None:
+    url = f"http://127.0.0.1:{served.port}"
+    # The address is the last thing that is said.
+    assert served.said.split()[-1] == url
+
+    with served.start() as second:
+        refused, _ = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert refused == "labshare: Another LabShare process serves this database; stop it first.\n"
+
+    with httpx.stream("GET", f"{url}/live?instruments=N001", timeout=10) as stream, httpx.Client() as kept_open:
+        assert stream.status_code == 200
+        lines = stream.iter_lines()
+        # It has begun: the stream says how the calendar stands.
+        assert any(line.startswith("data:") for line in lines)
+        assert kept_open.get(f"{url}/sign-in").status_code == 200
+        began = time.monotonic()
+        served.process.send_signal(signal.SIGINT)
+        rest, _ = served.process.communicate(timeout=10)
+        seconds = time.monotonic() - began
+        # The stream ends like one that is over; one that broke would raise.
+        assert not any(line.startswith("data:") for line in lines)
+    assert (served.process.returncode, rest) == (0, "")
+    assert seconds < 3
