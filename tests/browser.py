@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from axe_playwright_python.sync_playwright import Axe
 from granian.constants import Interfaces
@@ -78,7 +78,8 @@ def enter(page: Page, login: str) -> None:
 
 def faults(page: Page) -> list[str]:
     """What axe-core finds on the page as it stands, one line each, for WCAG 2.2 AA and its best practices."""
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    answer = cast("dict[str, Any]", Axe().run(page).response)  # pyright: ignore[reportUnknownMemberType]
+    found: list[dict[str, Any]] = answer["violations"]
     return [f"{rule['id']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]
 
 

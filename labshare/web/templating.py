@@ -42,11 +42,11 @@ class Templates:
 
     def __init__(self) -> None:
         self.static_path = f"/static/{_static_version()}"
-        self._environment = self._build()
+        self.environment = self._build()
 
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """The template as text. Raises jinja2.UndefinedError when it names what the context does not have."""
-        return self._environment.get_template(name).render(context)
+        return self.environment.get_template(name).render(context)
 
     def static(self, name: str) -> str:
         """The address of a file under static/; it changes with the files, so browsers may keep it for a year."""

@@ -1,4 +1,4 @@
-"""The home page, and what every page has in common: headers, caching, one heading, addresses that answer."""
+"""The home page with its sections, and what every page has in common: headers, caching, one heading, addresses that answer."""
 
 from __future__ import annotations
 
