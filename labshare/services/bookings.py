@@ -512,7 +512,7 @@ def _tell(db: Connection, actor: Actor, action: str, booking: Booking, rules: In
 
 
 def _purpose(text: str) -> str:
-    text = text.strip()
+    text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     if len(text) > LONGEST_PURPOSE:
         raise Malformed("purpose_too_long", most=LONGEST_PURPOSE)
     return text

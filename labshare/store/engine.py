@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from labshare.errors import Busy, LabShareError, StartupError, TimeTaken
+from labshare.errors import Busy, LabShareError, Malformed, StartupError, TimeTaken
 from labshare.store import guard
 
 SQLITE_WAIT_SECONDS = 10
@@ -155,4 +155,7 @@ def _known(error: DBAPIError) -> LabShareError | None:
         return TimeTaken()
     if state in BUSY_STATES or "database is locked" in text:
         return Busy()
+    if "NUL (0x00)" in text:
+        # No text of ours holds one; PostgreSQL refuses it, and so an address that carries one is not a fault of ours.
+        return Malformed("malformed_request")
     return None

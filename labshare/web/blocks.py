@@ -21,8 +21,8 @@ from labshare.i18n import gettext, word
 from labshare.services.bookings import Calendar, CalendarEntry
 from labshare.web.grid import Axis, Window, pieces, place, times
 
-# A block lower than this has room for one line.
-LOW_MINUTES = 45
+# A block lower than this has room for one line; a phone draws one that is longer than the other a little higher.
+LOW_MINUTES, LONG_MINUTES = 45, 180
 USUAL_MINUTES = 60
 
 
@@ -59,8 +59,8 @@ def of_day(stretches: Iterable[Stretch], day: int, shown: Window, prefix: str = 
     )
     for start, end, block in sorted(parts, key=lambda part: part[0]):
         if start < end:
-            low = " low" if end - start < LOW_MINUTES else ""
-            css = f"{block.kind}{low} {place(start, end)}"
+            size = " low" if end - start < LOW_MINUTES else " long" if end - start >= LONG_MINUTES else ""
+            css = f"{block.kind}{size} {place(start, end)}"
             yield msgspec.structs.replace(block, css=css, id=f"{prefix}-{day}-{start}")
 
 

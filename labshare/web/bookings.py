@@ -20,7 +20,7 @@ from labshare.domain.opening import format_opening
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
-from labshare.errors import LabShareError, Malformed, Refused, Stale, TimeTaken, WrongState
+from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
 from labshare.i18n import gettext, word
 from labshare.services import Connection, bookings, projects
 from labshare.services.bookings import BookingLine
@@ -42,6 +42,7 @@ from labshare.web.booking_forms import (
     times_of,
 )
 from labshare.web.booking_lines import by_day
+from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.weeks import Week
 
@@ -68,8 +69,7 @@ def show(
     request: Request, database: given.Database, me: given.Me, now: given.Now, booking_id: FromPath[UUID]
 ) -> Response[str]:
     with database.read() as db:
-        line = bookings.show(db, me, booking_id)
-    return _booking_page(request, me, line, now)
+        return _booking_page(request, db, me, booking_id, now)
 
 
 # ---------------------------------------------------------------- booking
@@ -128,19 +128,17 @@ def move(
     if data.slot:
         data = _with_times(data, read_slot(data.slot))
         with database.read() as db:
-            return _booking_page(request, me, bookings.show(db, me, booking_id), now, form=data)
+            return _booking_page(request, db, me, booking_id, now, form=data)
     span, faults = read_span(data)
     if faults or span is None:
         with database.read() as db:
-            return _booking_page(request, me, bookings.show(db, me, booking_id), now, form=data, faults=faults)
+            return _booking_page(request, db, me, booking_id, now, form=data, faults=faults)
     try:
         with database.write() as db:
             bookings.move(db, me, booking_id, span, seen_version=read_version(data.version), now=now)
     except (Refused, Stale, WrongState) as error:
         with database.read() as db:
-            line = bookings.show(db, me, booking_id)
-            offers = _offers(db, _wish(line, span), now) if isinstance(error, Refused) else ()
-        return _booking_page(request, me, line, now, form=data, error=error, offers=offers)
+            return _booking_page(request, db, me, booking_id, now, form=data, error=error, wanted=span)
     return redirect(request, f"/bookings/{booking_id}", notice="booking_moved")
 
 
@@ -158,8 +156,7 @@ def cancel(
             bookings.cancel(db, me, booking_id, seen_version=read_version(data.version), now=now)
     except (Stale, WrongState) as error:
         with database.read() as db:
-            line = bookings.show(db, me, booking_id)
-        return _booking_page(request, me, line, now, form=data, error=error)
+            return _booking_page(request, db, me, booking_id, now, form=data, error=error)
     return redirect(request, "/bookings", notice="booking_cancelled")
 
 
@@ -264,7 +261,7 @@ def _form_page(
         form=form,
         faults=faults or {},
         refusals=error.refusals if error else (),
-        is_taken=isinstance(error, TimeTaken),
+        heading=heading(error.status) if error else "",
         offers=offers,
         **context,
     )
@@ -272,34 +269,39 @@ def _form_page(
 
 def _booking_page(
     request: Request,
+    db: Connection,
     me: Actor,
-    line: BookingLine,
+    booking_id: UUID,
     now: datetime,
     *,
     form: ChangeForm | None = None,
     faults: Faults | None = None,
     error: LabShareError | None = None,
-    offers: Sequence[Offer] = (),
+    wanted: Span | None = None,
 ) -> Response[str]:
     """One booking with the ways to change it. After a stale form it tells what changed since that was opened."""
-    booking = line.booking
-    is_changeable = booking.state in MOVABLE and booking.starts_at > now
+    line = bookings.show(db, me, booking_id)
+    booking, seen = line.booking, form
+    form = form if form and form.date else None
+    is_refused = isinstance(error, Refused)
     may_change = booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
+    is_changeable = booking.state in MOVABLE and booking.starts_at > now
+    day = _day(form, now) if form else formats.local(booking.starts_at).date()
     return render(
         request,
         "bookings/booking.html",
         status=error.status if error else Malformed.status if faults else 200,
         line=line,
         booking=booking,
-        form=form if form and form.date else ChangeForm(**times_of(booking.span)),
+        form=form or ChangeForm(**times_of(booking.span)),
         faults=faults or {},
         refusals=error.refusals if error else (),
-        is_taken=isinstance(error, TimeTaken),
-        changes=_changes(form, line) if form and isinstance(error, Stale) else (),
-        offers=offers,
-        day=formats.local(booking.starts_at).date().isoformat(),
+        heading=heading(error.status) if error else "",
+        changes=_changes(seen, line) if seen and isinstance(error, Stale) else (),
+        offers=_offers(db, _wish(line, wanted), now) if wanted and is_refused else (),
         may_change=may_change and is_changeable,
         is_use=booking.kind is BookingKind.USE,
+        week=calendars.week_of(db, me, bookings.rules_of(db, line.instrument_id), day, now),
     )
 
 

@@ -28,7 +28,6 @@ def week_of(db: Connection, actor: Actor | None, rules: InstrumentRules, day: da
         day,
         now,
         may_book=may(actor, Action.BOOK),
-        may_block=may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id),
         sees_bookings=may(actor, Action.SEE_BOOKING, centre=rules.centre_id),
     )
 

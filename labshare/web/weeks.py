@@ -12,7 +12,7 @@ import msgspec
 
 from labshare import formats
 from labshare.domain.bookings import InstrumentRules
-from labshare.domain.opening import DAY_MINUTES
+from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.services.bookings import Calendar
 from labshare.web import blocks
 from labshare.web.blocks import Block, Stretch
@@ -20,7 +20,7 @@ from labshare.web.grid import Axis, Piece, Window, pieces, place, week_of, windo
 
 
 class Day(msgspec.Struct, frozen=True):
-    """One day of the calendar. `opened` are the places of its open hours, `now` the place of the line of now."""
+    """One day of the calendar. `opened` are the places of its open hours, `hours` says them, `now` places its line."""
 
     iso: str
     weekday: str
@@ -30,6 +30,7 @@ class Day(msgspec.Struct, frozen=True):
     is_today: bool
     is_open: bool
     opened: tuple[str, ...]
+    hours: str
     blocks: tuple[Block, ...]
     now: str = ""
 
@@ -48,18 +49,10 @@ class Week(msgspec.Struct, frozen=True):
     later: str
     day_earlier: str
     day_later: str
-    may_block: bool
 
 
 def week(
-    calendar: Calendar,
-    rules: InstrumentRules,
-    day: date,
-    now: datetime,
-    *,
-    may_book: bool,
-    may_block: bool,
-    sees_bookings: bool,
+    calendar: Calendar, rules: InstrumentRules, day: date, now: datetime, *, may_book: bool, sees_bookings: bool
 ) -> Week:
     """The week that `day` lies in; `calendar` must cover it. `sees_bookings`: the reader answers for the centre."""
     axis = week_of(day)
@@ -82,7 +75,6 @@ def week(
         later=(day + timedelta(days=7)).isoformat(),
         day_earlier=(day - timedelta(days=1)).isoformat(),
         day_later=(day + timedelta(days=1)).isoformat(),
-        may_block=may_block,
     )
 
 
@@ -91,14 +83,14 @@ def _days(
 ) -> Iterator[Day]:
     minute = axis.minute(now)
     for index, day in enumerate(axis.dates):
-        places = tuple(place(*shown.cut(start, end)) for which, start, end in opened if which == index)
+        hours = [(start, end) for which, start, end in opened if which == index]
         found = tuple(blocks.of_day(stretches, index, shown))
         is_today = minute // DAY_MINUTES == index
         flags = {
             "today": is_today,
             "chosen": day == chosen,
             # A weekend that is closed and empty takes no room from the days on which there is something to see.
-            "folded": day.weekday() >= 5 and not places and not found,
+            "folded": day.weekday() >= 5 and not hours and not found,
         }
         yield Day(
             iso=day.isoformat(),
@@ -107,8 +99,9 @@ def _days(
             name=f"{formats.long_weekday(day)} {formats.date(day)}",
             css=" ".join(["day", *(name for name, holds in flags.items() if holds)]),
             is_today=is_today,
-            is_open=bool(places),
-            opened=places,
+            is_open=bool(hours),
+            opened=tuple(place(start, end) for start, end in hours),
+            hours=", ".join(f"{clock(start)}–{clock(end)}" for start, end in hours),
             blocks=found,
             now=shown.line(minute % DAY_MINUTES) if is_today else "",
         )
