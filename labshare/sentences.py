@@ -6,6 +6,7 @@ What must not live here: the sentences themselves; they stand in `locale/<langua
 from __future__ import annotations
 
 from datetime import datetime
+from fractions import Fraction
 
 from labshare import formats
 from labshare.errors import LabShareError, Param, Refusal
@@ -39,7 +40,8 @@ class _Readable(dict[str, str]):
 
 
 def readable(name: str, value: Param) -> str:
-    """One parameter of a refusal. Its name says what it is: `*_minutes` a length, `*_vnd` money, `opening` hours.
+    """One parameter of a refusal. Its name says what it is: `*_minutes` a length, `*_vnd` money, `*_permille` a share,
+    `opening` hours.
 
     Text that is an ISO 8601 instant or date is shown in the reader's zone and manner; text that has a word of its own
     (`access_class.industry`) is shown as that word.
@@ -47,6 +49,8 @@ def readable(name: str, value: Param) -> str:
     if isinstance(value, int):
         if name.endswith("minutes"):
             return formats.duration(value)
+        if name.endswith("permille"):
+            return formats.percent(Fraction(value, 1000))
         return formats.money(value) if name.endswith("vnd") else formats.number(value)
     if has(f"{name}.{value}"):
         return gettext(f"{name}.{value}")

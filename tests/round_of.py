@@ -22,6 +22,7 @@ from labshare.services import plans, rounds, time_requests
 from labshare.services.rounds import NewRound
 from labshare.services.time_requests import RequestWish
 from labshare.store import plans as plans_store
+from labshare.store import time_requests as requests_store
 from tests.furniture import MANAGER, NOW, OFFICE, PUBLIC_PROJECT, RESEARCHER, actor
 
 LATER = NOW + timedelta(days=3)
@@ -72,7 +73,9 @@ def wish(**changes: Any) -> RequestWish:
 
 
 def ask(db: Connection, r: Round, person_id: UUID = RESEARCHER, **changes: Any) -> TimeRequest:
-    return time_requests.apply(db, actor(person_id), r.id, wish(**changes), NOW)
+    """A request, a minute after the one before it, as their order numbers them."""
+    before = len(requests_store.of_round(db, r.id))
+    return time_requests.apply(db, actor(person_id), r.id, wish(**changes), NOW + timedelta(minutes=before))
 
 
 def close(db: Connection, r: Round) -> Round:

@@ -74,7 +74,7 @@ def reason(
     """One reason of the solver in the reader's terms: the code `unplaced_<code>` with what its sentence names."""
     code = str(told.get("code", "taken"))
     place: Mapping[str, Any] = told.get("cheapest") or {}
-    params: dict[str, Param] = {"gap": f"{100 * float(told.get('gap', 0)):.1f} %"}
+    params: dict[str, Param] = {"gap_permille": round(1000 * float(told.get("gap", 0)))}
     if place:
         grid = grid_of(r)
         params |= {"instrument": place["instrument"], "at": grid.at(place["start"]).isoformat()}
@@ -82,6 +82,8 @@ def reason(
         return _by_rule(place, rules, params)
     if code in ("taken", "not_worth_it"):
         others = {request_of(each) for each in place.get("sessions", ())} - {request_id}
+        if not others and place.get("sessions"):
+            return Refusal(code="unplaced_own_sessions", params=params)
         known = sorted((labels[each] for each in others if each in labels), key=lambda label: (len(label), label))
         if not known:
             return Refusal(code=f"unplaced_{code}_private", params=params | {"count": len(others)})

@@ -43,32 +43,54 @@ class Faults(dict[str, Refusal]):
             self[field] = error.refusals[0]
             return None
 
+    def moment(self, day: str, hour: str, field: str) -> datetime | None:
+        """A day and an hour on the centres' clock. Both must be there: no hour is guessed."""
+        date, minute = self.read(typed_date, day, field), self.read(typed_clock, hour, field)
+        return None if date is None or minute is None else instant(date, minute)
 
-class RoundForm(msgspec.Struct, frozen=True, kw_only=True):
+
+class SpansForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Intervals or windows: from a day and an hour until a day and an hour, row by row."""
+
+    from_date: Several = []
+    from_clock: Several = []
+    until_date: Several = []
+    until_clock: Several = []
+
+    @property
+    def rows(self) -> list[SpanRow]:
+        """What was typed, with rows to spare."""
+        columns = [several(each) for each in (self.from_date, self.from_clock, self.until_date, self.until_clock)]
+        rows = [SpanRow(*(_at(column, at) for column in columns)) for at in range(max(map(len, columns)))]
+        filled = [row for row in rows if not row.is_empty]
+        return filled + [SpanRow()] * max(SPARE_ROWS, LEAST_ROWS - len(filled))
+
+
+class RoundForm(SpansForm, frozen=True, kw_only=True):
+    """Each date of the round is typed as a day and an hour: `opens_date` and `opens_clock`."""
+
     code: str = ""
     title_vi: str = ""
     title_en: str = ""
-    opens_at: str = ""
-    closes_at: str = ""
-    publishes_at: str = ""
-    starts_at: str = ""
-    ends_at: str = ""
+    opens_date: str = ""
+    opens_clock: str = ""
+    closes_date: str = ""
+    closes_clock: str = ""
+    publishes_date: str = ""
+    publishes_clock: str = ""
+    starts_date: str = ""
+    starts_clock: str = ""
+    ends_date: str = ""
+    ends_clock: str = ""
     slot_minutes: str = "30"
     instruments: Several = []
-    offer_from: Several = []
-    offer_until: Several = []
     version: int = 0
-
-    @property
-    def intervals(self) -> list[tuple[str, str]]:
-        """The typed intervals, with rows to spare."""
-        return _rows(self.offer_from, self.offer_until)
 
     def offers_of(self, instrument_id: str) -> bool:
         return instrument_id in several(self.instruments)
 
 
-class RequestForm(msgspec.Struct, frozen=True, kw_only=True):
+class RequestForm(SpansForm, frozen=True, kw_only=True):
     project: str = ""
     purpose: str = ""
     sessions: str = "1"
@@ -76,17 +98,23 @@ class RequestForm(msgspec.Struct, frozen=True, kw_only=True):
     min_sessions: str = "1"
     capability: str = ""
     instruments: Several = []
-    window_from: Several = []
-    window_until: Several = []
     version: int = 0
-
-    @property
-    def windows(self) -> list[tuple[str, str]]:
-        """The typed windows, with rows to spare."""
-        return _rows(self.window_from, self.window_until)
 
     def names(self, instrument_id: str) -> bool:
         return instrument_id in several(self.instruments)
+
+
+class SpanRow(msgspec.Struct, frozen=True):
+    """One row of days and hours, as typed. The last day may be left out when it is the first one."""
+
+    from_date: str = ""
+    from_clock: str = ""
+    until_date: str = ""
+    until_clock: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(text.strip() for text in (self.from_date, self.from_clock, self.until_date, self.until_clock))
 
 
 def several(value: Several) -> list[str]:
@@ -99,17 +127,17 @@ def several(value: Several) -> list[str]:
 def read_round(form: RoundForm) -> tuple[NewRound | None, Faults]:
     """The round that was typed, or every fault. Without intervals everything is offered for the whole round."""
     faults = Faults()
-    opens = faults.read(typed_moment, form.opens_at, "opens_at")
-    closes = faults.read(typed_moment, form.closes_at, "closes_at")
-    publishes = faults.read(typed_moment, form.publishes_at, "publishes_at")
-    starts = faults.read(typed_moment, form.starts_at, "starts_at")
-    ends = faults.read(typed_moment, form.ends_at, "ends_at")
+    opens = faults.moment(form.opens_date, form.opens_clock, "opens")
+    closes = faults.moment(form.closes_date, form.closes_clock, "closes")
+    publishes = faults.moment(form.publishes_date, form.publishes_clock, "publishes")
+    starts = faults.moment(form.starts_date, form.starts_clock, "starts")
+    ends = faults.moment(form.ends_date, form.ends_clock, "ends")
     slot = faults.read(typed_number, form.slot_minutes, "slot_minutes")
-    spans = _read_spans(faults, form.intervals, "offers")
+    spans = _read_spans(faults, form.rows)
     if opens is None or closes is None or publishes is None or starts is None or ends is None or slot is None:
         return None, faults
     if ends <= starts:
-        faults["ends_at"] = Refusal(code="reversed_time")
+        faults["ends"] = Refusal(code="reversed_time")
     if faults:
         return None, faults
     whole = spans or [Span(starts, ends)]
@@ -137,7 +165,7 @@ def read_request(form: RequestForm) -> tuple[RequestWish | None, Faults]:
     sessions = faults.read(typed_number, form.sessions, "sessions")
     length = faults.read(typed_length, form.length, "length")
     least = faults.read(typed_number, form.min_sessions, "min_sessions")
-    windows = _read_spans(faults, form.windows, "windows")
+    windows = _read_spans(faults, form.rows)
     if faults or project is None or sessions is None or length is None or least is None:
         return None, faults
     return (
@@ -155,12 +183,6 @@ def read_request(form: RequestForm) -> tuple[RequestWish | None, Faults]:
     )
 
 
-def typed_moment(text: str, field: str) -> datetime:
-    """A day and an hour on the centres' clock, as a browser sends it (2026-11-30T08:00) or as people write it."""
-    day, _, hour = text.strip().replace("T", " ").partition(" ")
-    return instant(typed_date(day, field), typed_clock(hour or "0", field))
-
-
 def typed_number(text: str, field: str) -> int:
     """A whole number from 0 on. Raises `Malformed` naming the field."""
     text = text.strip()
@@ -176,16 +198,17 @@ def _typed_id(text: str, field: str) -> UUID:
         raise Malformed("malformed_field", field=field) from None
 
 
-def _read_spans(faults: Faults, rows: Iterable[tuple[str, str]], field: str) -> list[Span]:
-    """The rows that hold anything, as spans; one that cannot be read is the fault of the whole field."""
+def _read_spans(faults: Faults, rows: Iterable[SpanRow]) -> list[Span]:
+    """The rows that hold anything, as spans; one that cannot be read is the fault of them all."""
     found: list[Span] = []
-    for start_text, end_text in rows:
-        if not (start_text.strip() or end_text.strip()):
+    for row in rows:
+        if row.is_empty:
             continue
-        start, end = faults.read(typed_moment, start_text, field), faults.read(typed_moment, end_text, field)
+        start = faults.moment(row.from_date, row.from_clock, "spans")
+        end = faults.moment(row.until_date if row.until_date.strip() else row.from_date, row.until_clock, "spans")
         if start is not None and end is not None:
             if end <= start:
-                faults[field] = Refusal(code="reversed_time")
+                faults["spans"] = Refusal(code="reversed_time")
             else:
                 found.append(Span(start, end))
     return found
@@ -202,15 +225,19 @@ def form_of_round(r: Round, offers: Sequence[Offer], codes: dict[int, str]) -> R
         code=r.code,
         title_vi=r.title_vi,
         title_en=r.title_en,
-        opens_at=typed(r.opens_at),
-        closes_at=typed(r.closes_at),
-        publishes_at=typed(r.publishes_at),
-        starts_at=typed(r.starts_at),
-        ends_at=typed(r.ends_at),
+        opens_date=day_of(r.opens_at),
+        opens_clock=formats.clock(r.opens_at),
+        closes_date=day_of(r.closes_at),
+        closes_clock=formats.clock(r.closes_at),
+        publishes_date=day_of(r.publishes_at),
+        publishes_clock=formats.clock(r.publishes_at),
+        starts_date=day_of(r.starts_at),
+        starts_clock=formats.clock(r.starts_at),
+        ends_date=day_of(r.ends_at),
+        ends_clock=formats.clock(r.ends_at),
         slot_minutes=str(r.slot_minutes),
         instruments=sorted({codes[offer.instrument_number] for offer in offers}),
-        offer_from=[typed(span.start) for span in shown],
-        offer_until=[typed(span.end) for span in shown],
+        **_columns(shown),
         version=r.version,
     )
 
@@ -225,23 +252,25 @@ def form_of_request(request: TimeRequest, codes: dict[int, str]) -> RequestForm:
         min_sessions=str(request.min_sessions),
         capability=request.capability_id or "",
         instruments=[codes[number] for number in request.instrument_numbers if number in codes],
-        window_from=[typed(window.start) for window in request.windows],
-        window_until=[typed(window.end) for window in request.windows],
+        **_columns(request.windows),
         version=request.version,
     )
 
 
-def typed(moment: datetime) -> str:
-    """As a browser's field holds it, on the centres' clock."""
-    return formats.local(moment).strftime("%Y-%m-%dT%H:%M")
+def day_of(moment: datetime) -> str:
+    """The day as a date field holds it, on the centres' clock."""
+    return formats.local(moment).date().isoformat()
 
 
-def _rows(starts: Several, ends: Several) -> list[tuple[str, str]]:
-    begins, finishes = several(starts), several(ends)
-    count = max(len(begins), len(finishes))
-    rows = [(_at(begins, at), _at(finishes, at)) for at in range(count)]
-    filled = [row for row in rows if any(text.strip() for text in row)]
-    return filled + [("", "")] * max(SPARE_ROWS, LEAST_ROWS - len(filled))
+def _columns(spans: Iterable[Span]) -> dict[str, Several]:
+    """Spans as the columns of a form's rows."""
+    listed = list(spans)
+    return {
+        "from_date": [day_of(span.start) for span in listed],
+        "from_clock": [formats.clock(span.start) for span in listed],
+        "until_date": [day_of(span.end) for span in listed],
+        "until_clock": [formats.clock(span.end) for span in listed],
+    }
 
 
 def _at(texts: Sequence[str], at: int) -> str:

@@ -13,6 +13,7 @@ from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
 from labshare.domain.time_requests import MOST_SESSIONS, RequestState
 from labshare.errors import LabShareError, NotFound, Refused
+from labshare.i18n import gettext
 from labshare.services import projects, round_pages, time_requests
 from labshare.services.round_pages import RequestLine
 from labshare.web import given
@@ -131,6 +132,7 @@ def _form_page(
     with database.read() as db:
         r, offered, names = round_pages.offered_to(db, me, round_id)
         mine: list[Project] = projects.usable(db, me, now)
+    not_yet = gettext("You are not qualified yet")
     return render(
         request,
         "rounds/apply.html",
@@ -142,7 +144,7 @@ def _form_page(
         faults=faults or {},
         refusals=error.refusals if error else (),
         projects=mine,
-        offered=offered,
+        notes={number: not_yet for number, item in offered.items() if not item.is_allowed},
         instruments=names,
         capabilities=sorted({(name.capability.id, name.capability) for name in names}, key=lambda pair: pair[0]),
         most_sessions=MOST_SESSIONS,
