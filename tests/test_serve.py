@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copy
@@ -22,8 +22,10 @@ from litestar.types import Message
 
 from labshare.errors import StartupError
 from labshare.serve import Address, Calls, find_address
+from labshare.services.demo import LOADED
+from labshare.store import facts
 from labshare.store.engine import open_database
-from tests.furniture import furnish
+from tests.furniture import NOW, furnish
 
 SECRET = "a secret that only these tests use"
 
@@ -98,8 +100,18 @@ async def _call(calls: Calls, path: str) -> list[str]:
     async def send(message: Message) -> None:
         sent.append(message["type"])
 
-    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
-             "headers": [], "root_path": "", "scheme": "http", "http_version": "1.1", "state": {}}  # fmt: skip
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "root_path": "",
+        "scheme": "http",
+        "http_version": "1.1",
+        "state": {},
+    }
     await calls(scope, receive, send)  # pyright: ignore[reportArgumentType]  what a server gives of it is enough
     return sent
 
@@ -128,53 +140,70 @@ def test_a_call_that_does_not_end_is_cut_off_after_the_grace() -> None:
 # ---------------------------------------------------------------- the real thing
 
 
-class Served:
-    """`labshare serve` in a process of its own."""
-
-    def __init__(self, folder: Path, template: Path) -> None:
-        url = f"sqlite:///{copy(template, folder / 'served.sqlite3')}"
-        database = open_database(url)
-        with database.write() as db:
-            furnish(db)
-        database.dispose()
-        self.port = free_port()
-        self.environment = {
-            **os.environ,
-            "LANG": "C",
-            "LABSHARE_DATABASE_URL": url,
-            "LABSHARE_PORT": str(self.port),
-            "LABSHARE_SECRET": SECRET,
-            "LABSHARE_LOG_LEVEL": "warning",
-        }
-        self.process = self.start()
-        assert self.process.stdout is not None
-        self.said = self.process.stdout.readline()
-
-    def start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", "from labshare.cli import main; main()", "serve"]
-        return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+@contextmanager
+def running(*words: str | Path, **settings: str) -> Generator[tuple[subprocess.Popen[str], list[str]]]:
+    """A command in a process of its own, and what it says until it names its address or ends."""
+    command = [sys.executable, "-c", "from labshare.cli import main; main()", *map(str, words)]
+    environment = {**os.environ, "LANG": "C", **settings}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        said: list[str] = []
+        for line in process.stdout:
+            said.append(line)
+            if "http://" in line:
+                break
+        try:
+            yield process, said
+        finally:
+            process.kill()
 
 
-@pytest.fixture
-def served(tmp_path: Path, sqlite_template: Path) -> Iterator[Served]:
-    running = Served(tmp_path, sqlite_template)
-    yield running
-    running.process.kill()
-    running.process.communicate()
+def furnished(template: Path, path: Path) -> Path:
+    """A migrated SQLite file with the furniture of the tests, marked as a demo that was made before."""
+    copy(template, path)
+    database = open_database(f"sqlite:///{path}")
+    with database.write() as db:
+        furnish(db)
+        facts.add(db, LOADED, NOW.isoformat())
+    database.dispose()
+    return path
 
 
-def test_one_process_serves_and_stops_at_once_with_live_streams_open(served: Served) -> None:
-    url = f"http://127.0.0.1:{served.port}"
-    # The address is the last thing that is said.
-    assert served.said.split()[-1] == url
+def test_one_process_serves_and_stops_at_once_with_live_streams_open(tmp_path: Path, sqlite_template: Path) -> None:
+    settings = {
+        "LABSHARE_DATABASE_URL": f"sqlite:///{furnished(sqlite_template, tmp_path / 'served.sqlite3')}",
+        "LABSHARE_PORT": str(free_port()),
+        "LABSHARE_SECRET": SECRET,
+        "LABSHARE_LOG_LEVEL": "warning",
+    }
+    url = f"http://127.0.0.1:{settings['LABSHARE_PORT']}"
+    with running("serve", **settings) as (process, said):
+        # The address is the last thing that is said.
+        assert said[-1].split()[-1] == url
+        with running("serve", **settings) as (second, refused):
+            assert second.wait(timeout=60) == 1
+        assert refused == ["labshare: Another LabShare process serves this database; stop it first.\n"]
+        _stops_within_three_seconds(process, url)
 
-    with served.start() as second:
-        refused, _ = second.communicate(timeout=60)
-    assert second.returncode == 1
-    assert refused == "labshare: Another LabShare process serves this database; stop it first.\n"
 
+def test_the_demo_takes_the_next_free_port_and_says_so(tmp_path: Path, sqlite_template: Path) -> None:
+    furnished(sqlite_template, tmp_path / "labshare.sqlite3")
+    with taken_port() as port, running("demo", "--directory", tmp_path, LABSHARE_PORT=str(port)) as (process, said):
+        url = said[-1].split()[-1]
+        found = int(url.rpartition(":")[2])
+        assert said[0] == f"Port {port} is taken; using {found}.\n"
+        assert len(said) == 2
+        assert port < found < port + 100
+        assert "researcher" in httpx.get(f"{url}/sign-in").text
+        _stops_within_three_seconds(process, url)
+    # Nobody else of this machine may read what the demo's cookies are signed with.
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def _stops_within_three_seconds(process: subprocess.Popen[str], url: str) -> None:
+    """Ctrl-C with a live stream and an idle connection open."""
     with httpx.stream("GET", f"{url}/live?instruments=N001", timeout=10) as stream, httpx.Client() as kept_open:
         assert stream.status_code == 200
         lines = stream.iter_lines()
@@ -182,10 +211,11 @@ def test_one_process_serves_and_stops_at_once_with_live_streams_open(served: Ser
         assert any(line.startswith("data:") for line in lines)
         assert kept_open.get(f"{url}/sign-in").status_code == 200
         began = time.monotonic()
-        served.process.send_signal(signal.SIGINT)
-        rest, _ = served.process.communicate(timeout=10)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
         seconds = time.monotonic() - began
         # The stream ends like one that is over; one that broke would raise.
         assert not any(line.startswith("data:") for line in lines)
-    assert (served.process.returncode, rest) == (0, "")
+    assert process.stdout is not None
+    assert process.stdout.read() == ""
     assert seconds < 3
