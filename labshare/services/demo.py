@@ -26,7 +26,7 @@ from labshare.services.demo_diary import minutes
 from labshare.services.demo_fate import run_of
 from labshare.services.demo_places import failures, planned, sites_of
 from labshare.services.demo_rounds import Cast, bring, new_round
-from labshare.services.demo_story import ShareStory, Story, read_story
+from labshare.services.demo_story import ShareStory, Story, read, read_story
 from labshare.services.demo_use import Author, Share, Site, Team
 from labshare.services.planning import Place
 from labshare.store import audit, facts
@@ -103,8 +103,7 @@ def load_registry(stage: Stage) -> None:
 
 def load_people(stage: Stage) -> None:
     """Organisations first, for the agreements name them; agreements next, for the projects name those."""
-    text = (stage.folder / "demo" / "people.toml").read_text(encoding="utf-8")
-    document = from_toml(text)
+    document = from_toml(read(stage.folder / "demo" / "people.toml"))
     people_document.load_document(stage.db, PeopleDocument(organisation=document.organisation), stage.long_ago)
     paths = [stage.folder / "agreements" / f"{name}.toml" for name in stage.story.agreements]
     loaded = agreements.load_agreements(stage.db, None, paths, stage.long_ago)

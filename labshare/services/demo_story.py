@@ -121,6 +121,15 @@ class Story(_Part, frozen=True, kw_only=True):
 def read_story(path: Path) -> Story:
     """The story of a file. Raises `Malformed` with `reason`, one line that names the place."""
     try:
-        return msgspec.toml.decode(path.read_text(encoding="utf-8"), type=Story)
+        return msgspec.toml.decode(read(path), type=Story)
     except msgspec.MsgspecError as error:
         raise Malformed("demo_unreadable", file=str(path), reason=" ".join(str(error).split())) from error
+
+
+def read(path: Path) -> str:
+    """The text of one of the demo's files. Raises `Malformed` with `reason`."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise Malformed("demo_unreadable", file=str(path), reason=reason) from error
