@@ -311,6 +311,15 @@ def _opened(rules: Iterable[InstrumentRules], span: Span) -> dict[int, list[Span
     return opened
 
 
+def wish_of(db: Connection, actor: Actor, instrument_id: str, project_code: str, span: Span, purpose: str) -> Wish:
+    """The actor's own wish, from the codes that people use. Raises `NotFound` for an unknown instrument.
+
+    A project that is not the actor's is left out: the rules say so together with whatever else is wrong.
+    """
+    number, project_id = store.behind_codes(db, instrument_id, project_code, actor.person_id)
+    return Wish(instrument_number=number, span=span, person_id=actor.person_id, project_id=project_id, purpose=purpose)
+
+
 def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:
     """What booking needs to know of one instrument, by its code. Raises `NotFound`."""
     number = store.instrument_number(db, instrument_id)
@@ -328,7 +337,8 @@ def versions(db: Connection, instrument_ids: Sequence[str]) -> dict[str, int]:
 
 def mine(db: Connection, actor: Actor, now: datetime) -> list[store.BookingLine]:
     """The actor's bookings that have not ended yet, the next one first."""
-    return store.lines_of_person(db, actor.person_id, since=now)
+    # Bookings end on whole minutes, and the database refuses to compare them with anything else.
+    return store.lines_of_person(db, actor.person_id, since=now.replace(second=0, microsecond=0))
 
 
 def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:

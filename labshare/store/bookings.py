@@ -27,6 +27,7 @@ from labshare.domain.bookings import (
 from labshare.domain.opening import parse_opening
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Stale
+from labshare.store.projects import belongs
 from labshare.store.tables import bookings, centres, instruments, organisations, persons, projects
 from labshare.store.types import UTCMinute
 
@@ -57,7 +58,7 @@ _RULE_COLUMNS = (
 
 # Statements are built once, with parameters: on the hot path building them would cost more than running them.
 _START, _END, _BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
-_NUMBERS = sa.bindparam("numbers", expanding=True)
+_NUMBERS: sa.BindParameter[Any] = sa.bindparam("numbers", expanding=True)
 
 
 def _over(span: Span) -> dict[str, datetime]:
@@ -111,6 +112,12 @@ _PERSON_BUSY = (
 )
 _BUSY = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until).where(
     bookings.c.instrument_number.in_(_NUMBERS), _OCCUPIES
+)
+_BEHIND_CODES = sa.select(
+    sa.select(instruments.c.number).where(instruments.c.id == sa.bindparam("instrument_id")).scalar_subquery(),
+    sa.select(projects.c.id)
+    .where(projects.c.code == sa.bindparam("code"), belongs(sa.bindparam("person_id", type_=sa.Uuid())))
+    .scalar_subquery(),
 )
 _GET = sa.select(bookings).where(bookings.c.id == sa.bindparam("booking_id"))
 
@@ -178,6 +185,15 @@ def versions(db: Connection, instrument_ids: Iterable[str]) -> dict[str, int]:
     """The calendar versions of those instruments that exist, by their codes."""
     query = sa.select(instruments.c.id, instruments.c.calendar_version).where(instruments.c.id.in_(set(instrument_ids)))
     return {row.id: row.calendar_version for row in db.execute(query)}
+
+
+def behind_codes(db: Connection, instrument_id: str, project_code: str, person_id: UUID) -> tuple[int, UUID | None]:
+    """An instrument's number and the id of a project of this person (None when it is not theirs). Raises `NotFound`."""
+    asked = {"instrument_id": instrument_id, "code": project_code, "person_id": person_id}
+    number, project_id = db.execute(_BEHIND_CODES, asked).one()
+    if number is None:
+        raise NotFound("instrument_not_found", instrument=instrument_id)
+    return number, project_id
 
 
 def rules_of(db: Connection, numbers: Iterable[int]) -> dict[int, InstrumentRules]:

@@ -30,7 +30,7 @@ def by_code(db: Connection, code: str) -> Project | None:
 
 def lines_of(db: Connection, person_id: UUID) -> list[ProjectLine]:
     """The projects of which this person is PI or member, by code."""
-    return _lines(db, _belongs(person_id))
+    return _lines(db, belongs(person_id))
 
 
 def lines_in(db: Connection, state: ProjectState) -> list[ProjectLine]:
@@ -81,7 +81,7 @@ def member_ids(db: Connection, project_id: UUID) -> frozenset[UUID]:
     return frozenset(db.execute(query).scalars())
 
 
-def _belongs(person_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
+def belongs(person_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     member = (
         sa.select(sa.literal(1))
         .where(project_members.c.project_id == projects.c.id, project_members.c.person_id == person_id)
@@ -91,7 +91,7 @@ def _belongs(person_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]
 
 
 # Built once: every booking asks it.
-_WITH_MEMBERSHIP = sa.select(projects, _belongs(sa.bindparam("person_id", type_=sa.Uuid())).label("is_member")).where(
+_WITH_MEMBERSHIP = sa.select(projects, belongs(sa.bindparam("person_id", type_=sa.Uuid())).label("is_member")).where(
     projects.c.id == sa.bindparam("project_id")
 )
 

@@ -11,11 +11,11 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, QueryParameter, RawBody
 from msgspec import UNSET, UnsetType
 
-from labshare.domain.bookings import BookingKind, BookingState, Wish
+from labshare.domain.bookings import Booking, BookingKind, BookingState
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed
-from labshare.services import Connection, projects
+from labshare.services import Connection
 from labshare.services import bookings as service
 from labshare.services.bookings import BookingLine, CalendarEntry
 from labshare.web import given
@@ -82,7 +82,7 @@ def listing(
         if not instrument:
             if first or last:
                 raise Malformed("malformed_field", field="instrument")
-            return answer(request, BookingList(items=tuple(_view(line) for line in service.mine(db, me, now))))
+            return answer(request, BookingList(items=tuple(_line_view(line) for line in service.mine(db, me, now))))
         return answer(request, _calendar(db, me, instrument, _window(first, last)))
 
 
@@ -91,7 +91,7 @@ def listing(
 def show(request: Request, database: given.Database, me: given.Me, booking_id: FromPath[UUID]) -> Response[BookingView]:
     """One booking: one's own, or one of a centre that one manages. Its ETag is the version that a change must name."""
     with database.read() as db:
-        view = _view(service.show(db, me, booking_id))
+        view = _line_view(service.show(db, me, booking_id))
     return answer(request, view, version=view.version)
 
 
@@ -104,15 +104,9 @@ def create(
     new = reading.decode(body, NewBooking)
     span = reading.span(new.starts_at, new.ends_at)
     with database.write() as db:
-        wish = Wish(
-            instrument_number=service.rules_of(db, new.instrument).number,
-            span=span,
-            person_id=me.person_id,
-            project_id=_project_id(db, me, new.project),
-            purpose=new.purpose,
-        )
+        wish = service.wish_of(db, me, new.instrument, new.project, span, new.purpose)
         booking = service.book(db, me, wish, now)
-        view = _view(service.show(db, me, booking.id))
+    view = _view(booking, new.instrument, new.project)
     return answer(request, view, version=view.version, status=201, location=f"/api/v1/bookings/{view.id}")
 
 
@@ -142,7 +136,7 @@ def change(
             service.describe(db, me, booking_id, purpose, seen_version=seen, now=now)
         else:
             raise Malformed("nothing_to_change")
-        view = _view(service.show(db, me, booking_id))
+        view = _line_view(service.show(db, me, booking_id))
     return answer(request, view, version=view.version)
 
 
@@ -160,16 +154,11 @@ def cancel(
     seen = reading.seen_version(request.headers.get("if-match"), version)
     with database.write() as db:
         service.cancel(db, me, booking_id, seen_version=seen, now=now)
-        view = _view(service.show(db, me, booking_id))
+        view = _line_view(service.show(db, me, booking_id))
     return answer(request, view, version=view.version)
 
 
 HANDLERS = [listing, show, create, change, cancel]
-
-
-def _project_id(db: Connection, me: Actor, code: str) -> UUID | None:
-    """None for a project that is not the caller's: the booking rules say so together with whatever else is wrong."""
-    return next((line.project.id for line in projects.mine(db, me) if line.project.code == code), None)
 
 
 def _calendar(db: Connection, me: Actor, instrument: str, window: Span) -> BookingList:
@@ -185,16 +174,19 @@ def _window(first: str, last: str) -> Span:
     return window
 
 
-def _view(line: BookingLine) -> BookingView:
-    booking = line.booking
+def _line_view(line: BookingLine) -> BookingView:
+    return _view(line.booking, line.instrument_id, line.project)
+
+
+def _view(booking: Booking, instrument_id: str, project: str | None) -> BookingView:
     return BookingView(
         id=booking.id,
-        instrument=line.instrument_id,
+        instrument=instrument_id,
         starts_at=booking.starts_at,
         ends_at=booking.ends_at,
         kind=booking.kind,
         state=booking.state,
-        project=line.project,
+        project=project,
         purpose=booking.purpose,
         version=booking.version,
     )
