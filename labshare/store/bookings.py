@@ -423,6 +423,8 @@ def line(db: Connection, booking_id: UUID) -> BookingLine:
 
 def lines_of_person(db: Connection, person_id: UUID, *, since: datetime, limit: int = 200) -> list[BookingLine]:
     """A person's bookings that end after `since`, the earliest first, cancelled ones left out."""
+    # A whole minute is after an instant exactly when it is after the minute that the instant lies in.
+    since = since.replace(second=0, microsecond=0)
     return lines(
         db,
         bookings.c.person_id == person_id,

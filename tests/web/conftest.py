@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
-from playwright.sync_api import Browser
 
 from labshare.app import create_app
 from labshare.settings import Settings
 from labshare.store.engine import Database, open_database
-from tests.browser import launched, serving
+from tests.browser import serving
 from tests.furniture import furnish
 
 SECRET = "a secret that only these tests use"
@@ -46,8 +45,8 @@ def house(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def clock(now: datetime) -> Callable[[], datetime]:
-    """Monday 23 November 2026, 08:00 in Hanoi, for every request."""
-    return lambda: now
+    """Monday 23 November 2026, 08:00 in Hanoi, for every request; not on a whole minute, as no real request is."""
+    return lambda: now + timedelta(seconds=17, milliseconds=250)
 
 
 @pytest.fixture
@@ -55,13 +54,6 @@ def client(settings: Settings, house: Database, clock: Callable[[], datetime]) -
     """A browser without JavaScript: it keeps cookies and does not follow redirects by itself."""
     with TestClient(create_app(settings, database=house, clock=clock), raise_server_exceptions=False) as opened:
         opened.follow_redirects = False
-        yield opened
-
-
-@pytest.fixture(scope="session")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    """One Chromium for the run; open a `window` of tests.browser on it."""
-    with launched(chromium_path) as opened:
         yield opened
 
 
