@@ -177,8 +177,9 @@ def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
     requests = tuple(requests_store.of_round(db, r.id))
     persons = {request.person_id for request in requests}
     around = r.horizon.widened(AROUND_MINUTES, AROUND_MINUTES)
-    # What occupies an instrument is counted in whole minutes; the minute that is running belongs to the past.
-    now = now.replace(second=0, microsecond=0) + MINUTE
+    # What occupies an instrument is counted in whole minutes; a minute that has begun belongs to the past.
+    whole = now.replace(second=0, microsecond=0)
+    now = whole if whole == now else whole + MINUTE
     recent = requests_store.recent_use(db, rules, Span(now - REMEMBERED, now))
     return Facts(
         round=r,
