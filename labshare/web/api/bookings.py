@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, QueryParameter, RawBody
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from labshare.domain.bookings import Booking, BookingKind, BookingState
 from labshare.domain.people import Actor
@@ -50,10 +50,10 @@ class BookingList(msgspec.Struct, frozen=True, kw_only=True):
 class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A wish for time, for oneself. `project` is the code of one of the caller's projects, whose class it takes."""
 
-    instrument: Code
-    starts_at: Moment
-    ends_at: Moment
-    project: Code
+    instrument: Annotated[Code, Meta(examples=["N001"])]
+    starts_at: Annotated[Moment, Meta(examples=["2026-11-25T09:00:00+07:00"])]
+    ends_at: Annotated[Moment, Meta(examples=["2026-11-25T11:00:00+07:00"])]
+    project: Annotated[Code, Meta(examples=["IMS-01"])]
     purpose: Text = ""
 
 

@@ -83,9 +83,19 @@ def accepts(kind: type[msgspec.Struct]) -> type[Operation]:
     return Accepting
 
 
+DESCRIPTION = """
+Instruments and bookings for programs, under the rules of the pages.
+
+- A caller is known by a token: `Authorization: Bearer labshare_...`, made by `labshare token create --person LOGIN`.
+- Times carry their offset and are whole minutes: `2026-11-25T09:00:00+07:00`. Answers are in UTC.
+- A change names the version that was seen: `If-Match: "3"`, as the ETag of the booking, or the field `version`.
+- Every no is a problem of RFC 9457 with all its reasons in `refusals`, in the language of `Accept-Language` (vi, en).
+"""
+
 CONFIG = OpenAPIConfig(
     title="LabShare",
     version=__version__,
+    description=DESCRIPTION,
     path="/api/v1",
     render_plugins=[JsonRenderPlugin(path="/openapi.json")],
     components=Components(

@@ -43,7 +43,7 @@ def test_bodies_that_handlers_read_themselves_are_described(document: dict[str, 
     new = document["paths"]["/api/v1/bookings"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert new["required"] == ["instrument", "starts_at", "ends_at", "project"]
     assert new["additionalProperties"] is False
-    assert new["properties"]["starts_at"] == {"type": "string", "format": "date-time"}
+    assert new["properties"]["starts_at"]["format"] == "date-time"
     change = document["paths"]["/api/v1/bookings/{booking_id}"]["patch"]["requestBody"]
     assert set(change["content"]["application/json"]["schema"]["properties"]) == {
         "starts_at", "ends_at", "purpose", "version",
