@@ -41,7 +41,7 @@ class Templates:
     """All templates, each compiled once, with the static files' version in their addresses."""
 
     def __init__(self) -> None:
-        self.static_path = f"/static/{_static_version()}"
+        self.static_path = f"/static/{static_version(STATIC_DIRECTORY)}"
         self.environment = self._build()
 
     def render(self, name: str, context: Mapping[str, Any]) -> str:
@@ -120,9 +120,10 @@ def icon(name: str) -> Markup:
     return _icons[name]
 
 
-def _static_version() -> str:
+def static_version(directory: Path) -> str:
+    """A short text that changes whenever a file below the directory does."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in STATIC_DIRECTORY.rglob("*") if p.is_file()):
-        digest.update(path.name.encode())
+    for path in sorted(p for p in directory.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(directory).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -10,7 +12,7 @@ import pytest
 
 from labshare.errors import Refusal
 from labshare.i18n import speaking
-from labshare.web.templating import Templates, icon, named, options, templates
+from labshare.web.templating import icon, named, options, static_version, templates
 
 
 class Thing(msgspec.Struct):
@@ -125,8 +127,16 @@ def test_a_state_has_its_word_and_a_sign(ui: Any) -> None:
     assert "<svg" in said
 
 
-def test_static_files_change_their_address_with_their_content() -> None:
-    address = Templates().static("labshare.css")
-    assert address == templates().static("labshare.css")
-    assert address.startswith("/static/")
-    assert len(address.split("/")[2]) == 12
+def test_static_files_change_their_address_with_their_content(tmp_path: Path) -> None:
+    (tmp_path / "labshare.css").write_text("a { color: red }")
+    first = static_version(tmp_path)
+    assert static_version(tmp_path) == first
+    (tmp_path / "labshare.css").write_text("a { color: blue }")
+    second = static_version(tmp_path)
+    (tmp_path / "labshare.css").rename(tmp_path / "other.css")
+    assert len({first, second, static_version(tmp_path)}) == 3
+
+
+def test_a_static_address_carries_the_version() -> None:
+    address = templates().static("labshare.css")
+    assert re.fullmatch(r"/static/[0-9a-f]{12}/labshare\.css", address)
