@@ -96,7 +96,8 @@ def ordinary_monday(day: date) -> date:
 
 def _apply(db: Connection, told: RoundStory, opened: Round, cast: Cast, now: datetime) -> None:
     """Everybody applies, spread evenly over the time in which the round takes requests."""
-    asks = [(ask, turn) for ask in told.asks for turn in range(ask.count)]
+    # The turn goes on from one ask to the next, so that a project's people share its requests.
+    asks = [(ask, place + turn) for place, ask in enumerate(told.asks) for turn in range(ask.count)]
     until = min(opened.closes_at, now)
     for place, (ask, turn) in enumerate(asks):
         members = cast.members[ask.project]

@@ -110,8 +110,9 @@ class Author:
             if left <= 0:
                 break
             site, segment = self._dice.choice(segments)
-            made = self._use(site, self._dice.randrange(*segment), share.teams)
-            left -= self._counted(made, share) if made else 0
+            if self._dice.random() < self._ahead(segment):
+                made = self._use(site, self._dice.randrange(*segment), share.teams)
+                left -= self._counted(made, share) if made else 0
         self._settled |= {team.project.id: share.window for team in share.teams}
 
     def _counted(self, booking: Booking, share: Share) -> int:
@@ -142,9 +143,13 @@ class Author:
         days = (segment[0] - self._now) // DAY
         if site.contested and -1 <= days < self._story.contested_days:
             return self._story.contested_load / 100
-        ahead = 1.0 if days <= 0 else max(0.15, 1 - days / 20)
         weekday = (segment[0] // DAY + 3) % 7  # The epoch was a Thursday.
-        return min(MOST_LOAD, site.load / 100 * RHYTHM[weekday] / 100 * mood[days // 7] * ahead)
+        return min(MOST_LOAD, site.load / 100 * RHYTHM[weekday] / 100 * mood[days // 7] * self._ahead(segment))
+
+    def _ahead(self, segment: Minutes) -> float:
+        """How much of a day is booked by now, compared with a day of the past: the further ahead, the less."""
+        days = (segment[0] - self._now) // DAY
+        return 1.0 if days <= 0 else max(0.15, 1 - days / 20)
 
     def _pause(self, site: Site, load: float) -> int:
         """Idle minutes until the next use, in whole raster steps, so that about `load` of the time is used."""
