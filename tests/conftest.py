@@ -18,11 +18,13 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from playwright.sync_api import Browser
 from psycopg import sql
 
 from labshare.store.engine import Database, open_database
 from labshare.store.migrations import migrate
 from labshare.store.tables import metadata
+from tests.browser import launched
 from tests.servers import URL_VARIABLE, PostgresServer, find_chromium, start_postgres
 
 SERVER = pytest.StashKey[PostgresServer | None]()
@@ -193,3 +195,10 @@ def chromium_path() -> str:
     if path is None:
         absent("Chromium")
     return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """One Chromium for the run; open a `window` of tests.browser on it."""
+    with launched(chromium_path) as opened:
+        yield opened

@@ -337,8 +337,7 @@ def versions(db: Connection, instrument_ids: Sequence[str]) -> dict[str, int]:
 
 def mine(db: Connection, actor: Actor, now: datetime) -> list[store.BookingLine]:
     """The actor's bookings that have not ended yet, the next one first."""
-    # Bookings end on whole minutes, and the database refuses to compare them with anything else.
-    return store.lines_of_person(db, actor.person_id, since=now.replace(second=0, microsecond=0))
+    return store.lines_of_person(db, actor.person_id, since=now)
 
 
 def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:
@@ -359,7 +358,8 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> lis
         return []
     minutes = fitting_minutes(rules, wish.span.minutes)
     first = max(_next_minute(now), wish.span.start - SEARCH)
-    last = min(now + timedelta(days=rules.advance_days), wish.span.start + SEARCH) - minutes * MINUTE
+    latest = min(now + timedelta(days=rules.advance_days), wish.span.start + SEARCH)
+    last = latest.replace(second=0, microsecond=0) - minutes * MINUTE
     if last <= first:
         return []
     horizon = Span(first, last)

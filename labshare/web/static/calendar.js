@@ -86,9 +86,9 @@
   // Beside a form a click fills it in, so that nothing typed is lost.
   const fill = (form, given) => {
     for (const name of ["date", "from", "until", "until_date", "length"]) {
-      form.elements[name].value = given.get(name) ?? "";
+      form.elements.namedItem(name).value = given.get(name) ?? "";
     }
-    form.elements.from.focus();
+    form.elements.namedItem("from").focus();
   };
 
   open();
