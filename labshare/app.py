@@ -25,6 +25,7 @@ from labshare.live import Hub
 from labshare.services import Database, open_database
 from labshare.settings import Settings, require_secret
 from labshare.web import (
+    agreements,
     api,
     bookings,
     calendars,
@@ -36,6 +37,7 @@ from labshare.web import (
     people,
     projects,
     registry,
+    reports,
     rounds,
     time_requests,
 )
@@ -57,6 +59,8 @@ ROUTERS: tuple[Router, ...] = (
     calendars.router,
     rounds.router,
     time_requests.router,
+    agreements.router,
+    reports.router,
     live.router,
     docs.router,
     api.router,

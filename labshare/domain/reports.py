@@ -171,11 +171,19 @@ def told(rows: Iterable[UseRow], atoms: Collection[Atom]) -> Told:
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """The instruments and months that ladder and utilisation speak of, and how much a mask left out of them."""
+    """The instruments and months that ladder and utilisation speak of, and what a mask left out of them: months of a
+    centre with too few parties (`withheld`), and months of the period that are not whole or still run (`running`).
+    """
 
     pieces: dict[int, tuple[Span, ...]]
     withheld: int = 0
     running: int = 0
+
+    @property
+    def span(self) -> Span | None:
+        """From the first to the last minute that is covered."""
+        pieces = [piece for each in self.pieces.values() for piece in each]
+        return Span(min(p.start for p in pieces), max(p.end for p in pieces)) if pieces else None
 
     @property
     def is_whole(self) -> bool:

@@ -6,18 +6,32 @@ What must not live here: the check of a booking (services/agreements.py).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
-from labshare.domain.agreements import Agreement, Counter, Term, covers, rule_windows, scope_key
+import msgspec
+
+from labshare.domain.agreements import (
+    Agreement,
+    Counter,
+    Term,
+    Version,
+    covers,
+    effective_span,
+    rule_windows,
+    scope_key,
+)
 from labshare.domain.entitlements import Shown, shown, standing
-from labshare.domain.people import Action, Actor, may
+from labshare.domain.people import Action, Actor, may, may_somewhere
 from labshare.domain.timespan import MINUTE, Span
+from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services.agreements import in_force, may_read
 from labshare.services.counting import Tally, hull
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
+from labshare.store import names
 from labshare.store.capacity import TimedInstrument
 from labshare.store.engine import Connection
+from labshare.store.names import Name
 
 
 def readable_terms(
@@ -67,6 +81,98 @@ def standings(
         for window, _ in rule_windows(term, span)
     ]
     return _measured(db, actor, counters, now)
+
+
+# ---------------------------------------------------------------- the pages of agreements
+
+
+class AgreementLine(msgspec.Struct, frozen=True, kw_only=True):
+    """An agreement in the list: its newest version, whether that is in force today, and where its rules stand."""
+
+    agreement: Agreement
+    version: int
+    in_force: bool
+    standings: tuple[Shown, ...]
+
+
+class AgreementPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One agreement with everything its page says. `names` are those of every id that the agreement names."""
+
+    line: AgreementLine
+    versions: tuple[Version, ...]
+    names: dict[str, Name]
+    is_masked: bool
+
+
+def agreements(db: Connection, actor: Actor | None, now: datetime) -> tuple[list[AgreementLine], dict[str, Name]]:
+    """Every agreement that this person may read, the ones in force first, with the names of their parties.
+
+    Raises `NotSignedIn` or `Forbidden` for somebody who may read none at all.
+    """
+    reader = _require_reader(actor)
+    centre_ids = _centres_of(db, now)
+    newest = [versions[-1] for versions in store.versions(db, date.min, date.max).values()]
+    readable = [each for each in newest if may_read(reader, each.agreement, _concerned(each.agreement, centre_ids))]
+    shown = standings(db, reader, now, now)
+    lines = [_line(version, shown, now) for version in readable]
+    named = {party for line in lines for party in line.agreement.parties}
+    return sorted(lines, key=lambda line: (not line.in_force, line.agreement.id)), names.names(db, named, (), ())
+
+
+def agreement(db: Connection, actor: Actor | None, agreement_id: str, now: datetime) -> AgreementPage:
+    """One agreement. Raises `NotFound` when it does not exist or does not name this reader."""
+    reader = _require_reader(actor)
+    versions = store.versions_of(db, agreement_id)
+    if not versions:
+        raise NotFound("agreement_not_found")
+    centre_ids = _concerned(versions[-1].agreement, _centres_of(db, now))
+    if not may_read(reader, versions[-1].agreement, centre_ids):
+        raise NotFound("agreement_not_found")
+    found = versions[-1].agreement
+    return AgreementPage(
+        line=_line(versions[-1], standings(db, reader, now, now), now),
+        versions=tuple(reversed(versions)),
+        names=names.names(
+            db,
+            {*found.parties, *(each for rule in found.rules for each in rule.who.organisation)},
+            {each for rule in found.rules for each in rule.where.centres},
+            {each for rule in found.rules for each in rule.where.instruments},
+        ),
+        is_masked=not _sees_all(reader, found, centre_ids),
+    )
+
+
+def _require_reader(actor: Actor | None) -> Actor:
+    if actor is None:
+        raise NotSignedIn()
+    if not may_somewhere(actor, Action.READ_AGREEMENT):
+        raise Forbidden("forbidden", action=Action.READ_AGREEMENT.value)
+    return actor
+
+
+def _centres_of(db: Connection, now: datetime) -> list[TimedInstrument]:
+    moment = now.replace(second=0, microsecond=0)
+    return capacity_store.timed_instruments(db, Span(moment, moment + MINUTE))
+
+
+def _concerned(agreement: Agreement, instruments: Sequence[TimedInstrument]) -> frozenset[str]:
+    """The centres that some rule of the agreement concerns."""
+    return frozenset(
+        each.centre_id for each in instruments if any(covers(rule.where, each) for rule in agreement.rules)
+    )
+
+
+def _line(version: Version, shown: Sequence[Shown], now: datetime) -> AgreementLine:
+    span = effective_span(version.agreement)
+    return AgreementLine(
+        agreement=version.agreement,
+        version=version.number,
+        in_force=span.start <= now < span.end,
+        standings=tuple(each for each in shown if each.agreement_id == version.agreement.id),
+    )
+
+
+# ---------------------------------------------------------------- parts
 
 
 def _measured(db: Connection, actor: Actor, counters: Sequence[tuple[Counter, bool]], now: datetime) -> list[Shown]:

@@ -38,11 +38,13 @@ from labshare.errors import Forbidden, NotSignedIn
 from labshare.services.capacity import opened
 from labshare.services.entitlements import standings
 from labshare.store import capacity as capacity_store
+from labshare.store import names
 from labshare.store import reports as store
 from labshare.store import usage as usage_store
 from labshare.store.capacity import TimedInstrument
 from labshare.store.engine import Connection
-from labshare.store.reports import Name, Place
+from labshare.store.names import Name
+from labshare.store.reports import Place
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +108,7 @@ def utilisation(db: Connection, actor: Actor | None, period: Period, scope: Repo
         is_masked=bool(masked),
         instruments=len(chosen),
         lines=shown,
-        names=store.organisation_names(db, {line.organisation_id for line in shown if line.organisation_id}),
+        names=names.names(db, {line.organisation_id for line in shown if line.organisation_id}),
         coverage=coverage,
         ladder=_used(ladder, covered_rows(rows, coverage, months)) if ladder else None,
         running=running,
@@ -157,7 +159,8 @@ def _coverage(
                 left_out.add(atom)
         pieces[each.number] = tuple(found)
     ended = {atom for atom in left_out if atom in others.withheld or atom in others.classes}
-    return Coverage(pieces=pieces, withheld=len(ended), running=len(left_out) - len(ended))
+    running = {atom.month for atom in left_out - ended}
+    return Coverage(pieces=pieces, withheld=len(ended), running=len(running))
 
 
 def _measured(

@@ -23,16 +23,9 @@ from labshare.domain.timespan import Span
 from labshare.errors import NotFound
 from labshare.store.capacity import TimedInstrument, timed_instruments
 from labshare.store.minutes import total
-from labshare.store.tables import centres, instruments, organisations
+from labshare.store.names import Name
+from labshare.store.tables import centres, instruments
 from labshare.store.usage import uses
-
-
-class Name(msgspec.Struct, frozen=True, kw_only=True):
-    """Something with an id and a name in both languages."""
-
-    id: str
-    name_vi: str
-    name_en: str
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,13 +86,6 @@ def places(db: Connection, reader: Reader) -> list[Place]:
         inside = found.setdefault(centre.id, (centre, []))[1]
         inside.append(Name(id=row.id, name_vi=row.name_vi, name_en=row.name_en))
     return [Place(centre=centre, instruments=tuple(inside)) for centre, inside in found.values()]
-
-
-def organisation_names(db: Connection, ids: Collection[str]) -> dict[str, Name]:
-    """The names of organisations that the reader has been shown."""
-    query = sa.select(organisations.c.id, organisations.c.name_vi, organisations.c.name_en)
-    rows = db.execute(query.where(organisations.c.id.in_(sorted(ids))))
-    return {row.id: msgspec.convert(row, Name, from_attributes=True) for row in rows}
 
 
 # ---------------------------------------------------------------- whose minutes

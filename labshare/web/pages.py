@@ -9,7 +9,7 @@ from litestar import Response, Router, get
 
 from labshare.domain.people import Actor
 from labshare.services import Connection
-from labshare.web import booking_lines, given, projects, round_sections
+from labshare.web import booking_lines, given, projects, round_sections, share_sections
 from labshare.web.rendering import Request, render
 from labshare.web.sections import Section
 
@@ -22,6 +22,7 @@ PROVIDERS: tuple[Provider, ...] = (
     round_sections.decisions,
     booking_lines.next_bookings,
     booking_lines.next_free,
+    share_sections.shares,
     round_sections.my_requests,
     round_sections.calls,
 )
