@@ -1,0 +1,235 @@
+"""A solve as a child process: it proposes, it can be cancelled, and nothing that goes wrong with it is proposed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from labshare import solving
+from labshare.domain.rounds import PlanRow, PlanState, RoundState
+from labshare.errors import Refusal
+from labshare.scheduler.plan import encode_plan
+from labshare.scheduler.problem import sha256
+from labshare.scheduler.reading import parse
+from labshare.scheduler.solve import solve
+from labshare.services import plans, rounds
+from labshare.solving import run_next, run_plan_now
+from labshare.store import plans as store
+from labshare.store import rounds as rounds_store
+from labshare.store.engine import Database
+from tests.furniture import COLLEAGUE, OFFICE, RESEARCHER, actor, furnish
+from tests.round_of import LATER, ask, close, open_round, queue, span
+
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+PATIENCE = 60.0
+
+
+def clock() -> datetime:
+    return LATER
+
+
+def small(database: Database) -> PlanRow:
+    """A queued plan of two requests that both fit."""
+    with database.write() as db:
+        furnish(db)
+        r = open_round(db)
+        ask(db, r, RESEARCHER)
+        ask(db, r, COLLEAGUE)
+        return queue(db, close(db, r))
+
+
+def large(database: Database, seconds: int = 120) -> PlanRow:
+    """A queued plan that no solver proves the best within seconds: many like sessions of odd lengths on one week."""
+    with database.write() as db:
+        furnish(db)
+        days = [(code, span(day, 8, 18)) for code in ("N002", "N003") for day in range(5)]
+        r = open_round(db, *days, slot_minutes=10)
+        for k in range(40):
+            ask(
+                db, r, (RESEARCHER, COLLEAGUE)[k % 2], sessions=4, min_sessions=1 + k % 3,
+                session_minutes=(70, 110, 130, 170, 190)[k % 5], instrument_ids=("N002", "N003"),
+            )  # fmt: skip
+        closed = close(db, r)
+        return rounds.queue_plan(db, actor(OFFICE), closed.id, seconds=seconds, now=LATER)
+
+
+def stands(database: Database, plan: PlanRow) -> PlanRow:
+    with database.read() as db:
+        return store.get(db, plan.id)
+
+
+def failure(database: Database, plan: PlanRow) -> tuple[Refusal, ...]:
+    return plans.failure_of(stands(database, plan))
+
+
+def state_of_round(database: Database, plan: PlanRow) -> RoundState:
+    with database.read() as db:
+        return rounds_store.get(db, plan.round_id).state
+
+
+def wait_until(what: str, is_so: object) -> None:
+    assert callable(is_so)
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, f"{what} took too long"
+        time.sleep(0.05)
+
+
+# ---------------------------------------------------------------- running
+
+
+def test_a_queued_plan_is_solved_in_a_process_of_its_own_and_proposed(database: Database) -> None:
+    plan = small(database)
+    run_plan_now(database, plan.id, clock=clock)
+    done = stands(database, plan)
+    assert (done.state, done.attempt, done.failure) == (PlanState.PROPOSED, 1, "")
+    assert state_of_round(database, plan) is RoundState.PROPOSED
+    with database.read() as db:
+        _, found = plans.documents(db, plan.id) or pytest.fail("no plan was kept")
+    assert sorted(session.start for session in found.sessions) == [16, 20]
+
+
+@ON_SQLITE
+def test_nothing_runs_when_nothing_waits(database: Database) -> None:
+    assert not run_next(database, clock=clock, stopping=threading.Event())
+
+
+@ON_SQLITE
+def test_a_plan_that_another_runner_has_is_left_to_it(database: Database) -> None:
+    plan = small(database)
+    with database.write() as db:
+        assert plans.take(db, LATER) is not None
+    run_plan_now(database, plan.id, clock=clock)
+    assert (stands(database, plan).state, stands(database, plan).attempt) == (PlanState.RUNNING, 1)
+
+
+@ON_SQLITE
+def test_a_plan_is_cancelled_while_it_runs_and_the_best_so_far_is_proposed(database: Database) -> None:
+    plan = large(database)
+    runner = threading.Thread(target=run_plan_now, args=(database, plan.id), kwargs={"clock": clock})
+    began = time.monotonic()
+    runner.start()
+    wait_until("the first progress", lambda: stands(database, plan).progress)
+    with database.write() as db:
+        rounds.cancel_plan(db, actor(OFFICE), plan.id, LATER)
+    asked = time.monotonic()
+    runner.join(PATIENCE)
+    assert not runner.is_alive()
+    # Within a second the runner sees the wish, and within five the child has written or is ended.
+    assert time.monotonic() - asked < 20
+    assert asked - began < 100
+    done = stands(database, plan)
+    assert done.state is PlanState.PROPOSED
+    with database.read() as db:
+        _, found = plans.documents(db, plan.id) or pytest.fail("no plan was kept")
+    assert found.status == "feasible"
+    assert found.sessions
+
+
+@ON_SQLITE
+def test_a_process_that_stops_gives_its_plan_back_and_the_next_takes_it(database: Database) -> None:
+    plan = large(database)
+    stopping = threading.Event()
+    runner = threading.Thread(target=run_next, args=(database,), kwargs={"clock": clock, "stopping": stopping})
+    runner.start()
+    wait_until("the child", lambda: stands(database, plan).problem_sha256)
+    stopping.set()
+    runner.join(3)
+    assert not runner.is_alive()
+    with database.write() as db:
+        again = plans.take(db, LATER)
+    assert again is not None
+    assert (again.id, again.attempt) == (plan.id, 2)
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+def instead_of_python(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
+    """Have another program run in the solver's place: $4 is its problem file, $6 the plan it is to write."""
+    program = folder / "solver"
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(solving.sys, "executable", str(program))
+
+
+@ON_SQLITE
+def test_a_plan_that_the_checker_faults_is_never_proposed(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The solver's program writes a plan in which two sessions share the instrument; only its faults are kept."""
+    plan = small(database)
+    with database.read() as db:
+        problem = plans.build(db, plan, LATER)
+    honest = solve(parse(problem), seconds=5, problem_sha256=sha256(problem))
+    both = tuple(msgspec.structs.replace(session, start=16, end=20) for session in honest.sessions)
+    (tmp_path / "wrong.json").write_bytes(encode_plan(msgspec.structs.replace(honest, sessions=both)))
+    instead_of_python(monkeypatch, tmp_path, f'cp "{tmp_path}/wrong.json" "$6"')
+    run_plan_now(database, plan.id, clock=clock)
+    done = stands(database, plan)
+    assert (done.state, done.plan_sha256) == (PlanState.FAILED, "")
+    assert {no.code for no in failure(database, plan)} == {"plan_faulted"}
+    assert "overlap" in {no.params["fault"] for no in failure(database, plan)}
+    assert state_of_round(database, plan) is RoundState.CLOSED
+
+
+@ON_SQLITE
+def test_a_solver_that_crashes_is_told_on_the_plan(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = small(database)
+    instead_of_python(monkeypatch, tmp_path, "exit 7")
+    run_plan_now(database, plan.id, clock=clock)
+    assert [no.code for no in failure(database, plan)] == ["plan_crashed"]
+
+
+@ON_SQLITE
+def test_a_solver_that_finds_nothing_in_time_says_so(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = small(database)
+    instead_of_python(monkeypatch, tmp_path, "exit 3")
+    run_plan_now(database, plan.id, clock=clock)
+    assert failure(database, plan) == (Refusal(code="plan_none_found", params={"seconds": 5}),)
+
+
+@ON_SQLITE
+def test_a_solver_that_does_not_end_when_asked_is_ended(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = small(database)
+    instead_of_python(monkeypatch, tmp_path, "trap '' INT; while :; do sleep 0.1; done")
+    monkeypatch.setattr(solving, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(solving, "FOLLOW_SECONDS", 0.1)
+    runner = threading.Thread(target=run_plan_now, args=(database, plan.id), kwargs={"clock": clock})
+    runner.start()
+    wait_until("the start", lambda: stands(database, plan).state is PlanState.RUNNING)
+    with database.write() as db:
+        rounds.cancel_plan(db, actor(OFFICE), plan.id, LATER)
+    runner.join(PATIENCE)
+    assert not runner.is_alive()
+    assert stands(database, plan).state is PlanState.CANCELLED
+    assert state_of_round(database, plan) is RoundState.CLOSED
+
+
+@ON_SQLITE
+def test_a_run_whose_round_is_withdrawn_ends_without_a_trace(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = small(database)
+    instead_of_python(monkeypatch, tmp_path, "sleep 30")
+    monkeypatch.setattr(solving, "FOLLOW_SECONDS", 0.1)
+    runner = threading.Thread(target=run_plan_now, args=(database, plan.id), kwargs={"clock": clock})
+    runner.start()
+    wait_until("the start", lambda: stands(database, plan).state is PlanState.RUNNING)
+    with database.write() as db:
+        r = rounds_store.get(db, plan.round_id)
+        rounds.withdraw(db, actor(OFFICE), r.id, seen_version=r.version, now=LATER)
+    runner.join(10)
+    assert not runner.is_alive()
+    assert stands(database, plan).state is PlanState.CANCELLED
