@@ -14,19 +14,23 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 import structlog
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from granian.utils.proxies import wrap_asgi_with_proxy_headers  # pyright: ignore[reportUnknownVariableType]
 from litestar import Litestar
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import Processor
 
 from labshare.errors import StartupError
 from labshare.store.process import Claim
 
 PORTS_TRIED = 100
+# Only who already runs on this machine may say for whom they ask.
+TRUSTED_PROXIES = ["127.0.0.1", "::1"]
 CLAIM_SECONDS = 5
 # A stop: calls may finish for a while, then they are cancelled; what hangs even then ends with the process.
 GRACE_SECONDS = 0.5
@@ -109,7 +113,7 @@ async def _serve(app: Litestar, address: Address, held: Claim, ready: Callable[[
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    calls = Calls(app)
+    calls = Calls(told_by_proxy(app))
     # The application's start and stop are ours, so that its stop runs even when a connection would not end.
     async with app.lifespan():
         server = Server(
@@ -167,10 +171,15 @@ def _end_by(seconds: float) -> None:
     timer.start()
 
 
+def told_by_proxy(app: ASGIApp) -> ASGIApp:
+    """The application, told who asks by a proxy on this machine: tries to sign in are counted by that address."""
+    return cast("ASGIApp", wrap_asgi_with_proxy_headers(app, TRUSTED_PROXIES))
+
+
 class Calls:
     """The application, with every call under way in a set: a stop would wait forever for a stream of live updates."""
 
-    def __init__(self, app: Litestar) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._running: set[asyncio.Task[None]] = set()
 

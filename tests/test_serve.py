@@ -17,11 +17,11 @@ from typing import Any
 
 import httpx
 import pytest
-from litestar import Litestar, get
+from litestar import Litestar, Request, get
 from litestar.types import Message
 
 from labshare.errors import StartupError
-from labshare.serve import Address, Calls, find_address
+from labshare.serve import Address, Calls, find_address, told_by_proxy
 from labshare.services.demo import LOADED
 from labshare.store import facts
 from labshare.store.engine import open_database
@@ -123,6 +123,33 @@ async def _stopped(path: str) -> tuple[list[str], float]:
     began = time.monotonic()
     await calls.end(grace_seconds=0.2)
     return await call, time.monotonic() - began
+
+
+@get("/address")
+async def address_of(request: Request[Any, Any, Any]) -> str:
+    return request.client.host if request.client else ""
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "seen"),
+    [
+        ("127.0.0.1", "203.0.113.7", "203.0.113.7"),
+        # What stands before the last address was said by whoever asks, and may be a lie.
+        ("127.0.0.1", "198.51.100.9, 203.0.113.7", "203.0.113.7"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        # Nobody else is believed.
+        ("192.0.2.5", "203.0.113.7", "192.0.2.5"),
+    ],
+)
+def test_only_a_proxy_on_this_machine_says_for_whom_it_asks(peer: str, forwarded: str, seen: str) -> None:
+    app = told_by_proxy(Litestar([address_of], openapi_config=None))
+    transport = httpx.ASGITransport(app, client=(peer, 4711))  # pyright: ignore[reportArgumentType]
+
+    async def ask() -> str:
+        async with httpx.AsyncClient(transport=transport, base_url="http://labshare.example") as client:
+            return (await client.get("/address", headers={"X-Forwarded-For": forwarded} if forwarded else {})).text
+
+    assert asyncio.run(ask()) == seen
 
 
 def test_a_call_that_ends_soon_is_let_finish() -> None:
