@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 
 from labshare.domain.bookings import BookingState
 from labshare.errors import StartupError, TimeTaken
@@ -12,6 +15,7 @@ from labshare.store import bookings as store
 from labshare.store import guard
 from labshare.store.engine import Database, open_database
 from labshare.store.migrations import migrate
+from labshare.store.tables import metadata
 from tests.furniture import FESEM, NMR, XRD, a_booking, furnish, span
 
 
@@ -66,3 +70,16 @@ def test_what_only_touches_or_was_given_back_is_no_overlap(unguarded: Database) 
             ],
         )
     assert migrate(unguarded)
+
+
+def test_migrations_make_the_tables_that_the_code_names(database: Database) -> None:
+    """A column added to tables.py without a migration shows here, before an operator meets it."""
+    with database.read() as db:
+        context = MigrationContext.configure(db, opts={"compare_type": True})
+        # The guard's own index stands in guard.py.
+        differences = [each for each in compare_metadata(context, metadata) if guard.NAME not in str(each)]
+        assert differences == []
+        found = sa.inspect(db)
+        for table in metadata.sorted_tables:
+            named = {each.name for each in table.constraints if isinstance(each, sa.CheckConstraint)}
+            assert {each["name"] for each in found.get_check_constraints(table.name)} == named, table.name
