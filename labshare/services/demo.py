@@ -110,7 +110,7 @@ def load_people(stage: Stage) -> None:
     stage.versions = {each.agreement_id: each.version for each in loaded}
     current = msgspec.structs.replace(document, project=tuple(_lasting(stage, each) for each in document.project))
     people_document.load_document(stage.db, current, stage.long_ago)
-    stage.cast = _cast(stage.db, document)
+    stage.cast = _cast(stage.db, document, frozenset(stage.story.newcomers))
 
 
 def _lasting(stage: Stage, entry: ProjectEntry) -> ProjectEntry:
@@ -121,7 +121,8 @@ def _lasting(stage: Stage, entry: ProjectEntry) -> ProjectEntry:
     return msgspec.structs.replace(entry, expires=stage.today + timedelta(days=days))
 
 
-def _cast(db: Connection, document: PeopleDocument) -> Cast:
+def _cast(db: Connection, document: PeopleDocument, newcomers: frozenset[str]) -> Cast:
+    """Everybody, and who works in which project; newcomers have not begun to."""
     actors = people_store.actors(db)
     by_login = {actor.login: actor for actor in actors}
     lines = {line.project.code: line.project for line in projects_store.all_lines(db)}
@@ -129,7 +130,9 @@ def _cast(db: Connection, document: PeopleDocument) -> Cast:
         people={actor.person_id: actor for actor in actors},
         projects=lines,
         members={
-            entry.code: tuple(by_login[login].person_id for login in (entry.pi, *entry.members))
+            entry.code: tuple(
+                by_login[login].person_id for login in (entry.pi, *entry.members) if login not in newcomers
+            )
             for entry in document.project
         },
         office=by_login["office"],

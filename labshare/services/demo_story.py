@@ -98,11 +98,15 @@ class RoundStory(_Part, frozen=True, kw_only=True):
 
 
 class Story(_Part, frozen=True, kw_only=True):
-    """The whole story. Percentages are of open time (loads) or of all past uses (no-shows, cancellations)."""
+    """The whole story. Percentages are of open time (loads) or of all past uses (no-shows, cancellations).
+
+    `newcomers` are logins of people who have used nothing yet.
+    """
 
     agreements: tuple[str, ...]
     project_days: int
     expiring: dict[str, int]
+    newcomers: tuple[str, ...]
     past_days: int
     ahead_days: int
     contested_load: int

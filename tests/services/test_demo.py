@@ -19,11 +19,13 @@ from labshare.domain.bookings import OCCUPYING, RULES, Booking, Context, Wish, c
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
-from labshare.errors import Malformed
+from labshare.domain.timespan import Span
+from labshare.errors import Malformed, TimeTaken
 from labshare.services import agreements, bookings, people
 from labshare.services.demo import load_demo
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
+from labshare.store import projects as projects_store
 from labshare.store import usage
 from labshare.store.engine import Database, open_database
 from labshare.store.tables import balances as balance_rows
@@ -306,6 +308,25 @@ def test_the_electron_microscopes_are_nearly_full_this_week(demo: Made) -> None:
             timedelta(),
         )
         assert taken > 0.85 * timedelta(hours=hours), number
+
+
+def test_the_newcomer_has_used_nothing_yet_and_meets_refusals_with_times_that_can_be_had(demo: Made) -> None:
+    with demo.database.write() as db:
+        newcomer = next(each.actor for each in people.holders(db) if each.actor.login == "newcomer.iop")
+        (line,) = projects_store.lines_of(db, newcomer.person_id)
+        number = bookings_store.instrument_number(db, "N001")
+        rules = bookings_store.rules_of(db, [number])[number]
+        assert newcomer.person_id not in {booking.person_id for booking in demo.uses}
+        # Wednesday at ten: somebody is there on a day that is nearly full.
+        start = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+        wish = Wish(instrument_number=number, span=Span(start, start + timedelta(hours=3)), project_id=line.project.id)
+        with pytest.raises(TimeTaken):
+            bookings.book(db, newcomer, wish, NOW)
+        asked = msgspec.structs.replace(wish, person_id=newcomer.person_id)
+        offered = bookings.suggest(db, asked, NOW)
+    assert offered
+    free = [b.occupied for b in demo.bookings if b.instrument_number == number and b.state in OCCUPYING]
+    assert not any(span.overlaps(rules.occupied(each)) for each in offered for span in free)
 
 
 def test_there_is_a_round_in_each_phase_and_a_plan_that_waits_to_be_solved(demo: Made) -> None:
