@@ -150,8 +150,8 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 
 
 def span(day: int, start: int, end: int) -> Span:
-    """Whole hours of one day in Hanoi."""
-    return Span(at(day, start), at(day, end))
+    """Whole hours of one day in Hanoi; hours from 24 on lie in the days after it."""
+    return Span(at(day, 0) + timedelta(hours=start), at(day, 0) + timedelta(hours=end))
 
 
 def a_booking(number: int, when: Span, **changes: Any) -> Booking:
