@@ -8,7 +8,7 @@ from datetime import datetime
 from litestar import Response, Router, get
 
 from labshare.domain.people import Actor
-from labshare.services import Connection
+from labshare.services import Connection, Database, registry
 from labshare.web import booking_lines, given, projects, round_sections, share_sections
 from labshare.web.rendering import Request, render
 from labshare.web.sections import Section
@@ -30,12 +30,26 @@ PROVIDERS: tuple[Provider, ...] = (
 
 @get("/", sync_to_thread=True)
 def home(request: Request, database: given.Database, actor: given.Reader, now: given.Now) -> Response[str]:
-    sections: list[Section] = []
-    if actor:
-        with database.read() as db:
-            found = (provide(db, actor, now) for provide in PROVIDERS)
-            sections = [section for section in found if section and (section.lines or not section.urgent)]
+    if actor is None:
+        return _welcome(request, database)
+    with database.read() as db:
+        found = (provide(db, actor, now) for provide in PROVIDERS)
+        sections = [section for section in found if section and (section.lines or not section.urgent)]
     return render(request, "home/page.html", sections=sections, now=now)
+
+
+def _welcome(request: Request, database: Database) -> Response[str]:
+    """For a visitor: what is shared here, and the way to find it."""
+    with database.read() as db:
+        centres = registry.centres(db)
+    return render(
+        request,
+        "home/welcome.html",
+        centres=len(centres),
+        hosts=len({line.host.id for line in centres}),
+        instruments=sum(line.instruments for line in centres),
+        bookable=sum(line.bookable for line in centres),
+    )
 
 
 router = Router("/", route_handlers=[home])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from labshare.services.passwords import hash_password, matches
+import pytest
+
+from labshare.errors import Refused
+from labshare.services.passwords import MAX_LENGTH, MIN_LENGTH, check_new, hash_password, matches
 
 
 def test_a_password_matches_its_own_hash_alone() -> None:
@@ -17,3 +20,20 @@ def test_nobody_and_a_broken_hash_match_nothing() -> None:
     assert not matches("", "")
     assert not matches("x", "not a hash")
     assert not matches("the hash that nobody's password matches", None)
+
+
+@pytest.mark.parametrize(
+    ("password", "again", "codes"),
+    [
+        ("x" * MIN_LENGTH, "x" * MIN_LENGTH, []),
+        ("x" * (MIN_LENGTH - 1), "x" * (MIN_LENGTH - 1), ["password_short"]),
+        ("x" * (MAX_LENGTH + 1), "y", ["password_long", "password_differs"]),
+    ],
+)
+def test_a_new_password_is_judged_by_its_length_alone(password: str, again: str, codes: list[str]) -> None:
+    if not codes:
+        check_new(password, again)
+        return
+    with pytest.raises(Refused) as refused:
+        check_new(password, again)
+    assert [refusal.code for refusal in refused.value.refusals] == codes

@@ -1,4 +1,4 @@
-"""The home page with its sections, and what every page has in common: headers, caching, one heading, addresses that answer."""
+"""The home page with its sections, and what all pages share: headers, caching, one heading, addresses that answer."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ def test_a_visitor_is_told_what_this_is_and_offered_to_sign_in(client: Client) -
     page = client.get("/")
     assert "Thiết bị dùng chung, phân bổ công bằng" in text_of(page)
     assert 'href="/sign-in"' in page.text
+    # The furnished house has three instruments at two centres of one institute.
+    assert "Thiết bị 3 trong đó 3 thiết bị đặt theo giờ" in text_of(page)
+    assert "Trung tâm 2 thuộc 1 đơn vị chủ quản" in text_of(page)
+    assert 'action="/instruments"' in page.text
 
 
 def test_the_user_office_sees_what_waits_and_others_do_not(client: Client) -> None:

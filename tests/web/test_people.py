@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -174,3 +175,55 @@ def test_a_form_without_its_token_changes_nothing(client: Client) -> None:
     assert answer.status_code == 403
     assert "Biểu mẫu này đã cũ" in text_of(answer)
     assert "sign_in" not in client.cookies
+
+
+def change(client: Client, present: str, new: str, again: str | None = None) -> Any:
+    typed = {"present": present, "new": new, "again": new if again is None else again}
+    return send(client, "/account/password", typed)
+
+
+def test_a_password_is_changed_by_who_knows_the_present_one(client: Client, known_password: str) -> None:
+    sign_in(client, "researcher")
+    assert change(client, known_password, "một câu ngắn khác").status_code == 303
+    assert "Đã đổi mật khẩu." in text_of(client.get("/account"))
+    send(client, "/sign-out")
+    assert send(client, "/sign-in", {"login": "researcher", "password": known_password}).status_code == 401
+    assert send(client, "/sign-in", {"login": "researcher", "password": "một câu ngắn khác"}).status_code == 303
+
+
+def test_a_changed_password_signs_other_browsers_out_and_keeps_this_one(client: Client, known_password: str) -> None:
+    sign_in(client, "researcher")
+    elsewhere = client.cookies["sign_in"]
+    sign_in(client, "researcher")
+    assert change(client, known_password, "một câu ngắn khác").status_code == 303
+    assert client.get("/account").status_code == 200
+    client.cookies.set("sign_in", elsewhere)
+    assert client.get("/account").status_code == 401
+
+
+def test_a_new_password_is_refused_with_every_reason(client: Client, known_password: str) -> None:
+    sign_in(client, "researcher")
+    answer = change(client, known_password, "ngắn", "khác")
+    assert answer.status_code == 422
+    assert 'data-code="password_short"' in answer.text
+    assert 'data-code="password_differs"' in answer.text
+
+
+def test_the_present_password_cannot_be_guessed_at_an_unattended_browser(client: Client, known_password: str) -> None:
+    sign_in(client, "researcher")
+    for _ in range(TRIES_PER_LOGIN):
+        assert 'data-code="password_wrong"' in change(client, "wrong", "một câu ngắn khác").text
+    assert change(client, known_password, "một câu ngắn khác").status_code == 429
+    # The house is not closed to them: they are still signed in.
+    assert client.get("/account").status_code == 200
+
+
+def test_nobody_changes_a_password_without_signing_in(client: Client, known_password: str) -> None:
+    assert change(client, known_password, "một câu ngắn khác").status_code == 401
+
+
+def test_the_account_says_what_each_role_is_and_where_it_holds(client: Client) -> None:
+    sign_in(client, "manager")
+    page = text_of(client.get("/account"))
+    assert "Quản lý phòng thí nghiệm Trung tâm Một" in page
+    assert "Viện Khoa học vật liệu · manager" in page
