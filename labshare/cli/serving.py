@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from labshare.store.process import Claim
 
 DEMO_DIRECTORY = Path("var/demo")
+# Its contested week and its open round stand around the day on which it was made.
+FRESH_FOR = timedelta(days=7)
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
@@ -132,13 +134,17 @@ def _make_demo(database: Database, fixtures: Path, now: datetime) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from labshare.i18n import gettext, word
-    from labshare.services.demo import is_loaded, load_demo
+    from labshare.services.demo import LOADED, load_demo
+    from labshare.store import facts
     from labshare.store.migrations import migrate as upgrade
 
     upgrade(database)
     with database.read() as db:
-        if is_loaded(db):
-            return
+        made = facts.get(db, LOADED)
+    if made is not None:
+        if now - datetime.fromisoformat(made) > FRESH_FOR:
+            say("The demo's story is older than a week; `labshare demo --fresh` makes it anew, around today.")
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(gettext("Preparing the demo"), total=None)

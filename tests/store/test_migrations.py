@@ -37,6 +37,17 @@ def test_a_database_at_this_version_is_left_alone(database: Database) -> None:
     assert not migrate(database)
 
 
+def test_tables_of_a_newer_version_are_left_alone(own_database_url: str) -> None:
+    database = open_database(own_database_url)
+    with database.write() as db:
+        db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StartupError, match="database_newer"):
+        migrate(database)
+    with database.read() as db:
+        assert db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == "9999"
+    database.dispose()
+
+
 def test_a_missing_guard_is_put_up_again(unguarded: Database) -> None:
     assert migrate(unguarded)
     with unguarded.write() as db:

@@ -26,11 +26,14 @@ def alembic_config() -> Config:
 def migrate(database: Database) -> bool:
     """Upgrade to the newest version and put the guard up, in one transaction. True when anything changed.
 
-    Raises `StartupError` when bookings overlap, so that no guard can be put up.
+    Raises `StartupError` when a newer LabShare made these tables, or when bookings overlap, so that no guard can be
+    put up.
     """
     config = alembic_config()
     with database.write() as db:
         before = _version(db)
+        if before is not None and before not in _known(config):
+            raise StartupError("database_newer", version=before)
         config.attributes["connection"] = db
         command.upgrade(config, "head")
         changed = before != _version(db) or not guard.stands(db)
@@ -45,6 +48,10 @@ def require_current(db: sa.Connection) -> None:
     if _version(db) != newest:
         raise StartupError("database_not_migrated")
     guard.require(db)
+
+
+def _known(config: Config) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def _version(db: sa.Connection) -> str | None:
