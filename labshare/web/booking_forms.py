@@ -106,7 +106,7 @@ def read_kind(text: str, faults: Faults) -> BookingKind:
 
 def read_version(text: str) -> int:
     """The version that a page showed. Raises `Malformed`: nobody types it, so the page cannot have been ours."""
-    if not text.isdigit() or len(text) > 9:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise Malformed("malformed", field="version")
     return int(text)
 

@@ -16,7 +16,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from labshare.errors import Malformed
 from labshare.live import MISSED, Hub
-from labshare.services import Database, bookings
+from labshare.services import Database, calendars
 from labshare.web import given
 
 TOPIC = "calendar"
@@ -40,10 +40,11 @@ async def live(database: given.Database, hub: given.Hub, instruments: FromQuery[
         raise Malformed("too_many_instruments", field="instruments", most=MOST_INSTRUMENTS)
     # Asked before anything is sent, because a code that does not exist is a 404 and not an empty stream.
     await sync_to_thread(_versions, database, ids)
-    return ServerSentEvent(_events(database, hub, ids), retry_duration=RETRY_MILLISECONDS)
+    return ServerSentEvent(events(database, hub, ids), retry_duration=RETRY_MILLISECONDS)
 
 
-async def _events(database: Database, hub: Hub, ids: Sequence[str]) -> AsyncIterator[ServerSentEventMessage]:
+async def events(database: Database, hub: Hub, ids: Sequence[str]) -> AsyncIterator[ServerSentEventMessage]:
+    """How the calendars stand, then each change, until the reader leaves or the hub closes."""
     # Listening comes before looking: what changes in between is told twice rather than never.
     with hub.subscribe([TOPIC]) as subscription:
         for event in _standing(await sync_to_thread(_versions, database, ids)):
@@ -69,7 +70,7 @@ def _event(instrument_id: str, version: int) -> ServerSentEventMessage:
 
 def _versions(database: Database, ids: Sequence[str]) -> dict[str, int]:
     with database.read() as db:
-        return bookings.versions(db, ids)
+        return calendars.versions(db, ids)
 
 
 router = Router("/", route_handlers=[live])

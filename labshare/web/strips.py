@@ -1,7 +1,7 @@
 """The board of a centre over a week, ready to be drawn: a strip for each instrument and day, and what is free in words.
 
 Forty instruments have a thousand bookings a week, so minutes are whole numbers here and a strip is one ready text. What
-must not live here: whose a booking is; the rows carry nothing of it but one's own (services/bookings.occupancy).
+must not live here: whose a booking is; the rows carry nothing of it but one's own (services/calendars.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules
 from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.timespan import MINUTE, Span
 from labshare.i18n import gettext, language
-from labshare.services.bookings import Occupancy, Occupied
+from labshare.services.calendars import Occupancy, Occupied
 from labshare.web.grid import Axis, Window, pieces
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -129,7 +129,7 @@ def _words(day: _Day, now: int, spoken: str) -> str:
 @lru_cache(maxsize=8192)
 def _free_words(minutes: int, spoken: str) -> str:
     """What is free, in the language that is spoken now, which the cache must tell apart."""
-    return gettext("%(hours)s free") % {"hours": formats.hours(minutes)}
+    return gettext("%(hours)s free") % {"hours": formats.hours(minutes)} if minutes else gettext("nothing free")
 
 
 @lru_cache(maxsize=16384)

@@ -1,0 +1,100 @@
+"""The strips of a week's board: bars in percent, free hours in words, and nothing of anybody's."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labshare.domain.bookings import KeptTime
+from labshare.domain.timespan import MINUTE, Span
+from labshare.i18n import speaking
+from labshare.services.calendars import Occupancy, Occupied
+from labshare.web.grid import Window, week_of
+from labshare.web.strips import EPOCH, Cell, cells, free_minutes, opened_days
+from tests.furniture import at, span
+from tests.web.test_blocks import RULES
+
+WEEK = week_of(date(2026, 11, 26))
+OFFICE = Window(8, 18)
+
+
+def occupied(when: Span, kind: str = "use", own_state: str | None = None) -> Occupied:
+    return Occupied(1, (when.start - EPOCH) // MINUTE, (when.end - EPOCH) // MINUTE, kind, own_state)
+
+
+def week(*rows: Occupied, opened: list[Span] | None = None, now: Any = None, kept: list[KeptTime] | None = None) -> Any:
+    hours = [span(26, 8, 18)] if opened is None else opened
+    shown = Occupancy(
+        span=WEEK.span, instruments=(RULES,), occupied={1: list(rows)}, opened={1: hours}, kept={1: kept or []}
+    )
+    return cells(shown, RULES, opened_days(hours, WEEK), WEEK, OFFICE, WEEK.minute(now or at(23, 8)))
+
+
+def bars(cell: Cell) -> list[tuple[str, float, float]]:
+    found = re.findall(r'<rect class="([^"]+)"[^>]* x="([\d.]+)%" width="([\d.]+)%"/>', cell.bars)
+    return [(kind, float(x), float(width)) for kind, x, width in found]
+
+
+def test_a_bar_stands_where_its_hours_are() -> None:
+    # Ten hours are drawn: 09:00 is 10 % from the left, two hours are 20 % wide.
+    thursday = week(occupied(span(26, 9, 11)))[3]
+    assert bars(thursday) == [("open", 0, 100), ("taken", 10, 20)]
+    assert thursday.words == "trống 8 giờ"
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        (occupied(span(26, 9, 11)), "taken"),
+        (occupied(span(26, 9, 11), own_state="confirmed"), "mine"),
+        (occupied(span(26, 9, 11), own_state="held"), "mine held"),
+        (occupied(span(26, 9, 11), kind="closure"), "closure"),
+    ],
+)
+def test_a_bar_says_whether_it_is_ones_own_and_no_more(row: Occupied, kind: str) -> None:
+    assert bars(week(row)[3])[1][0] == kind
+
+
+def test_what_no_colour_should_carry_alone_has_a_pattern() -> None:
+    assert 'fill="url(#strip-blocked)"' in week(occupied(span(26, 9, 11), kind="maintenance"))[3].bars
+    kept = KeptTime(span=Span(at(26, 0), at(27, 0)), round_code="R", freed_at=at(25, 0))
+    cell = week(kept=[kept])[3]
+    assert 'fill="url(#strip-kept)"' in cell.bars
+    assert cell.words == "hết giờ trống"
+
+
+def test_a_run_over_midnight_is_cut_and_what_is_not_drawn_is_left_out() -> None:
+    found = week(occupied(Span(at(25, 17), at(26, 10))), occupied(Span(at(27, 19), at(27, 21))))
+    assert bars(found[2]) == [("taken", 90, 10)]
+    assert bars(found[3]) == [("open", 0, 100), ("taken", 0, 20)]
+    assert bars(found[4]) == []
+
+
+def test_words_tell_free_over_and_closed_apart() -> None:
+    found = week(opened=[span(25, 8, 18), span(26, 8, 18)], now=at(26, 12, 30))
+    assert [cell.words for cell in found[1:4]] == ["Đóng cửa", "đã qua", "trống 5,5 giờ"]
+    with speaking("en"):
+        found = week(opened=[span(25, 8, 18), span(26, 8, 18)], now=at(26, 12, 30))
+        assert [cell.words for cell in found[1:4]] == ["Closed", "over", "5.5 h free"]
+
+
+minutes = st.tuples(st.integers(0, 1440), st.integers(0, 300)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+
+
+@given(opened=st.lists(minutes, max_size=3), busy=st.lists(minutes, max_size=6), since=st.integers(0, 1500))
+def test_free_minutes_are_those_that_are_open_and_not_busy(
+    opened: list[tuple[int, int]], busy: list[tuple[int, int]], since: int
+) -> None:
+    """Counted minute by minute; open hours never overlap."""
+    disjoint = [hours for i, hours in enumerate(sorted(opened)) if all(hours[0] >= e for _, e in sorted(opened)[:i])]
+    expected = sum(
+        1
+        for minute in range(since, 1800)
+        if any(start <= minute < end for start, end in disjoint) and not any(a <= minute < b for a, b in busy)
+    )
+    assert free_minutes(disjoint, busy, since) == expected
