@@ -244,6 +244,22 @@ def test_files_that_are_missing_are_named(run: Run, tmp_path: Path) -> None:
     assert "instruments.csv:0" in refused.stderr
 
 
+def test_a_folder_that_cannot_be_written_is_named(run: Run, furnished: Database, tmp_path: Path) -> None:
+    file = tmp_path / "a file"
+    file.touch()
+    refused = run("export", "registry", file / "below")
+    assert (refused.exit_code, refused.stderr) == (1, f"labshare: {file / 'below'}: Not a directory\n")
+
+
+def test_a_database_that_fails_is_said_in_its_own_words(run: Run, furnished: Database, tmp_path: Path) -> None:
+    with furnished.write() as db:
+        # As a disk that is full, or a file that may not be written.
+        db.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON tokens BEGIN SELECT no_such_function(); END")
+    refused = run("token", "create", "--person", "researcher")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == "labshare: The database failed: no such function: no_such_function\n"
+
+
 PEOPLE = """
 [[person]]
 login = "researcher.two"

@@ -33,6 +33,11 @@ class Commands(click.RichGroup):
                 return super().invoke(ctx)
             except LabShareError as error:
                 fail(reasons(error), MALFORMED if isinstance(error, (Malformed, SettingsError)) else REFUSED)
+            except OSError as error:
+                # A file that cannot be read or written; anything else of the system is worth a trace.
+                if error.filename is None:
+                    raise
+                fail([f"{error.filename}: {error.strerror}"], REFUSED)
 
 
 def reasons(error: LabShareError) -> list[str]:
@@ -69,6 +74,9 @@ def open_database(chosen: Settings, *, current: bool = True) -> Generator[Databa
 
     With `current`, also when its tables are not this version's or the booking guard is missing.
     """
+    from sqlalchemy.exc import OperationalError
+
+    from labshare.errors import StartupError
     from labshare.store.engine import open_database as open_url
     from labshare.store.migrations import require_current
     from labshare.store.process import require_reachable
@@ -80,6 +88,9 @@ def open_database(chosen: Settings, *, current: bool = True) -> Generator[Databa
             with database.read() as db:
                 require_current(db)
         yield database
+    except OperationalError as error:
+        # Not a fault of ours: a full disk, a file that may not be written, a server that went away.
+        raise StartupError("database_failed", reason=str(error.orig).partition("\n")[0]) from error
     finally:
         database.dispose()
 
