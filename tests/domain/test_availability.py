@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labshare.domain.availability import fitting_minutes, nearest, start_ranges
+from labshare.domain.availability import fitting_minutes, free_stretches, nearest, start_ranges
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.opening import open_spans, parse_opening
 from labshare.domain.timespan import MINUTE, Span
@@ -62,6 +62,17 @@ def test_lengths_are_mended_to_what_the_instrument_allows() -> None:
     assert fitting_minutes(FESEM, 10) == 60
     assert fitting_minutes(FESEM, 70) == 90
     assert fitting_minutes(FESEM, 999) == 240
+
+
+def test_free_stretches_are_what_some_shortest_use_could_take() -> None:
+    # Open 08-18, one hour at least, a quarter of clean-up. Before 10:00 a use ends by 09:45; between 12 and 13 there is
+    # no room for 75 minutes; after 15:00 it goes on to the end of the day.
+    busy = [span(23, (10, 0), (12, 0)), span(23, (13, 0), (15, 0))]
+    assert free_stretches(FESEM, DAY, OPEN, busy) == [span(23, (8, 0), (9, 45)), span(23, (15, 0), (18, 0))]
+    # From 16:30 on there is room for one more use; a horizon is about starts, and that one may begin until 17:00.
+    late = Span(local(23, 16, 30), local(24, 0))
+    assert free_stretches(FESEM, late, OPEN, busy) == [span(23, (16, 30), (18, 0))]
+    assert free_stretches(FESEM, Span(local(23, 17, 1), local(24, 0)), OPEN, busy) == []
 
 
 @settings(max_examples=60, deadline=None)
