@@ -7,13 +7,12 @@ Each function runs in the caller's transaction, in one order: lock, then read, t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
 
 from labshare.domain.agreements import Use
-from labshare.domain.availability import fitting_minutes, nearest, start_ranges
 from labshare.domain.bookings import (
     BLOCK_RULES,
     MOVABLE,
@@ -23,18 +22,16 @@ from labshare.domain.bookings import (
     BookingState,
     Context,
     InstrumentRules,
-    KeptTime,
     Neighbour,
     Wish,
     check,
     is_time_taken,
 )
-from labshare.domain.opening import OpeningHours, open_spans
 from labshare.domain.people import Action, Actor, may, require
-from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Refused, Stale, TimeTaken, WrongState
 from labshare.services import agreements
-from labshare.services.holidays import closed_dates
+from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
 from labshare.store import people as people_store
@@ -44,10 +41,8 @@ from labshare.store.engine import Connection
 
 LONGEST_PURPOSE = 500
 
-# What the readers below hand out; pages name these types, and never the store.
+# What the readers below hand out; pages name this type, and never the store.
 BookingLine = store.BookingLine
-CalendarEntry = store.CalendarEntry
-Occupied = store.Occupied
 
 
 def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
@@ -236,79 +231,7 @@ def expire_holds(db: Connection, numbers: Iterable[int], span: Span, now: dateti
     )
 
 
-# ---------------------------------------------------------------- looking
-
-
-class Calendar(msgspec.Struct, frozen=True, kw_only=True):
-    """Instruments over a span, as one reader may see them: what occupies, opens and keeps them."""
-
-    span: Span
-    instruments: tuple[InstrumentRules, ...]
-    entries: dict[int, list[store.CalendarEntry]]
-    opened: dict[int, list[Span]]
-    kept: dict[int, list[KeptTime]]
-
-
-def calendar(db: Connection, actor: Actor | None, numbers: Sequence[int], span: Span) -> Calendar:
-    """The calendars of a few instruments, masked for this reader. Four queries, however many instruments."""
-    return _calendar(db, actor, tuple(store.rules_of(db, numbers).values()), span)
-
-
-def board(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Calendar:
-    """Every instrument of a centre that is booked by time, over a day or a week."""
-    return _calendar(db, actor, tuple(store.rules_of_centre(db, centre_id)), span)
-
-
-class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
-    """A centre's instruments over a span, without names: what is occupied, open and kept, and what is one's own."""
-
-    span: Span
-    instruments: tuple[InstrumentRules, ...]
-    occupied: dict[int, list[store.Occupied]]
-    opened: dict[int, list[Span]]
-    kept: dict[int, list[KeptTime]]
-
-
-def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Occupancy:
-    """The same instruments as `board` has, for a picture of many days: three queries, and no names among the rows."""
-    rules = tuple(store.rules_of_centre(db, centre_id))
-    numbers = [each.number for each in rules]
-    occupied: dict[int, list[store.Occupied]] = {number: [] for number in numbers}
-    for row in store.occupancy(db, numbers, span, viewer(actor)):
-        occupied[row.instrument_number].append(row)
-    return Occupancy(
-        span=span, instruments=rules, occupied=occupied, opened=_opened(rules, span), kept=_kept_of(db, numbers, span)
-    )
-
-
-def _calendar(db: Connection, actor: Actor | None, rules: tuple[InstrumentRules, ...], span: Span) -> Calendar:
-    numbers = [each.number for each in rules]
-    entries: dict[int, list[store.CalendarEntry]] = {number: [] for number in numbers}
-    for entry in store.calendar(db, numbers, span, viewer(actor)):
-        entries[entry.instrument_number].append(entry)
-    return Calendar(
-        span=span, instruments=rules, entries=entries, opened=_opened(rules, span), kept=_kept_of(db, numbers, span)
-    )
-
-
-def _kept_of(db: Connection, numbers: Sequence[int], span: Span) -> dict[int, list[KeptTime]]:
-    kept: dict[int, list[KeptTime]] = {number: [] for number in numbers}
-    for offer in rounds_store.offers_over(db, numbers, span):
-        kept[offer.instrument_number].append(_kept(offer))
-    return kept
-
-
-def _opened(rules: Iterable[InstrumentRules], span: Span) -> dict[int, list[Span]]:
-    """The open hours of each instrument; those that keep the same hours share one list."""
-    closed = closed_dates_over(span)
-    found: dict[tuple[OpeningHours, str], list[Span]] = {}
-    opened: dict[int, list[Span]] = {}
-    for each in rules:
-        hours = (each.opening, each.timezone)
-        if hours not in found:
-            found[hours] = open_spans_of(each, span, closed)
-        opened[each.number] = found[hours]
-    return opened
+# ---------------------------------------------------------------- looking at one's own
 
 
 def wish_of(db: Connection, actor: Actor, instrument_id: str, project_code: str, span: Span, purpose: str) -> Wish:
@@ -318,21 +241,6 @@ def wish_of(db: Connection, actor: Actor, instrument_id: str, project_code: str,
     """
     number, project_id = store.behind_codes(db, instrument_id, project_code, actor.person_id)
     return Wish(instrument_number=number, span=span, person_id=actor.person_id, project_id=project_id, purpose=purpose)
-
-
-def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:
-    """What booking needs to know of one instrument, by its code. Raises `NotFound`."""
-    number = store.instrument_number(db, instrument_id)
-    return store.rules_of(db, [number])[number]
-
-
-def versions(db: Connection, instrument_ids: Sequence[str]) -> dict[str, int]:
-    """The version of each instrument's calendar, in the order asked for. Raises `NotFound` for an unknown code."""
-    found = store.versions(db, instrument_ids)
-    for instrument_id in instrument_ids:
-        if instrument_id not in found:
-            raise NotFound("instrument_not_found", instrument=instrument_id)
-    return {instrument_id: found[instrument_id] for instrument_id in instrument_ids}
 
 
 def mine(db: Connection, actor: Actor, now: datetime) -> list[store.BookingLine]:
@@ -348,44 +256,7 @@ def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:
     return line
 
 
-def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> list[Span]:
-    """Up to `count` spans that the rules of time would accept, nearest to the wish first, one for each free gap.
-
-    Lengths are mended to what the instrument allows. Looks 14 days around the wish, within the advance window.
-    """
-    rules = store.rules_of(db, [wish.instrument_number]).get(wish.instrument_number)
-    if rules is None or rules.retired or rules.booking_mode != "time":
-        return []
-    minutes = fitting_minutes(rules, wish.span.minutes)
-    first = max(_next_minute(now), wish.span.start - SEARCH)
-    latest = min(now + timedelta(days=rules.advance_days), wish.span.start + SEARCH)
-    last = latest.replace(second=0, microsecond=0) - minutes * MINUTE
-    if last <= first:
-        return []
-    horizon = Span(first, last)
-    around = horizon.widened(rules.setup_minutes + DAY_MINUTES, minutes + rules.cleanup_minutes + DAY_MINUTES)
-    busy = [n.occupied for n in store.neighbours(db, rules.number, around) if n.id != wish.replaces_id]
-    busy += [offer.span for offer in rounds_store.offers_over(db, [rules.number], around)]
-    elsewhere = _elsewhere(db, rules, wish, around)
-    # The person's other uses block the use itself, so they are narrowed by what `start_ranges` will widen.
-    busy += [part for span in elsewhere if (part := _narrowed(span, rules)) is not None]
-    opened = open_spans_of(rules, around, closed_dates_over(around))
-    found = nearest(rules, minutes, wish.span.start, start_ranges(rules, minutes, horizon, opened, busy), count=count)
-    return [span for span in found if not any(span.overlaps(other) for other in elsewhere)]
-
-
 # ---------------------------------------------------------------- parts
-
-
-SEARCH = timedelta(days=14)
-DAY_MINUTES = 24 * 60
-
-
-def viewer(actor: Actor | None) -> store.Viewer:
-    """Whose eyes the calendar query masks for."""
-    if actor is None:
-        return store.Viewer(person_id=None)
-    return store.Viewer(person_id=actor.person_id, centre_ids=actor.centre_ids, sees_all=may(actor, Action.SEE_BOOKING))
 
 
 def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
@@ -410,15 +281,6 @@ def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
     )
 
 
-def closed_dates_over(span: Span) -> frozenset[date]:
-    """Public holidays on every local day that the span touches, whatever the centre's zone."""
-    return closed_dates((span.start - timedelta(days=1)).date(), (span.end + timedelta(days=1)).date())
-
-
-def open_spans_of(rules: InstrumentRules, span: Span, closed: frozenset[date]) -> list[Span]:
-    return open_spans(rules.opening, span, rules.timezone, closed)
-
-
 def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime, *, widened: bool = True) -> Context:
     """Everything the rules look at, read under the lock; holds that are due give way first."""
     asked = rules.occupied(wish.span) if widened else wish.span
@@ -435,7 +297,7 @@ def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime, 
         rules=rules,
         neighbours=tuple(each for each in neighbours if not each.is_due(now)),
         person_busy=store.person_busy(db, wish.person_id, wish.span) if attends and wish.person_id else (),
-        kept=tuple(_kept(offer) for offer in rounds_store.offers_over(db, [rules.number], asked)),
+        kept=tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked)),
         project=project,
         is_member=is_member,
         qualified=qualified,
@@ -526,24 +388,3 @@ def _purpose(text: str) -> str:
     if len(text) > LONGEST_PURPOSE:
         raise Malformed("purpose_too_long", most=LONGEST_PURPOSE)
     return text
-
-
-def _kept(offer: rounds_store.KeptOffer) -> KeptTime:
-    return KeptTime(span=offer.span, round_code=offer.round_code, freed_at=offer.freed_at)
-
-
-def _elsewhere(db: Connection, rules: InstrumentRules, wish: Wish, around: Span) -> list[Span]:
-    if not rules.attended or wish.person_id is None:
-        return []
-    return [n.occupied for n in store.person_busy(db, wish.person_id, around) if n.id != wish.replaces_id]
-
-
-def _narrowed(span: Span, rules: InstrumentRules) -> Span | None:
-    start = span.start + rules.cleanup_minutes * MINUTE
-    end = span.end - rules.setup_minutes * MINUTE
-    return Span(start, end) if start < end else None
-
-
-def _next_minute(moment: datetime) -> datetime:
-    whole = moment.replace(second=0, microsecond=0)
-    return whole if whole == moment else whole + MINUTE

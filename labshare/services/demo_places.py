@@ -13,7 +13,7 @@ from labshare.domain.bookings import Booking, BookingKind, BookingState, Instrum
 from labshare.domain.equipment import EquipmentState, StateRecord
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
-from labshare.services import bookings
+from labshare.services import calendars
 from labshare.services.demo_diary import Minutes, Opened, minute, moment
 from labshare.services.demo_fate import DAY, HOUR, new_id, record_of
 from labshare.services.demo_story import BlockStory, OutageStory, Story
@@ -30,10 +30,10 @@ def sites_of(
     story: Story, rules: Mapping[str, InstrumentRules], typical: Mapping[str, int], span: Span, now: datetime
 ) -> list[Site]:
     """The story's instruments in its order, open as their hours and the holidays say over the span."""
-    closed = bookings.closed_dates_over(span)
+    closed = calendars.closed_dates_over(span)
     # Most instruments of a centre keep the same hours.
     opened = {
-        each.opening: Opened.of(bookings.open_spans_of(each, span, closed))
+        each.opening: Opened.of(calendars.open_spans_of(each, span, closed))
         for each in {each.opening: each for each in rules.values()}.values()
     }
     return [

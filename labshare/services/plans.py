@@ -20,8 +20,7 @@ from labshare.scheduler.check import check
 from labshare.scheduler.plan import Plan
 from labshare.scheduler.problem import Problem, encode, sha256
 from labshare.scheduler.reading import Malformed, parse, parse_plan
-from labshare.services import bookings as bookings_service
-from labshare.services import planning, standings
+from labshare.services import calendars, planning, standings
 from labshare.services.planning import REMEMBERED, Facts, build_problem
 from labshare.store import audit, outbox
 from labshare.store import bookings as bookings_store
@@ -199,20 +198,25 @@ def offered(
 ) -> dict[int, Eligible]:
     """The instruments of the round with their offered intervals and open hours, by number."""
     around = r.horizon.widened(AROUND_MINUTES, AROUND_MINUTES)
-    closed = bookings_service.closed_dates_over(around)
+    closed = calendars.closed_dates_over(around)
     capabilities = rounds_store.capabilities_of(db, rules)
     return {
         number: Eligible(
             rules=each,
             capability_id=capabilities[number],
             offered=tuple(offer.span for offer in offers if offer.instrument_number == number),
-            opened=tuple(bookings_service.open_spans_of(each, around, closed)),
+            opened=tuple(calendars.open_spans_of(each, around, closed)),
         )
         for number, each in sorted(rules.items())
     }
 
 
 def documents(db: Connection, plan_id: UUID) -> tuple[Problem, Plan] | None:
-    """The problem and the plan of a finished run; None while there is none."""
+    """The problem and the plan of a finished run; None while there is none.
+
+    Both were judged before they were kept, so reading them looks for no contradictions again.
+    """
     problem, plan = store.documents(db, plan_id)
-    return (parse(problem), parse_plan(plan)) if problem and plan else None
+    if not (problem and plan):
+        return None
+    return msgspec.json.decode(problem, type=Problem), msgspec.json.decode(plan, type=Plan)

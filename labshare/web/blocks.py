@@ -18,7 +18,7 @@ from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules,
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.timespan import MINUTE, Span, clipped, subtracted
 from labshare.i18n import gettext, word
-from labshare.services.bookings import Calendar, CalendarEntry
+from labshare.services.calendars import Calendar, CalendarEntry
 from labshare.web.grid import Axis, Window, pieces, place, times
 
 # A block lower than this has room for one line; a phone draws one that is longer than the other a little higher.

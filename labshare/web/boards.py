@@ -16,7 +16,7 @@ from labshare import formats
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.timespan import Span
-from labshare.services.bookings import Calendar, Occupancy
+from labshare.services.calendars import Calendar, Occupancy
 from labshare.web import blocks, strips
 from labshare.web.blocks import Block
 from labshare.web.grid import Axis, Piece, Window, day_of, pieces, place, week_of, window

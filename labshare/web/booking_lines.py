@@ -14,7 +14,7 @@ from labshare.domain.bookings import BookingKind, Wish
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import MINUTE, Span
 from labshare.i18n import gettext, language, word
-from labshare.services import Connection, bookings
+from labshare.services import Connection, bookings, calendars
 from labshare.services.bookings import BookingLine
 from labshare.web.blocks import USUAL_MINUTES
 from labshare.web.sections import Line, Section
@@ -75,7 +75,7 @@ def _free_line(db: Connection, actor: Actor, line: BookingLine, now: datetime) -
         span=Span(now, now + USUAL_MINUTES * MINUTE),
         person_id=actor.person_id,
     )
-    found = bookings.suggest(db, wish, now, count=1)
+    found = calendars.suggest(db, wish, now, count=1)
     if not found:
         return None
     start, end = found[0].start, found[0].end

@@ -23,6 +23,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
 from labshare.i18n import gettext, word
 from labshare.services import Connection, bookings, projects
+from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.web import calendars, given
 from labshare.web.booking_forms import (
@@ -98,7 +99,7 @@ def book(
             return _booking_form(request, db, me, data, now, faults=faults)
     try:
         with database.write() as db:
-            rules = bookings.rules_of(db, data.instrument)
+            rules = looking.rules_of(db, data.instrument)
             wish = Wish(
                 instrument_number=rules.number,
                 span=span,
@@ -181,7 +182,7 @@ def block(
             return _block_form(request, db, me, data, now, faults=faults)
     try:
         with database.write() as db:
-            rules = bookings.rules_of(db, data.instrument)
+            rules = looking.rules_of(db, data.instrument)
             bookings.block(db, me, rules.number, kind, span, data.purpose, now)
     except Refused as error:
         with database.read() as db:
@@ -205,7 +206,7 @@ def _booking_form(
     wanted: Span | None = None,
 ) -> Response[str]:
     """The form as it was typed, beside the calendar; after a refusal with the slots that would be accepted."""
-    rules = bookings.rules_of(db, form.instrument)
+    rules = looking.rules_of(db, form.instrument)
     choices = projects.usable(db, me, now)
     wish = wanted and Wish(instrument_number=rules.number, span=wanted, person_id=me.person_id)
     return _form_page(
@@ -231,7 +232,7 @@ def _block_form(
     faults: Faults | None = None,
     error: Refused | None = None,
 ) -> Response[str]:
-    rules = bookings.rules_of(db, form.instrument)
+    rules = looking.rules_of(db, form.instrument)
     require(me, Action.MANAGE_CALENDAR, centre=rules.centre_id)
     week = calendars.week_of(db, me, rules, _day(form, now), now)
     form = form if form.date else msgspec.structs.replace(form, date=_day(form, now).isoformat())
@@ -301,7 +302,7 @@ def _booking_page(
         offers=_offers(db, _wish(line, wanted), now) if wanted and is_refused else (),
         may_change=may_change and is_changeable,
         is_use=booking.kind is BookingKind.USE,
-        week=calendars.week_of(db, me, bookings.rules_of(db, line.instrument_id), day, now),
+        week=calendars.week_of(db, me, looking.rules_of(db, line.instrument_id), day, now),
     )
 
 
@@ -309,7 +310,7 @@ def _booking_page(
 
 
 def _offers(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
-    spans = sorted(bookings.suggest(db, wish, now))
+    spans = sorted(looking.suggest(db, wish, now))
     return tuple(Offer(slot_value(span), formats.span(span.start, span.end)) for span in spans)
 
 

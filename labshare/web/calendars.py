@@ -11,7 +11,7 @@ from labshare import formats
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.people import Action, Actor, may
 from labshare.errors import Malformed
-from labshare.services import Connection, bookings, registry
+from labshare.services import Connection, calendars, registry
 from labshare.web import boards, given, weeks
 from labshare.web.boards import Board, BoardHours, BoardSpan
 from labshare.web.grid import week_of as axis_of_week
@@ -21,7 +21,7 @@ from labshare.web.typed import typed_date
 
 def week_of(db: Connection, actor: Actor | None, rules: InstrumentRules, day: date, now: datetime) -> weeks.Week:
     """The week around `day` as this reader may see it: what a page gives to `bookings/_week.html` as `week`."""
-    calendar = bookings.calendar(db, actor, [rules.number], axis_of_week(day).span)
+    calendar = calendars.calendar(db, actor, [rules.number], axis_of_week(day).span)
     return weeks.week(
         calendar,
         rules,
@@ -53,7 +53,7 @@ def week(
     page = f"/instruments/{instrument_id}"
     day = day_in(date, formats.local(now).date())
     with database.read() as db:
-        rules = bookings.rules_of(db, instrument_id)
+        rules = calendars.rules_of(db, instrument_id)
         if not wants_fragment(request):
             return redirect(request, f"{page}?date={day.isoformat()}")
         shown = week_of(db, actor, rules, day, now)
@@ -87,9 +87,9 @@ def _board(
 ) -> Board:
     around = boards.axis_of(span, day).span
     if span == "week":
-        return boards.week_board(bookings.occupancy(db, actor, centre_id, around), day, now, hours)
+        return boards.week_board(calendars.occupancy(db, actor, centre_id, around), day, now, hours)
     return boards.day_board(
-        bookings.board(db, actor, centre_id, around),
+        calendars.board(db, actor, centre_id, around),
         day,
         now,
         hours,

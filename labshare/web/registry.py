@@ -18,7 +18,8 @@ from labshare.domain.opening import format_opening
 from labshare.domain.people import Actor
 from labshare.domain.registry import ProductRef
 from labshare.domain.registry_search import Search
-from labshare.services import Connection, bookings, registry
+from labshare.services import Connection, registry
+from labshare.services import calendars as looking
 from labshare.services.registry import FoundPage
 from labshare.web import calendars, given
 from labshare.web.rendering import Request, render
@@ -125,7 +126,7 @@ def instrument(
 
 def _week(db: Connection, actor: Actor | None, instrument_id: str, date: str, now: datetime) -> Week:
     day = calendars.day_in(date, formats.local(now).date())
-    return calendars.week_of(db, actor, bookings.rules_of(db, instrument_id), day, now)
+    return calendars.week_of(db, actor, looking.rules_of(db, instrument_id), day, now)
 
 
 # ---------------------------------------------------------------- centres and technologies

@@ -13,7 +13,7 @@ import msgspec
 from labshare import formats
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.opening import DAY_MINUTES, clock
-from labshare.services.bookings import Calendar
+from labshare.services.calendars import Calendar
 from labshare.web import blocks
 from labshare.web.blocks import Block, Stretch
 from labshare.web.grid import Axis, Piece, Window, pieces, place, week_of, window

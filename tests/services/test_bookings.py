@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -34,7 +33,6 @@ from tests.furniture import (
     a_booking,
     actor,
     at,
-    counted,
     furnish,
     span,
 )
@@ -307,41 +305,7 @@ def test_a_plan_is_published_whole_or_not_at_all(house: Database) -> None:
     assert stored(house, sessions[0].id) == sessions[0]
 
 
-# ---------------------------------------------------------------- looking
-
-
-def test_a_rival_sees_when_and_nothing_else(house: Database) -> None:
-    book(house, RESEARCHER, wish(FESEM, span(25, 9, 11), purpose="bí mật"))
-
-    def seen_by(who: UUID | None) -> store.CalendarEntry:
-        with house.read() as db:
-            view = service.calendar(db, actor(who) if who else None, [FESEM], span(25, 0, 23))
-        (entry,) = view.entries[FESEM]
-        return entry
-
-    hidden = store.CalendarEntry(
-        instrument_number=FESEM,
-        kind=BookingKind.USE,
-        starts_at=at(25, 9),
-        ends_at=at(25, 11),
-        occupied_from=at(25, 9),
-        occupied_until=at(25, 11),
-        is_own=False,
-    )
-    assert seen_by(COMPETITOR) == hidden
-    assert seen_by(None) == hidden
-    own, managed = seen_by(RESEARCHER), seen_by(MANAGER)
-    assert (own.is_own, own.person, own.purpose, own.project) == (True, "Researcher", "bí mật", "KC-01")
-    assert (managed.is_own, managed.person, managed.purpose) == (False, "Researcher", "bí mật")
-
-
-def test_a_board_shows_every_instrument_of_the_centre_in_a_few_queries(house: Database) -> None:
-    book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
-    with counted(house.engine) as statements, house.read() as db:
-        board = service.board(db, actor(RESEARCHER), "C-ONE", span(25, 0, 23))
-    assert [rules.id for rules in board.instruments] == ["N001", "N002"]
-    assert board.opened[XRD] == [span(25, 8, 18)]
-    assert len(statements) <= 4
+# ---------------------------------------------------------------- looking at one's own
 
 
 def test_my_bookings_are_those_that_have_not_ended(house: Database) -> None:
@@ -351,27 +315,6 @@ def test_my_bookings_are_those_that_have_not_ended(house: Database) -> None:
         assert [line.booking.id for line in service.mine(db, actor(RESEARCHER), NOW)] == [first.id, second.id]
         assert [line.booking.id for line in service.mine(db, actor(RESEARCHER), at(25, 11))] == [second.id]
         assert service.mine(db, actor(COMPETITOR), NOW) == []
-
-
-def test_every_suggestion_can_be_booked(house: Database) -> None:
-    book(house, COLLEAGUE, wish(FESEM, span(25, 9, 12)))
-    book(house, RESEARCHER, wish(XRD, span(25, 14, 15)))
-    asked = wish(FESEM, span(25, 10, 12), person_id=RESEARCHER)
-    with house.read() as db:
-        found = service.suggest(db, asked, NOW)
-    # Two hours free for the researcher: at 12:00 (until the XRD at 14:00), from 15:00, and the next morning at 08:00.
-    # From 10:00 on the 25th these lie 2 h, 5 h and 22 h away; the 24th is a public holiday.
-    assert found == [span(25, 12, 14), span(25, 15, 17), span(26, 8, 10)]
-    for each in found:
-        with house.write() as db:
-            booking = service.book(db, actor(RESEARCHER), msgspec.structs.replace(asked, span=each), NOW)
-            service.cancel(db, actor(RESEARCHER), booking.id, seen_version=1, now=NOW)
-
-
-def test_a_length_that_is_not_allowed_is_mended_in_the_suggestion(house: Database) -> None:
-    with house.read() as db:
-        (first, *_) = service.suggest(db, wish(FESEM, Span(at(25, 9), at(25, 9, 10))), NOW)
-    assert first == Span(at(25, 9), at(25, 9, 30))
 
 
 def test_a_booking_of_nobody_is_not_found(house: Database) -> None:

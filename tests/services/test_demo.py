@@ -21,7 +21,7 @@ from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, TimeTaken
-from labshare.services import agreements, bookings, people
+from labshare.services import agreements, bookings, calendars, people
 from labshare.services.demo import load_demo
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
@@ -213,7 +213,7 @@ def test_every_use_kept_the_rules_of_booking_on_the_day_it_was_booked(demo: Made
             project=project,
             is_member=project.pi_id == booking.person_id or (project.id, booking.person_id) in members,
             qualified=booking.instrument_number in held.get(booking.person_id, {}),
-            closed_dates=bookings.closed_dates_over(booking.span),
+            closed_dates=calendars.closed_dates_over(booking.span),
         )
         assert check(wish, context, RULES) == (), booking
 
@@ -323,7 +323,7 @@ def test_the_newcomer_has_used_nothing_yet_and_meets_refusals_with_times_that_ca
         with pytest.raises(TimeTaken):
             bookings.book(db, newcomer, wish, NOW)
         asked = msgspec.structs.replace(wish, person_id=newcomer.person_id)
-        offered = bookings.suggest(db, asked, NOW)
+        offered = calendars.suggest(db, asked, NOW)
     assert offered
     free = [b.occupied for b in demo.bookings if b.instrument_number == number and b.state in OCCUPYING]
     assert not any(span.overlaps(rules.occupied(each)) for each in offered for span in free)

@@ -15,9 +15,10 @@ from labshare.domain.bookings import Booking, BookingKind, BookingState
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed
-from labshare.services import Connection
+from labshare.services import Connection, calendars
 from labshare.services import bookings as service
-from labshare.services.bookings import BookingLine, CalendarEntry
+from labshare.services.bookings import BookingLine
+from labshare.services.calendars import CalendarEntry
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
@@ -162,8 +163,8 @@ HANDLERS = [listing, show, create, change, cancel]
 
 
 def _calendar(db: Connection, me: Actor, instrument: str, window: Span) -> BookingList:
-    number = service.rules_of(db, instrument).number
-    entries = service.calendar(db, me, [number], window).entries[number]
+    number = calendars.rules_of(db, instrument).number
+    entries = calendars.calendar(db, me, [number], window).entries[number]
     return BookingList(items=tuple(_masked(entry, instrument) for entry in entries))
 
 

@@ -1,0 +1,181 @@
+"""Looking at instrument time: calendars and boards as a reader may see them, and where a wish would fit.
+
+Nothing here writes or locks. What must not live here: changing a booking (bookings.py), or what is masked from whom
+(store/bookings.py does that in the query).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from labshare.domain.availability import fitting_minutes, nearest, start_ranges
+from labshare.domain.bookings import InstrumentRules, KeptTime, Wish
+from labshare.domain.opening import OpeningHours, open_spans
+from labshare.domain.people import Action, Actor, may
+from labshare.domain.timespan import MINUTE, Span
+from labshare.errors import NotFound
+from labshare.services.holidays import closed_dates
+from labshare.store import bookings as store
+from labshare.store import rounds as rounds_store
+from labshare.store.engine import Connection
+
+# How far a suggestion looks to both sides of a wish.
+SEARCH = timedelta(days=14)
+DAY_MINUTES = 24 * 60
+
+# What the functions below hand out; pages name these types, and never the store.
+CalendarEntry = store.CalendarEntry
+Occupied = store.Occupied
+
+
+class Calendar(msgspec.Struct, frozen=True, kw_only=True):
+    """Instruments over a span, as one reader may see them: what occupies, opens and keeps them."""
+
+    span: Span
+    instruments: tuple[InstrumentRules, ...]
+    entries: dict[int, list[store.CalendarEntry]]
+    opened: dict[int, list[Span]]
+    kept: dict[int, list[KeptTime]]
+
+
+def calendar(db: Connection, actor: Actor | None, numbers: Sequence[int], span: Span) -> Calendar:
+    """The calendars of a few instruments, masked for this reader. Four queries, however many instruments."""
+    return _calendar(db, actor, tuple(store.rules_of(db, numbers).values()), span)
+
+
+def board(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Calendar:
+    """Every instrument of a centre that is booked by time, over a day or a week."""
+    return _calendar(db, actor, tuple(store.rules_of_centre(db, centre_id)), span)
+
+
+class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
+    """A centre's instruments over a span, without names: what is occupied, open and kept, and what is one's own."""
+
+    span: Span
+    instruments: tuple[InstrumentRules, ...]
+    occupied: dict[int, list[store.Occupied]]
+    opened: dict[int, list[Span]]
+    kept: dict[int, list[KeptTime]]
+
+
+def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Occupancy:
+    """The same instruments as `board` has, for a picture of many days: three queries, and no names among the rows."""
+    rules = tuple(store.rules_of_centre(db, centre_id))
+    numbers = [each.number for each in rules]
+    occupied: dict[int, list[store.Occupied]] = {number: [] for number in numbers}
+    for row in store.occupancy(db, numbers, span, viewer(actor)):
+        occupied[row.instrument_number].append(row)
+    return Occupancy(
+        span=span, instruments=rules, occupied=occupied, opened=_opened(rules, span), kept=_kept_of(db, numbers, span)
+    )
+
+
+def _calendar(db: Connection, actor: Actor | None, rules: tuple[InstrumentRules, ...], span: Span) -> Calendar:
+    numbers = [each.number for each in rules]
+    entries: dict[int, list[store.CalendarEntry]] = {number: [] for number in numbers}
+    for entry in store.calendar(db, numbers, span, viewer(actor)):
+        entries[entry.instrument_number].append(entry)
+    return Calendar(
+        span=span, instruments=rules, entries=entries, opened=_opened(rules, span), kept=_kept_of(db, numbers, span)
+    )
+
+
+def _kept_of(db: Connection, numbers: Sequence[int], span: Span) -> dict[int, list[KeptTime]]:
+    kept: dict[int, list[KeptTime]] = {number: [] for number in numbers}
+    for offer in rounds_store.offers_over(db, numbers, span):
+        kept[offer.instrument_number].append(kept_time(offer))
+    return kept
+
+
+def _opened(rules: Iterable[InstrumentRules], span: Span) -> dict[int, list[Span]]:
+    """The open hours of each instrument; those that keep the same hours share one list."""
+    closed = closed_dates_over(span)
+    found: dict[tuple[OpeningHours, str], list[Span]] = {}
+    opened: dict[int, list[Span]] = {}
+    for each in rules:
+        hours = (each.opening, each.timezone)
+        if hours not in found:
+            found[hours] = open_spans_of(each, span, closed)
+        opened[each.number] = found[hours]
+    return opened
+
+
+def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:
+    """What booking needs to know of one instrument, by its code. Raises `NotFound`."""
+    number = store.instrument_number(db, instrument_id)
+    return store.rules_of(db, [number])[number]
+
+
+def versions(db: Connection, instrument_ids: Sequence[str]) -> dict[str, int]:
+    """The version of each instrument's calendar, in the order asked for. Raises `NotFound` for an unknown code."""
+    found = store.versions(db, instrument_ids)
+    for instrument_id in instrument_ids:
+        if instrument_id not in found:
+            raise NotFound("instrument_not_found", instrument=instrument_id)
+    return {instrument_id: found[instrument_id] for instrument_id in instrument_ids}
+
+
+def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> list[Span]:
+    """Up to `count` spans that the rules of time would accept, nearest to the wish first, one for each free gap.
+
+    Lengths are mended to what the instrument allows. Looks 14 days around the wish, within the advance window.
+    """
+    rules = store.rules_of(db, [wish.instrument_number]).get(wish.instrument_number)
+    if rules is None or rules.retired or rules.booking_mode != "time":
+        return []
+    minutes = fitting_minutes(rules, wish.span.minutes)
+    first = max(_next_minute(now), wish.span.start - SEARCH)
+    latest = min(now + timedelta(days=rules.advance_days), wish.span.start + SEARCH)
+    last = latest.replace(second=0, microsecond=0) - minutes * MINUTE
+    if last <= first:
+        return []
+    horizon = Span(first, last)
+    around = horizon.widened(rules.setup_minutes + DAY_MINUTES, minutes + rules.cleanup_minutes + DAY_MINUTES)
+    busy = [n.occupied for n in store.neighbours(db, rules.number, around) if n.id != wish.replaces_id]
+    busy += [offer.span for offer in rounds_store.offers_over(db, [rules.number], around)]
+    elsewhere = _elsewhere(db, rules, wish, around)
+    # The person's other uses block the use itself, so they are narrowed by what `start_ranges` will widen.
+    busy += [part for span in elsewhere if (part := _narrowed(span, rules)) is not None]
+    opened = open_spans_of(rules, around, closed_dates_over(around))
+    found = nearest(rules, minutes, wish.span.start, start_ranges(rules, minutes, horizon, opened, busy), count=count)
+    return [span for span in found if not any(span.overlaps(other) for other in elsewhere)]
+
+
+def viewer(actor: Actor | None) -> store.Viewer:
+    """Whose eyes the calendar query masks for."""
+    if actor is None:
+        return store.Viewer(person_id=None)
+    return store.Viewer(person_id=actor.person_id, centre_ids=actor.centre_ids, sees_all=may(actor, Action.SEE_BOOKING))
+
+
+def closed_dates_over(span: Span) -> frozenset[date]:
+    """Public holidays on every local day that the span touches, whatever the centre's zone."""
+    return closed_dates((span.start - timedelta(days=1)).date(), (span.end + timedelta(days=1)).date())
+
+
+def open_spans_of(rules: InstrumentRules, span: Span, closed: frozenset[date]) -> list[Span]:
+    return open_spans(rules.opening, span, rules.timezone, closed)
+
+
+def kept_time(offer: rounds_store.KeptOffer) -> KeptTime:
+    return KeptTime(span=offer.span, round_code=offer.round_code, freed_at=offer.freed_at)
+
+
+def _elsewhere(db: Connection, rules: InstrumentRules, wish: Wish, around: Span) -> list[Span]:
+    if not rules.attended or wish.person_id is None:
+        return []
+    return [n.occupied for n in store.person_busy(db, wish.person_id, around) if n.id != wish.replaces_id]
+
+
+def _narrowed(span: Span, rules: InstrumentRules) -> Span | None:
+    start = span.start + rules.cleanup_minutes * MINUTE
+    end = span.end - rules.setup_minutes * MINUTE
+    return Span(start, end) if start < end else None
+
+
+def _next_minute(moment: datetime) -> datetime:
+    whole = moment.replace(second=0, microsecond=0)
+    return whole if whole == moment else whole + MINUTE

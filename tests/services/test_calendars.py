@@ -1,0 +1,104 @@
+"""What a reader may see of a calendar, and where a wish would fit, on both databases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from labshare.domain.bookings import Booking, BookingKind, Wish
+from labshare.domain.timespan import Span
+from labshare.services import bookings as service
+from labshare.services import calendars
+from labshare.store import bookings as store
+from labshare.store.engine import Database
+from tests.furniture import (
+    COLLEAGUE,
+    COMPETITOR,
+    FESEM,
+    MANAGER,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    actor,
+    at,
+    counted,
+    furnish,
+    span,
+)
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+def wish(number: int, when: Span, **changes: Any) -> Wish:
+    values: dict[str, Any] = {"instrument_number": number, "span": when, "project_id": PUBLIC_PROJECT}
+    return Wish(**(values | changes))
+
+
+def book(house: Database, who: UUID, asked: Wish, now: datetime = NOW) -> Booking:
+    with house.write() as db:
+        return service.book(db, actor(who), asked, now)
+
+
+def test_a_rival_sees_when_and_nothing_else(house: Database) -> None:
+    book(house, RESEARCHER, wish(FESEM, span(25, 9, 11), purpose="bí mật"))
+
+    def seen_by(who: UUID | None) -> store.CalendarEntry:
+        with house.read() as db:
+            view = calendars.calendar(db, actor(who) if who else None, [FESEM], span(25, 0, 23))
+        (entry,) = view.entries[FESEM]
+        return entry
+
+    hidden = store.CalendarEntry(
+        instrument_number=FESEM,
+        kind=BookingKind.USE,
+        starts_at=at(25, 9),
+        ends_at=at(25, 11),
+        occupied_from=at(25, 9),
+        occupied_until=at(25, 11),
+        is_own=False,
+    )
+    assert seen_by(COMPETITOR) == hidden
+    assert seen_by(None) == hidden
+    own, managed = seen_by(RESEARCHER), seen_by(MANAGER)
+    assert (own.is_own, own.person, own.purpose, own.project) == (True, "Researcher", "bí mật", "KC-01")
+    assert (managed.is_own, managed.person, managed.purpose) == (False, "Researcher", "bí mật")
+
+
+def test_a_board_shows_every_instrument_of_the_centre_in_a_few_queries(house: Database) -> None:
+    book(house, RESEARCHER, wish(FESEM, span(25, 9, 11)))
+    with counted(house.engine) as statements, house.read() as db:
+        board = calendars.board(db, actor(RESEARCHER), "C-ONE", span(25, 0, 23))
+    assert [rules.id for rules in board.instruments] == ["N001", "N002"]
+    assert board.opened[XRD] == [span(25, 8, 18)]
+    assert len(statements) <= 4
+
+
+def test_every_suggestion_can_be_booked(house: Database) -> None:
+    book(house, COLLEAGUE, wish(FESEM, span(25, 9, 12)))
+    book(house, RESEARCHER, wish(XRD, span(25, 14, 15)))
+    asked = wish(FESEM, span(25, 10, 12), person_id=RESEARCHER)
+    with house.read() as db:
+        found = calendars.suggest(db, asked, NOW)
+    # Two hours free for the researcher: at 12:00 (until the XRD at 14:00), from 15:00, and the next morning at 08:00.
+    # From 10:00 on the 25th these lie 2 h, 5 h and 22 h away; the 24th is a public holiday.
+    assert found == [span(25, 12, 14), span(25, 15, 17), span(26, 8, 10)]
+    for each in found:
+        with house.write() as db:
+            booking = service.book(db, actor(RESEARCHER), msgspec.structs.replace(asked, span=each), NOW)
+            service.cancel(db, actor(RESEARCHER), booking.id, seen_version=1, now=NOW)
+
+
+def test_a_length_that_is_not_allowed_is_mended_in_the_suggestion(house: Database) -> None:
+    with house.read() as db:
+        (first, *_) = calendars.suggest(db, wish(FESEM, Span(at(25, 9), at(25, 9, 10))), NOW)
+    assert first == Span(at(25, 9), at(25, 9, 30))
