@@ -153,5 +153,5 @@ def test_versions_are_those_of_the_instruments_that_exist(house: Database) -> No
 def test_a_text_that_one_database_refuses_is_a_malformed_request_on_it_and_unknown_on_the_other(
     house: Database,
 ) -> None:
-    with house.read() as db, pytest.raises((Malformed, NotFound)):
+    with pytest.raises((Malformed, NotFound)), house.read() as db:
         store.instrument_number(db, "N001\x00")
