@@ -228,6 +228,9 @@ def advance(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 def opening_hours(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     """A use lies inside one open segment; a long run may span closed hours, but starts and ends while it is open."""
     rules = context.rules
+    if wish.span.minutes > LONGEST_MINUTES:
+        # It is refused for its length; working out the hours of two centuries would only hold the lock.
+        return ()
     around = wish.span.widened(24 * 60, 24 * 60)
     spans = open_spans(rules.opening, around, rules.timezone, context.closed_dates)
     if any(span.contains(wish.span) for span in spans):

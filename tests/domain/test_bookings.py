@@ -138,6 +138,11 @@ def test_a_use_lies_inside_opening_hours() -> None:
     assert codes(wish(span(22, (9, 0), (10, 0)))) == ["closed"]  # Sunday
 
 
+def test_hours_are_not_worked_out_for_a_span_that_no_instrument_takes() -> None:
+    centuries = Span(local(23, 9), local(23, 9) + timedelta(days=73_000))
+    assert codes(wish(centuries)) == ["too_long", "too_far_ahead"]
+
+
 def test_a_holiday_is_closed() -> None:
     assert codes(closed_dates=frozenset({date(2026, 11, 23)})) == ["closed"]
 
