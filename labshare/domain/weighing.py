@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from enum import IntEnum
 
 import msgspec
 
@@ -119,35 +120,54 @@ def refuses(shift: Shift, balance: Balance) -> bool:
     return shift.bound > shift.freed and balance.base_minutes - others < bound
 
 
-def refusal(shift: Shift, balance: Balance, *, is_known: bool) -> Refusal:
-    """The rule's no. `until` is when time frees up: the next window, or the release of the time that a floor keeps.
+class Insight(IntEnum):
+    """How much of a rule somebody who is refused may know."""
 
-    Only who may know the agreement (`is_known`) reads which one it is and how much is left; to everybody else the
-    refusal says when to come back, never for whom the time is kept.
+    NOTHING = 0  # that some agreement is in the way, and until when
+    CLAUSE = 1  # which agreement and which of its rules
+    FIGURES = 2  # and how much is left, which tells what everybody else has taken
+
+
+def refusal(shift: Shift, balance: Balance, insight: Insight) -> Refusal:
+    """The rule's no, in as many words as the reader may have.
+
+    `until` is when time frees up: the next window, or the release of the time that a floor keeps. Without insight it
+    is all that is said: never for whom the time is kept.
     """
-    until: dict[str, Param] = {"until": _frees_at(shift).isoformat()}
+    params: dict[str, Param] = {"until": _frees_at(shift).isoformat()}
     is_cap = shift.counter.term.rule.kind is Kind.CAP
-    if not is_known:
+    if insight is Insight.NOTHING:
         if is_cap:
-            return Refusal(code="agreement_cap_private", params=until)
-        return Refusal(code="agreement_floor_private", params=until)
-    params = _params(shift, balance) | until
+            return Refusal(code="agreement_cap_private", params=params)
+        return Refusal(code="agreement_floor_private", params=params)
+    params |= _clause(shift)
+    if insight is Insight.CLAUSE:
+        if is_cap:
+            return Refusal(code="agreement_cap_clause", params=params)
+        return Refusal(code="agreement_floor_clause", params=params)
+    params |= _figures(shift, balance)
     return Refusal(code="agreement_cap", params=params) if is_cap else Refusal(code="agreement_floor", params=params)
 
 
-def _params(shift: Shift, balance: Balance) -> dict[str, Param]:
-    term, rule = shift.counter.term, shift.counter.term.rule
+def _clause(shift: Shift) -> dict[str, Param]:
+    term = shift.counter.term
+    return {
+        "agreement": term.agreement.id,
+        "rule": term.rule.id,
+        "sentence_vi": term.rule.sentence_vi,
+        "sentence_en": term.rule.sentence_en,
+        "window": term.rule.window.value,
+    }
+
+
+def _figures(shift: Shift, balance: Balance) -> dict[str, Param]:
+    rule = shift.counter.term.rule
     bound = limit(rule, balance.base_minutes)
     others = balance.total_minutes - balance.matched_minutes
     left = bound - balance.matched_minutes if rule.kind is Kind.CAP else balance.base_minutes - others - bound
     wish = shift.matched if rule.kind is Kind.CAP else shift.total - shift.matched
+    # Rounded down: what is shown as left can really be had.
     return {
-        "agreement": term.agreement.id,
-        "rule": rule.id,
-        "sentence_vi": rule.sentence_vi,
-        "sentence_en": rule.sentence_en,
-        "window": rule.window.value,
-        # Rounded down: what is shown as left can really be had.
         "limit_minutes": bound.__floor__(),
         "left_minutes": max(0, left.__floor__()),
         "wish_minutes": wish,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -29,7 +30,7 @@ from labshare.domain.agreements import (
 from labshare.domain.bookings import Booking
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
-from labshare.domain.weighing import Shift, refusal, refuses, shifts
+from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
 from labshare.errors import Malformed, Refusal, Refused
 from labshare.services.counting import Tally, hull
 from labshare.store import agreements as store
@@ -42,7 +43,7 @@ from labshare.store.engine import Connection
 class Weighed(msgspec.Struct, frozen=True, kw_only=True):
     """A change of bookings, weighed against every rule in force: why not, and what it will do to the balances.
 
-    `versions` are the agreement versions that judged it, by agreement.
+    `versions` are those of the uses' own agreements that judged it, by agreement.
     """
 
     refusals: tuple[Refusal, ...] = ()
@@ -51,21 +52,25 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
     def signed(self, booking: Booking) -> Booking:
         """The booking with the version of its project's agreement that judged it."""
-        version = self.versions.get(booking.agreement_id) if booking.agreement_id else None
+        version = self.versions.get(booking.agreement_id or "")
         return msgspec.structs.replace(booking, agreement_version=version)
 
 
 def in_force(db: Connection, span: Span) -> tuple[Term, ...]:
     """The rules of every agreement that are in force at some moment of the span. One query."""
+    return tuple(
+        term
+        for found in _terms_around(db, span).values()
+        for term in found
+        if any(force.overlaps(span) for force in term.spans)
+    )
+
+
+def _terms_around(db: Connection, span: Span) -> dict[str, tuple[Term, ...]]:
     # Whole years, and the week that crosses their border: a window must be cut by every version that ends or begins
     # inside it, else two bookings of one window would disagree about its limit.
     first, last = date(span.start.year, 1, 1) - WEEK, date(span.end.year, 12, 31) + WEEK
-    return tuple(
-        term
-        for versions in store.versions(db, first, last).values()
-        for term in terms(versions)
-        if any(force.overlaps(span) for force in term.spans)
-    )
+    return store.terms(db, first, last)
 
 
 WEEK = timedelta(days=7)
@@ -83,18 +88,26 @@ def weigh(
     span = hull([use.span for use in (*added, *removed)])
     if span is None:
         return Weighed()
-    in_force_now = in_force(db, span)
-    changes = tuple(shifts(in_force_now, added, removed, now))
+    around = _terms_around(db, span)
+    changes = tuple(shifts(chain.from_iterable(around.values()), added, removed, now))
     balances = _locked(db, [shift.counter for shift in changes], now)
     return Weighed(
         refusals=tuple(
-            refusal(shift, balances[shift.counter.key], is_known=_may_know(shift.counter.term.agreement, added, reader))
+            refusal(shift, balances[shift.counter.key], _insight(shift.counter.term, added, reader))
             for shift in changes
             if refuses(shift, balances[shift.counter.key])
         ),
         shifts=changes,
-        versions={term.agreement.id: term.version for term in in_force_now},
+        versions=dict(filter(None, (_judge_of(use, around) for use in added))),
     )
+
+
+def _judge_of(use: Use, around: dict[str, tuple[Term, ...]]) -> tuple[str, int] | None:
+    """The agreement that the use belongs to and the version of it that is in force as the use begins."""
+    for term in around.get(use.agreement_id or "", ()):
+        if any(force.start <= use.span.start < force.end for force in term.spans):
+            return term.agreement.id, term.version
+    return None
 
 
 def post(db: Connection, weighed: Weighed) -> None:
@@ -102,11 +115,27 @@ def post(db: Connection, weighed: Weighed) -> None:
     store.shift_balances(db, weighed.shifts)
 
 
-def _may_know(agreement: Agreement, added: Sequence[Use], reader: Actor | None) -> bool:
-    """Whether the refusal may name the agreement: to its parties, and to those who may read it where time was asked."""
-    if added and all(use.organisation_id in agreement.parties for use in added):
-        return True
-    return reader is not None and may_read(reader, agreement, {use.centre_id for use in added})
+def _insight(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
+    """What a refusal may say: figures to those who answer for all the time that was asked for and to a party whose own
+    rule it is, the clause to the agreement's parties, nothing to others.
+    """
+    askers = {use.organisation_id for use in added}
+    centre_ids = {use.centre_id for use in added}
+    if reader is not None and sees_all(reader, centre_ids):
+        return Insight.FIGURES
+    if term.rule.who.organisation and askers == set(term.rule.who.organisation):
+        return Insight.FIGURES
+    is_party = bool(askers) and askers <= set(term.agreement.parties)
+    if is_party or (reader is not None and may_read(reader, term.agreement, centre_ids)):
+        return Insight.CLAUSE
+    return Insight.NOTHING
+
+
+def sees_all(reader: Actor, centre_ids: Collection[str]) -> bool:
+    """Whether somebody answers for all of these centres, and so may see everybody's figures in a rule about them."""
+    return may(reader, Action.READ_AGREEMENT) or (
+        bool(centre_ids) and all(may(reader, Action.READ_AGREEMENT, centre=centre_id) for centre_id in centre_ids)
+    )
 
 
 def may_read(reader: Actor, agreement: Agreement, centre_ids: Collection[str]) -> bool:

@@ -21,10 +21,10 @@ from labshare.domain.agreements import (
     scope_key,
 )
 from labshare.domain.entitlements import Shown, shown, standing
-from labshare.domain.people import Action, Actor, may, may_somewhere
+from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Forbidden, NotFound, NotSignedIn
-from labshare.services.agreements import in_force, may_read
+from labshare.services.agreements import in_force, may_read, sees_all
 from labshare.services.counting import Tally, hull
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
@@ -45,15 +45,8 @@ def readable_terms(
     for term in in_force(db, span):
         centre_ids = {each.centre_id for each in instruments if covers(term.rule.where, each)}
         if may_read(actor, term.agreement, centre_ids):
-            found.append((term, _sees_all(actor, term.agreement, centre_ids)))
+            found.append((term, sees_all(actor, centre_ids)))
     return found
-
-
-def _sees_all(actor: Actor, agreement: Agreement, centre_ids: Collection[str]) -> bool:
-    """Whoever answers for every centre that the rule concerns sees every figure; a party sees its own."""
-    if may(actor, Action.READ_AGREEMENT):
-        return True
-    return bool(centre_ids) and all(may(actor, Action.READ_AGREEMENT, centre=centre_id) for centre_id in centre_ids)
 
 
 def standings(
@@ -69,8 +62,8 @@ def standings(
     instruments = capacity_store.timed_instruments(db, span)
     terms = readable_terms(db, actor, span, instruments)
     counters = [
-        (Counter(term=term, scope_key=key, window=window), sees_all)
-        for term, sees_all in terms
+        (Counter(term=term, scope_key=key, window=window), is_whole)
+        for term, is_whole in terms
         for key in sorted(
             {
                 scope_key(term.rule, each)
@@ -138,7 +131,7 @@ def agreement(db: Connection, actor: Actor | None, agreement_id: str, now: datet
             {each for rule in found.rules for each in rule.where.centres},
             {each for rule in found.rules for each in rule.where.instruments},
         ),
-        is_masked=not _sees_all(reader, found, centre_ids),
+        is_masked=not sees_all(reader, centre_ids),
     )
 
 
@@ -182,9 +175,9 @@ def _measured(db: Connection, actor: Actor, counters: Sequence[tuple[Counter, bo
     tally = Tally(db, [counter for counter, _ in counters], whole, now, named=actor.partner_ids)
     frozen = store.frozen_bases(db, [counter.key for counter, _ in counters])
     found: list[Shown] = []
-    for counter, sees_all in counters:
+    for counter, is_whole in counters:
         base_minutes = frozen.get(counter.key)
         if base_minutes is None:
             base_minutes = tally.base_minutes(counter)
-        found.append(shown(standing(counter, base_minutes, tally.rows(counter), actor.partner_ids), sees_all=sees_all))
+        found.append(shown(standing(counter, base_minutes, tally.rows(counter), actor.partner_ids), sees_all=is_whole))
     return found

@@ -14,12 +14,12 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from labshare.domain.agreement_documents import from_json, to_json
-from labshare.domain.agreements import Balance, BalanceKey, Version
+from labshare.domain.agreements import Balance, BalanceKey, Term, Version
+from labshare.domain.agreements import terms as terms_of
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import Shift
@@ -36,7 +36,30 @@ from labshare.store.usage import uses
 
 _KEY = (balances.c.agreement_id, balances.c.rule_id, balances.c.scope_key, balances.c.window_start)
 Query = sa.Select[*tuple[Any, ...]]
-_from_json = lru_cache(maxsize=1024)(from_json)
+
+# Statements of the booking path are built once: building them costs more than asking.
+_AMONG = sa.tuple_(*_KEY).in_(sa.bindparam("keys", expanding=True))
+_IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
+_EXISTING = sa.select(*_KEY).where(_AMONG)
+_LOCK = sa.select(balances).where(_AMONG).order_by(*_KEY).with_for_update()
+_SHIFT = (
+    sa.update(balances)
+    .where(*_IS_KEY)
+    .values(
+        matched_minutes=balances.c.matched_minutes + sa.bindparam("matched"),
+        total_minutes=balances.c.total_minutes + sa.bindparam("total"),
+    )
+)
+_DOCUMENTS = sa.select(
+    agreement_versions.c.agreement_id, agreement_versions.c.version, agreement_versions.c.document
+).order_by(agreement_versions.c.agreement_id, agreement_versions.c.version)
+_TOUCHED = _DOCUMENTS.where(
+    agreement_versions.c.effective_from <= sa.bindparam("last", type_=sa.Date),
+    sa.or_(
+        agreement_versions.c.effective_until.is_(None),
+        agreement_versions.c.effective_until >= sa.bindparam("first", type_=sa.Date),
+    ),
+)
 
 # ---------------------------------------------------------------- versions
 
@@ -45,26 +68,36 @@ def versions(db: Connection, first: date, last: date) -> dict[str, list[Version]
     """Every version whose days touch `first` to `last`, by agreement. A version that none of them touches is left out,
     so ask for the whole range of days that will be judged.
     """
-    query = sa.select(agreement_versions.c.agreement_id, agreement_versions.c.version, agreement_versions.c.document)
-    touched = sa.and_(
-        agreement_versions.c.effective_from <= last,
-        sa.or_(agreement_versions.c.effective_until.is_(None), agreement_versions.c.effective_until >= first),
-    )
-    return _by_agreement(db, query.where(touched))
+    return {key: list(_versions(found)) for key, found in _documents(db, first, last).items()}
+
+
+def terms(db: Connection, first: date, last: date) -> dict[str, tuple[Term, ...]]:
+    """The rules of these versions with the time in which each is in force, by agreement."""
+    return {key: _terms(found) for key, found in _documents(db, first, last).items()}
 
 
 def versions_of(db: Connection, agreement_id: str) -> list[Version]:
     """All versions of one agreement, the oldest first; empty when there is no such agreement."""
-    query = sa.select(agreement_versions.c.agreement_id, agreement_versions.c.version, agreement_versions.c.document)
-    return _by_agreement(db, query.where(agreement_versions.c.agreement_id == agreement_id)).get(agreement_id, [])
+    rows = db.execute(_DOCUMENTS.where(agreement_versions.c.agreement_id == agreement_id))
+    return list(_versions(tuple((number, document) for _, number, document in rows)))
 
 
-def _by_agreement(db: Connection, query: Query) -> dict[str, list[Version]]:
-    found: dict[str, list[Version]] = {}
-    ordered = query.order_by(agreement_versions.c.agreement_id, agreement_versions.c.version)
-    for agreement_id, number, document in db.execute(ordered):
-        found.setdefault(agreement_id, []).append(Version(number=number, agreement=_from_json(document)))
-    return found
+def _documents(db: Connection, first: date, last: date) -> dict[str, tuple[tuple[int, str], ...]]:
+    found: dict[str, list[tuple[int, str]]] = {}
+    for agreement_id, number, document in db.execute(_TOUCHED, {"first": first, "last": last}):
+        found.setdefault(agreement_id, []).append((number, document))
+    return {agreement_id: tuple(some) for agreement_id, some in found.items()}
+
+
+# Every booking reads the agreements; a text that has been read before means what it meant then.
+@lru_cache(maxsize=1024)
+def _versions(documents: tuple[tuple[int, str], ...]) -> tuple[Version, ...]:
+    return tuple(Version(number=number, agreement=from_json(document)) for number, document in documents)
+
+
+@lru_cache(maxsize=1024)
+def _terms(documents: tuple[tuple[int, str], ...]) -> tuple[Term, ...]:
+    return tuple(terms_of(_versions(documents)))
 
 
 def add_version(db: Connection, version: Version, *, actor_id: UUID | None, now: datetime) -> None:
@@ -114,13 +147,13 @@ def hold_still(db: Connection) -> None:
 
 def existing(db: Connection, keys: Collection[BalanceKey]) -> frozenset[BalanceKey]:
     """Which of these balances have been opened. Takes no lock."""
-    return frozenset(BalanceKey(*row) for row in db.execute(sa.select(*_KEY).where(_among(keys))))
+    return frozenset(BalanceKey(*row) for row in db.execute(_EXISTING, _keys(keys)))
 
 
 def frozen_bases(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, int]:
     """The frozen base of each of these balances that has been opened. Takes no lock."""
-    query = sa.select(*_KEY, balances.c.base_minutes).where(_among(keys))
-    return {BalanceKey(*row[:4]): row.base_minutes for row in db.execute(query)}
+    query = sa.select(*_KEY, balances.c.base_minutes).where(_AMONG)
+    return {BalanceKey(*row[:4]): row.base_minutes for row in db.execute(query, _keys(keys))}
 
 
 def open_balances(db: Connection, new: Iterable[Balance]) -> None:
@@ -134,8 +167,7 @@ def open_balances(db: Connection, new: Iterable[Balance]) -> None:
 
 def lock_balances(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
     """Lock these balances in key order and return them."""
-    query = sa.select(balances).where(_among(keys)).order_by(*_KEY).with_for_update()
-    return _balances(db.execute(query))
+    return _balances(db.execute(_LOCK, _keys(keys)))
 
 
 def balances_of(db: Connection, agreement_id: str | None = None) -> dict[BalanceKey, Balance]:
@@ -150,11 +182,7 @@ def shift_balances(db: Connection, shifts: Sequence[Shift]) -> None:
     """Move locked balances by these minutes: one statement, however many."""
     if shifts:
         rows = [_key_values(shift.counter.key) | {"matched": shift.matched, "total": shift.total} for shift in shifts]
-        change = {
-            "matched_minutes": balances.c.matched_minutes + sa.bindparam("matched"),
-            "total_minutes": balances.c.total_minutes + sa.bindparam("total"),
-        }
-        db.execute(sa.update(balances).where(*_is_key()).values(change), rows)
+        db.execute(_SHIFT, rows)
 
 
 def correct_balances(db: Connection, corrected: Sequence[Balance]) -> None:
@@ -165,13 +193,13 @@ def correct_balances(db: Connection, corrected: Sequence[Balance]) -> None:
             for balance in corrected
         ]
         change: dict[str, Any] = {"matched_minutes": sa.bindparam("matched"), "total_minutes": sa.bindparam("total")}
-        db.execute(sa.update(balances).where(*_is_key()).values(change), rows)
+        db.execute(sa.update(balances).where(*_IS_KEY).values(change), rows)
 
 
 def drop_balances(db: Connection, keys: Collection[BalanceKey]) -> None:
     """Forget balances whose rule has changed so much that they say nothing any more."""
     if keys:
-        db.execute(sa.delete(balances).where(*_is_key()), [_key_values(key) for key in sorted(keys)])
+        db.execute(sa.delete(balances).where(*_IS_KEY), [_key_values(key) for key in sorted(keys)])
 
 
 def _balances(rows: Iterable[Any]) -> dict[BalanceKey, Balance]:
@@ -179,12 +207,8 @@ def _balances(rows: Iterable[Any]) -> dict[BalanceKey, Balance]:
     return {balance.key: balance for balance in found}
 
 
-def _among(keys: Collection[BalanceKey]) -> ColumnElement[bool]:
-    return sa.tuple_(*_KEY).in_([tuple(key) for key in sorted(keys)])
-
-
-def _is_key() -> list[ColumnElement[bool]]:
-    return [column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY]
+def _keys(keys: Collection[BalanceKey]) -> dict[str, Any]:
+    return {"keys": [tuple(key) for key in sorted(keys)]}
 
 
 def _key_values(key: BalanceKey) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind, BookingState
@@ -62,18 +63,22 @@ def uses(window: Span, now: datetime, numbers: Collection[int] | None) -> Query:
                 equipment_states.c.state == EquipmentState.PRODUCTIVE,
             ),
         )
-        .where(
-            bookings.c.kind == BookingKind.USE,
-            bookings.c.state.in_(_OCCUPYING),
-            bookings.c.organisation_id.is_not(None),
-            bookings.c.occupied_from < window.end,
-            # No booking is longer, so the range that is read stays near the window.
-            bookings.c.occupied_from > window.start - LONGEST_MINUTES * MINUTE,
-            bookings.c.occupied_until > window.start,
-        )
+        .where(*_standing_in(window))
         .group_by(bookings.c.id)
     )
     return query if numbers is None else query.where(bookings.c.instrument_number.in_(sorted(numbers)))
+
+
+def _standing_in(window: Span) -> tuple[ColumnElement[bool], ...]:
+    return (
+        bookings.c.kind == BookingKind.USE,
+        bookings.c.state.in_(_OCCUPYING),
+        bookings.c.organisation_id.is_not(None),
+        bookings.c.occupied_from < window.end,
+        # No booking is longer, so the range that is read stays near the window.
+        bookings.c.occupied_from > window.start - LONGEST_MINUTES * MINUTE,
+        bookings.c.occupied_until > window.start,
+    )
 
 
 # ---------------------------------------------------------------- equipment states

@@ -9,7 +9,7 @@ from typing import Any
 
 from labshare.domain.agreements import Balance, Kind, Scope, Selector, ShareRule, Strictness, Use, Version, terms
 from labshare.domain.projects import AccessClass, Activity
-from labshare.domain.weighing import Shift, refusal, refuses, shifts
+from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
 from labshare.domain.windows import Window
 from tests.domain.test_agreements import a_rule, a_use, an_agreement, local
 
@@ -135,10 +135,11 @@ def test_a_floor_elsewhere_does_not_concern_a_booking_here() -> None:
 # ---------------------------------------------------------------- words
 
 
-def test_a_party_reads_which_rule_refuses_and_what_is_left() -> None:
+def test_who_may_know_reads_which_rule_refuses_and_what_is_left() -> None:
     rule = a_rule(who=INDUSTRY, sentence_vi="Tối đa 20 %.", sentence_en="At most 20 %.")
     (shift,) = the_shifts(rule, [a_use(local(11, 9), 5)])
-    told = refusal(shift, balance_of(shift, 960, 960), is_known=True)
+    balance = balance_of(shift, 960, 960)
+    told = refusal(shift, balance, Insight.FIGURES)
     assert told.code == "agreement_cap"
     # 1,200 - 960 = 240 min are left of the quarter, which ends with 31 December: 1 January, 00:00 = 17:00 UTC.
     assert told.params == {
@@ -152,11 +153,16 @@ def test_a_party_reads_which_rule_refuses_and_what_is_left() -> None:
         "wish_minutes": 300,
         "until": "2026-12-31T17:00:00+00:00",
     }
+    # What is left tells what everybody else has taken: a party that shares the cap with others is not told.
+    told = refusal(shift, balance, Insight.CLAUSE)
+    assert told.code == "agreement_cap_clause"
+    assert {name for name in told.params if name.endswith("minutes")} == set()
+    assert told.params["sentence_en"] == "At most 20 %."
 
 
 def test_others_learn_when_and_never_for_whom() -> None:
     (shift,) = the_shifts(floor(release_hours=72), [a_use(local(11, 20, 9), 5)])
-    told = refusal(shift, balance_of(shift, 600, 2760), is_known=False)
+    told = refusal(shift, balance_of(shift, 600, 2760), Insight.NOTHING)
     assert told.code == "agreement_floor_private"
     # 72 h before 20 November, 09:00 is 17 November, 09:00 in Ho Chi Minh City.
     assert told.params == {"until": "2026-11-17T02:00:00+00:00"}

@@ -251,19 +251,25 @@ def test_only_those_who_may_know_read_whose_rule_it_is(house: Database, tmp_path
         assert told.refusals[0].params["rule"] == "industry-cap"
 
 
-def test_a_party_reads_its_own_rule(house: Database, tmp_path: Path) -> None:
+def test_a_party_reads_a_common_clause_without_figures_and_its_own_with_them(house: Database, tmp_path: Path) -> None:
+    own = a_rule(id="own", who=Selector(organisation=("O-CO",)), share=Fraction(0))
     with house.write() as db:
-        load(db, tmp_path, an_agreement(a_rule(share=Fraction(0)), parties=("I-IMS", "O-CO")))
+        load(db, tmp_path, an_agreement(a_rule(share=Fraction(0)), own, parties=("I-IMS", "O-CO")))
         told = service.weigh(db, added=[the_use(by_industry(FESEM, span(24, 8, 9)))], now=NOW)
-        assert [refusal.code for refusal in told.refusals] == ["agreement_cap"]
+        assert [refusal.code for refusal in told.refusals] == ["agreement_cap_clause", "agreement_cap"]
 
 
 def test_the_version_that_judged_is_told(house: Database, tmp_path: Path) -> None:
     with house.write() as db:
         load(db, tmp_path, an_agreement(a_rule()))
         load(db, tmp_path, an_agreement(a_rule(share=Fraction(1, 5))))
-        weighed = service.weigh(db, added=[the_use(by_industry(FESEM, span(24, 8, 9)))], now=NOW)
+        load(db, tmp_path, an_agreement(a_rule(), id="OTHER"))
+        booking = by_industry(FESEM, span(24, 8, 9), agreement_id="PPP-1")
+        use = msgspec.structs.replace(the_use(booking), agreement_id="PPP-1")
+        weighed = service.weigh(db, added=[use], now=NOW)
         assert weighed.versions == {"PPP-1": 2}
+        assert weighed.signed(booking).agreement_version == 2
+        assert weighed.signed(by_industry(FESEM, span(24, 8, 9))).agreement_version is None
 
 
 # ---------------------------------------------------------------- through the booking path
