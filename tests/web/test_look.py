@@ -111,3 +111,17 @@ def test_everything_works_without_javascript(browser: Browser, site: str) -> Non
         page.get_by_label("Tên dự án").fill("Màng mỏng")
         page.get_by_role("button", name="Gửi văn phòng người dùng").click()
         expect(page.get_by_role("status")).to_have_text("Đã gửi dự án. Văn phòng người dùng sẽ xác minh.")
+
+
+def test_on_a_phone_the_rest_of_the_navigation_opens_as_a_column(browser: Browser, site: str) -> None:
+    with window(browser, site, width=360) as page:
+        enter(page, "manager")
+        page.goto("/")
+        page.get_by_role("button", name="Thêm").click()
+        more = page.get_by_role("navigation", name="Các trang khác")
+        expect(more).to_be_visible()
+        boxes = [box for link in more.get_by_role("link").all() if (box := link.bounding_box())]
+        assert len(boxes) >= 2
+        assert len({box["x"] for box in boxes}) == 1
+        assert max(box["x"] + box["width"] for box in boxes) <= 360
+        assert faults(page) == []

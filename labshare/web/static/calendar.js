@@ -38,7 +38,7 @@
     stream.addEventListener("calendar", heard);
   };
 
-  // A hidden page holds no connection: browsers allow few of them to one host.
+  // A hidden page holds no connection: browsers allow few of them to one host. `pageshow` also follows the first load.
   document.addEventListener("visibilitychange", open);
   addEventListener("pagehide", close);
   addEventListener("pageshow", open);
@@ -90,6 +90,4 @@
     }
     form.elements.namedItem("from").focus();
   };
-
-  open();
 })();
