@@ -125,8 +125,13 @@ def mine(db: Connection, actor: Actor) -> list[RequestLine]:
     return [line for r in found.values() for line in _own_lines(db, actor, r)][::-1]
 
 
-def page(db: Connection, actor: Actor | None, round_id: UUID, now: datetime) -> RoundPage:
-    """One round. A draft is not found by those who may not manage it."""
+def page(
+    db: Connection, actor: Actor | None, round_id: UUID, now: datetime, *, with_requests: bool = True
+) -> RoundPage:
+    """One round. A draft is not found by those who may not manage it.
+
+    Without `with_requests` the requests of others are left out, because the desk beside it shows them.
+    """
     r = store.get(db, round_id)
     offers = store.offers_of(db, round_id)
     numbers = {offer.instrument_number for offer in offers}
@@ -146,7 +151,7 @@ def page(db: Connection, actor: Actor | None, round_id: UUID, now: datetime) -> 
             for name in names.values()
         ),
         mine=tuple(_own_lines(db, actor, r)) if actor else (),
-        others=tuple(visible_requests(db, r, sight)) if sees_requests else (),
+        others=tuple(visible_requests(db, r, sight)) if sees_requests and with_requests else (),
         plans=tuple(plans_store.of_round(db, round_id)) if sees_requests else (),
         may_manage=manages,
         may_apply=r.is_accepting(now) and may_somewhere(actor, Action.APPLY),
@@ -196,7 +201,7 @@ def lines_of(
 
 def labels_of(db: Connection, r: Round) -> dict[UUID, str]:
     """#1, #2, ... in the order in which the requests came."""
-    return {request.id: f"#{at}" for at, request in enumerate(requests_store.of_round(db, r.id), 1)}
+    return {request_id: f"#{at}" for at, request_id in enumerate(requests_store.ids_of_round(db, r.id), 1)}
 
 
 def instruments_of(request: TimeRequest, offered: Mapping[int, InstrumentName]) -> tuple[InstrumentName, ...]:

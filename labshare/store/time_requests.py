@@ -66,6 +66,16 @@ def of_round(db: Connection, round_id: UUID) -> list[TimeRequest]:
     return _select(db, time_requests.c.round_id == round_id, time_requests.c.state != RequestState.WITHDRAWN)
 
 
+def ids_of_round(db: Connection, round_id: UUID) -> list[UUID]:
+    """The ids of a round's requests in the order of `of_round`, which is what their labels count."""
+    query = (
+        sa.select(time_requests.c.id)
+        .where(time_requests.c.round_id == round_id, time_requests.c.state != RequestState.WITHDRAWN)
+        .order_by(time_requests.c.created_at, time_requests.c.id)
+    )
+    return list(db.execute(query).scalars())
+
+
 def of_person(db: Connection, person_id: UUID, *, round_id: UUID | None = None) -> list[TimeRequest]:
     """A person's own requests, withdrawn ones too, in the order in which they came."""
     within = [] if round_id is None else [time_requests.c.round_id == round_id]

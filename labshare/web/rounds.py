@@ -83,6 +83,23 @@ def show(
     return _round_page(request, database, actor, now, round_id, centre=centre)
 
 
+@get("/rounds/{round_id:uuid}/sessions", sync_to_thread=True)
+def sessions(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    round_id: FromPath[UUID],
+    centre: FromQuery[str] = "",
+) -> Response[str]:
+    """The plan as a table: what the timeline shows, for those who read rather than look."""
+    with database.read() as db:
+        shown = desk.desk(db, me, round_id, now, centre_id=centre or None)
+    if shown is None or not shown.rows:
+        raise NotFound("plan_not_found")
+    return render(request, "rounds/sessions.html", desk=shown, round=shown.round)
+
+
 @get("/rounds/{round_id:uuid}/progress", sync_to_thread=True)
 def progress(
     request: Request, database: given.Database, me: given.Me, now: given.Now, round_id: FromPath[UUID]
@@ -261,8 +278,8 @@ def _round_page(
     error: LabShareError | None = None,
 ) -> Response[str]:
     with database.read() as db:
-        page = round_pages.page(db, actor, round_id, now)
         shown = desk.desk(db, actor, round_id, now, centre_id=centre or None) if actor else None
+        page = round_pages.page(db, actor, round_id, now, with_requests=not (shown and shown.rows))
     failed = next(iter(page.plans), None)
     return render(
         request,
@@ -329,7 +346,7 @@ def _form_page(
 router = Router(
     "/",
     route_handlers=[
-        listing, show, progress, new, create, edit_page, edit, open_round, close, withdraw, plan, cancel, approve,
+        listing, show, sessions, progress, new, create, edit_page, edit, open_round, close, withdraw, plan, cancel, approve,
         publish,
     ],
 )  # fmt: skip

@@ -73,6 +73,7 @@ def test_a_round_s_requests_come_in_their_order_without_those_withdrawn(database
         early = put(db, created_at=NOW, person_id=COLLEAGUE)
         put(db, state=RequestState.WITHDRAWN)
         assert [each.id for each in store.of_round(db, late.round_id)] == [early.id, late.id]
+        assert store.ids_of_round(db, late.round_id) == [early.id, late.id]
         assert store.count_by_round(db, [late.round_id]) == {late.round_id: 2}
         assert [each.id for each in store.of_person(db, COLLEAGUE)] == [early.id]
         assert len(store.of_person(db, RESEARCHER, round_id=late.round_id)) == 2

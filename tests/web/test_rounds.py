@@ -214,8 +214,12 @@ def test_the_picture_says_the_same_as_its_table(english: Client, house: Database
     page = english.get(f"/rounds/{r.id}")
     assert '<svg class="mark public_research" x="0.000%" width="50.000%"' in page.text
     assert '<svg class="mark public_research" x="50.000%" width="50.000%"' in page.text
-    assert "Mon 30 Nov 2026, 08:00–10:00" in text_of(page)
-    assert "Mon 30 Nov 2026, 10:00–12:00" in text_of(page)
+    assert f'href="/rounds/{r.id}/sessions"' in page.text
+    table = text_of(english.get(f"/rounds/{r.id}/sessions"))
+    assert "XRD instrument Mon 30 Nov 2026, 08:00–10:00 #1 Researcher" in table
+    assert "XRD instrument Mon 30 Nov 2026, 10:00–12:00 #2 Colleague" in table
+    sign_in(english, "researcher")
+    assert english.get(f"/rounds/{r.id}/sessions").status_code == 404
 
 
 def test_a_partner_without_an_agreement_sees_no_plan(english: Client, house: Database) -> None:
