@@ -118,9 +118,9 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     name_vi: str = ""
     name_en: str = ""
 
-    def occupied(self, span: Span) -> Span:
-        """The range that a use of `span` takes from everybody else: set-up and clean-up included."""
-        return span.widened(self.setup_minutes, self.cleanup_minutes)
+    def occupied(self, span: Span, kind: BookingKind = BookingKind.USE) -> Span:
+        """The range that is taken from everybody else: a use has its set-up and clean-up, a block is what it is."""
+        return span.widened(self.setup_minutes, self.cleanup_minutes) if kind is BookingKind.USE else span
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +134,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     project_id: UUID | None = None
     purpose: str = ""
     replaces_id: UUID | None = None
+    kind: BookingKind = BookingKind.USE
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,7 +242,7 @@ def opening_hours(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 
 def kept_for_round(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    asked = context.rules.occupied(wish.span)
+    asked = context.rules.occupied(wish.span, wish.kind)
     return tuple(
         Refusal(code="kept_for_round", params={"round": kept.round_code, "freed_at": kept.freed_at.isoformat()})
         for kept in context.kept
@@ -251,7 +252,7 @@ def kept_for_round(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 def taken(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     """Somebody, or the centre itself, has that time. Who it is stays behind the reader's mask."""
-    asked = context.rules.occupied(wish.span)
+    asked = context.rules.occupied(wish.span, wish.kind)
     return tuple(
         Refusal(
             code="time_taken" if other.kind is BookingKind.USE else f"time_taken_{other.kind}",

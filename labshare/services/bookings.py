@@ -28,6 +28,7 @@ from labshare.domain.bookings import (
     is_time_taken,
 )
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Refused, Stale, TimeTaken, WrongState
 from labshare.services import agreements
@@ -58,29 +59,7 @@ def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
     if person_id != actor.person_id:
         require(actor, Action.BOOK_FOR_OTHERS, centre=rules.centre_id)
     context = _context(db, rules, wish, now)
-    project = context.project
-    occupied = rules.occupied(wish.span)
-    booking = Booking(
-        id=uuid4(),
-        instrument_number=rules.number,
-        kind=BookingKind.USE,
-        state=BookingState.CONFIRMED,
-        starts_at=wish.span.start,
-        ends_at=wish.span.end,
-        occupied_from=occupied.start,
-        occupied_until=occupied.end,
-        person_id=person_id,
-        booked_by_id=actor.person_id,
-        project_id=wish.project_id,
-        organisation_id=project.organisation_id if project else None,
-        access_class=project.access_class if project else None,
-        activity=project.activity if project else None,
-        agreement_id=project.agreement_id if project else None,
-        attended=rules.attended,
-        purpose=wish.purpose,
-        created_at=now,
-        updated_at=now,
-    )
+    booking = _new(rules, wish, context.project, actor, now)
     weighed = agreements.weigh(db, added=uses(rules, booking), now=now, reader=actor)
     _refuse(check(wish, context, RULES) + weighed.refusals)
     booking = weighed.signed(booking)
@@ -113,10 +92,10 @@ def move(
         project_id=booking.project_id,
         purpose=booking.purpose if purpose is None else _purpose(purpose),
         replaces_id=booking.id,
+        kind=booking.kind,
     )
-    is_use = booking.kind is BookingKind.USE
     context = _context(db, rules, wish, now)
-    occupied = rules.occupied(span) if is_use else span
+    occupied = rules.occupied(span, booking.kind)
     moved = msgspec.structs.replace(
         booking,
         starts_at=span.start,
@@ -127,7 +106,8 @@ def move(
         updated_at=now,
     )
     weighed = agreements.weigh(db, added=uses(rules, moved), removed=uses(rules, booking), now=now, reader=actor)
-    _refuse(check(wish, context, RULES if is_use else BLOCK_RULES) + weighed.refusals)
+    rule_list = RULES if booking.kind is BookingKind.USE else BLOCK_RULES
+    _refuse(check(wish, context, rule_list) + weighed.refusals)
     moved = store.change(db, weighed.signed(moved), seen_version=seen_version)
     agreements.post(db, weighed)
     _tell(db, actor, "move", moved, rules, now)
@@ -172,23 +152,9 @@ def block(
         raise Malformed("block_kind")
     rules = store.lock(db, [number])[number]
     require(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
-    wish = Wish(instrument_number=number, span=span, purpose=_purpose(purpose))
-    _refuse(check(wish, _context(db, rules, wish, now, widened=False), BLOCK_RULES))
-    booking = Booking(
-        id=uuid4(),
-        instrument_number=number,
-        kind=kind,
-        state=BookingState.CONFIRMED,
-        starts_at=span.start,
-        ends_at=span.end,
-        occupied_from=span.start,
-        occupied_until=span.end,
-        booked_by_id=actor.person_id,
-        attended=False,
-        purpose=wish.purpose,
-        created_at=now,
-        updated_at=now,
-    )
+    wish = Wish(instrument_number=number, span=span, purpose=_purpose(purpose), kind=kind)
+    _refuse(check(wish, _context(db, rules, wish, now), BLOCK_RULES))
+    booking = _new(rules, wish, None, actor, now)
     store.add(db, [booking])
     _tell(db, actor, "block", booking, rules, now)
     return booking
@@ -281,9 +247,35 @@ def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
     )
 
 
-def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime, *, widened: bool = True) -> Context:
+def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Actor, now: datetime) -> Booking:
+    """The booking that a wish becomes, confirmed; what the project says is copied onto it."""
+    occupied = rules.occupied(wish.span, wish.kind)
+    return Booking(
+        id=uuid4(),
+        instrument_number=rules.number,
+        kind=wish.kind,
+        state=BookingState.CONFIRMED,
+        starts_at=wish.span.start,
+        ends_at=wish.span.end,
+        occupied_from=occupied.start,
+        occupied_until=occupied.end,
+        person_id=wish.person_id,
+        booked_by_id=actor.person_id,
+        project_id=wish.project_id,
+        organisation_id=project.organisation_id if project else None,
+        access_class=project.access_class if project else None,
+        activity=project.activity if project else None,
+        agreement_id=project.agreement_id if project else None,
+        attended=rules.attended and wish.person_id is not None,
+        purpose=wish.purpose,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) -> Context:
     """Everything the rules look at, read under the lock; holds that are due give way first."""
-    asked = rules.occupied(wish.span) if widened else wish.span
+    asked = rules.occupied(wish.span, wish.kind)
     neighbours = store.neighbours(db, rules.number, asked)
     _expire_due(db, rules, neighbours, now)
     project, is_member, qualified, until = None, False, False, None

@@ -19,6 +19,7 @@ from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import (
+    ADMINISTRATOR,
     COLLEAGUE,
     COMPETITOR,
     FESEM,
@@ -266,6 +267,17 @@ def test_maintenance_takes_time_from_everybody(house: Database) -> None:
         service.block(db, actor(MANAGER), NMR, BookingKind.MAINTENANCE, span(25, 6, 20), "", NOW)
     with pytest.raises(Malformed), house.write() as db:
         service.block(db, actor(MANAGER), XRD, BookingKind.USE, span(25, 6, 20), "", NOW)
+
+
+def test_a_block_needs_no_clean_up_and_can_be_moved_between_bookings(house: Database) -> None:
+    # NMR occupies 09:00-11:00 until 11:30 for clean-up; the next use begins at 13:00.
+    book(house, RESEARCHER, wish(NMR, span(25, 9, 11)))
+    book(house, COLLEAGUE, wish(NMR, span(25, 13, 14)))
+    gap = Span(at(25, 11, 30), at(25, 13))
+    with house.write() as db:
+        block = service.block(db, actor(ADMINISTRATOR), NMR, BookingKind.MAINTENANCE, gap, "", NOW)
+    moved = move(house, ADMINISTRATOR, block, Span(at(25, 12), at(25, 13)))
+    assert (moved.occupied_from, moved.occupied_until) == (at(25, 12), at(25, 13))
 
 
 def hold(house: Database, until: datetime) -> Booking:
