@@ -25,7 +25,7 @@ from labshare.services import bookings as bookings_service
 from labshare.services.demo_diary import minutes
 from labshare.services.demo_fate import run_of
 from labshare.services.demo_places import failures, planned, sites_of
-from labshare.services.demo_rounds import Cast, bring, new_round
+from labshare.services.demo_rounds import Cast, bring, new_rounds
 from labshare.services.demo_story import ShareStory, Story, read, read_story
 from labshare.services.demo_use import Author, Share, Site, Team
 from labshare.services.planning import Place
@@ -166,15 +166,15 @@ def plan_work(stage: Stage) -> None:
 def bring_rounds(stage: Stage) -> None:
     """Rounds before everyday use: they keep time, and what one of them published has been used."""
     by_number = {site.rules.number: site for site in stage.sites}
-    for told in stage.story.rounds:
-        used = bring(stage.db, told, stage.cast, stage.story.plan_seconds, stage.now)
+    numbers = {site.rules.id: number for number, site in by_number.items()}
+    for told, new in zip(stage.story.rounds, new_rounds(stage.story.rounds, stage.now), strict=True):
+        used = bring(stage.db, told, new, stage.cast, stage.story.plan_seconds, stage.now)
         runs = [run_of(each, by_number[each.instrument_number].outages, stage.dice) for each in used]
         usage_store.add_records(stage.db, runs)
         for booking, run in zip(used, runs, strict=True):
             stage.author.stands(booking, run)
         if told.state in ("open", "queued"):
-            numbers = {site.rules.id: site.rules.number for site in stage.sites}
-            for instrument_id, span in new_round(told, stage.now).offers:
+            for instrument_id, span in new.offers:
                 stage.author.keep(numbers[instrument_id], span)
 
 

@@ -5,6 +5,7 @@ What must not live here: what a round is or may become (rounds.py and the files 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -48,9 +49,8 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True):
     managers: dict[str, Actor]
 
 
-def bring(db: Connection, told: RoundStory, cast: Cast, seconds: int, now: datetime) -> list[Booking]:
+def bring(db: Connection, told: RoundStory, new: NewRound, cast: Cast, seconds: int, now: datetime) -> list[Booking]:
     """Make one round and bring it to the state that the story tells; returns the bookings that it has become."""
-    new = new_round(told, now)
     made = rounds.create(db, cast.office, new, min(new.opens_at - timedelta(days=1), now))
     if told.state == "draft":
         return []
@@ -65,10 +65,20 @@ def bring(db: Connection, told: RoundStory, cast: Cast, seconds: int, now: datet
     return []
 
 
-def new_round(told: RoundStory, now: datetime) -> NewRound:
-    """The round as its form would state it: whole weeks, with everything that the instruments are open."""
+def new_rounds(told: Iterable[RoundStory], now: datetime) -> list[NewRound]:
+    """The rounds as their forms would state them, in the order of the story, each after the one before it."""
     today = now.astimezone(ZoneInfo(CENTRE_ZONE_NAME)).date()
-    first = ordinary_monday(today + timedelta(days=told.starts_in_days))
+    found: list[NewRound] = []
+    earliest = date.min
+    for each in told:
+        first = ordinary_monday(max(today + timedelta(days=each.starts_in_days), earliest))
+        earliest = first + timedelta(weeks=each.weeks)
+        found.append(_new_round(each, first, today))
+    return found
+
+
+def _new_round(told: RoundStory, first: date, today: date) -> NewRound:
+    """Whole weeks from this Monday, with everything that the instruments are open."""
     starts_at, ends_at = _at(first, time()), _at(first + timedelta(weeks=told.weeks), time())
     return NewRound(
         code=f"{told.code}-{first:%G-W%V}",
