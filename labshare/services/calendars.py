@@ -18,7 +18,8 @@ from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound
 from labshare.services.holidays import closed_dates
-from labshare.store import bookings as store
+from labshare.store import bookings as bookings_store
+from labshare.store import calendars as store
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
 
@@ -43,12 +44,12 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
 
 def calendar(db: Connection, actor: Actor | None, numbers: Sequence[int], span: Span) -> Calendar:
     """The calendars of a few instruments, masked for this reader. Four queries, however many instruments."""
-    return _calendar(db, actor, tuple(store.rules_of(db, numbers).values()), span)
+    return _calendar(db, actor, tuple(bookings_store.rules_of(db, numbers).values()), span)
 
 
 def board(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Calendar:
     """Every instrument of a centre that is booked by time, over a day or a week."""
-    return _calendar(db, actor, tuple(store.rules_of_centre(db, centre_id)), span)
+    return _calendar(db, actor, tuple(bookings_store.rules_of_centre(db, centre_id)), span)
 
 
 class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,7 @@ class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
 
 def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Occupancy:
     """The same instruments as `board` has, for a picture of many days: three queries, and no names among the rows."""
-    rules = tuple(store.rules_of_centre(db, centre_id))
+    rules = tuple(bookings_store.rules_of_centre(db, centre_id))
     numbers = [each.number for each in rules]
     occupied: dict[int, list[store.Occupied]] = {number: [] for number in numbers}
     for row in store.occupancy(db, numbers, span, viewer(actor)):
@@ -105,8 +106,8 @@ def _opened(rules: Iterable[InstrumentRules], span: Span) -> dict[int, list[Span
 
 def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:
     """What booking needs to know of one instrument, by its code. Raises `NotFound`."""
-    number = store.instrument_number(db, instrument_id)
-    return store.rules_of(db, [number])[number]
+    number = bookings_store.instrument_number(db, instrument_id)
+    return bookings_store.rules_of(db, [number])[number]
 
 
 def versions(db: Connection, instrument_ids: Sequence[str]) -> dict[str, int]:
@@ -123,7 +124,7 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> lis
 
     Lengths are mended to what the instrument allows. Looks 14 days around the wish, within the advance window.
     """
-    rules = store.rules_of(db, [wish.instrument_number]).get(wish.instrument_number)
+    rules = bookings_store.rules_of(db, [wish.instrument_number]).get(wish.instrument_number)
     if rules is None or rules.retired or rules.booking_mode != "time":
         return []
     minutes = fitting_minutes(rules, wish.span.minutes)
@@ -134,7 +135,7 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> lis
         return []
     horizon = Span(first, last)
     around = horizon.widened(rules.setup_minutes + DAY_MINUTES, minutes + rules.cleanup_minutes + DAY_MINUTES)
-    busy = [n.occupied for n in store.neighbours(db, rules.number, around) if n.id != wish.replaces_id]
+    busy = [n.occupied for n in bookings_store.neighbours(db, rules.number, around) if n.id != wish.replaces_id]
     busy += [offer.span for offer in rounds_store.offers_over(db, [rules.number], around)]
     elsewhere = _elsewhere(db, rules, wish, around)
     # The person's other uses block the use itself, so they are narrowed by what `start_ranges` will widen.
@@ -167,7 +168,7 @@ def kept_time(offer: rounds_store.KeptOffer) -> KeptTime:
 def _elsewhere(db: Connection, rules: InstrumentRules, wish: Wish, around: Span) -> list[Span]:
     if not rules.attended or wish.person_id is None:
         return []
-    return [n.occupied for n in store.person_busy(db, wish.person_id, around) if n.id != wish.replaces_id]
+    return [n.occupied for n in bookings_store.person_busy(db, wish.person_id, around) if n.id != wish.replaces_id]
 
 
 def _narrowed(span: Span, rules: InstrumentRules) -> Span | None:

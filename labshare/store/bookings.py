@@ -1,13 +1,14 @@
-"""Bookings in the database: the one lock, the one way in, and calendars masked in the query.
+"""Bookings in the database: the one lock, the one way in, and what stands in the way.
 
-What must not live here: rules (domain/bookings.py) and the guard's DDL (guard.py). No other file writes `bookings`.
+What must not live here: rules (domain/bookings.py), the guard's DDL (guard.py) and calendars (calendars.py). No other
+file writes `bookings`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -58,15 +59,15 @@ _RULE_COLUMNS = (
 
 # Statements are built once, with parameters: on the hot path building them would cost more than running them.
 _START, _END, _BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
-_NUMBERS: sa.BindParameter[Any] = sa.bindparam("numbers", expanding=True)
+NUMBERS: sa.BindParameter[Any] = sa.bindparam("numbers", expanding=True)
 
 
-def _over(span: Span) -> dict[str, datetime]:
+def over(span: Span) -> dict[str, datetime]:
     """The parameters of a query over a span. No block is longer than LONGEST, so none that starts before counts."""
     return {"start": span.start, "end": span.end, "back": span.start - LONGEST}
 
 
-_OCCUPIES = sa.and_(
+OCCUPIES = sa.and_(
     bookings.c.state.in_(_OCCUPYING),
     bookings.c.occupied_from < _END,
     bookings.c.occupied_from > _BACK,
@@ -74,13 +75,13 @@ _OCCUPIES = sa.and_(
 )
 _LOCK_IN_ORDER = (
     sa.select(instruments.c.number)
-    .where(instruments.c.number.in_(_NUMBERS))
+    .where(instruments.c.number.in_(NUMBERS))
     .order_by(instruments.c.number)
     .with_for_update()
 )
 _RAISE_VERSION = (
     sa.update(instruments)
-    .where(instruments.c.number.in_(_NUMBERS))
+    .where(instruments.c.number.in_(NUMBERS))
     .values(calendar_version=instruments.c.calendar_version + 1)
     .returning(*_RULE_COLUMNS)
 )
@@ -89,7 +90,7 @@ _LOCK_PERSON = (
     .where(persons.c.id == sa.bindparam("person_id"))
     .values(calendar_version=persons.c.calendar_version + 1)
 )
-_RULES = sa.select(*_RULE_COLUMNS).where(instruments.c.number.in_(_NUMBERS))
+_RULES = sa.select(*_RULE_COLUMNS).where(instruments.c.number.in_(NUMBERS))
 _NEIGHBOURS = sa.select(
     bookings.c.id,
     bookings.c.kind,
@@ -97,7 +98,7 @@ _NEIGHBOURS = sa.select(
     bookings.c.occupied_from,
     bookings.c.occupied_until,
     bookings.c.hold_expires_at,
-).where(bookings.c.instrument_number == sa.bindparam("number"), _OCCUPIES)
+).where(bookings.c.instrument_number == sa.bindparam("number"), OCCUPIES)
 _PERSON_BUSY = (
     sa.select(bookings.c.id, bookings.c.kind, bookings.c.starts_at, bookings.c.ends_at, instruments.c.id)
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
@@ -111,7 +112,7 @@ _PERSON_BUSY = (
     )
 )
 _BUSY = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until).where(
-    bookings.c.instrument_number.in_(_NUMBERS), _OCCUPIES
+    bookings.c.instrument_number.in_(NUMBERS), OCCUPIES
 )
 _BEHIND_CODES = sa.select(
     sa.select(instruments.c.number).where(instruments.c.id == sa.bindparam("instrument_id")).scalar_subquery(),
@@ -120,32 +121,6 @@ _BEHIND_CODES = sa.select(
     .scalar_subquery(),
 )
 _GET = sa.select(bookings).where(bookings.c.id == sa.bindparam("booking_id"))
-
-
-class Viewer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose eyes a calendar is for: their own bookings and those of the centres they answer for are named."""
-
-    person_id: UUID | None
-    centre_ids: frozenset[str] = frozenset()
-    sees_all: bool = False
-
-
-class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One occupied interval as one reader may see it. Masked entries carry times and kind, and nothing else."""
-
-    instrument_number: int
-    kind: BookingKind
-    starts_at: datetime
-    ends_at: datetime
-    occupied_from: datetime
-    occupied_until: datetime
-    is_own: bool
-    id: UUID | None = None
-    state: BookingState | None = None
-    person: str | None = None
-    organisation_id: str | None = None
-    project: str | None = None
-    purpose: str | None = None
 
 
 # ---------------------------------------------------------------- the lock
@@ -179,12 +154,6 @@ def instrument_number(db: Connection, instrument_id: str) -> int:
     if number is None:
         raise NotFound("instrument_not_found", instrument=instrument_id)
     return number
-
-
-def versions(db: Connection, instrument_ids: Iterable[str]) -> dict[str, int]:
-    """The calendar versions of those instruments that exist, by their codes."""
-    query = sa.select(instruments.c.id, instruments.c.calendar_version).where(instruments.c.id.in_(set(instrument_ids)))
-    return {row.id: row.calendar_version for row in db.execute(query)}
 
 
 def behind_codes(db: Connection, instrument_id: str, project_code: str, person_id: UUID) -> tuple[int, UUID | None]:
@@ -235,7 +204,7 @@ def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]
             occupied=Span(row.occupied_from, row.occupied_until),
             hold_expires_at=row.hold_expires_at if row.state == BookingState.HELD else None,
         )
-        for row in db.execute(_NEIGHBOURS, {"number": number, **_over(span)})
+        for row in db.execute(_NEIGHBOURS, {"number": number, **over(span)})
     )
 
 
@@ -243,7 +212,7 @@ def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour,
     """Where this person is during the span: the use itself, since set-up and clean-up may be somebody else's."""
     return tuple(
         Neighbour(id=row[0], kind=BookingKind(row[1]), occupied=Span(row[2], row[3]), instrument_id=row[4])
-        for row in db.execute(_PERSON_BUSY, {"person_id": person_id, **_over(span)})
+        for row in db.execute(_PERSON_BUSY, {"person_id": person_id, **over(span)})
     )
 
 
@@ -251,7 +220,7 @@ def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, 
     """Occupied ranges by instrument over the span, unsorted: for suggestions and planning."""
     wanted = sorted(set(numbers))
     found: dict[int, list[Span]] = {number: [] for number in wanted}
-    for number, start, end in db.execute(_BUSY, {"numbers": wanted, **_over(span)}):
+    for number, start, end in db.execute(_BUSY, {"numbers": wanted, **over(span)}):
         found[number].append(Span(start, end))
     return found
 
@@ -289,78 +258,7 @@ def get(db: Connection, booking_id: UUID) -> Booking:
     return msgspec.convert(row, Booking, from_attributes=True)
 
 
-# ---------------------------------------------------------------- calendars, masked in the query
-
-
-def calendar(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[CalendarEntry]:
-    """What occupies these instruments during the span, as this viewer may see it, by instrument and time."""
-    own = bookings.c.person_id == viewer.person_id if viewer.person_id else sa.false()
-    named = sa.or_(own, bookings.c.kind != BookingKind.USE)
-    if viewer.sees_all:
-        named = sa.true()
-    elif viewer.centre_ids:
-        named = sa.or_(named, instruments.c.centre_id.in_(sorted(viewer.centre_ids)))
-
-    def masked(column: ColumnElement[Any], label: str) -> ColumnElement[Any]:
-        # Without an ELSE the masked value is NULL: it never leaves the database.
-        return sa.case((named, column)).label(label)
-
-    query = (
-        sa.select(
-            bookings.c.instrument_number,
-            bookings.c.kind,
-            bookings.c.starts_at,
-            bookings.c.ends_at,
-            bookings.c.occupied_from,
-            bookings.c.occupied_until,
-            sa.func.coalesce(own, sa.false()).label("is_own"),
-            masked(bookings.c.id, "id"),
-            masked(bookings.c.state, "state"),
-            masked(persons.c.name, "person"),
-            masked(bookings.c.organisation_id, "organisation_id"),
-            masked(projects.c.code, "project"),
-            masked(bookings.c.purpose, "purpose"),
-        )
-        .join(instruments, instruments.c.number == bookings.c.instrument_number)
-        .outerjoin(persons, persons.c.id == bookings.c.person_id)
-        .outerjoin(projects, projects.c.id == bookings.c.project_id)
-        .where(bookings.c.instrument_number.in_(_NUMBERS), _OCCUPIES)
-        .order_by(bookings.c.instrument_number, bookings.c.occupied_from)
-    )
-    rows = db.execute(query, {"numbers": sorted(set(numbers)), **_over(span)})
-    return [msgspec.convert(row, CalendarEntry, from_attributes=True) for row in rows]
-
-
-class Occupied(NamedTuple):
-    """An interval that occupies an instrument, without anything of whose it is but one's own.
-
-    Minutes count from 1970-01-01T00:00Z: a board has a thousand of these, and draws them as numbers.
-    """
-
-    instrument_number: int
-    start_minute: int
-    end_minute: int
-    kind: str
-    own_state: str | None
-
-
-_OCCUPANCY = (
-    sa.select(
-        bookings.c.instrument_number,
-        sa.type_coerce(bookings.c.occupied_from, sa.BigInteger),
-        sa.type_coerce(bookings.c.occupied_until, sa.BigInteger),
-        bookings.c.kind,
-        sa.case((bookings.c.person_id == sa.bindparam("viewer_id", type_=sa.Uuid), bookings.c.state)),
-    )
-    .where(bookings.c.instrument_number.in_(_NUMBERS), _OCCUPIES)
-    .order_by(bookings.c.instrument_number, bookings.c.occupied_from)
-)
-
-
-def occupancy(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[Occupied]:
-    """What occupies these instruments during the span, by instrument and time, and which of it is the viewer's."""
-    values = {"numbers": sorted(set(numbers)), "viewer_id": viewer.person_id, **_over(span)}
-    return [Occupied._make(row) for row in db.execute(_OCCUPANCY, values)]
+# ---------------------------------------------------------------- one booking with its names
 
 
 class BookingLine(msgspec.Struct, frozen=True, kw_only=True):

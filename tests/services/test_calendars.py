@@ -11,9 +11,9 @@ import pytest
 
 from labshare.domain.bookings import Booking, BookingKind, Wish
 from labshare.domain.timespan import Span
+from labshare.errors import NotFound
 from labshare.services import bookings as service
 from labshare.services import calendars
-from labshare.store import bookings as store
 from labshare.store.engine import Database
 from tests.furniture import (
     COLLEAGUE,
@@ -52,13 +52,13 @@ def book(house: Database, who: UUID, asked: Wish, now: datetime = NOW) -> Bookin
 def test_a_rival_sees_when_and_nothing_else(house: Database) -> None:
     book(house, RESEARCHER, wish(FESEM, span(25, 9, 11), purpose="bí mật"))
 
-    def seen_by(who: UUID | None) -> store.CalendarEntry:
+    def seen_by(who: UUID | None) -> calendars.CalendarEntry:
         with house.read() as db:
             view = calendars.calendar(db, actor(who) if who else None, [FESEM], span(25, 0, 23))
         (entry,) = view.entries[FESEM]
         return entry
 
-    hidden = store.CalendarEntry(
+    hidden = calendars.CalendarEntry(
         instrument_number=FESEM,
         kind=BookingKind.USE,
         starts_at=at(25, 9),
@@ -102,3 +102,27 @@ def test_a_length_that_is_not_allowed_is_mended_in_the_suggestion(house: Databas
     with house.read() as db:
         (first, *_) = calendars.suggest(db, wish(FESEM, Span(at(25, 9), at(25, 9, 10))), NOW)
     assert first == Span(at(25, 9), at(25, 9, 30))
+
+
+def test_a_picture_of_a_centre_is_its_board_without_names(house: Database) -> None:
+    book(house, RESEARCHER, wish(FESEM, span(26, 9, 11)))
+    book(house, COLLEAGUE, wish(XRD, span(26, 9, 11)))
+    week = Span(at(23, 0), at(30, 0))
+    with house.read() as db:
+        board = calendars.board(db, actor(RESEARCHER), "C-ONE", week)
+        picture = calendars.occupancy(db, actor(RESEARCHER), "C-ONE", week)
+    assert (picture.instruments, picture.opened, picture.kept) == (board.instruments, board.opened, board.kept)
+    assert {number: [row.own_state for row in rows] for number, rows in picture.occupied.items()} == {
+        FESEM: ["confirmed"], XRD: [None],
+    }  # fmt: skip
+    # Both are open Mon-Fri 08-18, so they share one list.
+    assert picture.opened[FESEM] is picture.opened[XRD]
+
+
+def test_versions_of_calendars_are_told_only_of_instruments_that_exist(house: Database) -> None:
+    with house.read() as db:
+        assert calendars.versions(db, ["N003", "N001"]) == {"N003": 0, "N001": 0}
+        with pytest.raises(NotFound) as caught:
+            calendars.versions(db, ["N001", "N999"])
+        assert calendars.rules_of(db, "N003").cleanup_minutes == 30
+    assert caught.value.params == {"instrument": "N999"}

@@ -1,0 +1,124 @@
+"""Calendars in the database, masked in the query: what a reader may not see never leaves it.
+
+What must not live here: who may see what (services/calendars.py makes the `Viewer`), or anything that writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+from sqlalchemy.engine import Connection
+
+from labshare.domain.bookings import BookingKind, BookingState
+from labshare.domain.timespan import Span
+from labshare.store.bookings import NUMBERS, OCCUPIES, over
+from labshare.store.tables import bookings, instruments, persons, projects
+
+
+class Viewer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose eyes a calendar is for: their own bookings and those of the centres they answer for are named."""
+
+    person_id: UUID | None
+    centre_ids: frozenset[str] = frozenset()
+    sees_all: bool = False
+
+
+class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One occupied interval as one reader may see it. Masked entries carry times and kind, and nothing else."""
+
+    instrument_number: int
+    kind: BookingKind
+    starts_at: datetime
+    ends_at: datetime
+    occupied_from: datetime
+    occupied_until: datetime
+    is_own: bool
+    id: UUID | None = None
+    state: BookingState | None = None
+    person: str | None = None
+    organisation_id: str | None = None
+    project: str | None = None
+    purpose: str | None = None
+
+
+def calendar(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[CalendarEntry]:
+    """What occupies these instruments during the span, as this viewer may see it, by instrument and time."""
+    own = bookings.c.person_id == viewer.person_id if viewer.person_id else sa.false()
+    named = sa.or_(own, bookings.c.kind != BookingKind.USE)
+    if viewer.sees_all:
+        named = sa.true()
+    elif viewer.centre_ids:
+        named = sa.or_(named, instruments.c.centre_id.in_(sorted(viewer.centre_ids)))
+
+    def masked(column: ColumnElement[Any], label: str) -> ColumnElement[Any]:
+        # Without an ELSE the masked value is NULL: it never leaves the database.
+        return sa.case((named, column)).label(label)
+
+    query = (
+        sa.select(
+            bookings.c.instrument_number,
+            bookings.c.kind,
+            bookings.c.starts_at,
+            bookings.c.ends_at,
+            bookings.c.occupied_from,
+            bookings.c.occupied_until,
+            sa.func.coalesce(own, sa.false()).label("is_own"),
+            masked(bookings.c.id, "id"),
+            masked(bookings.c.state, "state"),
+            masked(persons.c.name, "person"),
+            masked(bookings.c.organisation_id, "organisation_id"),
+            masked(projects.c.code, "project"),
+            masked(bookings.c.purpose, "purpose"),
+        )
+        .join(instruments, instruments.c.number == bookings.c.instrument_number)
+        .outerjoin(persons, persons.c.id == bookings.c.person_id)
+        .outerjoin(projects, projects.c.id == bookings.c.project_id)
+        .where(bookings.c.instrument_number.in_(NUMBERS), OCCUPIES)
+        .order_by(bookings.c.instrument_number, bookings.c.occupied_from)
+    )
+    rows = db.execute(query, {"numbers": sorted(set(numbers)), **over(span)})
+    return [msgspec.convert(row, CalendarEntry, from_attributes=True) for row in rows]
+
+
+class Occupied(NamedTuple):
+    """An interval that occupies an instrument, without anything of whose it is but one's own.
+
+    Minutes count from 1970-01-01T00:00Z: a board has a thousand of these, and draws them as numbers.
+    """
+
+    instrument_number: int
+    start_minute: int
+    end_minute: int
+    kind: str
+    own_state: str | None
+
+
+_OCCUPANCY = (
+    sa.select(
+        bookings.c.instrument_number,
+        sa.type_coerce(bookings.c.occupied_from, sa.BigInteger),
+        sa.type_coerce(bookings.c.occupied_until, sa.BigInteger),
+        bookings.c.kind,
+        sa.case((bookings.c.person_id == sa.bindparam("viewer_id", type_=sa.Uuid), bookings.c.state)),
+    )
+    .where(bookings.c.instrument_number.in_(NUMBERS), OCCUPIES)
+    .order_by(bookings.c.instrument_number, bookings.c.occupied_from)
+)
+
+
+def occupancy(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[Occupied]:
+    """What occupies these instruments during the span, by instrument and time, and which of it is the viewer's."""
+    values = {"numbers": sorted(set(numbers)), "viewer_id": viewer.person_id, **over(span)}
+    return [Occupied._make(row) for row in db.execute(_OCCUPANCY, values)]
+
+
+def versions(db: Connection, instrument_ids: Iterable[str]) -> dict[str, int]:
+    """The calendar versions of those instruments that exist, by their codes."""
+    query = sa.select(instruments.c.id, instruments.c.calendar_version).where(instruments.c.id.in_(set(instrument_ids)))
+    return {row.id: row.calendar_version for row in db.execute(query)}
