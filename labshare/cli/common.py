@@ -74,9 +74,8 @@ def open_database(chosen: Settings, *, current: bool = True) -> Generator[Databa
 
     With `current`, also when its tables are not this version's or the booking guard is missing.
     """
-    from sqlalchemy.exc import OperationalError
-
     from labshare.errors import StartupError
+    from labshare.store.engine import DatabaseFault
     from labshare.store.engine import open_database as open_url
     from labshare.store.migrations import require_current
     from labshare.store.process import require_reachable
@@ -88,7 +87,7 @@ def open_database(chosen: Settings, *, current: bool = True) -> Generator[Databa
             with database.read() as db:
                 require_current(db)
         yield database
-    except OperationalError as error:
+    except DatabaseFault as error:
         # Not a fault of ours: a full disk, a file that may not be written, a server that went away.
         raise StartupError("database_failed", reason=str(error.orig).partition("\n")[0]) from error
     finally:

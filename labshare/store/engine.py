@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -22,6 +22,9 @@ from labshare.errors import Busy, LabShareError, Malformed, StartupError, TimeTa
 from labshare.store import guard
 
 SQLITE_WAIT_SECONDS = 10
+POOL_WAIT_SECONDS = 10
+# A full disk, a file that may not be written, a server that went away: no fault of ours, and nothing to translate.
+DatabaseFault = OperationalError
 # PostgreSQL: lock_not_available, deadlock_detected, serialization_failure.
 BUSY_STATES = frozenset({"55P03", "40P01", "40001"})
 
@@ -84,6 +87,7 @@ def open_database(
     pool_size: int = 10,
     lock_timeout_seconds: float = 2.0,
     sqlite_wait_seconds: float = SQLITE_WAIT_SECONDS,
+    pool_wait_seconds: float = POOL_WAIT_SECONDS,
 ) -> Database:
     """Open `sqlite:///path` or `postgresql://...`. Raises `StartupError` for another kind of address.
 
@@ -92,7 +96,7 @@ def open_database(
     """
     address = _address(url)
     kind = address.get_backend_name()
-    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10}
+    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_wait_seconds}
     if kind == "sqlite":
         if address.database:
             Path(address.database).resolve().parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +143,7 @@ def _translated() -> Generator[None]:
     """Turn what a database says into the house's errors; a fault of ours stays what it is."""
     try:
         yield
-    except DBAPIError as error:
+    except StatementError as error:
         known = _known(error)
         if known is None:
             raise
@@ -148,7 +152,10 @@ def _translated() -> Generator[None]:
         raise Busy() from error
 
 
-def _known(error: DBAPIError) -> LabShareError | None:
+def _known(error: StatementError) -> LabShareError | None:
+    if isinstance(error.orig, LabShareError):
+        # A value that a column's type refused, such as a naive time.
+        return error.orig
     text = str(error.orig)
     state = getattr(error.orig, "sqlstate", None)
     if guard.NAME in text:

@@ -1,0 +1,84 @@
+"""Opening a database, and that a read changes nothing and a write is whole or nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from labshare.errors import Busy, StartupError
+from labshare.store.engine import Database, open_database
+from labshare.store.tables import facts
+
+
+def count(database: Database) -> int:
+    with database.read() as db:
+        return db.execute(sa.select(sa.func.count()).select_from(facts)).scalar_one()
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("nonsense", "database_url_unreadable"),
+        ("mysql://root@localhost/x", "database_kind_unknown"),
+        ("sqlite://", "database_needs_file"),
+        ("sqlite:///:memory:", "database_needs_file"),
+    ],
+)
+def test_an_address_that_cannot_serve_stops_the_start(url: str, code: str) -> None:
+    with pytest.raises(StartupError, match=code):
+        open_database(url)
+
+
+def test_a_write_is_kept_and_a_read_is_not(database: Database) -> None:
+    with database.write() as db:
+        db.execute(sa.insert(facts).values(name="a", value="1"))
+    with database.read() as db:
+        db.execute(sa.insert(facts).values(name="b", value="2"))
+    assert count(database) == 1
+
+
+def test_an_exception_undoes_the_whole_write(database: Database) -> None:
+    def fail() -> None:
+        with database.write() as db:
+            db.execute(sa.insert(facts).values(name="a", value="1"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert count(database) == 0
+
+
+def test_a_reader_is_not_kept_waiting_by_a_writer(database: Database) -> None:
+    with database.write() as db:
+        db.execute(sa.insert(facts).values(name="a", value="1"))
+        assert count(database) == 0
+    assert count(database) == 1
+
+
+def test_writers_of_one_process_take_turns(database: Database) -> None:
+    with database.write() as db:
+        db.execute(sa.insert(facts).values(name="n", value="0"))
+
+    def add_one() -> None:
+        with database.write() as db:
+            value = int(db.execute(sa.select(facts.c.value).with_for_update()).scalar_one())
+            time.sleep(0.01)
+            db.execute(sa.update(facts).values(value=str(value + 1)))
+
+    threads = [threading.Thread(target=add_one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as db:
+        assert db.execute(sa.select(facts.c.value)).scalar_one() == "8"
+
+
+def test_an_empty_pool_is_busy_and_not_a_fault(database_url: str) -> None:
+    database = open_database(database_url, pool_size=1, pool_wait_seconds=0.1)
+    with database.read(), pytest.raises(Busy), database.read():
+        pass
+    database.dispose()
