@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.agreements import Balance, Counter, Kind, ShareRule, Term, limit
+from labshare.domain.agreements import Balance, Counter, Kind, ShareRule, Term, covers, limit
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.projects import AccessClass
 from labshare.domain.rounds import Approval, PlanRow, PlanState, Round
@@ -163,7 +163,8 @@ class _View:
             if (self.sight.sees_all or name.centre.id in self.sight.centre_ids) and centre_id in (None, name.centre.id)
         }
         self.sees_rows = bool(self.centres)
-        self.terms = _readable(db, actor, r, {name.centre.id for name in self.names.values()})
+        self.places = [Place(name.id, name.centre.id) for name in self.names.values()]
+        self.terms = _readable(db, actor, r, self.places)
         self.shares = self._shares(now)
         self.lines = self._lines() if self.sees_rows else {}
 
@@ -261,10 +262,9 @@ class _View:
         if not self.terms:
             return ()
         outcomes = {outcome.id: outcome for outcome in self.document.rules}
-        places = [Place(name.id, name.centre.id) for name in self.names.values()]
         counters = {
             str(RuleName(*counter.key)): counter
-            for counter, _ in standings.touched(self.db, self.round.horizon, places)
+            for counter, _ in standings.touched(self.db, self.round.horizon, self.places)
             if counter.term.key in self.terms
         }
         held = standings.balances(self.db, counters.values(), now)
@@ -292,11 +292,12 @@ class _View:
         )
 
 
-def _readable(db: Connection, actor: Actor, r: Round, centre_ids: set[str]) -> dict[tuple[str, str], Term]:
+def _readable(db: Connection, actor: Actor, r: Round, places: Sequence[Place]) -> dict[tuple[str, str], Term]:
+    """The rules that this reader may read: a manager those that count at the own centre, a partner those it signed."""
     return {
         term.key: term
         for term in agreements.in_force(db, r.horizon)
-        if agreements.may_read(actor, term.agreement, centre_ids)
+        if agreements.may_read(actor, term.agreement, {at.centre_id for at in places if covers(term.rule.where, at)})
     }
 
 

@@ -144,6 +144,15 @@ def test_a_partner_sees_its_own_share_and_nothing_of_the_plan(database: Database
     assert not share.is_floor
 
 
+def test_a_manager_reads_the_agreements_that_count_at_the_own_centre(database: Database) -> None:
+    here = a_rule(id="here", where=Scope(centres=("C-ONE",)))
+    there = a_rule(id="there", where=Scope(centres=("C-TWO",)))
+    with database.write() as db:
+        r = proposed(db, here, there)
+        assert [share.rule.id for share in shown(db, r, MANAGER).shares] == ["here"]
+        assert [share.rule.id for share in shown(db, r, OFFICE).shares] == ["here", "there"]
+
+
 def test_what_was_booked_before_is_told_apart_from_what_the_plan_adds(database: Database) -> None:
     with database.write() as db:
         r = proposed(db, a_cap())
