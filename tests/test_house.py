@@ -21,6 +21,7 @@ COLUMNS = ("domain", "scheduler", "store", "services", "web")
 
 # A module without a test file of its own, and the test file that names it and holds it instead.
 TESTED_IN: dict[str, str] = {
+    "labshare/store/tables.py": "tests/store/test_migrations.py",
     "labshare/store/people_document.py": "tests/services/test_people_document.py",
     "labshare/web/given.py": "tests/web/test_auth.py",
     "labshare/web/headers.py": "tests/web/test_pages.py",
@@ -30,6 +31,8 @@ TESTED_IN: dict[str, str] = {
 
 # Files over 400 lines and functions over 40, each looked at and left so for a reason.
 LONG: dict[str, str] = {
+    "labshare/store/migrations/versions/0001_first.py": "the first tables, one after the other, never to be edited again",
+    "labshare/store/migrations/versions/0001_first.py::upgrade": "the same",
     "labshare/store/tables.py": "one table after the other: a list, read by looking up",
 }
 

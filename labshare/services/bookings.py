@@ -85,15 +85,7 @@ def move(
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
-    wish = Wish(
-        instrument_number=rules.number,
-        span=span,
-        person_id=booking.person_id,
-        project_id=booking.project_id,
-        purpose=booking.purpose if purpose is None else _purpose(purpose),
-        replaces_id=booking.id,
-        kind=booking.kind,
-    )
+    wish = _again(booking, span, purpose)
     context = _context(db, rules, wish, now)
     occupied = rules.occupied(span, booking.kind)
     moved = msgspec.structs.replace(
@@ -244,6 +236,19 @@ def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
             centre_id=rules.centre_id,
             span=booking.occupied,
         ),
+    )
+
+
+def _again(booking: Booking, span: Span, purpose: str | None) -> Wish:
+    """A booking as the wish for itself at another time; without a purpose it keeps its own."""
+    return Wish(
+        instrument_number=booking.instrument_number,
+        span=span,
+        person_id=booking.person_id,
+        project_id=booking.project_id,
+        purpose=booking.purpose if purpose is None else _purpose(purpose),
+        replaces_id=booking.id,
+        kind=booking.kind,
     )
 
 
