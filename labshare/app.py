@@ -40,6 +40,7 @@ from labshare.web import (
     reports,
     rounds,
     time_requests,
+    usage,
 )
 from labshare.web.api import schema
 from labshare.web.auth import KnowTheReader, reader_of
@@ -61,6 +62,7 @@ ROUTERS: tuple[Router, ...] = (
     time_requests.router,
     agreements.router,
     reports.router,
+    usage.router,
     live.router,
     docs.router,
     api.router,

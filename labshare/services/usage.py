@@ -19,6 +19,7 @@ from labshare.store import audit, outbox
 from labshare.store import bookings as booking_store
 from labshare.store import usage as store
 from labshare.store.engine import Connection
+from labshare.store.names import Name, names
 
 LONGEST_NOTE = 500
 # Whose booking begins within these days is told of a failure at once; later ones may well be reached by the repair.
@@ -67,6 +68,31 @@ def record_up(db: Connection, actor: Actor, instrument_id: str, now: datetime) -
     store.end_record(db, is_down.id, ends_at)
     _tell(db, actor, "up", rules, now)
     return msgspec.structs.replace(is_down, ends_at=ends_at)
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """What a manager sees of an instrument: its name, the failure that lasts, and whose time it touches."""
+
+    name: Name
+    down: StateRecord | None
+    affected: tuple[booking_store.BookingLine, ...]
+
+
+def down(db: Connection, number: int) -> StateRecord | None:
+    """The failure that lasts, if there is one. Everybody may know that and since when, but not the note."""
+    return store.current(db, [number], EquipmentState.UNSCHEDULED_DOWN).get(number)
+
+
+def condition(db: Connection, actor: Actor, instrument_id: str, now: datetime) -> Condition:
+    """The state of an instrument, for a manager of its centre. Raises `NotFound` and `Forbidden`."""
+    number = booking_store.instrument_number(db, instrument_id)
+    require(actor, Action.MANAGE_CALENDAR, centre=booking_store.rules_of(db, [number])[number].centre_id)
+    record = down(db, number)
+    return Condition(
+        name=names(db, (), (), {instrument_id})[instrument_id],
+        down=record,
+        affected=affected(db, number, now) if record else (),
+    )
 
 
 def affected(db: Connection, number: int, now: datetime) -> tuple[booking_store.BookingLine, ...]:

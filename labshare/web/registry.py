@@ -18,7 +18,7 @@ from labshare.domain.opening import format_opening
 from labshare.domain.people import Actor
 from labshare.domain.registry import ProductRef
 from labshare.domain.registry_search import Search
-from labshare.services import Connection, registry
+from labshare.services import Connection, registry, usage
 from labshare.services import calendars as looking
 from labshare.services.registry import FoundPage
 from labshare.web import calendars, given
@@ -113,12 +113,14 @@ def instrument(
         page = registry.instrument(db, instrument_id, now)
         week = _week(db, actor, instrument_id, date, now) if page.instrument.is_bookable else None
         standing = registry.standing(db, actor, page.instrument) if actor else None
+        down = usage.down(db, page.instrument.number)
     return render(
         request,
         "registry/instrument.html",
         page=page,
         week=week,
         standing=standing,
+        down=down,
         opening=formats.opening(format_opening(page.instrument.opening)),
         now=now,
     )
