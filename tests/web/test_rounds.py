@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from labshare.domain.rounds import Round, RoundState
-from labshare.services import rounds
+from labshare.errors import Refusal
+from labshare.services import plans, rounds
 from labshare.store import bookings as bookings_store
 from labshare.store import plans as plans_store
 from labshare.store import rounds as store
@@ -27,7 +29,7 @@ from tests.furniture import (
     a_booking,
     actor,
 )
-from tests.round_of import at, span
+from tests.round_of import LATER, at, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
 # The form of a round as a browser sends it, on the clock of Hanoi.
@@ -233,18 +235,64 @@ def test_a_partner_without_an_agreement_sees_no_plan(english: Client, house: Dat
 # ---------------------------------------------------------------- planning, approving, publishing
 
 
-def test_a_plan_is_queued_and_its_progress_asks_for_itself(english: Client, house: Database) -> None:
+def test_progress_asks_for_itself_until_the_plan_is_there(english: Client, house: Database) -> None:
     with house.write() as db:
         r = round_of.close(db, round_of.open_round(db))
-        plan = round_of.queue(db, r)
+        queued = round_of.queue(db, r)
+        # Leased to a runner elsewhere, so that the application's own does not take it.
+        plan = plans.take(db, LATER, plan_id=queued.id)
+        assert plan is not None
+        told = '{"objective":1,"bound":2,"gap":0.5,"seconds":2.5,"placed":7}'
+        assert plans.follow(db, plan, told, LATER)
     sign_in(english, "office")
     fragment = english.get(f"/rounds/{r.id}/progress", headers={"HX-Request": "true"})
-    assert fragment.status_code == 200
     assert "<html" not in fragment.text
+    assert f'hx-get="/rounds/{r.id}/progress" hx-trigger="every 1s"' in fragment.text
+    # Half of the five seconds are over.
+    assert 'value="0.5"' in fragment.text
+    assert "7 sessions placed, at most 50.0 % from the best possible; 3 of 5 seconds." in text_of(fragment)
+    assert send(english, f"/rounds/{r.id}/plans/{plan.id}/cancel").status_code == 303
+    asked = english.get(f"/rounds/{r.id}/progress", headers={"HX-Request": "true"})
+    assert "Stopping; the best plan found so far is kept." in text_of(asked)
+    with house.write() as db:
+        plans.put_aside(db, plan, (), LATER)
+    done = english.get(f"/rounds/{r.id}/progress", headers={"HX-Request": "true"})
+    assert "hx-trigger" not in done.text
+    assert done.headers["HX-Refresh"] == "true"
+    assert only_round(house).state is RoundState.CLOSED
+
+
+def test_progress_is_for_those_who_see_the_round_s_requests(english: Client, house: Database) -> None:
+    r = opened(house)
     sign_in(english, "researcher")
     assert english.get(f"/rounds/{r.id}/progress").status_code == 404
-    with house.read() as db:
-        assert plans_store.get(db, plan.id).round_id == r.id
+
+
+def test_a_run_that_failed_says_why(english: Client, house: Database) -> None:
+    with house.write() as db:
+        r = round_of.close(db, round_of.open_round(db))
+        plan = plans.take(db, LATER, plan_id=round_of.queue(db, r).id)
+        assert plan is not None
+        plans.put_aside(db, plan, (Refusal(code="plan_none_found", params={"seconds": 5}),), LATER)
+    sign_in(english, "office")
+    text = text_of(english.get(f"/rounds/{r.id}"))
+    assert "The last run brought no plan" in text
+    assert "No plan that keeps every limit was found in 5 seconds" in text
+
+
+def test_the_application_runs_what_is_queued(english: Client, house: Database) -> None:
+    with house.write() as db:
+        r = round_of.open_round(db)
+        round_of.ask(db, r)
+        round_of.close(db, r)
+    sign_in(english, "office")
+    assert send(english, f"/rounds/{r.id}/plan").status_code == 303
+    end = time.monotonic() + 30
+    while only_round(house).state is RoundState.PLANNING:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert only_round(house).state is RoundState.PROPOSED
+    assert "of 1 asked for" in text_of(english.get(f"/rounds/{r.id}"))
 
 
 def test_nobody_else_queues_or_cancels_a_plan(english: Client, house: Database) -> None:
