@@ -40,6 +40,7 @@ class Week(msgspec.Struct, frozen=True):
 
     instrument_id: str
     version: int
+    raster: int
     title: str
     window: Window
     days: tuple[Day, ...]
@@ -66,6 +67,7 @@ def week(
     return Week(
         instrument_id=rules.id,
         version=rules.calendar_version,
+        raster=blocks.raster_of(rules),
         title=f"{formats.short_date(axis.dates[0])} – {formats.date(axis.dates[-1])}",
         window=shown,
         days=days,

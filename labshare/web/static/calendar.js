@@ -54,14 +54,25 @@
   const clock = (minutes) => `${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`;
   const minutes = (text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3, 5));
 
-  // Where in a free stretch the pointer is decides when the booking begins, on the half hour.
+  // The hours that an item is drawn over are in its classes: "fh9 fm30 uh11 um0".
+  const drawn = (item) => {
+    const [, fh, fm, uh, um] = (/fh(\d+) fm(\d+) uh(\d+) um(\d+)/.exec(item.className) ?? []).map(Number);
+    return [fh * 60 + fm, uh * 60 + um];
+  };
+
+  // Where in a free stretch the pointer is decides when the booking begins, on the instrument's raster and not finer
+  // than half an hour. A key has no place, and in the list of a phone a place means nothing.
   const begin = (link, event) => {
-    const [, first, last] = /(\d\d:\d\d)–(\d\d:\d\d)/.exec(link.querySelector(".time").textContent) ?? [];
-    const box = link.getBoundingClientRect();
-    if (!first || !event.clientY) return null;
-    const across = link.closest(".lane") ? (event.clientX - box.left) / box.width : (event.clientY - box.top) / box.height;
-    const wanted = minutes(first) + across * (minutes(last) - minutes(first));
-    return Math.max(minutes(first), Math.floor(wanted / 30) * 30);
+    const item = link.closest("li");
+    const isList = getComputedStyle(item).gridRowStart === "auto";
+    if (isList || event.detail === 0) return null;
+    const box = item.getBoundingClientRect();
+    const isLane = item.closest(".lane") !== null;
+    const share = isLane ? (event.clientX - box.left) / box.width : (event.clientY - box.top) / box.height;
+    const [first, last] = drawn(item);
+    const raster = Number(item.closest("[data-raster]").dataset.raster);
+    const step = 30 % raster === 0 ? 30 : raster;
+    return Math.max(first, Math.floor((first + share * (last - first)) / step) * step);
   };
 
   document.addEventListener("click", (event) => {
@@ -70,7 +81,7 @@
     const url = new URL(link.href);
     const length = minutes(url.searchParams.get("until")) - minutes(url.searchParams.get("from"));
     const wanted = begin(link, event);
-    if (wanted !== null && length > 0 && wanted + length <= 1440) {
+    if (wanted !== null && wanted > minutes(url.searchParams.get("from")) && length > 0 && wanted + length <= 1440) {
       url.searchParams.set("from", clock(wanted));
       url.searchParams.set("until", clock(wanted + length));
     }
