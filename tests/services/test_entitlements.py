@@ -12,6 +12,7 @@ from labshare.domain.agreements import Kind, Level, Scope
 from labshare.domain.entitlements import ShareState
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services import entitlements as service
+from labshare.store import agreements as store
 from labshare.store import bookings as booking_store
 from labshare.store.engine import Database
 from tests.furniture import ADMINISTRATOR, FESEM, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, XRD, actor, furnish, span
@@ -105,3 +106,18 @@ def test_standings_cost_six_queries(house: Database) -> None:
     with house.read() as db, statements(house) as seen:
         service.standings(db, actor(OFFICE), NOW, NOW)
     assert len([each for each in seen if each.startswith("SELECT")]) == 6
+
+
+def test_the_page_and_the_booking_check_count_the_same_minutes(house: Database) -> None:
+    """Two readers of one rule: what is used and committed on the page is what the running balance holds."""
+    with house.write() as db:
+        put(db, by_industry(XRD, span(26, 8, 9)))
+        held = store.balances_of(db, "MINE")
+        shown = [each for each in service.standings(db, actor(OFFICE), NOW, NOW) if each.agreement_id == "MINE"]
+    counted = {
+        (each.rule.id, each.scope_key): each.measure.used + each.measure.committed for each in shown if each.measure
+    }
+    assert {(key.rule_id, key.scope_key): balance.matched_minutes for key, balance in held.items()} == counted
+    assert {(key.rule_id, key.scope_key): balance.base_minutes for key, balance in held.items()} == {
+        (each.rule.id, each.scope_key): each.base_minutes for each in shown
+    }
