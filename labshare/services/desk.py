@@ -23,7 +23,7 @@ from labshare.errors import Refusal
 from labshare.scheduler.plan import Plan, RuleOutcome
 from labshare.scheduler.problem import Problem
 from labshare.services import agreements, plans, round_pages, standings
-from labshare.services.planning import Place, request_of, use_of
+from labshare.services.planning import Place, request_of, use_of, worth_of
 from labshare.services.planning_rules import RuleName
 from labshare.services.reasons import Outcome, placed_and_left
 from labshare.services.round_pages import RequestLine
@@ -56,10 +56,11 @@ class DeskRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that got fewer sessions than it asked for."""
+    """A request that got fewer sessions than it asked for. `worth` is that of one session; None where none can be."""
 
     line: RequestLine
     placed: int
+    worth: int | None
     reason: Refusal
 
 
@@ -222,10 +223,15 @@ class _View:
                 )
 
     def _left_out(self, outcome: Outcome) -> Iterable[LeftOut]:
+        worth = worth_of(self.problem)
         for request_id, line in self.lines.items():
             if request_id in outcome.reasons:
-                placed = len(outcome.sessions.get(request_id, ()))
-                yield LeftOut(line=line, placed=placed, reason=outcome.reasons[request_id])
+                yield LeftOut(
+                    line=line,
+                    placed=len(outcome.sessions.get(request_id, ())),
+                    worth=worth.get(request_id),
+                    reason=outcome.reasons[request_id],
+                )
 
     def _by_class(self, outcome: Outcome) -> Iterable[Party]:
         for access_class in AccessClass:

@@ -219,6 +219,15 @@ def slot_value(request: TimeRequest, factor_percent: int) -> int:
     return TIER_WEIGHTS[request.access_class] * request.review_score * factor_percent // FULL
 
 
+def worth_of(problem: Problem) -> dict[UUID, int]:
+    """What one session of each request is worth in this problem, where it can be placed at all."""
+    return {
+        request_of(asked.id): max(option.value for option in asked.options)
+        for asked in problem.requests
+        if asked.options
+    }
+
+
 def decayed(uses: Iterable[tuple[str, datetime, int]], now: datetime) -> dict[str, Fraction]:
     """Minutes of each organisation, halved for each fortnight that has passed since (R12). Uses: who, when, minutes."""
     found: dict[str, Fraction] = {}

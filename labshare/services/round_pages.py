@@ -18,6 +18,7 @@ from labshare.domain.time_requests import Eligible, RequestState, TimeRequest
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal
 from labshare.services import plans, rounds, time_requests
+from labshare.services.planning import worth_of
 from labshare.services.reasons import Sight, placed_and_left
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
@@ -39,8 +40,10 @@ class RoundLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A request with the names around it. `sessions` are published: (booking, instrument, use); `reason` says why
-    fewer than asked for were placed. `label` numbers the requests of a round in the order in which they came.
+    """A request with the names around it. `label` numbers the requests of a round in the order in which they came.
+
+    Once the round is published: `sessions` as (booking, instrument, use), `reason` why fewer than asked for were
+    placed, `worth` what one session counted for in the plan.
     """
 
     request: TimeRequest
@@ -52,6 +55,7 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     instruments: tuple[InstrumentName, ...]
     sessions: tuple[tuple[UUID, str, Span], ...] = ()
     reason: Refusal | None = None
+    worth: int | None = None
 
     @property
     def shown_state(self) -> str:
@@ -232,22 +236,25 @@ def _own_lines(db: Connection, actor: Actor, r: Round) -> list[RequestLine]:
     if r.state is not RoundState.PUBLISHED:
         return lines
     sessions = requests_store.published_sessions(db, [request.id for request in requests])
-    left = _left_out(db, r)
+    reasons, worth = _decided(db, r)
     return [
         msgspec.structs.replace(
             line,
             sessions=tuple(sessions.get(line.request.id, ())),
-            reason=left.get(line.request.id) if line.request.state is not RequestState.WITHDRAWN else None,
+            reason=reasons.get(line.request.id),
+            worth=worth.get(line.request.id),
         )
         for line in lines
     ]
 
 
-def _left_out(db: Connection, r: Round) -> dict[UUID, Refusal]:
-    """Why requests of a published round got less than they asked for, in terms that name nobody else."""
+def _decided(db: Connection, r: Round) -> tuple[dict[UUID, Refusal], dict[UUID, int]]:
+    """Why requests of a published round got less than asked for, in terms that name nobody else; and their worth."""
     plan = next((each for each in plans_store.of_round(db, r.id) if each.state is PlanState.PUBLISHED), None)
     found = plans.documents(db, plan.id) if plan else None
-    return placed_and_left(r, found[1], {}, {}).reasons if found else {}
+    if found is None:
+        return {}, {}
+    return placed_and_left(r, found[1], {}, {}).reasons, worth_of(found[0])
 
 
 def _offered_names(db: Connection, r: Round) -> dict[int, InstrumentName]:

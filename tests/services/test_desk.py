@@ -83,7 +83,7 @@ def test_the_office_sees_every_session_where_it_is(database: Database) -> None:
 def test_what_was_left_out_stands_beside_with_its_reason(database: Database) -> None:
     with database.write() as db:
         (left,) = shown(db, proposed(db)).left_out
-    assert (left.line.label, left.placed, left.reason.code) == ("#3", 0, "unplaced_taken")
+    assert (left.line.label, left.placed, left.worth, left.reason.code) == ("#3", 0, 400, "unplaced_taken")
     assert left.reason.params["others"] in ("#1", "#2")
 
 

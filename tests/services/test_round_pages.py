@@ -111,6 +111,8 @@ def test_sessions_and_reasons_are_told_after_publication_only(database: Database
         mine = round_pages.own_request(db, actor(RESEARCHER), placed.id)
         assert [(instrument, use) for _, instrument, use in mine.sessions] == [("N002", span(0, 8, 10))]
         assert (mine.shown_state, mine.reason) == ("placed", None)
+        # What each session counted for: four slots of 100,000, and four of 100.
+        assert (mine.worth, after.worth) == (400_000, 400)
 
 
 def test_some_sessions_of_several_are_partly_placed(database: Database) -> None:

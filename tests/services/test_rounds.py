@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.bookings import Wish
 from labshare.domain.rounds import KeptOffer, PlanState, RoundState
 from labshare.domain.time_requests import RequestState
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, TimeTaken, WrongState
+from labshare.services import bookings as bookings_service
 from labshare.services import plans, rounds
 from labshare.store import audit, due
 from labshare.store import bookings as bookings_store
@@ -27,6 +29,7 @@ from tests.furniture import (
     NOW,
     OFFICE,
     PARTNER,
+    PUBLIC_PROJECT,
     RESEARCHER,
     XRD,
     a_booking,
@@ -95,6 +98,23 @@ def test_a_session_with_setup_and_cleanup_occupies_both(database: Database) -> N
         _, found = plans.documents(db, plan.id) or pytest.fail("no plan was kept")
         # Slots are counted from Monday 00:00: Tuesday 08:00 is slot 48 + 16 = 64.
         assert sorted((s.start, s.end) for s in found.sessions) == [(64, 67), (67, 70)]
+
+
+def test_kept_time_is_not_booked_directly_and_what_is_left_over_is(database: Database) -> None:
+    """Nobody applies, so the published plan is empty and everything goes back to direct booking."""
+    with database.write() as db:
+        furnish(db)
+        wish = Wish(instrument_number=XRD, span=span(0, 8, 10), person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
+        r = open_round(db)
+        with pytest.raises(Refused) as error:
+            bookings_service.book(db, actor(RESEARCHER), wish, NOW)
+        assert codes(error) == ["kept_for_round"]
+        plan = propose(db, close(db, r))
+        with pytest.raises(Refused):
+            bookings_service.book(db, actor(RESEARCHER), wish, LATER)
+        approve(db, plan)
+        rounds.publish(db, actor(OFFICE), r.id, plan_sha256=plan.plan_sha256, now=LATER)
+        assert bookings_service.book(db, actor(RESEARCHER), wish, LATER).state == "confirmed"
 
 
 # ---------------------------------------------------------------- making and opening
