@@ -31,7 +31,6 @@ from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
 
-SLOT_MINUTES = 30
 OPENS, CLOSES, PUBLISHES = time(8), time(17), time(12)
 # Enough for the small round of the past; counted work gives the same plan on every machine.
 STEPS = 400
@@ -89,7 +88,7 @@ def _new_round(told: RoundStory, first: date, today: date) -> NewRound:
         publishes_at=_at(today + timedelta(days=told.publishes_in_days), PUBLISHES),
         starts_at=starts_at,
         ends_at=ends_at,
-        slot_minutes=SLOT_MINUTES,
+        slot_minutes=told.slot_minutes,
         offers=tuple((instrument, Span(starts_at, ends_at)) for instrument in told.instruments),
     )
 

@@ -93,6 +93,7 @@ class RoundStory(_Part, frozen=True, kw_only=True):
     opens_in_days: int
     closes_in_days: int
     publishes_in_days: int
+    slot_minutes: int
     instruments: tuple[str, ...]
     asks: tuple[AskStory, ...] = ()
 
