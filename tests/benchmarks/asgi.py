@@ -37,7 +37,8 @@ class Caller:
             "server": ("127.0.0.1", 80),
             "state": {},
         }
-        status, parts = 0, []
+        status = 0
+        parts: list[bytes] = []
 
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
