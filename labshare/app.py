@@ -48,6 +48,8 @@ from labshare.web.rendering import Request
 from labshare.web.templating import STATIC_DIRECTORY, templates
 
 POOL_SIZE = 10
+# The ticker and the runner of plans have a connection each, however busy the requests are.
+JOB_CONNECTIONS = 2
 A_YEAR_SECONDS = 365 * 24 * 3600
 Clock = Callable[[], datetime]
 
@@ -80,7 +82,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
     """
     secret = require_secret(settings)
     opened = database or open_database(
-        settings.database_url, pool_size=POOL_SIZE, lock_timeout_seconds=settings.lock_timeout_seconds
+        settings.database_url, pool_size=POOL_SIZE + JOB_CONNECTIONS, lock_timeout_seconds=settings.lock_timeout_seconds
     )
     hub = Hub()
     return Litestar(
