@@ -346,7 +346,7 @@ def _form_page(
 router = Router(
     "/",
     route_handlers=[
-        listing, show, sessions, progress, new, create, edit_page, edit, open_round, close, withdraw, plan, cancel, approve,
-        publish,
+        listing, show, sessions, progress, new, create, edit_page, edit, open_round, close, withdraw, plan, cancel,
+        approve, publish,
     ],
 )  # fmt: skip
