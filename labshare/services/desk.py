@@ -1,7 +1,7 @@
 """The planning desk: one plan as its reader may see it, with sessions in time, what was left out, and shares.
 
-A centre's manager sees the part at that centre, the user office the whole, a partner only the share rules that name it.
-What must not live here: geometry and words (web/), or anything that changes a plan (rounds.py).
+A centre's manager sees the part at that centre, the user office the whole, a partner the share rules that count nobody
+else. What must not live here: geometry and words (web/), or anything that changes a plan (rounds.py).
 """
 
 from __future__ import annotations
@@ -166,6 +166,7 @@ class _View:
         self.sees_rows = bool(self.centres)
         self.places = [Place(name.id, name.centre.id) for name in self.names.values()]
         self.terms = _readable(db, actor, r, self.places)
+        self.told = {key for key, term in self.terms.items() if _is_told_whole(actor, term, self.places)}
         self.shares = self._shares(now)
         self.lines = self._lines() if self.sees_rows else {}
 
@@ -264,14 +265,14 @@ class _View:
                 )
 
     def _shares(self, now: datetime) -> tuple[Share, ...]:
-        """Every rule of the plan that the reader may read; minutes before the plan are those of its balance."""
-        if not self.terms:
+        """Every rule of the plan whose figures are the reader's; minutes before the plan are those of its balance."""
+        if not self.told:
             return ()
         outcomes = {outcome.id: outcome for outcome in self.document.rules}
         counters = {
             str(RuleName(*counter.key)): counter
             for counter, _ in standings.touched(self.db, self.round.horizon, self.places)
-            if counter.term.key in self.terms
+            if counter.term.key in self.told
         }
         held = standings.balances(self.db, counters.values(), now)
         return tuple(
@@ -305,6 +306,17 @@ def _readable(db: Connection, actor: Actor, r: Round, places: Sequence[Place]) -
         for term in agreements.in_force(db, r.horizon)
         if agreements.may_read(actor, term.agreement, {at.centre_id for at in places if covers(term.rule.where, at)})
     }
+
+
+def _is_told_whole(actor: Actor, term: Term, places: Sequence[Place]) -> bool:
+    """Whether a rule's exact minutes are the reader's to know: who answers for the time, or speaks for all it counts.
+
+    Of a rule that counts others too, a partner reads on the agreement's page what domain/entitlements.py lets it know;
+    the exact minutes here would give it those of a rival by subtraction.
+    """
+    counted = frozenset(term.rule.who.organisation)
+    covered = {at.centre_id for at in places if covers(term.rule.where, at)}
+    return agreements.sees_all(actor, covered) or (bool(counted) and counted <= actor.partner_ids)
 
 
 def _party(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from labshare.domain.agreements import Kind, Scope, ShareRule, Strictness, Version
+from labshare.domain.agreements import Kind, Scope, Selector, ShareRule, Strictness, Version
 from labshare.domain.projects import AccessClass
 from labshare.domain.rounds import Approval, Round
 from labshare.services import rounds
@@ -128,20 +128,34 @@ def test_those_who_answer_for_nothing_see_no_plan(database: Database, who: UUID)
 # ---------------------------------------------------------------- shares
 
 
-def a_cap() -> ShareRule:
+def a_cap(who: Selector = INDUSTRY) -> ShareRule:
     """A tenth of 9,000 minutes: three instruments, five days of ten hours."""
-    return a_rule(who=INDUSTRY, share=Fraction(1, 10), sentence_vi="Tối đa 10 %.", sentence_en="At most 10 %.")
+    return a_rule(who=who, share=Fraction(1, 10), sentence_vi="Tối đa 10 %.", sentence_en="At most 10 %.")
 
 
 def test_a_partner_sees_its_own_share_and_nothing_of_the_plan(database: Database) -> None:
     """The plan adds 90 minutes of industry: an hour on the NMR with its clean-up."""
     with database.write() as db:
-        furnished = proposed(db, a_cap())
+        furnished = proposed(db, a_cap(who=Selector(organisation=("O-CO",))))
         found = shown(db, furnished, PARTNER)
     assert (found.rows, found.left_out, found.classes, found.organisations, found.parts) == ((), (), (), (), ())
     (share,) = found.shares
     assert (share.agreement_id, share.limit_minutes, share.before_minutes, share.plan_minutes) == ("PPP-1", 900, 0, 90)
     assert not share.is_floor
+
+
+def test_a_partner_is_not_told_the_minutes_of_a_rule_that_counts_others_too(database: Database) -> None:
+    """Less its own minutes, which it knows, those of all of industry would be those of its rivals."""
+    with database.write() as db:
+        r = proposed(db, a_cap(who=INDUSTRY), a_rule(id="own", who=Selector(organisation=("O-CO",))))
+        assert [share.rule.id for share in shown(db, r, PARTNER).shares] == ["own"]
+        assert [share.rule.id for share in shown(db, r, OFFICE).shares] == ["R", "own"]
+
+
+def test_a_partner_of_rules_that_all_count_others_sees_no_plan(database: Database) -> None:
+    with database.write() as db:
+        r = proposed(db, a_cap(who=INDUSTRY))
+        assert desk(db, actor(PARTNER), r.id, LATER) is None
 
 
 def test_a_manager_reads_the_agreements_that_count_at_the_own_centre(database: Database) -> None:
