@@ -180,18 +180,20 @@ class Author:
         return self._write(site, use, booked, *found) if booked is not None and found else None
 
     def _fitting(self, site: Site, at: int) -> Minutes | None:
-        """The use from this minute on: as long as chance says, or shorter where the day ends."""
+        """The use from this minute on: as long as chance says, or as near to that as opening hours allow."""
         rules, segment = site.rules, site.opened.next(at)
         if segment is None or segment[0] > at:
             return None
         step = max(1, rules.granularity_minutes)
         wished = site.typical_minutes * self._dice.choice(LENGTHS) // 100
-        least, most = -(-rules.min_minutes // step) * step, rules.max_minutes // step * step
-        length = max(least, min(wished // step * step, most))
-        if rules.spans_closed_hours and site.opened.is_open(at + length - 1):
-            return at, at + length
-        room = min(length, (segment[1] - at) // step * step)
-        return (at, at + room) if room >= least else None
+        lengths = range(-(-rules.min_minutes // step) * step, rules.max_minutes + 1, step)
+        room = segment[1] - at
+        able = [
+            length
+            for length in lengths
+            if length <= room or (rules.spans_closed_hours and site.opened.is_open(at + length - 1))
+        ]
+        return (at, at + min(able, key=lambda length: abs(length - wished))) if able else None
 
     def _somebody(self, rules: InstrumentRules, use: Minutes, teams: Sequence[Team]) -> tuple[Team, UUID] | None:
         able = [team for team in teams if self._may_use(team, use)]

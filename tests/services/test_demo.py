@@ -50,8 +50,6 @@ HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 # New Year's Day, a public holiday and the first of a quarter, before dawn.
 NEW_YEAR = datetime(2026, 12, 31, 22, 30, tzinfo=UTC)
-# Two weeks before Tet: nobody divides its week, and two rounds must not take the week after it.
-BEFORE_TET = datetime(2027, 1, 20, 18, 31, 49, tzinfo=UTC)
 
 
 Heard = list[tuple[str, int, int]]
@@ -235,15 +233,16 @@ def test_balances_equal_a_recount(demo: Made) -> None:
     assert_balances_equal_a_recount(demo.database, NOW)
 
 
-@pytest.mark.parametrize("day", [NEW_YEAR, BEFORE_TET], ids=["new_year", "before_tet"])
-def test_a_demo_made_around_holidays_is_as_sound(request: pytest.FixtureRequest, tmp_path: Path, day: datetime) -> None:
+def test_a_demo_made_on_a_holiday_at_the_edge_of_a_quarter_is_as_sound(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     database = open_database(_sqlite_copy(request, tmp_path))
-    load_demo(database, FIXTURES, day, silent)
+    load_demo(database, FIXTURES, NEW_YEAR, silent)
     found = everything(database)
     assert_nothing_overlaps(found)
     assert_nobody_is_in_two_places(found)
     assert_open_hours_were_kept(database, [booking for booking in found if booking.kind == "use"])
-    assert_balances_equal_a_recount(database, day)
+    assert_balances_equal_a_recount(database, NEW_YEAR)
     database.dispose()
 
 
