@@ -114,9 +114,15 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     attended: bool
     qualification: str
     retired: bool = False
+    planned: bool = False
     calendar_version: int = 0
     name_vi: str = ""
     name_en: str = ""
+
+    @property
+    def takes_bookings(self) -> bool:
+        """Whether its time can be asked for at all."""
+        return self.booking_mode == "time" and not self.retired and not self.planned
 
     def occupied(self, span: Span, kind: BookingKind = BookingKind.USE) -> Span:
         """The range that is taken from everybody else: a use has its set-up and clean-up, a block is what it is."""
@@ -178,9 +184,11 @@ Rule = Callable[[Wish, Context], tuple[Refusal, ...]]
 
 
 def bookable(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    """Some rows of the registry are services or pools: they are listed, not booked by time."""
+    """Services, pools and what stands only in plans are listed in the registry, not booked by time."""
     if context.rules.retired:
         return (Refusal(code="instrument_retired"),)
+    if context.rules.planned:
+        return (Refusal(code="instrument_planned"),)
     if context.rules.booking_mode != "time":
         return (Refusal(code="not_bookable_by_time", params={"mode": context.rules.booking_mode}),)
     return ()

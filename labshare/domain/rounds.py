@@ -230,7 +230,7 @@ def offers_inside(draft: Draft) -> Iterable[Refusal]:
 
 def offered_by_time(draft: Draft) -> Iterable[Refusal]:
     for rules in draft.instruments.values():
-        if rules.booking_mode != "time" or rules.retired:
+        if not rules.takes_bookings:
             yield Refusal(code="offer_not_by_time", params={"instrument": rules.id})
 
 

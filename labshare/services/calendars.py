@@ -125,7 +125,7 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> lis
     Lengths are mended to what the instrument allows. Looks 14 days around the wish, within the advance window.
     """
     rules = bookings_store.rules_of(db, [wish.instrument_number]).get(wish.instrument_number)
-    if rules is None or rules.retired or rules.booking_mode != "time":
+    if rules is None or not rules.takes_bookings:
         return []
     minutes = fitting_minutes(rules, wish.span.minutes)
     first = max(_next_minute(now), wish.span.start - SEARCH)

@@ -32,6 +32,7 @@ from labshare.domain.registry_changes import TECHNOLOGY_NOUNS, NounChanges, chan
 from labshare.domain.registry_check import RowFault
 from labshare.domain.registry_csv import read_registry, write_registry
 from labshare.domain.registry_search import FACETS, Found, Search, Tally, choices, total
+from labshare.domain.registry_terms import Stage
 from labshare.domain.text import sort_key
 from labshare.errors import Malformed, Refusal
 from labshare.store import audit, people, registry_search
@@ -212,6 +213,11 @@ class InstrumentPage(msgspec.Struct, frozen=True, kw_only=True):
     zone: Zone | None
     capability: Capability
     products: tuple[ProductLine, ...]
+
+    @property
+    def is_bookable(self) -> bool:
+        """What stands only in plans is listed, and takes no bookings yet."""
+        return self.instrument.is_bookable and self.centre.stage is not Stage.PLANNED
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

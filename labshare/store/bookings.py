@@ -53,7 +53,10 @@ _RULE_COLUMNS = (
     instruments.c.name_vi,
     instruments.c.name_en,
     instruments.c.retired_at,
-    sa.select(centres.c.timezone).where(centres.c.id == instruments.c.centre_id).scalar_subquery().label("timezone"),
+    *(
+        sa.select(centres.c[name]).where(centres.c.id == instruments.c.centre_id).scalar_subquery().label(name)
+        for name in ("timezone", "stage")
+    ),
 )
 
 
@@ -188,6 +191,7 @@ def rules_of_centre(db: Connection, centre_id: str) -> list[InstrumentRules]:
 def _rules(row: RowMapping) -> InstrumentRules:
     values = dict(row)
     values["retired"] = values.pop("retired_at") is not None
+    values["planned"] = values.pop("stage") == "planned"
     values["opening"] = parse_opening(values["opening"])
     return InstrumentRules(**values)
 

@@ -128,7 +128,7 @@ def _kept_block(offer: KeptTime, time: str) -> Block:
 
 def free(calendar: Calendar, rules: InstrumentRules, axis: Axis, now: datetime) -> Iterator[Stretch]:
     """What can still be booked, each stretch with the way to do so."""
-    if rules.retired or rules.booking_mode != "time":
+    if not rules.takes_bookings:
         return
     earliest = max(calendar.span.start, now)
     latest = min(calendar.span.end, now + timedelta(days=rules.advance_days) - rules.min_minutes * MINUTE)

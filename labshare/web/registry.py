@@ -111,7 +111,7 @@ def instrument(
     """One instrument; `date` chooses the week that its calendar shows."""
     with database.read() as db:
         page = registry.instrument(db, instrument_id, now)
-        week = _week(db, actor, instrument_id, date, now) if page.instrument.is_bookable else None
+        week = _week(db, actor, instrument_id, date, now) if page.is_bookable else None
         standing = registry.standing(db, actor, page.instrument) if actor else None
         down = usage.down(db, page.instrument.number)
     return render(

@@ -103,6 +103,10 @@ def test_a_retired_instrument_is_not_bookable() -> None:
     assert codes(context=rules(retired=True)) == ["instrument_retired"]
 
 
+def test_an_instrument_of_a_planned_centre_is_not_bookable() -> None:
+    assert codes(context=rules(planned=True)) == ["instrument_planned"]
+
+
 def test_the_past_cannot_be_booked() -> None:
     assert codes(wish(span(20, (8, 30), (9, 30)))) == ["in_the_past"]
     assert codes(wish(span(20, (9, 0), (10, 0)))) == []

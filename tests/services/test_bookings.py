@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -317,6 +318,24 @@ def test_a_plan_is_published_whole_or_not_at_all(house: Database) -> None:
     assert stored(house, sessions[0].id) == sessions[0]
 
 
+def test_a_plan_puts_nobody_in_two_places(house: Database) -> None:
+    """The colleague has the XRD from 9 to 11 by now; a session on the FE-SEM from 10 would be at the same time."""
+    book(house, COLLEAGUE, wish(XRD, span(26, 9, 11)))
+    sessions = [a_booking(FESEM, span(26, 10, 12), person_id=COLLEAGUE)]
+    with pytest.raises(Refused) as refused, house.write() as db:
+        service.publish_sessions(db, actor(MANAGER), sessions, NOW)
+    assert not isinstance(refused.value, TimeTaken)
+    assert [(no.code, no.params["instrument"]) for no in refused.value.refusals] == [
+        ("session_person_elsewhere", "N001")
+    ]
+    assert count(house) == 1
+    # Nobody need be there for an instrument that runs by itself.
+    with house.write() as db:
+        alone = [msgspec.structs.replace(sessions[0], attended=False)]
+        service.publish_sessions(db, actor(MANAGER), alone, NOW)
+    assert count(house) == 2
+
+
 # ---------------------------------------------------------------- looking at one's own
 
 
@@ -332,3 +351,11 @@ def test_my_bookings_are_those_that_have_not_ended(house: Database) -> None:
 def test_a_booking_of_nobody_is_not_found(house: Database) -> None:
     with house.read() as db, pytest.raises(NotFound):
         service.show(db, actor(RESEARCHER), uuid4())
+
+
+def test_what_stands_only_in_plans_takes_no_bookings(house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.centres).where(t.centres.c.id == "C-ONE").values(stage="planned"))
+    with pytest.raises(Refused) as refused:
+        book(house, RESEARCHER, wish(XRD, span(25, 9, 11)))
+    assert [refusal.code for refusal in refused.value.refusals] == ["instrument_planned"]
