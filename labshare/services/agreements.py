@@ -69,7 +69,8 @@ def in_force(db: Connection, span: Span) -> tuple[Term, ...]:
 def _terms_around(db: Connection, span: Span) -> dict[str, tuple[Term, ...]]:
     # Whole years, and the week that crosses their border: a window must be cut by every version that ends or begins
     # inside it, else two bookings of one window would disagree about its limit.
-    first, last = date(span.start.year, 1, 1) - WEEK, date(span.end.year, 12, 31) + WEEK
+    # The years are those of a week before and after, as the first hours of a year are still the last one's in UTC.
+    first, last = date((span.start - WEEK).year, 1, 1) - WEEK, date((span.end + WEEK).year, 12, 31) + WEEK
     return store.terms(db, first, last)
 
 

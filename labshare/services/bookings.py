@@ -15,6 +15,7 @@ import msgspec
 from labshare.domain.agreements import Use
 from labshare.domain.bookings import (
     BLOCK_RULES,
+    LONGEST_MINUTES,
     MOVABLE,
     RULES,
     Booking,
@@ -38,6 +39,7 @@ from labshare.store import bookings as store
 from labshare.store import people as people_store
 from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
+from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
 
 LONGEST_PURPOSE = 500
@@ -155,7 +157,8 @@ def block(
 def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: datetime) -> None:
     """Write the sessions of an approved plan as bookings: all of them, or none.
 
-    Raises `TimeTaken` naming each clash (instrument and time), and `Refused` when an agreement no longer has room.
+    Raises `TimeTaken` naming each clash (instrument and time), and `Refused` when a person has an instrument elsewhere
+    by now or an agreement no longer has room.
     Whoever calls has checked that the actor may publish, and releases the round's offers in the same transaction.
     """
     if not new:
@@ -166,7 +169,7 @@ def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: 
     whole = Span(min(b.occupied_from for b in new), max(b.occupied_until for b in new))
     for number in sorted(locked):
         _expire_due(db, locked[number], store.neighbours(db, number, whole), now)
-    _refuse(_clashes(new, locked, store.busy_spans(db, locked, whole)))
+    _refuse(_clashes(new, locked, store.busy_spans(db, locked, whole)) + _elsewhere(db, new, locked, whole))
     added = [use for booking in new for use in uses(locked[booking.instrument_number], booking)]
     weighed = agreements.weigh(db, added=added, now=now, reader=actor)
     _refuse(weighed.refusals)
@@ -220,6 +223,9 @@ def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:
 def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
     """What a booking means to the share rules: nothing for blocks, the occupied range for a use."""
     if booking.kind is not BookingKind.USE:
+        return ()
+    if booking.span.minutes > LONGEST_MINUTES:
+        # It is refused for its length; counting decades window by window would only hold the locks.
         return ()
     if not (booking.organisation_id and booking.access_class and booking.activity and booking.project_id):
         # The project is unknown: the booking rules refuse it, and there is nobody to count it for.
@@ -368,6 +374,26 @@ def _clashes(
         for booking in new
         for other in sorted(busy[booking.instrument_number])
         if other.overlaps(booking.occupied)
+    )
+
+
+def _elsewhere(
+    db: Connection, new: Sequence[Booking], locked: dict[int, InstrumentRules], whole: Span
+) -> tuple[Refusal, ...]:
+    """Sessions whose person has booked another instrument meanwhile; which one is for that person to know."""
+    attended = [booking for booking in new if booking.attended and booking.person_id is not None]
+    busy = requests_store.persons_busy(db, {b.person_id for b in attended if b.person_id is not None}, whole)
+    return tuple(
+        Refusal(
+            code="session_person_elsewhere",
+            params={
+                "instrument": locked[booking.instrument_number].id,
+                "from": booking.starts_at.isoformat(),
+                "until": booking.ends_at.isoformat(),
+            },
+        )
+        for booking in attended
+        if any(other.overlaps(booking.span) for other in busy.get(booking.person_id, ()))
     )
 
 

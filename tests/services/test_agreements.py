@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -221,6 +221,31 @@ def test_a_booking_across_a_border_moves_both_windows(house: Database, tmp_path:
             "industry-cap 23/11": (WEEK_MINUTES, 120, 120),
             "industry-cap 30/11": (NEXT_WEEK_MINUTES, 180, 180),
         }
+
+
+def test_a_use_of_decades_is_refused_for_its_length_and_never_counted(house: Database, tmp_path: Path) -> None:
+    """Window by window it would take more queries in one than a database reads, and hold the locks meanwhile."""
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+    when = Span(at(25, 9), at(25, 9) + timedelta(days=40 * 365))
+    asked = Wish(instrument_number=XRD, span=when, project_id=INDUSTRY_PROJECT)
+    with pytest.raises(Refused) as caught, house.write() as db:
+        booking_service.book(db, actor(COMPETITOR), asked, NOW)
+    assert [refusal.code for refusal in caught.value.refusals] == ["too_long", "too_far_ahead"]
+
+
+def test_the_first_hours_of_a_year_have_the_window_that_the_rest_of_it_has(house: Database, tmp_path: Path) -> None:
+    """In Hanoi 1 January begins at 17:00 of 31 December in UTC. A version from 15 February cuts the quarter there."""
+    rule = a_rule(window=Window.QUARTER)
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(rule))
+        later = a_rule(window=Window.QUARTER, share=Fraction(1, 4))
+        load(db, tmp_path, an_agreement(later, effective_from=date(2027, 2, 15)))
+        new_year = datetime(2026, 12, 31, 18, 0, tzinfo=UTC)
+        put(db, by_industry(XRD, Span(new_year, new_year + timedelta(hours=1))))
+    with house.read() as db:
+        (balance,) = store.balances_of(db).values()
+    assert balance.window == Span(datetime(2026, 12, 31, 17, 0, tzinfo=UTC), datetime(2027, 2, 14, 17, 0, tzinfo=UTC))
 
 
 def test_a_floor_keeps_its_time_from_others_until_release(house: Database, tmp_path: Path) -> None:
