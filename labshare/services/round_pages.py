@@ -216,8 +216,13 @@ def instruments_of(request: TimeRequest, offered: Mapping[int, InstrumentName]) 
 
 
 def offered_to(db: Connection, actor: Actor, round_id: UUID) -> tuple[Round, dict[int, Eligible], list[InstrumentName]]:
-    """What the form of a request needs: the round, its instruments as this person may use them, and their names."""
+    """What the form of a request needs: the round, its instruments as this person may use them, and their names.
+
+    A draft is not found: nobody applies in a round before it is announced.
+    """
     r = store.get(db, round_id)
+    if r.state is RoundState.DRAFT:
+        raise NotFound("round_not_found")
     offered = time_requests.offered_to(db, r, actor.person_id)
     return r, offered, list(store.instrument_names(db, offered).values())
 

@@ -12,7 +12,7 @@ import msgspec
 
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
-from labshare.domain.rounds import Round
+from labshare.domain.rounds import Round, RoundState
 from labshare.domain.time_requests import Application, Eligible, RequestState, TimeRequest, check_request
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Refused, Stale, WrongState
@@ -40,9 +40,11 @@ class RequestWish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def apply(db: Connection, actor: Actor, round_id: UUID, wish: RequestWish, now: datetime) -> TimeRequest:
-    """Write a request for the actor, or raise every refusal at once and change nothing."""
+    """Write a request for the actor, or raise every refusal at once and change nothing. A draft is not found."""
     require(actor, Action.APPLY)
     current = rounds_store.get(db, round_id, lock=True)
+    if current.state is RoundState.DRAFT:
+        raise NotFound("round_not_found")
     made = _checked(db, actor, current, wish, uuid4(), now, created_at=now)
     store.add(db, made)
     _record(db, actor, "apply", made, now)

@@ -7,6 +7,7 @@ import pytest
 
 from labshare.domain.time_requests import RequestState
 from labshare.errors import Forbidden, NotFound, Refused, Stale, WrongState
+from labshare.services import round_pages, rounds
 from labshare.services import time_requests as service
 from labshare.store import time_requests as store
 from labshare.store.engine import Database
@@ -17,13 +18,14 @@ from tests.furniture import (
     INDUSTRY_PROJECT,
     MANAGER,
     NOW,
+    OFFICE,
     PARTNER,
     RESEARCHER,
     XRD,
     actor,
     furnish,
 )
-from tests.round_of import LATER, ask, open_round, span, wish
+from tests.round_of import LATER, ask, new_round, open_round, span, wish
 
 
 def codes(error: pytest.ExceptionInfo[Refused]) -> list[str]:
@@ -142,3 +144,13 @@ def test_a_person_may_apply_again_and_again(database: Database) -> None:
         r = open_round(db)
         own = {ask(db, r).id for _ in range(3)}
         assert {each.id for each in store.of_person(db, RESEARCHER)} == own
+
+
+def test_nobody_applies_in_a_draft_or_learns_that_there_is_one(database: Database) -> None:
+    with database.write() as db:
+        furnish(db)
+        draft = rounds.create(db, actor(OFFICE), new_round(), NOW)
+        with pytest.raises(NotFound):
+            ask(db, draft)
+        with pytest.raises(NotFound):
+            round_pages.offered_to(db, actor(RESEARCHER), draft.id)
