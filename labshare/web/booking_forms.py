@@ -112,9 +112,9 @@ def read_version(text: str) -> int:
 
 
 def read_seen(form: ChangeForm) -> Span | None:
-    """The times that the booking had when its form was opened; None where the fields were left out."""
+    """The times that the booking had when its form was opened; None where the fields cannot be read."""
     try:
-        return Span(datetime.fromisoformat(form.seen_starts_at), datetime.fromisoformat(form.seen_ends_at))
+        return _planned(datetime.fromisoformat(form.seen_starts_at), datetime.fromisoformat(form.seen_ends_at))
     except (ValueError, Malformed):
         return None
 
@@ -130,6 +130,11 @@ def read_slot(text: str) -> Span:
         start, end = (datetime.fromisoformat(part) for part in text.split("/"))
     except ValueError:
         raise Malformed("malformed", field="slot") from None
+    return _planned(start, end)
+
+
+def _planned(start: datetime, end: datetime) -> Span:
+    """The span of two times that a page of ours wrote. Raises `Malformed` outside the years we plan for."""
     if not (start.year >= FIRST_YEAR and end.year <= LAST_YEAR):
         raise Malformed("malformed", field="slot")
     return Span(start, end)

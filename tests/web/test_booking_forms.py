@@ -117,3 +117,9 @@ def test_what_a_page_showed_is_read_back_where_it_can_be() -> None:
     assert read_seen(shown) == span(26, 9, 11)
     assert read_seen(ChangeForm()) is None
     assert read_seen(ChangeForm(seen_starts_at="2026-11-26T02:00:00Z", seen_ends_at="x")) is None
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_seen_times_outside_the_years_we_plan_for_are_not_read(year: str) -> None:
+    seen = ChangeForm(seen_starts_at=f"{year}-12-31T22:00:00+00:00", seen_ends_at=f"{year}-12-31T23:00:00+00:00")
+    assert read_seen(seen) is None
