@@ -21,8 +21,8 @@ from pathlib import Path
 from uuid import UUID
 
 from labshare.domain.rounds import PlanRow
-from labshare.errors import Refusal
-from labshare.services import Database, plans
+from labshare.errors import Busy, Refusal
+from labshare.services import Database, DatabaseFault, plans
 
 POLL_SECONDS = 0.1
 FOLLOW_SECONDS = 1.0
@@ -56,6 +56,9 @@ def run_next(database: Database, *, clock: Clock, stopping: threading.Event, pla
         return False
     try:
         _run(database, plan, clock, stopping)
+    except (Busy, DatabaseFault):
+        # That says nothing of the plan. Its lease ends by itself, and whoever finds it then takes it again.
+        log.warning("plan %s waits in attempt %d: the database was busy or away", plan.id, plan.attempt, exc_info=True)
     except Exception:
         # Whatever is wrong with one round must not keep the others waiting: it is told on the plan and in the log.
         log.exception("plan %s failed in attempt %d", plan.id, plan.attempt)

@@ -12,7 +12,7 @@ import pytest
 
 from labshare import solving
 from labshare.domain.rounds import PlanRow, PlanState, RoundState
-from labshare.errors import Refusal
+from labshare.errors import Busy, Refusal
 from labshare.scheduler.plan import encode_plan
 from labshare.scheduler.problem import sha256
 from labshare.scheduler.reading import parse
@@ -233,3 +233,21 @@ def test_a_run_whose_round_is_withdrawn_ends_without_a_trace(
     runner.join(10)
     assert not runner.is_alive()
     assert stands(database, plan).state is PlanState.CANCELLED
+
+
+@ON_SQLITE
+def test_a_database_that_is_busy_for_a_while_costs_a_plan_no_more_than_its_attempt(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = small(database)
+
+    def busy(*_: object) -> None:
+        raise Busy()
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(plans, "keep_problem", busy)
+        run_plan_now(database, plan.id, clock=clock)
+    left = stands(database, plan)
+    assert (left.state, left.attempt, left.failure) == (PlanState.RUNNING, 1, "")
+    run_plan_now(database, plan.id, clock=lambda: LATER + plans.LEASE)
+    assert (stands(database, plan).state, stands(database, plan).attempt) == (PlanState.PROPOSED, 2)
