@@ -103,7 +103,8 @@ def _follow(database: Database, plan: PlanRow, run: _Child, clock: Clock, stoppi
 
 def _conclude(database: Database, plan: PlanRow, problem: bytes, run: _Child, clock: Clock) -> None:
     document = run.document()
-    if document is None:
+    if document is None or (run.was_asked_to_end and plans.is_unbegun(document)):
+        # What was stopped before it placed anything must not take the place of the proposal that stands.
         _put_aside(database, plan, run.failure(), clock)
         return
     faults = plans.judge(problem, document)
@@ -158,6 +159,10 @@ class _Child:
             self._asked_at = time.monotonic()
             self._process.send_signal(signal.SIGINT)
 
+    @property
+    def was_asked_to_end(self) -> bool:
+        return self._asked_at is not None
+
     def kill(self) -> None:
         if self._process.poll() is None:
             self._process.kill()
@@ -174,7 +179,7 @@ class _Child:
 
     def failure(self) -> tuple[Refusal, ...]:
         """Why there is no plan; empty when it was cancelled before there could be one."""
-        if self._asked_at is not None:
+        if self.was_asked_to_end:
             return ()
         if self._process.returncode == INFEASIBLE:
             return (Refusal(code="plan_none_found", params={"seconds": self._budget}),)

@@ -67,6 +67,11 @@ def failure(database: Database, plan: PlanRow) -> tuple[Refusal, ...]:
     return plans.failure_of(stands(database, plan))
 
 
+def placed_so_far(database: Database, plan: PlanRow) -> int:
+    progress = stands(database, plan).progress
+    return msgspec.json.decode(progress)["placed"] if progress else 0
+
+
 def state_of_round(database: Database, plan: PlanRow) -> RoundState:
     with database.read() as db:
         return rounds_store.get(db, plan.round_id).state
@@ -114,7 +119,7 @@ def test_a_plan_is_cancelled_while_it_runs_and_the_best_so_far_is_proposed(datab
     runner = threading.Thread(target=run_plan_now, args=(database, plan.id), kwargs={"clock": clock})
     began = time.monotonic()
     runner.start()
-    wait_until("the first progress", lambda: stands(database, plan).progress)
+    wait_until("the first sessions", lambda: placed_so_far(database, plan))
     with database.write() as db:
         rounds.cancel_plan(db, actor(OFFICE), plan.id, LATER)
     asked = time.monotonic()
@@ -128,6 +133,7 @@ def test_a_plan_is_cancelled_while_it_runs_and_the_best_so_far_is_proposed(datab
     with database.read() as db:
         _, found = plans.documents(db, plan.id) or pytest.fail("no plan was kept")
     assert found.status == "feasible"
+    assert found.sessions
     assert found.sessions
 
 
@@ -215,6 +221,32 @@ def test_a_solver_that_does_not_end_when_asked_is_ended(
     assert not runner.is_alive()
     assert stands(database, plan).state is PlanState.CANCELLED
     assert state_of_round(database, plan) is RoundState.CLOSED
+
+
+@ON_SQLITE
+def test_a_run_that_is_stopped_before_it_placed_anything_leaves_the_older_proposal(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = small(database)
+    run_plan_now(database, first.id, clock=clock)
+    with database.write() as db:
+        again = rounds.queue_plan(db, actor(OFFICE), first.round_id, seconds=5, now=LATER)
+        _, found = plans.documents(db, first.id) or pytest.fail("no plan was kept")
+    empty = msgspec.structs.replace(found, status="feasible", sessions=())
+    (tmp_path / "empty.json").write_bytes(encode_plan(empty))
+    script = f'trap \'cp "{tmp_path}/empty.json" "$6"; exit 0\' INT; while :; do sleep 0.1; done'
+    instead_of_python(monkeypatch, tmp_path, script)
+    monkeypatch.setattr(solving, "FOLLOW_SECONDS", 0.1)
+    runner = threading.Thread(target=run_plan_now, args=(database, again.id), kwargs={"clock": clock})
+    runner.start()
+    wait_until("the start", lambda: stands(database, again).state is PlanState.RUNNING)
+    with database.write() as db:
+        rounds.cancel_plan(db, actor(OFFICE), again.id, LATER)
+    runner.join(PATIENCE)
+    assert not runner.is_alive()
+    assert (stands(database, again).state, stands(database, again).failure) == (PlanState.CANCELLED, "")
+    assert stands(database, first).state is PlanState.PROPOSED
+    assert state_of_round(database, first) is RoundState.PROPOSED
 
 
 @ON_SQLITE

@@ -162,6 +162,15 @@ def judge(problem: bytes, document: bytes) -> tuple[Refusal, ...]:
     return tuple(_fault(fault.code, fault.where, fault.detail) for fault in faults[:MOST_FAULTS])
 
 
+def is_unbegun(document: bytes) -> bool:
+    """Whether the solver had placed nothing yet, and not proven either that nothing can be placed."""
+    try:
+        plan = parse_plan(document)
+    except Malformed:
+        return False
+    return plan.status == "feasible" and not plan.sessions
+
+
 def _fault(code: str, where: str, detail: str) -> Refusal:
     return Refusal(code="plan_faulted", params={"fault": code, "where": where, "detail": detail})
 
