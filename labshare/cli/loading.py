@@ -17,6 +17,7 @@ import rich_click as click
 from labshare.cli.common import MALFORMED, fail, open_database, say, settings, utc_now, with_example
 
 if TYPE_CHECKING:
+    from labshare.domain.registry_check import RowFault
     from labshare.services import Connection, Database
 
 DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -45,11 +46,18 @@ def load_registry(directory: Path) -> None:
             done = registry.load(db, None, registry.read_directory(directory), utc_now())
         except registry.UnsoundRegistry as error:
             faults = sorted(error.faults, key=lambda fault: (fault.file, fault.line))
-            fail([f"{directory / f.file}:{f.line}: {f.column}: {sentence(f.reason)}" for f in faults], MALFORMED)
+            fail([f"{_place(directory, f)}: {sentence(f.reason)}" for f in faults], MALFORMED)
     for noun in done:
         numbers = {"added": noun.added, "changed": noun.changed, "retired": noun.gone}
         counted = ", ".join(f"{len(rows)} {what}" for what, rows in numbers.items())
         click.echo(f"{noun.noun}: {counted}, {noun.unchanged} unchanged")
+
+
+def _place(directory: Path, fault: RowFault) -> str:
+    """Where a fault stands, as editors read it: a whole file has no line, and a whole row no column."""
+    line = f":{fault.line}" if fault.line else ""
+    column = f": {fault.column}" if fault.column else ""
+    return f"{directory / fault.file}{line}{column}"
 
 
 @click.group(cls=click.RichGroup)
