@@ -381,8 +381,8 @@ def _elsewhere(
     db: Connection, new: Sequence[Booking], locked: dict[int, InstrumentRules], whole: Span
 ) -> tuple[Refusal, ...]:
     """Sessions whose person has booked another instrument meanwhile; which one is for that person to know."""
-    attended = [booking for booking in new if booking.attended and booking.person_id is not None]
-    busy = requests_store.persons_busy(db, {b.person_id for b in attended if b.person_id is not None}, whole)
+    attended = [(booking, booking.person_id) for booking in new if booking.attended and booking.person_id is not None]
+    busy = requests_store.persons_busy(db, {person_id for _, person_id in attended}, whole)
     return tuple(
         Refusal(
             code="session_person_elsewhere",
@@ -392,8 +392,8 @@ def _elsewhere(
                 "until": booking.ends_at.isoformat(),
             },
         )
-        for booking in attended
-        if any(other.overlaps(booking.span) for other in busy.get(booking.person_id, ()))
+        for booking, person_id in attended
+        if any(other.overlaps(booking.span) for other in busy.get(person_id, ()))
     )
 
 
