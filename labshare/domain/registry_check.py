@@ -28,6 +28,8 @@ from labshare.errors import Refusal
 
 # The booking guard of PostgreSQL keeps the number in the bits above the fortieth of a signed 64-bit integer.
 LARGEST_NUMBER = 2**23 - 1
+# Nobody plans further ahead, and no time so far ahead leaves the calendar.
+MOST_ADVANCE_DAYS = 3660
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OPENED = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 
@@ -185,7 +187,7 @@ def numbers_fit_the_guard(row: Instrument, _: Mapping[str, Read]) -> Iterator[Fo
 
 def lengths_can_be_booked(row: Instrument, _: Mapping[str, Read]) -> Iterator[Found]:
     """Every length is whole steps, the shortest fits into the opening hours, and nothing is negative or endless."""
-    for column in ("typical_minutes", "setup_minutes", "cleanup_minutes", "max_minutes"):
+    for column in ("typical_minutes", "setup_minutes", "cleanup_minutes"):
         yield from _within(column, getattr(row, column), 0, LONGEST_MINUTES)
     if row.booking_mode is not BookingMode.TIME:
         return
@@ -196,6 +198,11 @@ def lengths_can_be_booked(row: Instrument, _: Mapping[str, Read]) -> Iterator[Fo
     for column in ("min_minutes", "max_minutes"):
         if step > 0 and getattr(row, column) % step:
             yield column, "registry_off_granularity", {"value": getattr(row, column), "step": step}
+    # A calendar looks as far back as a booking may occupy, which its set-up and clean-up are part of.
+    yield from _within("max_minutes", row.max_minutes, 0, LONGEST_MINUTES - row.setup_minutes - row.cleanup_minutes)
+    most = MOST_ADVANCE_DAYS
+    if row.advance_days > most:
+        yield "advance_days", "registry_out_of_range", {"value": str(row.advance_days), "least": 1, "most": most}
     if row.max_minutes < row.min_minutes:
         yield "max_minutes", "registry_max_below_min", {"value": row.max_minutes, "least": row.min_minutes}
     yield from _opening_fits(row)
