@@ -19,7 +19,7 @@ from litestar.plugins.htmx import HTMXPlugin
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
 
 from labshare.domain.people import Actor
-from labshare.errors import NotSignedIn
+from labshare.errors import NotFound, NotSignedIn
 from labshare.jobs import Jobs
 from labshare.live import Hub
 from labshare.services import Database, open_database
@@ -172,4 +172,11 @@ def _static_files() -> Router:
         path=templates().static_path,
         directories=[STATIC_DIRECTORY],
         cache_control=CacheControlHeader(public=True, max_age=A_YEAR_SECONDS, immutable=True),
+        before_request=_require_file_name,
     )
+
+
+def _require_file_name(request: Request) -> None:
+    """Raises `NotFound` for a name that no file can have and no file system would look for."""
+    if "\0" in request.path_params.get("file_path", ""):
+        raise NotFound()

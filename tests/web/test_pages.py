@@ -98,3 +98,5 @@ def test_everything_that_a_page_asks_for_is_there(client: Client) -> None:
 def test_a_file_outside_static_is_not_served(client: Client) -> None:
     address = re.findall(r'href="(/static/[^/]+)/', client.get("/").text)[0]
     assert client.get(f"{address}/..%2f__init__.py").status_code == 404
+    # A NUL, which no file's name holds.
+    assert client.get(f"{address}/%00").status_code == 404
