@@ -197,8 +197,11 @@ def chromium_path() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium_path: str) -> Iterator[Browser]:
-    """One Chromium for the run; open a `window` of tests.browser on it."""
+    """One Chromium for a file of tests; open a `window` of tests.browser on it.
+
+    Not for the run: while Playwright is open an event loop counts as running, and tests of other files start their own.
+    """
     with launched(chromium_path) as opened:
         yield opened
