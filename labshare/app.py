@@ -172,7 +172,7 @@ def _static_files() -> Router:
         path=templates().static_path,
         directories=[STATIC_DIRECTORY],
         cache_control=CacheControlHeader(public=True, max_age=A_YEAR_SECONDS, immutable=True),
-        before_request=_require_file_name,
+        before_request=_require_file_name,  # pyright: ignore[reportArgumentType]  Litestar knows no user of ours
     )
 
 

@@ -163,13 +163,13 @@ def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: 
     """
     if not new:
         return
-    locked = store.lock(
-        db, {booking.instrument_number for booking in new}, {b.person_id for b in new if b.person_id is not None}
-    )
+    persons = {booking.person_id for booking in new if booking.person_id is not None}
+    locked = store.lock(db, {booking.instrument_number for booking in new}, persons)
     whole = Span(min(b.occupied_from for b in new), max(b.occupied_until for b in new))
     for number in sorted(locked):
         _expire_due(db, locked[number], store.neighbours(db, number, whole), now)
-    _refuse(_clashes(new, locked, store.busy_spans(db, locked, whole)) + _elsewhere(db, new, locked, whole))
+    busy, elsewhere = store.busy_spans(db, locked, whole), requests_store.persons_busy(db, persons, whole)
+    _refuse(_clashes(new, locked, busy) + _elsewhere(new, locked, elsewhere))
     added = [use for booking in new for use in uses(locked[booking.instrument_number], booking)]
     weighed = agreements.weigh(db, added=added, now=now, reader=actor)
     _refuse(weighed.refusals)
@@ -222,10 +222,8 @@ def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:
 
 def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
     """What a booking means to the share rules: nothing for blocks, the occupied range for a use."""
-    if booking.kind is not BookingKind.USE:
-        return ()
-    if booking.span.minutes > LONGEST_MINUTES:
-        # It is refused for its length; counting decades window by window would only hold the locks.
+    if booking.kind is not BookingKind.USE or booking.span.minutes > LONGEST_MINUTES:
+        # What is too long is refused for that; counting decades window by window would only hold the locks.
         return ()
     if not (booking.organisation_id and booking.access_class and booking.activity and booking.project_id):
         # The project is unknown: the booking rules refuse it, and there is nobody to count it for.
@@ -363,14 +361,7 @@ def _clashes(
     new: Sequence[Booking], locked: dict[int, InstrumentRules], busy: dict[int, list[Span]]
 ) -> tuple[Refusal, ...]:
     return tuple(
-        Refusal(
-            code="time_taken_at",
-            params={
-                "instrument": locked[booking.instrument_number].id,
-                "from": other.start.isoformat(),
-                "until": other.end.isoformat(),
-            },
-        )
+        _refusal_at("time_taken_at", locked[booking.instrument_number], other)
         for booking in new
         for other in sorted(busy[booking.instrument_number])
         if other.overlaps(booking.occupied)
@@ -378,23 +369,20 @@ def _clashes(
 
 
 def _elsewhere(
-    db: Connection, new: Sequence[Booking], locked: dict[int, InstrumentRules], whole: Span
+    new: Sequence[Booking], locked: dict[int, InstrumentRules], busy: dict[UUID, list[Span]]
 ) -> tuple[Refusal, ...]:
     """Sessions whose person has booked another instrument meanwhile; which one is for that person to know."""
-    attended = [(booking, booking.person_id) for booking in new if booking.attended and booking.person_id is not None]
-    busy = requests_store.persons_busy(db, {person_id for _, person_id in attended}, whole)
     return tuple(
-        Refusal(
-            code="session_person_elsewhere",
-            params={
-                "instrument": locked[booking.instrument_number].id,
-                "from": booking.starts_at.isoformat(),
-                "until": booking.ends_at.isoformat(),
-            },
-        )
-        for booking, person_id in attended
-        if any(other.overlaps(booking.span) for other in busy.get(person_id, ()))
+        _refusal_at("session_person_elsewhere", locked[booking.instrument_number], booking.span)
+        for booking in new
+        if booking.attended and booking.person_id
+        if any(other.overlaps(booking.span) for other in busy.get(booking.person_id, ()))
     )
+
+
+def _refusal_at(code: str, rules: InstrumentRules, span: Span) -> Refusal:
+    times = {"from": span.start.isoformat(), "until": span.end.isoformat()}
+    return Refusal(code=code, params={"instrument": rules.id, **times})
 
 
 def _tell(db: Connection, actor: Actor, action: str, booking: Booking, rules: InstrumentRules, now: datetime) -> None:
