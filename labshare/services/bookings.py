@@ -157,8 +157,7 @@ def block(
 def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: datetime) -> None:
     """Write the sessions of an approved plan as bookings: all of them, or none.
 
-    Raises `TimeTaken` naming each clash (instrument and time), and `Refused` when a person has an instrument elsewhere
-    by now or an agreement no longer has room.
+    Raises `TimeTaken` naming each clash, and `Refused` where a person is elsewhere by now or an agreement has no room.
     Whoever calls has checked that the actor may publish, and releases the round's offers in the same transaction.
     """
     if not new:
