@@ -47,11 +47,6 @@ def all_lines(db: Connection) -> list[ProjectLine]:
     return _lines(db, sa.true())
 
 
-def count_in(db: Connection, state: ProjectState) -> int:
-    query = sa.select(sa.func.count()).select_from(projects).where(projects.c.state == state)
-    return db.execute(query).scalar_one()
-
-
 def add(db: Connection, project: Project) -> bool:
     """Add a project; False when its code is taken, even by somebody who writes it at this moment."""
     insert = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert

@@ -39,7 +39,7 @@ def test_a_code_is_taken_once(house: Database) -> None:
     with house.write() as db:
         assert projects.add(db, a_project("KC-77"))
         assert not projects.add(db, a_project("KC-77"))
-        assert projects.count_in(db, ProjectState.PROPOSED) == 1
+        assert len(projects.lines_in(db, ProjectState.PROPOSED)) == 1
 
 
 def test_a_version_that_no_longer_stands_is_not_written_over(house: Database) -> None:
