@@ -86,6 +86,11 @@ def propose(db: Connection, plan: PlanRow, document: bytes, now: datetime) -> bo
     False, and nothing kept, when this attempt no longer has the plan.
     """
     current = rounds_store.get(db, plan.round_id, lock=True)
+    standing = proposal(db, plan.round_id)
+    if standing is not None and _is_worse(db, plan, document, standing):
+        # "Keep the best" is meant over all runs on the same facts, not only within this one.
+        put_aside(db, plan, (Refusal(code="plan_no_better"),), now)
+        return True
     kept = store.write(
         db, plan.id, plan.attempt, state=PlanState.PROPOSED, plan=document.decode(), plan_sha256=sha256(document),
         finished_at=now, lease_until=None,
@@ -97,6 +102,14 @@ def propose(db: Connection, plan: PlanRow, document: bytes, now: datetime) -> bo
     become(db, current, RoundState.PROPOSED)
     _record(db, plan, current, "propose", now)
     return True
+
+
+def _is_worse(db: Connection, plan: PlanRow, document: bytes, standing: PlanRow) -> bool:
+    """Whether this plan scores less than the standing one on the very same problem; on others they do not compare."""
+    if store.get(db, plan.id).problem_sha256 != standing.problem_sha256:
+        return False
+    _, before = store.documents(db, standing.id)
+    return parse_plan(document).score.objective < parse_plan(before).score.objective
 
 
 def put_aside(db: Connection, plan: PlanRow, failure: tuple[Refusal, ...], now: datetime) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -74,7 +75,8 @@ def reason(
     """One reason of the solver in the reader's terms: the code `unplaced_<code>` with what its sentence names."""
     code = str(told.get("code", "taken"))
     place: Mapping[str, Any] = told.get("cheapest") or {}
-    params: dict[str, Param] = {"gap_permille": round(1000 * float(told.get("gap", 0)))}
+    # "At most": rounded up, so that a plan that is not proven never claims no gap.
+    params: dict[str, Param] = {"gap_permille": ceil(round(1000 * float(told.get("gap", 0)), 6))}
     if place:
         grid = grid_of(r)
         params |= {"instrument": place["instrument"], "at": grid.at(place["start"]).isoformat()}

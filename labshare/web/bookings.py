@@ -213,8 +213,8 @@ def _booking_form(
         request,
         "bookings/new.html",
         rules,
-        calendars.week_of(db, me, rules, _day(form, now), now),
-        _chosen(form, choices, now),
+        calendars.week_of(db, me, rules, _day(form, rules, now), now),
+        _chosen(form, choices, _day(form, rules, now)),
         faults=faults,
         error=error,
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in choices],
@@ -234,8 +234,8 @@ def _block_form(
 ) -> Response[str]:
     rules = looking.rules_of(db, form.instrument)
     require(me, Action.MANAGE_CALENDAR, centre=rules.centre_id)
-    week = calendars.week_of(db, me, rules, _day(form, now), now)
-    form = form if form.date else msgspec.structs.replace(form, date=_day(form, now).isoformat())
+    week = calendars.week_of(db, me, rules, _day(form, rules, now), now)
+    form = form if form.date else msgspec.structs.replace(form, date=_day(form, rules, now).isoformat())
     return _form_page(request, "bookings/block.html", rules, week, form, faults=faults, error=error, kinds=BLOCKS)
 
 
@@ -287,7 +287,8 @@ def _booking_page(
     is_refused = isinstance(error, Refused)
     may_change = booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
     is_changeable = booking.state in MOVABLE and booking.starts_at > now
-    day = _day(form, now) if form else formats.local(booking.starts_at).date()
+    rules = looking.rules_of(db, line.instrument_id)
+    day = _day(form, rules, now) if form else formats.local(booking.starts_at).date()
     return render(
         request,
         "bookings/booking.html",
@@ -302,7 +303,7 @@ def _booking_page(
         offers=_offers(db, _wish(line, wanted), now) if wanted and is_refused else (),
         may_change=may_change and is_changeable,
         is_use=booking.kind is BookingKind.USE,
-        week=calendars.week_of(db, me, looking.rules_of(db, line.instrument_id), day, now),
+        week=calendars.week_of(db, me, rules, day, now),
     )
 
 
@@ -346,16 +347,16 @@ def _with_times(form: Any, span: Span) -> Any:
     return msgspec.structs.replace(form, **times_of(span))
 
 
-def _chosen(form: BookingForm, choices: list[Project], now: datetime) -> BookingForm:
+def _chosen(form: BookingForm, choices: list[Project], day: date) -> BookingForm:
     """The form with what need not be typed: the only project there is, and the day."""
     project = form.project or (str(choices[0].id) if len(choices) == 1 else "")
-    return msgspec.structs.replace(form, project=project, date=form.date or _day(form, now).isoformat())
+    return msgspec.structs.replace(form, project=project, date=form.date or day.isoformat())
 
 
-def _day(form: TimesForm, now: datetime) -> date:
-    """The day whose calendar stands beside a form: the typed one where it can be read, else today."""
+def _day(form: TimesForm, rules: InstrumentRules, now: datetime) -> date:
+    """The day whose calendar stands beside a form: the typed one where it can be read, else the next that is open."""
     span, _ = read_span(form)
-    return calendars.day_in(form.date, formats.local(span.start if span else now).date())
+    return calendars.day_in(form.date, formats.local(span.start).date() if span else calendars.day_ahead(rules, now))
 
 
 router = Router("/", route_handlers=[mine, show, new, book, move, cancel, new_block, block])

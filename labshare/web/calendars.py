@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from litestar import Response, Router, get
 from litestar.params import FromPath, FromQuery
@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery
 from labshare import formats
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.people import Action, Actor, may
+from labshare.domain.timespan import Span
 from labshare.errors import Malformed
 from labshare.services import Connection, calendars, registry
 from labshare.web import boards, given, weeks
@@ -30,6 +31,15 @@ def week_of(db: Connection, actor: Actor | None, rules: InstrumentRules, day: da
         may_book=may(actor, Action.BOOK),
         sees_bookings=may(actor, Action.SEE_BOOKING, centre=rules.centre_id),
     )
+
+
+def day_ahead(rules: InstrumentRules, now: datetime) -> date:
+    """Today, or next Monday when the instrument is closed for what is left of this week: nobody wants a past week."""
+    today = formats.local(now).date()
+    rest = Span(now, axis_of_week(today).span.end)
+    if calendars.open_spans_of(rules, rest, calendars.closed_dates_over(rest)):
+        return today
+    return today + timedelta(days=7 - today.weekday())
 
 
 def day_in(text: str | None, otherwise: date) -> date:

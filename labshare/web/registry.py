@@ -127,8 +127,9 @@ def instrument(
 
 
 def _week(db: Connection, actor: Actor | None, instrument_id: str, date: str, now: datetime) -> Week:
-    day = calendars.day_in(date, formats.local(now).date())
-    return calendars.week_of(db, actor, looking.rules_of(db, instrument_id), day, now)
+    rules = looking.rules_of(db, instrument_id)
+    day = calendars.day_in(date, calendars.day_ahead(rules, now))
+    return calendars.week_of(db, actor, rules, day, now)
 
 
 # ---------------------------------------------------------------- centres and technologies

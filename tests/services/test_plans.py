@@ -206,3 +206,24 @@ def test_there_is_no_document_before_there_is_a_plan(database: Database) -> None
         plan = taken(db)
         assert plans.documents(db, plan.id) is None
         assert plan.id != UUID(int=0)
+
+
+def test_a_run_that_found_less_does_not_replace_the_better_plan(database: Database) -> None:
+    with database.write() as db:
+        furnish(db)
+        r = open_round(db)
+        ask(db, r, RESEARCHER)
+        r = close(db, r)
+        best = propose(db, r)
+        again = plans.take(db, LATER, plan_id=queue(db, r).id)
+        assert again is not None
+        problem, document = store.documents(db, best.id)
+        plans.keep_problem(db, again, problem)
+        plan = msgspec.json.decode(document, type=Plan)
+        # As a run stopped early leaves it: the same problem, a lower score.
+        less = msgspec.structs.replace(plan.score, objective=plan.score.objective - 1)
+        assert plans.propose(db, again, encode_plan(msgspec.structs.replace(plan, score=less)), LATER)
+        states = {each.id: each.state for each in store.of_round(db, r.id)}
+        assert states == {best.id: PlanState.PROPOSED, again.id: PlanState.FAILED}
+        assert store.get(db, again.id).failure == '[{"code":"plan_no_better","params":{}}]'
+        assert rounds_store.get(db, r.id).state is RoundState.PROPOSED

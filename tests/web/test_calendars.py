@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,9 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from labshare.domain.bookings import BookingKind
+from labshare.services.calendars import rules_of
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from labshare.web.calendars import day_ahead
 from tests.furniture import (
     COMPETITOR,
     FESEM,
@@ -183,3 +186,16 @@ def test_a_board_of_forty_instruments_costs_as_many_queries_as_one_of_two(
     # Besides the reader: the centre, its instruments, what occupies and what keeps them.
     assert few == many == 5
     assert len(re.findall(r'class="lane-row"|<th scope="row">', client.get(page).text)) == 40
+
+
+@pytest.mark.parametrize(
+    ("now", "shown"),
+    [
+        (at(27, 17, 30), date(2026, 11, 27)),  # half an hour of Friday is left
+        (at(27, 18), date(2026, 11, 30)),  # closed until Monday
+        (at(29, 7, 30), date(2026, 11, 30)),  # Sunday
+    ],
+)
+def test_a_week_of_which_nothing_is_left_is_not_shown_first(house: Database, now: datetime, shown: date) -> None:
+    with house.read() as db:
+        assert day_ahead(rules_of(db, "N001"), now) == shown
