@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 from labshare.live import Hub
 from labshare.services import Database, plans, ticking
@@ -17,6 +18,9 @@ from labshare.solving import Clock, run_next, utc_now
 # Nobody waits longer than this for what a write in another process, or a deadline, has left to do.
 TICK_SECONDS = 1.0
 STOP_SECONDS = 1.0
+# What tells that a plan was queued, so that the runner need not ask after every booking.
+PLANS = "plans"
+FORGET_EVERY = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,7 @@ class Jobs:
         self._database = database
         self._hub = hub
         self._clock = clock
+        self._forgets_at = clock()
         self._stopping = threading.Event()
         self._ticks = threading.Event()
         self._runs = threading.Event()
@@ -37,13 +42,13 @@ class Jobs:
         ]
 
     def start(self) -> None:
-        self._database.after_write.append(self.wake)
+        self._database.after_write.append(self._tick_soon)
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
         """End both threads, each within `STOP_SECONDS`; a plan that runs is given back to the next process."""
-        self._database.after_write.remove(self.wake)
+        self._database.after_write.remove(self._tick_soon)
         self._stopping.set()
         self.wake()
         for thread in self._threads:
@@ -53,6 +58,11 @@ class Jobs:
         """Look for work now. Cheap, and safe from any thread."""
         self._ticks.set()
         self._runs.set()
+
+    def _tick_soon(self) -> None:
+        """After a write. The ticker's own writes leave nothing that it would not see by itself within a second."""
+        if threading.current_thread() is not self._threads[0]:
+            self._ticks.set()
 
     def tick(self) -> None:
         """Deliver what waits, then do what is due."""
@@ -85,9 +95,15 @@ class Jobs:
             waiting = ticking.messages(db)
         for message in waiting:
             self._hub.publish(message.topic, message.payload)
+            if message.topic == PLANS:
+                self._runs.set()
         if waiting:
+            now = self._clock()
             with self._database.write() as db:
-                ticking.delivered(db, waiting, self._clock())
+                ticking.delivered(db, waiting, now)
+                if now >= self._forgets_at:
+                    ticking.forget(db, now)
+                    self._forgets_at = now + FORGET_EVERY
 
     def _repeat(self, work: Callable[[], None], woken: threading.Event) -> None:
         while not self._stopping.is_set():

@@ -27,8 +27,12 @@ def messages(db: Connection) -> list[Message]:
 
 
 def delivered(db: Connection, done: Sequence[Message], now: datetime) -> None:
-    """These have been told; those told a day ago are forgotten."""
+    """These have been told."""
     outbox.delivered(db, [message.id for message in done], now)
+
+
+def forget(db: Connection, now: datetime) -> None:
+    """Forget the messages that were told a day ago."""
     outbox.forget(db, now - KEPT)
 
 

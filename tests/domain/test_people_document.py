@@ -64,7 +64,10 @@ def test_a_sound_file_has_no_fault_and_entries_may_name_each_other() -> None:
         ("[[person]]\nlogin = \n", "line 2"),
         ('[[person]]\nlogin = "x"\nname = "X"', "organisation"),
         ('[[person]]\nlogin = "x"\nname = "X"\norganisation = "O"\nrole = "researcher"', "role"),
-        ('[[person]]\nlogin = "x"\nname = "X"\norganisation = "O"\nroles = [{ role = "boss" }]', "person[0].roles[0].role"),
+        (
+            '[[person]]\nlogin = "x"\nname = "X"\norganisation = "O"\nroles = [{ role = "boss" }]',
+            "person[0].roles[0].role",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_says_where(text: str, place: str) -> None:

@@ -22,7 +22,7 @@ def test_messages_are_told_once_and_forgotten_after_a_day(database: Database) ->
         outbox.post(db, "calendar", {"version": 1})
         ticking.delivered(db, ticking.messages(db), NOW)
         assert ticking.messages(db) == []
-        ticking.delivered(db, [], NOW + timedelta(days=1, seconds=1))
+        ticking.forget(db, NOW + timedelta(days=1, seconds=1))
         assert outbox.forget(db, NOW + timedelta(days=9)) == 0
 
 
