@@ -18,6 +18,7 @@ from labshare.solving import Clock, run_next, utc_now
 # Nobody waits longer than this for what a write in another process, or a deadline, has left to do.
 TICK_SECONDS = 1.0
 STOP_SECONDS = 1.0
+BURST_SECONDS = 0.05
 # What tells that a plan was queued, so that the runner need not ask after every booking.
 PLANS = "plans"
 FORGET_EVERY = timedelta(hours=1)
@@ -114,4 +115,6 @@ class Jobs:
                 # A database that is busy or away for a while must not end the thread.
                 log.exception("the thread %s failed and goes on", threading.current_thread().name)
                 self._stopping.wait(TICK_SECONDS)
-            woken.wait(TICK_SECONDS)
+            if woken.wait(TICK_SECONDS):
+                # A burst of writes is told in one go; nobody sees a twentieth of a second.
+                self._stopping.wait(BURST_SECONDS)
