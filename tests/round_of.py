@@ -86,14 +86,17 @@ def queue(db: Connection, r: Round) -> PlanRow:
     return rounds.queue_plan(db, actor(OFFICE), r.id, seconds=5, now=LATER)
 
 
-def propose(db: Connection, r: Round) -> PlanRow:
-    """Close the round if need be, and have the solver's plan proposed, without a process of its own."""
+def propose(db: Connection, r: Round, *, seed: int = 1) -> PlanRow:
+    """Close the round if need be, and have the solver's plan proposed, without a process of its own.
+
+    Another seed stands in the plan's record, so that its hash is another one even where the sessions are the same.
+    """
     plan = queue(db, r)
     taken = plans.take(db, LATER, plan_id=plan.id)
     assert taken is not None
     problem = plans.build(db, taken, LATER)
     plans.keep_problem(db, taken, problem)
-    document = encode_plan(solve(parse(problem), seconds=5, problem_sha256=sha256(problem)))
+    document = encode_plan(solve(parse(problem), seconds=5, seed=seed, problem_sha256=sha256(problem)))
     assert plans.judge(problem, document) == ()
     assert plans.propose(db, taken, document, LATER)
     return plans_store.get(db, plan.id)
