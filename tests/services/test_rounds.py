@@ -293,7 +293,7 @@ def test_a_second_proposal_replaces_the_first_and_its_approvals(database: Databa
         ask(db, r)
         first = propose(db, close(db, r))
         assert approve(db, first).state is RoundState.APPROVED
-        second = propose(db, store.get(db, r.id))
+        second = propose(db, store.get(db, r.id), seed=2)
         assert plans_store.get(db, first.id).state is PlanState.REPLACED
         assert store.get(db, r.id).state is RoundState.PROPOSED
         with pytest.raises(Stale):
