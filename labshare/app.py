@@ -16,7 +16,7 @@ from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import CacheControlHeader, State
 from litestar.di import Provide
 from litestar.plugins.htmx import HTMXPlugin
-from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
+from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]  Litestar leaves its return type open
 
 from labshare.domain.people import Actor
 from labshare.errors import NotFound, NotSignedIn
@@ -99,7 +99,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
             exclude=["^/api/"],
         ),
         before_send=[headers.secure],
-        exception_handlers=errors.HANDLERS,  # pyright: ignore[reportUnknownMemberType]
+        exception_handlers=errors.HANDLERS,  # pyright: ignore[reportUnknownMemberType]  Litestar types handlers loosely
         dependencies=_dependencies(settings, opened, hub, clock),
         state=State({"settings": settings, "database": opened, "hub": hub}),
         lifespan=[_threads(opened, close=database is None), _streams(hub), _jobs(Jobs(opened, hub, clock=clock))],

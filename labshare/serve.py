@@ -20,7 +20,7 @@ import msgspec
 import structlog
 from granian.constants import Interfaces
 from granian.server.embed import Server
-from granian.utils.proxies import wrap_asgi_with_proxy_headers  # pyright: ignore[reportUnknownVariableType]
+from granian.utils.proxies import wrap_asgi_with_proxy_headers  # pyright: ignore[reportUnknownVariableType]  granian ships no types for it
 from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import Processor

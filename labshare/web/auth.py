@@ -34,7 +34,7 @@ class KnowTheReader(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     @staticmethod
-    def should_bypass_for_scope(scope: Scope) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def should_bypass_for_scope(scope: Scope) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]  Litestar declares it as a variable
         """Files are everybody's."""
         return scope["path"].startswith("/static/")
 

@@ -55,6 +55,8 @@ def test_back_to_back_other_instruments_and_given_back_time_are_free(house: Data
         a_booking(FESEM, span(23, 11, 14)),
         a_booking(XRD, span(23, 9, 11)),
     )
+    with house.read() as db:
+        assert db.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() == 5
 
 
 def test_set_up_and_clean_up_are_guarded_too(house: Database) -> None:
