@@ -10,9 +10,14 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -
 PARTS := labshare/web/static/vendor/.stamp
 WORKERS ?= auto
 TESTS ?= tests
+PYTEST := $(BIN)/pytest $(TESTS) -n $(WORKERS) --maxprocesses 4 --dist loadfile -q
+
+# Compiled code is kept beside the source (and out of git): dozens of processes start in a run of the tests, and without
+# it each would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve test tests check bench lock
+.PHONY: help setup setup-dev demo serve test check bench lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,14 +32,15 @@ serve: setup ## serve with the settings in the environment (deploy/README.md)
 
 test: setup-dev ## set up and run the tests (TESTS=tests/domain for a part, WORKERS=0 for one process)
 	@$(BIN)/python -m tests.servers
-	@$(MAKE) --no-print-directory tests
+	$(PYTEST) -m 'not slow'
 
-check: setup-dev ## all that a change must pass: format, lint, types, import rules, tests
+check: setup-dev ## all that a change must pass: format, lint, types, import rules, tests, long proofs
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
+	$(PYTEST) -m slow
 
 bench: setup-dev ## measure: queries, CPU and time of the busiest paths
 	@$(BIN)/python -m tests.servers
@@ -49,9 +55,6 @@ lock: setup-dev ## choose versions again, after a change in pyproject.toml or fr
 # --- steps -----------------------------------------------------------------------------------------------------------
 
 setup-dev: $(VENV)/.dev $(PARTS)
-
-tests:
-	$(BIN)/pytest $(TESTS) -n $(WORKERS) --maxprocesses 4 --dist loadfile -q
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LabShare needs Python 3.11 or later: make PYTHON=python3.11 ...")'

@@ -102,7 +102,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
         exception_handlers=errors.HANDLERS,  # pyright: ignore[reportUnknownMemberType]  Litestar types handlers loosely
         dependencies=_dependencies(settings, opened, hub, clock),
         state=State({"settings": settings, "database": opened, "hub": hub}),
-        lifespan=[_threads(opened, close=database is None), _streams(hub), _jobs(Jobs(opened, hub, clock=clock))],
+        lifespan=[_threads(opened, close=database is None), _streams(hub), _jobs(opened, hub, clock)],
         # Pages stay out of the API's description; its router takes itself in.
         include_in_schema=False,
         openapi_config=schema.CONFIG,
@@ -149,17 +149,19 @@ def _streams(hub: Hub) -> Callable[[Litestar], AbstractAsyncContextManager[None]
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+        hub.open()
         yield
         hub.close()
 
     return lifespan
 
 
-def _jobs(jobs: Jobs) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _jobs(database: Database, hub: Hub, clock: Clock) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """Plans are run and deadlines kept for as long as the application answers."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+        jobs = Jobs(database, hub, clock=clock)
         jobs.start()
         yield
         await asyncio.to_thread(jobs.stop)

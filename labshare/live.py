@@ -106,6 +106,11 @@ class Hub:
         with self._lock:
             self._subscriptions.discard(subscription)
 
+    def open(self) -> None:
+        """Take subscriptions, also again after `close`: an application can be started anew."""
+        with self._lock:
+            self._closed = False
+
     def close(self) -> None:
         """End every subscription, so that open streams do not hold up the stop of the server."""
         with self._lock:

@@ -1,7 +1,8 @@
 """What every test may ask for: both databases, migrated and empty; a fixed clock; a browser's path.
 
 One PostgreSQL server serves a whole run. Each worker has a database of its own there, cloned from a migrated template
-and emptied after each test, which costs a millisecond; SQLite files are copies of a migrated template.
+and emptied after each test, and a SQLite file that is made a copy of a migrated template again. The engines stay open
+for the worker's life: opening one, and warming its caches, would cost more than most tests.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -113,22 +114,38 @@ def postgres_url(postgres_template: tuple[str, str], worker_id: str) -> Iterator
         yield url
 
 
+@pytest.fixture(scope="session")
+def sqlite_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The SQLite database of this worker, migrated. Who writes to it goes through `database_url`, which renews it."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path_factory.mktemp('sqlite') / 'labshare.sqlite3')}"
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[dict[str, Database]]:
+    """The databases that `database` has opened in this worker, by address."""
+    opened: dict[str, Database] = {}
+    yield opened
+    for database in opened.values():
+        database.dispose()
+
+
 @pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of an empty, migrated database, for a test that opens it itself or hands it to other processes."""
-    if request.param == "sqlite":
-        yield _sqlite_copy(request)
-        return
-    url: str = request.getfixturevalue("postgres_url")
+    url: str = request.getfixturevalue(f"{'postgres' if request.param == 'postgresql' else 'sqlite'}_url")
     yield url
-    _empty(url)
+    if request.param == "sqlite":
+        renew(url, request.getfixturevalue("sqlite_template"))
+    else:
+        _empty(url)
 
 
 @pytest.fixture(params=KINDS)
 def own_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Like `database_url`, for a test that changes tables, triggers or constraints: nobody gets this database after."""
     if request.param == "sqlite":
-        yield _sqlite_copy(request)
+        folder: Path = request.getfixturevalue("tmp_path")
+        yield f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), folder / 'labshare.sqlite3')}"
         return
     server_url, template = request.getfixturevalue("postgres_template")
     worker: str = request.getfixturevalue("worker_id")
@@ -137,17 +154,21 @@ def own_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url: str, engines: dict[str, Database]) -> Database:
     """An empty, migrated database: the test runs once on SQLite and once on PostgreSQL."""
-    opened = open_database(database_url)
-    yield opened
-    opened.dispose()
+    if database_url not in engines:
+        engines[database_url] = open_database(database_url)
+    return engines[database_url]
 
 
-def _sqlite_copy(request: pytest.FixtureRequest) -> str:
-    template: Path = request.getfixturevalue("sqlite_template")
-    folder: Path = request.getfixturevalue("tmp_path")
-    return f"sqlite:///{shutil.copy(template, folder / 'labshare.sqlite3')}"
+def renew(url: str, template: Path) -> None:
+    """Make the SQLite database at this address a copy of the template, under the connections that are open to it.
+
+    Fails when a test has left a transaction open.
+    """
+    with closing(sqlite3.connect(template)) as source, closing(sqlite3.connect(urlsplit(url).path[1:])) as target:
+        target.execute("PRAGMA synchronous=OFF")
+        source.backup(target)
 
 
 @contextmanager

@@ -36,16 +36,18 @@ from tests.furniture import (
     furnish,
 )
 
-PROCESSES, TRIES = 8, 400
+# The proof that counts, and a look in passing.
+WHOLE = pytest.param(8, 400, marks=pytest.mark.slow)
+SHORT = (3, 50)
 
 
-def _tries(url: str, seed: int, results: multiprocessing.Queue[Counter[str]]) -> None:
+def _tries(url: str, tries: int, seed: int, results: multiprocessing.Queue[Counter[str]]) -> None:
     rng = random.Random(seed)
     # In the product one process writes to SQLite and its threads queue fairly; here eight poll, so they may wait long.
     database = open_database(url, pool_size=1, lock_timeout_seconds=60, sqlite_wait_seconds=60)
     seen: Counter[str] = Counter()
     mine: list[Booking] = []
-    for _ in range(TRIES):
+    for _ in range(tries):
         try:
             seen[_one_try(database, rng, mine)] += 1
         except (TimeTaken, Refused, Stale) as refusal:
@@ -89,8 +91,8 @@ def _overlaps(database: Database) -> list[tuple[UUID, UUID]]:
     ]
 
 
-@pytest.mark.parametrize("processes", [PROCESSES])
-def test_no_interval_is_given_twice_however_many_ask(database_url: str, processes: int) -> None:
+@pytest.mark.parametrize(("processes", "tries"), [SHORT, WHOLE])
+def test_no_interval_is_given_twice_however_many_ask(database_url: str, processes: int, tries: int) -> None:
     database = open_database(database_url)
     with database.write() as db:
         furnish(db)
@@ -99,7 +101,7 @@ def test_no_interval_is_given_twice_however_many_ask(database_url: str, processe
         db.execute(sa.update(t.instruments).values(attended=False))
     spawn = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[Counter[str]] = spawn.Queue()
-    workers = [spawn.Process(target=_tries, args=(database_url, seed, results)) for seed in range(processes)]
+    workers = [spawn.Process(target=_tries, args=(database_url, tries, seed, results)) for seed in range(processes)]
     for worker in workers:
         worker.start()
     seen: Counter[str] = Counter()
@@ -108,7 +110,8 @@ def test_no_interval_is_given_twice_however_many_ask(database_url: str, processe
     for worker in workers:
         worker.join()
     assert [what for what in seen if what.startswith("fault")] == []
-    assert seen.total() == processes * TRIES
-    assert min(seen["booked"], seen["moved"], seen["cancelled"], seen["TimeTaken"]) > 20
+    assert seen.total() == processes * tries
+    # Every kind of answer came often enough to have met the others.
+    assert min(seen["booked"], seen["moved"], seen["cancelled"], seen["TimeTaken"]) > processes * tries // 160
     assert _overlaps(database) == []
     database.dispose()

@@ -198,6 +198,7 @@ def furnished(template: Path, path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_one_process_serves_and_stops_at_once_with_live_streams_open(tmp_path: Path, sqlite_template: Path) -> None:
     settings = {
         "LABSHARE_DATABASE_URL": f"sqlite:///{furnished(sqlite_template, tmp_path / 'served.sqlite3')}",
@@ -215,6 +216,7 @@ def test_one_process_serves_and_stops_at_once_with_live_streams_open(tmp_path: P
         _stops_whatever_is_open(process, url)
 
 
+@pytest.mark.slow
 def test_the_demo_takes_the_next_free_port_and_says_so(tmp_path: Path, sqlite_template: Path) -> None:
     furnished(sqlite_template, tmp_path / "labshare.sqlite3")
     with taken_port() as port, running("demo", "--directory", tmp_path, LABSHARE_PORT=str(port)) as (process, said):

@@ -113,6 +113,7 @@ def test_a_plan_that_another_runner_has_is_left_to_it(database: Database) -> Non
     assert (stands(database, plan).state, stands(database, plan).attempt) == (PlanState.RUNNING, 1)
 
 
+@pytest.mark.slow
 @ON_SQLITE
 def test_a_plan_is_cancelled_while_it_runs_and_the_best_so_far_is_proposed(database: Database) -> None:
     plan = large(database)
@@ -223,6 +224,7 @@ def test_a_solver_that_does_not_end_when_asked_is_ended(
     assert state_of_round(database, plan) is RoundState.CLOSED
 
 
+@pytest.mark.slow
 @ON_SQLITE
 def test_a_run_that_is_stopped_before_it_placed_anything_leaves_the_older_proposal(
     database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -267,6 +269,7 @@ def test_a_run_whose_round_is_withdrawn_ends_without_a_trace(
     assert stands(database, plan).state is PlanState.CANCELLED
 
 
+@pytest.mark.slow
 @ON_SQLITE
 def test_a_database_that_is_busy_for_a_while_costs_a_plan_no_more_than_its_attempt(
     database: Database, monkeypatch: pytest.MonkeyPatch

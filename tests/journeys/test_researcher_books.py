@@ -75,6 +75,7 @@ def test_a_researcher_books_moves_and_cancels_while_a_colleague_watches(browser:
         expect(researcher.get_by_text("Bạn chưa có lượt đặt nào sắp tới")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_live_update_keeps_the_focus_and_the_scroll(browser: Browser, site: str, house: Database) -> None:
     with window(browser, site) as page, window(browser, site) as other:
         enter(page, "researcher")
@@ -91,6 +92,7 @@ def test_a_live_update_keeps_the_focus_and_the_scroll(browser: Browser, site: st
         assert page.evaluate("scrollY") == before
 
 
+@pytest.mark.slow
 def test_a_click_in_a_free_stretch_begins_the_booking_there_and_keeps_what_was_typed(
     browser: Browser, site: str
 ) -> None:
@@ -109,6 +111,7 @@ def test_a_click_in_a_free_stretch_begins_the_booking_there_and_keeps_what_was_t
         expect(page.get_by_label("Mục đích")).to_have_value("Mẫu 14")
 
 
+@pytest.mark.slow
 def test_the_calendar_turns_its_pages_in_place_and_remembers_where_it_is(browser: Browser, site: str) -> None:
     with window(browser, site) as page:
         enter(page, "researcher")
@@ -133,6 +136,7 @@ PAGES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
 def test_axe_finds_nothing_and_nobody_scrolls_sideways(browser: Browser, site: str, width: int, theme: str) -> None:
     with window(browser, site, theme=theme, width=width) as page:
@@ -142,6 +146,7 @@ def test_axe_finds_nothing_and_nobody_scrolls_sideways(browser: Browser, site: s
             assert (faults(page), overflow(page)) == ([], 0), path
 
 
+@pytest.mark.slow
 def test_booking_works_without_javascript(browser: Browser, site: str) -> None:
     with window(browser, site, java_script_enabled=False) as page:
         page.goto("/sign-in")

@@ -89,6 +89,7 @@ def apply(page: Page) -> None:
     expect(page.get_by_role("status").first).to_have_text("Đã gửi đăng ký.")
 
 
+@pytest.mark.slow
 def test_a_round_is_made_applied_for_planned_approved_and_published(
     browser: Browser, site: str, house: Database
 ) -> None:
@@ -158,6 +159,7 @@ def look_at_the_desk(page: Page) -> None:
         assert (faults(page), overflow(page)) == ([], 0), theme
 
 
+@pytest.mark.slow
 def test_progress_moves_by_itself_and_a_run_without_a_plan_says_why(
     browser: Browser, site: str, house: Database
 ) -> None:

@@ -6,6 +6,8 @@ import json
 from random import Random
 from typing import Any
 
+import pytest
+
 from labshare.scheduler.reading import parse
 from labshare.scheduler.solve import solve
 from tests.scheduler import brute, samples
@@ -19,6 +21,7 @@ def keeping(problem: Raw, names: set[str]) -> Raw:
     return problem | {"rules": rules, "current": current}
 
 
+@pytest.mark.slow
 def test_a_conflict_is_one_and_no_smaller() -> None:
     found = 0
     for seed in range(250):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import pytest
+
 from labshare.scheduler.model import Model
 from labshare.scheduler.plan import Session
 from labshare.scheduler.rules import build
@@ -40,6 +42,7 @@ def test_better_plans_are_told_as_they_come() -> None:
     assert told
 
 
+@pytest.mark.slow
 def test_steps_bound_the_work() -> None:
     found = search(model(hard()), Limits(steps=20), ignore, lambda: False)
     assert found.status in ("feasible", "unknown")

@@ -45,6 +45,7 @@ def test_a_tiny_plan_is_as_good_as_the_best_of_all(seed: int) -> None:
         assert (plan.status, plan.score.objective, plan.bound) == ("optimal", best, best)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(seed=SEEDS, steps=st.integers(min_value=1, max_value=40))
 def test_check_finds_nothing_in_what_solve_gives(seed: int, steps: int) -> None:

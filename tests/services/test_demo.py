@@ -55,6 +55,9 @@ NEW_YEAR = datetime(2026, 12, 31, 22, 30, tzinfo=UTC)
 Heard = list[tuple[str, int, int]]
 
 
+pytestmark = pytest.mark.slow
+
+
 class Made:
     """A demo of NOW: its database, its bookings, and what was heard while it was made."""
 

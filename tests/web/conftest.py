@@ -20,47 +20,76 @@ from labshare.app import create_app
 from labshare.settings import Settings
 from labshare.store.engine import Database, open_database
 from tests.browser import serving
-from tests.furniture import furnish
+from tests.conftest import renew
+from tests.furniture import NOW, furnish
 
 SECRET = "a secret that only these tests use"
 
 Client = TestClient[Litestar]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings() -> Settings:
     """The demo's settings; `LABSHARE_DEMO` off is for the test that says so."""
     return Settings(secret=SECRET, secure_cookies=False, demo=True)
 
 
-@pytest.fixture
-def house(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
-    """A migrated SQLite database with the people, centres and instruments of tests/furniture.py."""
-    opened = open_database(f"sqlite:///{copy(sqlite_template, tmp_path / 'house.sqlite3')}")
+@pytest.fixture(scope="session")
+def furnished(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file with the people, centres and instruments of tests/furniture.py. Copy it, never open it."""
+    path = Path(copy(sqlite_template, tmp_path_factory.mktemp("furnished") / "house.sqlite3"))
+    opened = open_database(f"sqlite:///{path}")
     with opened.write() as db:
         furnish(db)
+    opened.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def site_database(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """The database behind this worker's application; `house` is the same with what stands in it known."""
+    opened = open_database(f"sqlite:///{copy(sqlite_template, tmp_path_factory.mktemp('house') / 'house.sqlite3')}")
     yield opened
     opened.dispose()
 
 
+@pytest.fixture(scope="session")
+def application(settings: Settings, site_database: Database, clock: Callable[[], datetime]) -> Litestar:
+    """One application for all tests of a worker, started anew for each: making it takes longer than most of them."""
+    return create_app(settings, database=site_database, clock=clock)
+
+
+@pytest.fixture(scope="session")
+def house_template(furnished: Path) -> Path:
+    """What stands in the house when a test begins; a file of tests may begin with something else."""
+    return furnished
+
+
 @pytest.fixture
-def clock(now: datetime) -> Callable[[], datetime]:
+def house(site_database: Database, house_template: Path) -> Database:
+    """The application's database with what the template holds, whatever the test before has done."""
+    renew(str(site_database.engine.url), house_template)
+    return site_database
+
+
+@pytest.fixture(scope="session")
+def clock() -> Callable[[], datetime]:
     """Monday 23 November 2026, 08:00 in Hanoi, for every request; not on a whole minute, as no real request is."""
-    return lambda: now + timedelta(seconds=17, milliseconds=250)
+    return lambda: NOW + timedelta(seconds=17, milliseconds=250)
 
 
 @pytest.fixture
-def client(settings: Settings, house: Database, clock: Callable[[], datetime]) -> Iterator[Client]:
+def client(application: Litestar, house: Database) -> Iterator[Client]:
     """A browser without JavaScript: it keeps cookies and does not follow redirects by itself."""
-    with TestClient(create_app(settings, database=house, clock=clock), raise_server_exceptions=False) as opened:
+    with TestClient(application, raise_server_exceptions=False) as opened:
         opened.follow_redirects = False
         yield opened
 
 
 @pytest.fixture
-def site(settings: Settings, house: Database, clock: Callable[[], datetime]) -> Iterator[str]:
+def site(application: Litestar, house: Database) -> Iterator[str]:
     """The address of the application on the furnished database, for a real browser."""
-    with serving(create_app(settings, database=house, clock=clock)) as address:
+    with serving(application) as address:
         yield address
 
 

@@ -14,11 +14,9 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from labshare.app import create_app
 from labshare.domain.bookings import Wish
 from labshare.live import Hub
 from labshare.services import bookings
-from labshare.settings import Settings
 from labshare.store.bookings import lock
 from labshare.store.engine import Database
 from labshare.web import live
@@ -30,8 +28,8 @@ Event = tuple[str, int]
 
 
 @pytest.fixture
-def app(settings: Settings, house: Database, clock: Callable[[], datetime]) -> Litestar:
-    return create_app(settings, database=house, clock=clock)
+def app(application: Litestar, house: Database) -> Litestar:
+    return application
 
 
 @contextmanager

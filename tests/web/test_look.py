@@ -16,6 +16,8 @@ from tests.browser import enter, faults, overflow, serving, small_targets, windo
 from tests.furniture import NOW, PUBLIC_PROJECT, furnish
 from tests.web.conftest import SECRET
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from shutil import copy
@@ -17,13 +16,14 @@ from labshare.app import create_app
 from labshare.services import Database, open_database, registry
 from labshare.settings import Settings
 from labshare.store import tables as t
+from tests.conftest import renew
 from tests.furniture import NOW
 from tests.registry_files import files, real
 from tests.web.conftest import Client, send, text_of
 
 
 @pytest.fixture(scope="module")
-def registry_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def house_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with the real registry and nobody. Copy it, never open it."""
     path = Path(copy(sqlite_template, tmp_path_factory.mktemp("registry") / "registry.sqlite3"))
     opened = open_database(f"sqlite:///{path}")
@@ -34,18 +34,14 @@ def registry_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def database(registry_template: Path, tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{copy(registry_template, tmp_path / 'registry.sqlite3')}")
-    yield opened
-    opened.dispose()
+def database(house: Database) -> Database:
+    return house
 
 
 @pytest.fixture
-def reader(settings: Settings, database: Database, clock: Callable[[], datetime]) -> Iterator[Client]:
+def reader(client: Client) -> Client:
     """Somebody who has not signed in, reading Vietnamese."""
-    with TestClient(create_app(settings, database=database, clock=clock), raise_server_exceptions=False) as opened:
-        opened.follow_redirects = False
-        yield opened
+    return client
 
 
 def in_english(reader: Client) -> None:
@@ -215,7 +211,10 @@ def test_a_retired_instrument_says_since_when_and_takes_no_booking(
     assert 'id="week"' not in answer.text
 
 
-def test_a_signed_in_person_sees_where_they_stand(client: Client, house: Database, now: datetime) -> None:
+def test_a_signed_in_person_sees_where_they_stand(
+    client: Client, house: Database, furnished: Path, now: datetime
+) -> None:
+    renew(str(house.engine.url), furnished)
     with house.write() as db:
         registry.load(db, None, files(instruments=("N1,1,", "N100,100,")), now)
         researcher = db.execute(sa.select(t.persons.c.id).where(t.persons.c.login == "researcher")).scalar_one()
@@ -254,7 +253,10 @@ def test_centres_stand_by_city(reader: Client) -> None:
     assert cities == ["Đà Lạt", "Đà Nẵng", "Hà Nội", "TP. Hồ Chí Minh"]
 
 
-def test_only_the_manager_of_its_centre_is_offered_to_block_an_instrument(client: Client) -> None:
+def test_only_the_manager_of_its_centre_is_offered_to_block_an_instrument(
+    client: Client, house: Database, furnished: Path
+) -> None:
+    renew(str(house.engine.url), furnished)
     assert send(client, "/sign-in/demo", {"login": "manager"}).status_code == 303
     # The manager answers for C-ONE, where N001 stands; N003 stands in C-TWO.
     assert "/bookings/block?instrument=N001" in page(client, "/instruments/N001").text
@@ -292,5 +294,6 @@ def test_both_lists_stand_whole_beside_the_crosswalk(reader: Client) -> None:
     assert set(re.findall(r'href="#(QD[\w-]+)"', answer.text)) == products
 
 
-def test_an_empty_registry_says_what_to_do(client: Client, house: Database) -> None:
+def test_an_empty_registry_says_what_to_do(client: Client, database: Database, sqlite_template: Path) -> None:
+    renew(str(database.engine.url), sqlite_template)
     assert "Chưa nạp danh mục công nghệ nào" in text_of(page(client, "/technologies"))

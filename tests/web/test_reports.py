@@ -154,6 +154,7 @@ def test_ladder_and_shares_download_too(client: Client) -> None:
 # ---------------------------------------------------------------- in a browser
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("theme", "language", "width"), [("light", "vi", 1440), ("dark", "en", 360)])
 def test_the_chart_is_drawn_and_the_page_is_without_fault(
     browser: Browser, site: str, theme: str, language: str, width: int

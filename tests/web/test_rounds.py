@@ -280,6 +280,7 @@ def test_a_run_that_failed_says_why(english: Client, house: Database) -> None:
     assert "No plan that keeps every limit was found in 5 seconds" in text
 
 
+@pytest.mark.slow
 def test_the_application_runs_what_is_queued(english: Client, house: Database) -> None:
     with house.write() as db:
         r = round_of.open_round(db)

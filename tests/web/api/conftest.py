@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-from shutil import copy
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from litestar.testing import TestClient
 
-from labshare.app import create_app
 from labshare.services import tokens
-from labshare.settings import Settings
-from labshare.store.engine import Database, open_database
+from labshare.store.engine import Database
 from labshare.store.tables import metadata, outbox
-from tests.furniture import NOW, furnish
-from tests.web.conftest import SECRET, Client
+from tests.furniture import NOW
+from tests.web.conftest import Client
 
 _TABLES = metadata.sorted_tables
 # As the clock of tests/web/conftest.py: no request comes on a whole minute.
 MOMENT = NOW + timedelta(seconds=17, milliseconds=250)
-
-
-@pytest.fixture(scope="module")
-def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Database]]:
-    """One application for all tests of a file: making it takes longer than most of them."""
-    path = copy(sqlite_template, tmp_path_factory.mktemp("api") / "house.sqlite3")
-    opened = open_database(f"sqlite:///{path}")
-    app = create_app(Settings(secret=SECRET, secure_cookies=False, demo=True), database=opened, clock=lambda: MOMENT)
-    with TestClient(app, raise_server_exceptions=False) as client:
-        client.follow_redirects = False
-        yield client, opened
-    opened.dispose()
-
-
-@pytest.fixture
-def house(served: tuple[Client, Database]) -> Database:
-    """The database as tests/furniture.py furnishes it, whatever the test before has done."""
-    _, opened = served
-    with opened.write() as db:
-        for table in reversed(metadata.sorted_tables):
-            db.execute(table.delete())
-        furnish(db)
-    return opened
-
-
-@pytest.fixture
-def client(served: tuple[Client, Database], house: Database) -> Client:
-    opened, _ = served
-    opened.cookies.clear()
-    return opened
 
 
 class Caller:
