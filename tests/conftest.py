@@ -81,6 +81,14 @@ def absent(what: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The store's tests run on both databases each time; those of the services meet PostgreSQL in `make check`."""
+    services = Path(__file__).parent / "services"
+    for item in items:
+        if item.path.is_relative_to(services) and "[postgresql" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
 # --- databases -------------------------------------------------------------------------------------------------------
 
 

@@ -48,6 +48,7 @@ def october_and_now(house: Database, tmp_path: Path) -> None:
         put(db, by_industry(FESEM, span(26, 8, 16)))
 
 
+@pytest.mark.slow
 def test_a_partner_follows_its_share_from_home_to_the_report_and_takes_it_away(browser: Browser, site: str) -> None:
     with window(browser, site, width=1440) as page:
         enter(page, "partner")
