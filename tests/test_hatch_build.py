@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
+import tarfile
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from hatch_build import FRONTEND, FrontEndParts, copy_parts
+from hatch_build import FRONTEND, FrontEndParts, copy_parts, require_integrity
 
 ROOT = Path(__file__).parent.parent
+ARCHIVE = "paper-press-1.0.0.tgz"
 PARTS = '[paper]\npackage = "@paper/press"\nfiles = ["dist/paper.js", "LICENSE"]\nsvg = ["sheet"]\n'
 
 
 @pytest.fixture
 def fetched(tmp_path: Path) -> Path:
-    """A folder as `npm ci` leaves it, with one package in it."""
-    package = tmp_path / "node_modules" / "@paper" / "press"
-    for name in ("dist/paper.js", "dist/paper.map", "LICENSE", "icons/sheet.svg", "icons/roll.svg"):
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / name).write_text(name)
+    """A folder as `npm pack` leaves it, with the archive of one package in it."""
+    pack(tmp_path, "dist/paper.js", "dist/paper.map", "LICENSE", "icons/sheet.svg", "icons/roll.svg")
     (tmp_path / "parts.toml").write_text(PARTS)
     return tmp_path
+
+
+def pack(folder: Path, *names: str) -> None:
+    with tarfile.open(folder / ARCHIVE, "w:gz") as archive:
+        for name in names:
+            member = tarfile.TarInfo(f"package/{name}")
+            member.size = len(name)
+            archive.addfile(member, io.BytesIO(name.encode()))
+
+
+def copy(folder: Path) -> Path:
+    copy_parts(folder, folder / "vendor", {"@paper/press": folder / ARCHIVE})
+    return folder / "vendor"
 
 
 def hook(root: Path, target: str = "wheel") -> FrontEndParts:
@@ -32,23 +46,39 @@ def hook(root: Path, target: str = "wheel") -> FrontEndParts:
 
 
 def test_only_the_named_files_are_copied(fetched: Path) -> None:
-    vendor = fetched / "vendor"
-    copy_parts(fetched, vendor)
-    assert sorted(path.name for path in vendor.rglob("*") if path.is_file()) == ["LICENSE", "paper.js", "sheet.svg"]
+    vendor = copy(fetched)
+    assert {path.name: path.read_text() for path in vendor.rglob("*") if path.is_file()} == {
+        "LICENSE": "LICENSE", "paper.js": "dist/paper.js", "sheet.svg": "icons/sheet.svg"
+    }  # fmt: skip
 
 
 def test_what_an_earlier_version_left_is_removed(fetched: Path) -> None:
     left = fetched / "vendor" / "paper" / "old.js"
     left.parent.mkdir(parents=True)
     left.touch()
-    copy_parts(fetched, fetched / "vendor")
+    copy(fetched)
     assert not left.exists()
 
 
 def test_a_file_that_a_package_no_longer_has_stops_the_build(fetched: Path) -> None:
-    (fetched / "node_modules" / "@paper" / "press" / "dist" / "paper.js").unlink()
-    with pytest.raises(FileNotFoundError):
-        copy_parts(fetched, fetched / "vendor")
+    pack(fetched, "LICENSE", "icons/sheet.svg")
+    with pytest.raises(KeyError, match=r"dist/paper\.js"):
+        copy(fetched)
+
+
+def test_a_package_that_is_not_the_locked_one_stops_the_build(tmp_path: Path) -> None:
+    archive = tmp_path / ARCHIVE
+    archive.write_bytes(b"abc")
+    # The digest of "abc" as FIPS 180-4 publishes it, in base64.
+    published = (
+        "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+        "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+    )
+    integrity = f"sha512-{base64.b64encode(bytes.fromhex(published)).decode()}"
+    require_integrity(archive, integrity)
+    archive.write_bytes(b"abd")
+    with pytest.raises(RuntimeError, match="is not the file"):
+        require_integrity(archive, integrity)
 
 
 def test_nothing_is_fetched_while_the_stamp_is_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
