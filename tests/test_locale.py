@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ KEY = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)+")
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 
 
+@cache
 def messages(language: Language) -> list[tuple[str, str, Path]]:
     """Every message of a language: msgid (of a plural, the singular), its text and the file that says it."""
     found: list[tuple[str, str, Path]] = []
@@ -65,11 +66,10 @@ def code_sentences() -> set[str]:
     return found
 
 
-def calls() -> Iterator[ast.Call]:
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield node
+@cache
+def calls() -> list[ast.Call]:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
+    return [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
 def error_classes() -> set[str]:
