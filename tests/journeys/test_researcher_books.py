@@ -24,6 +24,7 @@ def type_times(page: Page, start: str, end: str) -> None:
     page.locator("[name=until]").fill(end)
 
 
+@pytest.mark.slow
 def test_a_researcher_books_moves_and_cancels_while_a_colleague_watches(browser: Browser, site: str) -> None:
     with window(browser, site) as researcher, window(browser, site) as colleague:
         enter(colleague, "colleague")
