@@ -13,6 +13,7 @@ import rich_click as click
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+import labshare.scheduler
 from labshare.cli import main
 from labshare.services import passwords, people, tokens
 from labshare.store import tables as t
@@ -82,6 +83,7 @@ def test_the_commands_are_those_that_the_documentation_names() -> None:
     assert {" ".join(words) for words in COMMANDS} == {
         "demo", "serve", "migrate", "load registry", "load people", "load agreements", "export registry",
         "agreement check", "create-admin", "token create", "token list", "token revoke", "solve", "check", "explain",
+        "schema",
     }  # fmt: skip
 
 
@@ -456,6 +458,13 @@ def test_a_problem_is_solved_checked_and_explained(run: Run, tmp_path: Path) -> 
     assert judged.exit_code == 1
     assert judged.stdout.count("\n") >= 1
     assert run("explain", problem, plan, "no-such-request").exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["problem", "plan"])
+def test_the_schema_that_is_printed_is_the_published_one(run: Run, kind: str) -> None:
+    printed = run("schema", kind)
+    published = Path(labshare.scheduler.__file__).parent / "schemas" / f"{kind}.schema.json"
+    assert (printed.exit_code, printed.stdout) == (0, published.read_text())
 
 
 def test_an_infeasible_problem_says_so_with_its_exit_code(run: Run, tmp_path: Path) -> None:

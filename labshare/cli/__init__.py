@@ -28,5 +28,6 @@ for _command in (
     solving.solve,
     solving.check,
     solving.explain,
+    solving.schema,
 ):
     main.add_command(_command)

@@ -1,4 +1,4 @@
-"""`labshare solve`, `check`, `explain`: the scheduler on files (`labshare-problem/1`, `labshare-plan/1`), no database.
+"""`labshare solve`, `check`, `explain`, `schema`: the scheduler on files of its two formats, no database.
 
 What must not live here: what the commands do; that is in scheduler/commands.py.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import rich_click as click
 from click.exceptions import Exit
@@ -77,3 +78,13 @@ def explain(problem: Path, plan: Path, request: str) -> None:
     from labshare.scheduler.commands import explain_command
 
     raise Exit(explain_command(problem, plan, request))
+
+
+@with_example("labshare schema problem > problem.schema.json")
+@click.command()
+@click.argument("kind", type=click.Choice(["problem", "plan"]))
+def schema(kind: Literal["problem", "plan"]) -> None:
+    """Print the JSON Schema of the files that solve reads and writes. An editor can complete and check them with it."""
+    from labshare.scheduler.commands import schema_command
+
+    raise Exit(schema_command(kind))

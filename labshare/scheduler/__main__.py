@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labshare.scheduler.commands import check_command, explain_command, solve_command
+from labshare.scheduler.commands import check_command, explain_command, schema_command, solve_command
+from labshare.scheduler.schema import KINDS
 
 # Without a budget a large problem would be searched until it is proven, which may be never.
 DEFAULT_SECONDS = 60.0
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if given.command == "check":
         return check_command(given.problem, given.plan)
+    if given.command == "schema":
+        return schema_command(given.format)
     return explain_command(given.problem, given.plan, given.request)
 
 
@@ -52,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("problem", type=Path)
     explain.add_argument("plan", type=Path)
     explain.add_argument("request")
+    schema = commands.add_parser(
+        "schema", help="print a JSON Schema", epilog="example: schema problem > problem.schema.json"
+    )
+    schema.add_argument("format", choices=KINDS)
     return parser
 
 

@@ -23,6 +23,7 @@ from labshare.scheduler.check import check
 from labshare.scheduler.plan import Plan, encode_plan
 from labshare.scheduler.problem import Problem, sha256
 from labshare.scheduler.reading import Fault, Malformed, parse, parse_plan
+from labshare.scheduler.schema import Kind, encode_schema
 
 if TYPE_CHECKING:
     from labshare.scheduler.effort import OnProgress
@@ -98,6 +99,12 @@ def explain_command(problem_file: Path, plan_file: Path, request: str) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode() + "\n")
         return DONE
     return reported.exit_code
+
+
+def schema_command(kind: Kind) -> int:
+    """Print the JSON Schema of a format on standard output."""
+    sys.stdout.write(encode_schema(kind).decode())
+    return DONE
 
 
 def write_atomically(path: Path, data: bytes) -> None:

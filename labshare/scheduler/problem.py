@@ -18,16 +18,21 @@ from msgspec import UNSET, Meta, UnsetType
 LARGEST_VALUE = 10**15
 LONGEST_HORIZON = 1_000_000
 
-Id = Annotated[str, Meta(min_length=1, max_length=200)]
-Slot = Annotated[int, Meta(ge=0, le=LONGEST_HORIZON)]
-Slots = Annotated[int, Meta(ge=0, le=LONGEST_HORIZON)]
-Amount = Annotated[int, Meta(ge=0, le=LARGEST_VALUE)]
-Length = Annotated[int, Meta(ge=1, le=LONGEST_HORIZON)]
-Value = Annotated[int, Meta(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
-Charge = Annotated[int, Meta(ge=0, le=LARGEST_VALUE)]
-Count = Annotated[int, Meta(ge=0, le=1_000_000)]
-Share = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(/0*[1-9][0-9]{0,8})?$")]
-Span = tuple[Slot, Slot]
+# The descriptions stand in the JSON Schema too (schema.py), beside the docstrings of the structs.
+Id = Annotated[str, Meta(min_length=1, max_length=200, description="an id, compared letter by letter")]
+Slot = Annotated[int, Meta(ge=0, le=LONGEST_HORIZON, description="a slot, from 0 at the start of the horizon")]
+Slots = Annotated[int, Meta(ge=0, le=LONGEST_HORIZON, description="a number of slots")]
+Amount = Annotated[int, Meta(ge=0, le=LARGEST_VALUE, description="a number of slots, summed over sessions")]
+Length = Annotated[int, Meta(ge=1, le=LONGEST_HORIZON, description="a number of slots, at least one")]
+Value = Annotated[int, Meta(ge=-LARGEST_VALUE, le=LARGEST_VALUE, description="worth, in units of the objective")]
+Charge = Annotated[int, Meta(ge=0, le=LARGEST_VALUE, description="units of the objective, per slot or per session")]
+People = Annotated[int, Meta(ge=0, le=1_000_000, description="a number of people")]
+Percent = Annotated[int, Meta(ge=0, le=1_000_000, description="percent of the target")]
+Share = Annotated[
+    str, Meta(pattern=r"^[0-9]{1,9}(/0*[1-9][0-9]{0,8})?$", description="an exact fraction as text, such as 1/5")
+]
+Span = Annotated[tuple[Slot, Slot], Meta(description="start and end in slots; the end is no longer part of it")]
+Starts = Annotated[tuple[Slot, Slot], Meta(description="first and last allowed start, both included")]
 
 
 class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -55,7 +60,7 @@ class Option(_Struct, frozen=True, kw_only=True):
 
     instrument: Id
     value: Value = 0
-    starts: tuple[Span, ...] = ()
+    starts: tuple[Starts, ...] = ()
     tags: tuple[str, ...] = ()
     slots: Length | None = None
     operator: OperatorNeed | UnsetType | None = UNSET
@@ -92,14 +97,14 @@ class OperatorPool(_Struct, frozen=True, kw_only=True):
     """People on shift as `(start, end, people)`; shifts that overlap add up, and outside them nobody is there."""
 
     id: Id
-    shifts: tuple[tuple[Slot, Slot, Count], ...] = ()
+    shifts: tuple[tuple[Slot, Slot, People], ...] = ()
 
 
 class Group(_Struct, frozen=True, kw_only=True):
     """The requests of one application for several sessions: none of them is placed, or at least `min`."""
 
     requests: tuple[Id, ...]
-    min: Length = 1
+    min: Annotated[int, Meta(ge=1, le=LONGEST_HORIZON, description="how many of the requests")] = 1
 
 
 class Link(_Struct, frozen=True, kw_only=True):
@@ -165,7 +170,7 @@ class Fairness(_Struct, frozen=True, kw_only=True):
     """Reward `rate` per slot served to an organisation between the previous and this percentage of its target."""
 
     targets: dict[Id, Amount] = {}
-    steps: tuple[tuple[Count, Charge], ...] = ()
+    steps: tuple[tuple[Percent, Charge], ...] = ()
 
 
 class CurrentSession(_Struct, frozen=True, kw_only=True):
@@ -181,7 +186,7 @@ class Problem(_Struct, frozen=True, kw_only=True):
 
     format: Literal["labshare-problem/1"]
     horizon: Length
-    slot_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
+    slot_minutes: Annotated[int, Meta(ge=1, le=1440, description="minutes in a slot, for readers only")] = 30
     instruments: tuple[Instrument, ...] = ()
     requests: tuple[Request, ...] = ()
     operator_pools: tuple[OperatorPool, ...] = ()

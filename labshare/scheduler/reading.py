@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeVar, Union, cast
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast
 
 import msgspec
 
@@ -103,10 +103,12 @@ def _faults_of_struct(raw: dict[str, object], kind: type[msgspec.Struct], path: 
 
 
 def _container(kind: Any) -> Any:
-    """The struct, dict or tuple inside a union with None."""
+    """The struct, dict or tuple inside a description or a union with None."""
+    if typing.get_origin(kind) is Annotated:
+        return _container(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (Union, types.UnionType):
         plain = [part for part in typing.get_args(kind) if part not in (type(None), msgspec.UnsetType)]
-        return plain[0] if len(plain) == 1 else kind
+        return _container(plain[0]) if len(plain) == 1 else kind
     return kind
 
 

@@ -24,6 +24,12 @@ def test_the_commands_run_one_after_the_other(tmp_path: Path, capsys: pytest.Cap
     assert json.loads(capsys.readouterr().out)["request"] == "b"
 
 
+@pytest.mark.parametrize("kind", ["problem", "plan"])
+def test_a_schema_is_printed(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", kind]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == f"labshare-{kind}/1"
+
+
 def test_without_a_budget_a_minute_is_given(tmp_path: Path) -> None:
     (tmp_path / "p").write_text(json.dumps(raw(4)))
     assert main(["solve", str(tmp_path / "p"), "-o", str(tmp_path / "plan"), "--progress", "none"]) == 0
