@@ -22,7 +22,7 @@ Idle = Mapping[tuple[str | None, str | None], int]
 
 @dataclass(frozen=True)
 class _Row:
-    """A session that may be, or a fixed row that is, on one instrument."""
+    """On one instrument: a session that may be (`present`), one that is kept, or a fixed row (`is_fixed`)."""
 
     request: str | None
     family: str | None
@@ -31,17 +31,19 @@ class _Row:
     last: int
     start: Linear
     present: cp_model.IntVar | None
+    is_fixed: bool = False
 
 
 def changeovers(model: Model) -> None:
     """For neighbours u before v on an instrument: s_v >= end_u + idle(family_u, family_v)."""
-    fixed: defaultdict[str, list[FixedRow]] = defaultdict(list)
-    for row in model.problem.fixed:
-        fixed[row.instrument].append(row)
+    fixed, kept = _by_instrument(model.problem.fixed), _by_instrument(model.around.kept)
     for instrument in model.problem.instruments:
         idle = idle_slots(instrument)
-        rows = _rows(model, instrument.id, fixed[instrument.id])
-        if not any(idle.get((u.family, v.family)) for u, v in product(rows, rows)):
+        if not idle:
+            continue
+        rows = _rows(model, instrument.id, fixed[instrument.id], kept[instrument.id])
+        families = {row.family for row in rows}
+        if not any(pair in idle for pair in product(families, families)):
             continue
         if _every_pair_is_as_good_as_neighbours(rows, idle):
             _keep_every_pair_apart(model, rows, idle)
@@ -53,10 +55,27 @@ def idle_slots(instrument: Instrument) -> Idle:
     return {(before, after): slots for before, after, slots in instrument.changeover if slots}
 
 
-def _rows(model: Model, instrument_id: str, fixed: Iterable[FixedRow]) -> list[_Row]:
+def _by_instrument(rows: Iterable[FixedRow]) -> defaultdict[str, list[FixedRow]]:
+    found: defaultdict[str, list[FixedRow]] = defaultdict(list)
+    for row in rows:
+        found[row.instrument].append(row)
+    return found
+
+
+def _rows(model: Model, instrument_id: str, fixed: Iterable[FixedRow], kept: Iterable[FixedRow]) -> list[_Row]:
     rows = [
-        _Row(None, row.family, row.end - row.start, row.start, row.start, model.cp.new_constant(row.start), None)
-        for row in fixed
+        _Row(
+            None,
+            row.family,
+            row.end - row.start,
+            row.start,
+            row.start,
+            model.cp.new_constant(row.start),
+            None,
+            is_fixed=is_fixed,
+        )
+        for standing, is_fixed in ((fixed, True), (kept, False))
+        for row in standing
     ]
     for k in model.runs_by_instrument[instrument_id]:
         run = model.runs[k]
@@ -108,7 +127,7 @@ def _keep_neighbours_apart(model: Model, rows: list[_Row], idle: Idle) -> None:
             arcs.append((n, n, ~row.present))
             model.cp.add_implication(row.present, ~empty)
     for (m, u), (n, v) in product(enumerate(rows, start=1), repeat=2):
-        slots = 0 if u.present is v.present is None else idle.get((u.family, v.family), 0)
+        slots = 0 if u.is_fixed and v.is_fixed else idle.get((u.family, v.family), 0)
         of_one_request = u.request is not None and u.request == v.request
         if m != n and not of_one_request and u.first + u.slots + slots <= v.last:
             follows = model.cp.new_bool_var("")

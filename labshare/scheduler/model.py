@@ -10,14 +10,15 @@ For each run k (consecutive starts of one option that every rule counts alike):
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
 from labshare.scheduler.counting import RuleCount, count
 from labshare.scheduler.places import Run, runs_of
 from labshare.scheduler.plan import Session
-from labshare.scheduler.problem import Problem, Request
+from labshare.scheduler.problem import FixedRow, Problem, Request
 
 # Sums of variables. OR-Tools' own alias admits numpy numbers too, which strict typing cannot follow.
 Linear = cp_model.LinearExpr
@@ -26,19 +27,37 @@ Linear = cp_model.LinearExpr
 LARGEST = 2**63 - 1
 
 
+@dataclass(frozen=True)
+class Around:
+    """What stays while the requests of a model are planned anew, when they are a part of a larger problem.
+
+    `runs` are clear of what stays. `kept` are the sessions that matter to instruments, persons and operators, as rows;
+    `placed` requests of groups that keep one; `counts` hold them as if they were fixed; `served` slots by organisation.
+    """
+
+    runs: list[Run]
+    counts: list[RuleCount]
+    kept: Sequence[FixedRow]
+    placed: Collection[str]
+    served: Mapping[str | None, int]
+
+
 class Model:
     """Variables of a problem. `assumable` gives each hard rule a switch, so that a conflict can be named."""
 
-    def __init__(self, problem: Problem, *, assumable: bool = False) -> None:
+    def __init__(self, problem: Problem, *, assumable: bool = False, around: Around | None = None) -> None:
         self.problem = problem
+        self.around = around or Around(
+            runs_of(problem), [count(problem, rule) for rule in problem.rules], kept=(), placed=(), served={}
+        )
         self.cp = cp_model.CpModel()
-        self.runs = runs_of(problem)
+        self.runs = self.around.runs
         self.x = [self.cp.new_bool_var("") for _ in self.runs]
         self.s = [self._start(run) for run in self.runs]
         self.intervals = [self.optional_interval(k, run.slots) for k, run in enumerate(self.runs)]
         self.runs_by_request = _index(self.runs, lambda run: run.request.id)
         self.runs_by_instrument = _index(self.runs, lambda run: run.instrument)
-        self.counts = [count(problem, rule) for rule in problem.rules]
+        self.counts = self.around.counts
         self.gains: list[Linear] = []
         self.misses: dict[str, Linear] = {}
         self.switches: dict[str, cp_model.IntVar] = {}
@@ -55,6 +74,8 @@ class Model:
 
     def placed(self, request_id: str) -> Linear:
         """1 when the request has a session."""
+        if request_id in self.around.placed:
+            return self.cp.new_constant(1)
         return add_up(self.x[k] for k in self.runs_by_request[request_id])
 
     def total(self, slots: Callable[[Run], int]) -> Linear:

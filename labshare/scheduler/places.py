@@ -88,23 +88,34 @@ def merged_starts(option: Option) -> list[Span]:
     return joined
 
 
+class Geometry:
+    """The runs of one request at a time, for whoever needs only a few of them."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.stretches = free_stretches(problem)
+        self._windows = _windows_by_instrument(problem)
+        self._current = {session.request: session for session in problem.current}
+
+    def runs(self, request: Request) -> list[Run]:
+        """Every run of the request, in the order of its options and of time."""
+        current = self._current.get(request.id)
+        return [
+            Run(request, option, stretch, first, last, request.slots_on(option))
+            for option in request.options
+            for stretch, first, last in _cut(
+                request.slots_on(option),
+                option,
+                self.stretches[option.instrument],
+                self._windows[option.instrument],
+                current,
+            )
+        ]
+
+
 def runs_of(problem: Problem) -> list[Run]:
     """Every run of every request, in the order of requests, options and time."""
-    stretches = free_stretches(problem)
-    windows = _windows_by_instrument(problem)
-    current = {session.request: session for session in problem.current}
-    return [
-        Run(request, option, stretch, first, last, request.slots_on(option))
-        for request in problem.requests
-        for option in request.options
-        for stretch, first, last in _cut(
-            request.slots_on(option),
-            option,
-            stretches[option.instrument],
-            windows[option.instrument],
-            current.get(request.id),
-        )
-    ]
+    geometry = Geometry(problem)
+    return [run for request in problem.requests for run in geometry.runs(request)]
 
 
 def _cut(

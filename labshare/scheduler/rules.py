@@ -15,7 +15,7 @@ from ortools.sat.python import cp_model
 from labshare.scheduler.changeover import changeovers
 from labshare.scheduler.counting import RuleCount
 from labshare.scheduler.model import Linear, Model, add_up, attended_by
-from labshare.scheduler.problem import Link, OperatorPool, Problem, Span
+from labshare.scheduler.problem import FixedRow, Link, OperatorPool, Problem, Span
 
 
 def once(model: Model) -> None:
@@ -42,7 +42,7 @@ def no_overlap(model: Model) -> None:
 def one_place_per_person(model: Model) -> None:
     """A person attends one session at a time: NoOverlap over attended sessions and attended fixed rows of a person."""
     busy: defaultdict[str, list[Span]] = defaultdict(list)
-    for row in model.problem.fixed:
+    for row in (*model.problem.fixed, *model.around.kept):
         if row.attended and row.person:
             busy[row.person].append((row.start, row.end))
     attended: defaultdict[str, list[int]] = defaultdict(list)
@@ -67,20 +67,20 @@ def operators(model: Model) -> None:
 
 def _limit_operators(model: Model, pool: OperatorPool, needs: Sequence[cp_model.IntervalVar]) -> None:
     """Cumulative with the largest number on shift; where fewer are free, a constant interval takes the difference."""
-    free = free_operators(model.problem, pool)
+    free = free_operators(model.problem, pool, model.around.kept)
     most = max(people for _, _, people in free)
     taken = [(a, b, most - people) for a, b, people in free if people < most]
     fillers = [model.cp.new_fixed_size_interval_var(a, b - a, "") for a, b, _ in taken]
     model.cp.add_cumulative([*needs, *fillers], [1] * len(needs) + [people for _, _, people in taken], most)
 
 
-def free_operators(problem: Problem, pool: OperatorPool) -> list[tuple[int, int, int]]:
-    """Pieces `(start, end, people)` of the horizon with the people on shift that fixed rows leave free."""
+def free_operators(problem: Problem, pool: OperatorPool, kept: Sequence[FixedRow] = ()) -> list[tuple[int, int, int]]:
+    """Pieces `(start, end, people)` of the horizon with the people on shift that fixed and kept rows leave free."""
     changes: defaultdict[int, int] = defaultdict(int, {0: 0, problem.horizon: 0})
     for start, end, people in pool.shifts:
         changes[start] += people
         changes[end] -= people
-    for row in problem.fixed:
+    for row in (*problem.fixed, *kept):
         if row.operator and row.operator.pool == pool.id:
             changes[row.start] -= 1
             changes[min(row.end, row.start + row.operator.slots)] += 1
@@ -193,6 +193,7 @@ def _served(model: Model) -> dict[str, Linear]:
     """The slots served to each organisation that has a target."""
     return {
         organisation: model.total(lambda run, who=organisation: run.slots if run.request.organisation == who else 0)
+        + model.around.served.get(organisation, 0)
         for organisation in model.problem.fairness.targets
     }
 
