@@ -68,6 +68,8 @@ def solver_for(limits: Limits) -> cp_model.CpSolver:
     # All of CP-SAT's strategies take turns, in an order that does not depend on timing.
     solver.parameters.interleave_search = True
     solver.parameters.catch_sigint_signal = False
+    # What presolve does with symmetries fails on some models in OR-Tools 9.15 (an uncaught look-up, no answer at all).
+    solver.parameters.symmetry_level = 0
     if limits.seconds is not None:
         solver.parameters.max_time_in_seconds = max(0.0, limits.seconds)
     if limits.steps is not None:

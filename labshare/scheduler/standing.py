@@ -1,0 +1,181 @@
+"""A plan in memory that changes session by session: who is where, and what every rule and reward has counted so far.
+
+Moving one session costs what it touches and not the whole plan. Whether a place may be taken is for others to know.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from labshare.scheduler.board import missed
+from labshare.scheduler.counting import RuleCount, count, matches
+from labshare.scheduler.model import attended_by
+from labshare.scheduler.places import Run, inside
+from labshare.scheduler.plan import Session
+from labshare.scheduler.problem import FixedRow, Option, Problem, Request
+from labshare.scheduler.score import reward, run_of
+
+# What a session adds to a rule: the rule's position, slots used, slots allocated.
+Weight = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A session with what it is a session of; `row` is the same as a fixed row would be written."""
+
+    session: Session
+    run: Run
+    row: FixedRow
+    weights: tuple[Weight, ...]
+
+
+class Weigher:
+    """What sessions add to the rules of one problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.counts = [count(problem, rule) for rule in problem.rules]
+        self._in_scope = {
+            instrument.id: [k for k, counted in enumerate(self.counts) if instrument.id in counted.scope]
+            for instrument in problem.instruments
+        }
+        self._rules: dict[tuple[str, int], list[tuple[int, bool]]] = {}
+
+    def weights(self, run: Run) -> tuple[Weight, ...]:
+        """For each rule that a session in this run adds to: its position, slots used and slots allocated."""
+        found: list[Weight] = []
+        for k, is_used in self._rules_of(run.request, run.option):
+            slots = inside(self.counts[k].rule.window, run.first, run.first + run.slots)
+            if slots:
+                found.append((k, slots if is_used else 0, slots))
+        return tuple(found)
+
+    def _rules_of(self, request: Request, option: Option) -> list[tuple[int, bool]]:
+        """The rules that read sessions of this option, and whether each counts them as used."""
+        key = request.id, id(option)
+        if key not in self._rules:
+            read = [(k, self.counts[k].rule) for k in self._in_scope[option.instrument]]
+            means = [(k, matches(rule.who, request, option.tags), rule.of_allocated) for k, rule in read]
+            self._rules[key] = [(k, is_used) for k, is_used, share in means if is_used or share]
+        return self._rules[key]
+
+
+class Standing:
+    """The sessions of a plan, indexed, with every term of its objective up to date."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.weigher = Weigher(problem)
+        self.requests = {request.id: request for request in problem.requests}
+        self.seats: dict[str, Seat] = {}
+        self.on: defaultdict[str, dict[str, Seat]] = defaultdict(dict)
+        self.attending: defaultdict[str, dict[str, Seat]] = defaultdict(dict)
+        self.operated: defaultdict[str, dict[str, Seat]] = defaultdict(dict)
+        self.used = [counted.fixed_used for counted in self.weigher.counts]
+        self.allocated = [counted.fixed_allocated for counted in self.weigher.counts]
+        self.served: defaultdict[str | None, int] = defaultdict(int)
+        self.value = 0
+        self.current = {row.request: row for row in problem.current}
+        self._kept = 0
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions in the order of the problem's requests."""
+        return [self.seats[request].session for request in self.requests if request in self.seats]
+
+    def become(self, sessions: Mapping[str, Session]) -> None:
+        """Hold exactly these sessions, by request; those that are the same already cost nothing."""
+        gone = [request for request, seat in self.seats.items() if sessions.get(request) != seat.session]
+        for request in gone:
+            self.take(request)
+        for request, session in sessions.items():
+            if request not in self.seats:
+                self.put(self.seat(session))
+
+    def seat(self, session: Session) -> Seat:
+        """The session with all that is known of it; the standing does not change."""
+        run = run_of(self.requests[session.request], session)
+        return Seat(session, run, _row(run), self.weigher.weights(run))
+
+    def put(self, seat: Seat) -> None:
+        """Add a session of a request that has none."""
+        self.seats[seat.session.request] = seat
+        for index, key in self._indices(seat):
+            index[key][seat.session.request] = seat
+        self._add(seat, 1)
+
+    def take(self, request_id: str) -> Seat | None:
+        """Take the request's session away and return it, if it has one."""
+        seat = self.seats.pop(request_id, None)
+        if seat is not None:
+            for index, key in self._indices(seat):
+                del index[key][request_id]
+            self._add(seat, -1)
+        return seat
+
+    def _indices(self, seat: Seat) -> list[tuple[defaultdict[str, dict[str, Seat]], str]]:
+        found = [(self.on, seat.session.instrument)]
+        if person := attended_by(seat.run.request):
+            found.append((self.attending, person))
+        if seat.row.operator:
+            found.append((self.operated, seat.row.operator.pool))
+        return found
+
+    def _add(self, seat: Seat, sign: int) -> None:
+        for k, used, allocated in seat.weights:
+            self.used[k] += sign * used
+            self.allocated[k] += sign * allocated
+        self.served[seat.run.request.organisation] += sign * seat.run.slots
+        self.value += sign * seat.run.value_at(seat.run.first)
+        self._kept += sign * self.is_kept(seat.session)
+
+    def is_kept(self, session: Session) -> bool:
+        """Is this where the current plan has the request?"""
+        row = self.current.get(session.request)
+        return row is not None and (row.instrument, row.start) == (session.instrument, session.start)
+
+    def missed(self, k: int) -> int:
+        """Whole slots by which rule `k` is missed."""
+        return missed(self.weigher.counts[k], self.used[k], self.allocated[k])
+
+    def keeps_hard_rules(self) -> bool:
+        return not any(self.missed(k) for k, counted in enumerate(self.weigher.counts) if counted.rule.is_hard)
+
+    def penalties(self, rules: Sequence[int]) -> int:
+        """What these soft rules, by position, charge."""
+        rows = [(k, self.problem.rules[k].penalty) for k in rules]
+        return sum(penalty * self.missed(k) for k, penalty in rows if penalty)
+
+    def rewards(self, organisations: Sequence[str]) -> int:
+        """What fairness rewards these organisations with."""
+        targets, steps = self.problem.fairness.targets, self.problem.fairness.steps
+        return sum(reward(steps, targets[who], self.served[who]) for who in organisations)
+
+    @property
+    def changes(self) -> int:
+        return self.problem.change_penalty * (len(self.current) - self._kept)
+
+    @property
+    def objective(self) -> int:
+        """The objective of the sessions, whether or not they keep the hard rules."""
+        penalties = self.penalties(range(len(self.problem.rules)))
+        return self.value - penalties - self.changes + self.rewards(list(self.problem.fairness.targets))
+
+    def count_so_far(self, k: int) -> RuleCount:
+        """Rule `k` with what stands here counted as if it were fixed; its demand is that of the whole problem."""
+        counted = self.weigher.counts[k]
+        return RuleCount(counted.rule, counted.scope, self.used[k], self.allocated[k], counted.demand)
+
+
+def _row(run: Run) -> FixedRow:
+    request = run.request
+    return FixedRow(
+        instrument=run.instrument,
+        start=run.first,
+        end=run.first + run.slots,
+        person=request.person,
+        family=request.family,
+        attended=request.attended,
+        operator=request.operator_on(run.option),
+    )
