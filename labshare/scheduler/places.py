@@ -48,14 +48,29 @@ class Run:
 
 def subtract(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
     """What is left of `spans` outside `taken`. Spans that touch stay apart: a session lies inside one of them."""
-    left = sorted(spans)
-    for start, end in taken:
-        left = (
-            [piece for a, b in left for piece in ((a, min(b, start)), (max(a, end), b)) if piece[0] < piece[1]]
-            if any(a < end and start < b for a, b in left)
-            else left
-        )
-    return left
+    blocks = merged(taken)
+    left: list[Span] = []
+    k = 0
+    for start, end in sorted(spans):
+        while k < len(blocks) and blocks[k][1] <= start:
+            k += 1
+        at, j = start, k
+        while j < len(blocks) and blocks[j][0] < end:
+            left.append((at, blocks[j][0]))
+            at, j = blocks[j][1], j + 1
+        left.append((at, end))
+    return [(start, end) for start, end in left if start < end]
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The same slots in order, as spans that neither overlap nor touch."""
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
 
 
 def free_stretches(problem: Problem) -> dict[str, list[Stretch]]:

@@ -15,6 +15,7 @@ from ortools.sat.python import cp_model
 from labshare.scheduler.changeover import changeovers
 from labshare.scheduler.counting import RuleCount
 from labshare.scheduler.model import Linear, Model, add_up, attended_by
+from labshare.scheduler.places import merged
 from labshare.scheduler.problem import FixedRow, Link, OperatorPool, Problem, Span
 
 
@@ -50,7 +51,7 @@ def one_place_per_person(model: Model) -> None:
         if person := attended_by(run.request):
             attended[person].append(k)
     for person, runs in attended.items():
-        taken = [model.cp.new_fixed_size_interval_var(a, b - a, "") for a, b in _merged(busy[person])]
+        taken = [model.cp.new_fixed_size_interval_var(a, b - a, "") for a, b in merged(busy[person])]
         model.cp.add_no_overlap([model.intervals[k] for k in runs] + taken)
 
 
@@ -217,16 +218,6 @@ def value(model: Model) -> None:
         model.gains.append(model.x[k] * run.value_at(run.first))
         if run.request.late and run.first < run.last:
             model.gains.append((model.s[k] - run.first) * -run.request.late)
-
-
-def _merged(spans: Sequence[Span]) -> list[Span]:
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
 
 
 RULES: tuple[Callable[[Model], None], ...] = (
