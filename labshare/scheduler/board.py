@@ -11,13 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from labshare.scheduler.changeover import Idle, idle_slots
 from labshare.scheduler.counting import RuleCount, count
-from labshare.scheduler.model import attended_by
 from labshare.scheduler.places import Run, free_stretches, subtract
 from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import Problem, Request, Span
-from labshare.scheduler.rules import free_operators
+from labshare.scheduler.resources import Idle, attended_by, free_operators, idle_slots
 from labshare.scheduler.score import reward, used_runs
 
 

@@ -7,17 +7,15 @@ usual case), asking it of every pair is the same and stays compact. Elsewhere th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise, product
 
 from ortools.sat.python import cp_model
 
 from labshare.scheduler.model import Linear, Model
-from labshare.scheduler.problem import FixedRow, Instrument
-
-# Idle slots from one family to the next; pairs that are not named need none.
-Idle = Mapping[tuple[str | None, str | None], int]
+from labshare.scheduler.problem import FixedRow
+from labshare.scheduler.resources import Idle, idle_slots
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,6 @@ def changeovers(model: Model) -> None:
             _keep_every_pair_apart(model, rows, idle)
         else:
             _keep_neighbours_apart(model, rows, idle)
-
-
-def idle_slots(instrument: Instrument) -> Idle:
-    return {(before, after): slots for before, after, slots in instrument.changeover if slots}
 
 
 def _by_instrument(rows: Iterable[FixedRow]) -> defaultdict[str, list[FixedRow]]:

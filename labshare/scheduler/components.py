@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from labshare.scheduler.counting import matches
-from labshare.scheduler.model import attended_by
 from labshare.scheduler.places import in_scope
 from labshare.scheduler.problem import Fairness, Option, Problem, Request, Rule
+from labshare.scheduler.resources import attended_by
 
 # A thing that can be shared: its kind and its id (rules, groups and campaigns by position).
 Node = tuple[str, str | int]

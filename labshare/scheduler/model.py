@@ -18,7 +18,7 @@ from ortools.sat.python import cp_model
 from labshare.scheduler.counting import RuleCount, count
 from labshare.scheduler.places import Run, runs_of
 from labshare.scheduler.plan import Session
-from labshare.scheduler.problem import FixedRow, Problem, Request
+from labshare.scheduler.problem import FixedRow, Problem
 
 # Sums of variables. OR-Tools' own alias admits numpy numbers too, which strict typing cannot follow.
 Linear = cp_model.LinearExpr
@@ -147,11 +147,6 @@ class Model:
 def add_up(parts: Iterable[Linear]) -> Linear:
     """The sum of expressions, 0 when there are none."""
     return cp_model.LinearExpr.sum(list(parts))
-
-
-def attended_by(request: Request) -> str | None:
-    """The person who must be there, if any."""
-    return request.person if request.attended else None
 
 
 def _index(runs: list[Run], key: Callable[[Run], str]) -> defaultdict[str, list[int]]:

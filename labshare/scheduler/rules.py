@@ -14,9 +14,10 @@ from ortools.sat.python import cp_model
 
 from labshare.scheduler.changeover import changeovers
 from labshare.scheduler.counting import RuleCount
-from labshare.scheduler.model import Linear, Model, add_up, attended_by
+from labshare.scheduler.model import Linear, Model, add_up
 from labshare.scheduler.places import merged
-from labshare.scheduler.problem import FixedRow, Link, OperatorPool, Problem, Span
+from labshare.scheduler.problem import Link, OperatorPool, Span
+from labshare.scheduler.resources import attended_by, free_operators
 
 
 def once(model: Model) -> None:
@@ -73,24 +74,6 @@ def _limit_operators(model: Model, pool: OperatorPool, needs: Sequence[cp_model.
     taken = [(a, b, most - people) for a, b, people in free if people < most]
     fillers = [model.cp.new_fixed_size_interval_var(a, b - a, "") for a, b, _ in taken]
     model.cp.add_cumulative([*needs, *fillers], [1] * len(needs) + [people for _, _, people in taken], most)
-
-
-def free_operators(problem: Problem, pool: OperatorPool, kept: Sequence[FixedRow] = ()) -> list[tuple[int, int, int]]:
-    """Pieces `(start, end, people)` of the horizon with the people on shift that fixed and kept rows leave free."""
-    changes: defaultdict[int, int] = defaultdict(int, {0: 0, problem.horizon: 0})
-    for start, end, people in pool.shifts:
-        changes[start] += people
-        changes[end] -= people
-    for row in (*problem.fixed, *kept):
-        if row.operator and row.operator.pool == pool.id:
-            changes[row.start] -= 1
-            changes[min(row.end, row.start + row.operator.slots)] += 1
-    pieces: list[tuple[int, int, int]] = []
-    people = 0
-    for start, end in pairwise(sorted(changes)):
-        people += changes[start]
-        pieces.append((start, end, max(0, people)))
-    return pieces
 
 
 def caps(model: Model) -> None:

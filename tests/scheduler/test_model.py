@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ortools.sat.python import cp_model
 
-from labshare.scheduler.model import Model, attended_by
+from labshare.scheduler.model import Model
 from labshare.scheduler.rules import build
 from tests.scheduler.making import ask, raw, read, session
 
@@ -35,8 +35,3 @@ def test_switches_exist_only_where_conflicts_are_sought() -> None:
     )
     assert build(Model(problem)).switches == {}
     assert list(build(Model(problem, assumable=True)).switches) == ["R"]
-
-
-def test_a_person_counts_only_where_they_must_be_there() -> None:
-    rows = read(raw(6, ask("a", 3, 5, (0, 3), person="u"), ask("b", 3, 5, (0, 3), person="u", attended=True))).requests
-    assert [attended_by(row) for row in rows] == [None, "u"]

@@ -9,7 +9,7 @@ from ortools.sat.python import cp_model
 
 from labshare.scheduler import changeover, rules
 from labshare.scheduler.model import Model
-from labshare.scheduler.rules import RULES, free_operators
+from labshare.scheduler.rules import RULES
 from labshare.scheduler.solve import solve
 from tests.scheduler.making import Raw, ask, offer, raw, read, starts, two_instruments
 
@@ -113,15 +113,6 @@ def test_operators_serve_as_many_as_are_on_shift() -> None:
     assert optimum(problem(0), without=rules.operators) == 11
     assert optimum(problem(0)) == 6
     assert optimum(problem(2)) == 11
-
-
-def test_fixed_rows_take_operators_first() -> None:
-    # Two on shift from 0 to 4, three from 2. One row takes one for 3 slots; the other is at 4, when nobody is left.
-    fixed = [{"instrument": "i0", "start": 0, "end": 9, "operator": {"pool": "p", "slots": 3}}]
-    fixed += [{"instrument": "i1", "start": 4, "end": 6, "operator": {"pool": "p", "slots": 1}}]
-    pools = [{"id": "p", "shifts": [[0, 4, 2], [2, 4, 1]]}]
-    problem = read(raw(9, instruments=two_instruments(), fixed=fixed, operator_pools=pools))
-    assert free_operators(problem, problem.operator_pools[0]) == [(0, 2, 1), (2, 3, 2), (3, 4, 3), (4, 5, 0), (5, 9, 0)]
 
 
 def test_an_option_may_have_its_own_length_and_operator() -> None:
