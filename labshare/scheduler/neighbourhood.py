@@ -16,14 +16,15 @@ from typing import TypeVar
 import msgspec
 from ortools.sat.python import cp_model
 
-from labshare.scheduler.counting import RuleCount
-from labshare.scheduler.model import Around, Linear, Model, attended_by
+from labshare.scheduler.counting import RuleCount, Weight
+from labshare.scheduler.model import Around, Linear, Model
 from labshare.scheduler.places import Geometry, Run, Stretch
 from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import Fairness, Group, Link, Problem, Request, Span
+from labshare.scheduler.resources import attended_by
 from labshare.scheduler.rules import build
 from labshare.scheduler.search import Found, Limits, ShouldStop, search
-from labshare.scheduler.standing import Seat, Standing, Weight
+from labshare.scheduler.standing import Seat, Standing
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Neighbourhoods:
         self._pools = {pool.id: pool for pool in problem.operator_pools}
         self._groups = _by_member(problem.groups)
         self._links = _by_member(problem.linked)
-        self._runs: dict[str, list[tuple[Run, tuple[Weight, ...]]]] = {}
+        self._runs: dict[str, list[tuple[Run, list[Weight]]]] = {}
 
     def solve(
         self,
@@ -111,11 +112,11 @@ class Neighbourhoods:
                 waiting += [step for link in self._links[request] for step in link.requests]
         return sorted(found, key=self._position.__getitem__)
 
-    def runs(self, request: Request) -> list[tuple[Run, tuple[Weight, ...]]]:
+    def runs(self, request: Request) -> list[tuple[Run, list[Weight]]]:
         """The runs of a request on the empty plan, each with what a session there adds to the rules."""
         if request.id not in self._runs:
             weights = self.standing.weigher.weights
-            self._runs[request.id] = [(run, weights(run)) for run in self.geometry.runs(request)]
+            self._runs[request.id] = [(run, weights(run, run.first)) for run in self.geometry.runs(request)]
         return self._runs[request.id]
 
     def gaps(self, instrument_id: str) -> list[Stretch]:
@@ -164,7 +165,7 @@ class _Part:
         gaps = {instrument.id: of.gaps(instrument.id) for instrument in self.problem.instruments}
         ends = {name: [gap.end for gap in stretches] for name, stretches in gaps.items()}
         self.runs: list[Run] = []
-        self.weights: list[tuple[Weight, ...]] = []
+        self.weights: list[list[Weight]] = []
         for request in requests:
             for run, weights in of.runs(request):
                 for cut in _cut(run, gaps[run.instrument], ends[run.instrument]):

@@ -9,16 +9,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labshare.scheduler.board import missed
-from labshare.scheduler.counting import RuleCount, count, matches
-from labshare.scheduler.model import attended_by
-from labshare.scheduler.places import Run, inside
+from labshare.scheduler.counting import RuleCount, Weigher, Weight
+from labshare.scheduler.places import Run
 from labshare.scheduler.plan import Session
-from labshare.scheduler.problem import FixedRow, Option, Problem, Request
+from labshare.scheduler.problem import FixedRow, Problem
+from labshare.scheduler.resources import attended_by
 from labshare.scheduler.score import reward, run_of
-
-# What a session adds to a rule: the rule's position, slots used, slots allocated.
-Weight = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +24,7 @@ class Seat:
     session: Session
     run: Run
     row: FixedRow
-    weights: tuple[Weight, ...]
-
-
-class Weigher:
-    """What sessions add to the rules of one problem."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.counts = [count(problem, rule) for rule in problem.rules]
-        self._in_scope = {
-            instrument.id: [k for k, counted in enumerate(self.counts) if instrument.id in counted.scope]
-            for instrument in problem.instruments
-        }
-        self._rules: dict[tuple[str, int], list[tuple[int, bool]]] = {}
-
-    def weights(self, run: Run) -> tuple[Weight, ...]:
-        """For each rule that a session in this run adds to: its position, slots used and slots allocated."""
-        found: list[Weight] = []
-        for k, is_used in self._rules_of(run.request, run.option):
-            slots = inside(self.counts[k].rule.window, run.first, run.first + run.slots)
-            if slots:
-                found.append((k, slots if is_used else 0, slots))
-        return tuple(found)
-
-    def _rules_of(self, request: Request, option: Option) -> list[tuple[int, bool]]:
-        """The rules that read sessions of this option, and whether each counts them as used."""
-        key = request.id, id(option)
-        if key not in self._rules:
-            read = [(k, self.counts[k].rule) for k in self._in_scope[option.instrument]]
-            means = [(k, matches(rule.who, request, option.tags), rule.of_allocated) for k, rule in read]
-            self._rules[key] = [(k, is_used) for k, is_used, share in means if is_used or share]
-        return self._rules[key]
+    weights: list[Weight]
 
 
 class Standing:
@@ -96,7 +62,7 @@ class Standing:
     def seat(self, session: Session) -> Seat:
         """The session with all that is known of it; the standing does not change."""
         run = run_of(self.requests[session.request], session)
-        return Seat(session, run, _row(run), self.weigher.weights(run))
+        return Seat(session, run, _row(run), self.weigher.weights(run, run.first))
 
     def put(self, seat: Seat) -> None:
         """Add a session of a request that has none."""
@@ -137,7 +103,7 @@ class Standing:
 
     def missed(self, k: int) -> int:
         """Whole slots by which rule `k` is missed."""
-        return missed(self.weigher.counts[k], self.used[k], self.allocated[k])
+        return self.weigher.counts[k].missed(self.used[k], self.allocated[k])
 
     def keeps_hard_rules(self) -> bool:
         return not any(self.missed(k) for k, counted in enumerate(self.weigher.counts) if counted.rule.is_hard)

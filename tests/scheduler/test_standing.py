@@ -50,5 +50,5 @@ def test_what_is_taken_leaves_no_trace() -> None:
     assert standing.objective == 7
     assert standing.take("a") is not None
     assert standing.take("a") is None
-    assert not (standing.on["i0"] or standing.attending["u"] or standing.operated["p"])
+    assert not any((standing.on["i0"], standing.attending["u"], standing.operated["p"]))
     assert standing.objective == 0
