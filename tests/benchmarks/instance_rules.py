@@ -200,27 +200,39 @@ def _agreements(problem: Problem, random: Random) -> Problem:
 
 
 def _for_classes(problem: Problem, hard: int) -> Iterator[Rule]:
+    """Nobody is promised all: a class's share is less than its part of what is asked for, a cap on it little less."""
     asked = _asked(problem.requests, "access_class")
-    floor, cap = "floor", "cap"
-    yield Rule(id="F-research", kind=floor, who=_class("public_research"), of_allocated="2/5", penalty=hard)
-    yield Rule(id="F-education", kind=floor, who=_class("education"), slots=asked["education"] * 2 // 3, penalty=hard)
+    everything = sum(asked.values())
+    tagged = {tag: sum(row.slots for row in problem.requests if tag in row.tags) for tag in ("programme", "economic")}
+    floor, cap, early = "floor", "cap", (0, 3 * DAY)
+    yield Rule(id="F-research", kind=floor, who=_class("public_research"), penalty=hard,
+               of_allocated=_percent(0.8 * asked["public_research"] / everything))  # fmt: skip
+    yield Rule(id="F-education", kind=floor, who=_class("education"), slots=asked["education"] * 45 // 100,
+               penalty=hard)  # fmt: skip
     yield Rule(id="F-state", kind=floor, who=_class("state_order"), slots=asked["state_order"] // 2, penalty=hard)
-    early = (0, 3 * DAY)
-    yield Rule(id="F-programme", kind=floor, who=Who(tags=("programme",)), of_allocated="1/25", penalty=FIRM)
-    yield Rule(id="F-education-early", kind=floor, who=_class("education"), window=early, slots=asked["education"] // 5,
-               penalty=FIRM)  # fmt: skip
-    yield Rule(id="C-economic", kind=cap, who=Who(tags=("economic",)), of_allocated="3/10", penalty=ORDINARY)
+    yield Rule(id="F-programme", kind=floor, who=Who(tags=("programme",)), penalty=FIRM,
+               of_allocated=_percent(0.9 * tagged["programme"] / everything))  # fmt: skip
+    yield Rule(id="F-education-early", kind=floor, who=_class("education"), window=early, penalty=FIRM,
+               slots=asked["education"] // 5)  # fmt: skip
+    yield Rule(id="C-economic", kind=cap, who=Who(tags=("economic",)), penalty=ORDINARY,
+               of_allocated=_percent(0.95 * tagged["economic"] / everything))  # fmt: skip
     yield Rule(id="C-partner-early", kind=cap, who=_class("partner"), window=early, slots=asked["partner"] // 4,
                penalty=ORDINARY, count_fixed=True)  # fmt: skip
 
 
 def _for_centres(problem: Problem, random: Random) -> Iterator[Rule]:
+    asked = _asked(problem.requests, "access_class")
+    industry = _percent(asked["industry"] / sum(asked.values()))
     for centre in sorted(set(_centres(problem).values())):
         yield Rule(id=f"C-industry-{centre}", kind="cap", who=_class("industry"), centres=(centre,),
-                   of_allocated="1/4", penalty=ORDINARY)  # fmt: skip
+                   of_allocated=industry, penalty=ORDINARY)  # fmt: skip
         if random.random() < 0.6:
             yield Rule(id=f"F-outside-{centre}", kind="floor", who=Who(tags=("outside_host",)), centres=(centre,),
                        of_allocated="1/2", penalty=FIRM)  # fmt: skip
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share)}/100"
 
 
 def _for_organisations(problem: Problem, random: Random, hard: int) -> Iterator[Rule]:
@@ -229,7 +241,7 @@ def _for_organisations(problem: Problem, random: Random, hard: int) -> Iterator[
     partners = {request.organisation or "" for request in problem.requests if request.access_class == "partner"}
     for name in sorted(partners):
         penalty = hard if random.random() < 0.5 else FIRM
-        yield Rule(id=f"F-{name}", kind="floor", who=Who(organisation=(name,)), slots=asked[name] * 3 // 5,
+        yield Rule(id=f"F-{name}", kind="floor", who=Who(organisation=(name,)), slots=asked[name] * 2 // 5,
                    penalty=penalty, count_fixed=True)  # fmt: skip
     for name in sorted(set(asked) - partners, key=lambda name: (-asked[name], name))[: len(asked) // 5]:
         yield Rule(id=f"C-{name}", kind="cap", who=Who(organisation=(name,)), slots=asked[name] // 2)
