@@ -15,6 +15,7 @@ from labshare.scheduler.model import Model
 from labshare.scheduler.places import runs_of
 from labshare.scheduler.plan import Session, gap_between
 from labshare.scheduler.problem import Problem
+from labshare.scheduler.pursuit import Pursuit
 from labshare.scheduler.rules import build
 from labshare.scheduler.score import outcomes_of, reward, score
 from labshare.scheduler.search import Limits, ShouldStop, search
@@ -33,6 +34,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 # A part gets at least this much, as long as it is there: very little settles most of the small ones.
 LEAST_SECONDS = 0.5
 LEAST_STEPS = 20
+# Parts with no more starts than this are solved as they are: CP-SAT proves them in a moment.
+MOST_COLUMNS_AT_ONCE = 3_000
 
 OnProgress = Callable[[Progress], None]
 
@@ -99,6 +102,11 @@ def openings(problem: Problem) -> list[list[Session]]:
     return [sessions for sessions in (current, frozen) if not faults_of_sessions(problem, sessions)]
 
 
+def columns(problem: Problem) -> int:
+    """The starts of all runs: what a time-indexed program would have columns for."""
+    return sum(run.last - run.first + 1 for run in runs_of(problem))
+
+
 def _share(left: float, weight: float, least: float) -> float:
     return max(0.0, min(left, max(left * weight, least)))
 
@@ -142,6 +150,14 @@ class Effort:
             part.bound = min(part.bound, bound)
             self._report()
 
+        if columns(part.problem) > MOST_COLUMNS_AT_ONCE:
+            pursuit = Pursuit(part.problem, limits, part.sessions, on_better, self._should_stop)
+            pursuit.run()
+            self._steps_used += pursuit.steps
+            part.bound = min(part.bound, pursuit.bound)
+            if part.sessions is not None:
+                return
+            limits = self._share(self.parts.index(part))
         model = build(Model(part.problem))
         model.hint(part.sessions or ())
         found = search(model, limits, on_better, self._should_stop)

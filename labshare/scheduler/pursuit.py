@@ -1,0 +1,156 @@
+"""The pursuit of a good plan and a good bound for one large part of a problem.
+
+Prices prove a bound and guide a first plan; ruin and recreate makes it better; then OR-Tools finishes: the whole part
+as a time-indexed program where that is small enough, else neighbourhood by neighbourhood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from labshare.scheduler.allowance import Allowance
+from labshare.scheduler.improve import Improver
+from labshare.scheduler.layout import Layout
+from labshare.scheduler.neighbourhood import Neighbourhoods
+from labshare.scheduler.plan import Session
+from labshare.scheduler.problem import Problem
+from labshare.scheduler.proof import Proof
+from labshare.scheduler.search import Limits, OnBetter, ShouldStop
+
+# Shares of what is left: for prices and construction, for ruin and recreate before an exact method, and where none is.
+OPENING, BEFORE_EXACT, WITHOUT_EXACT = 0.15, 0.4, 0.8
+# The same where there is no budget: steps of each.
+OPENING_STEPS, IMPROVING_STEPS = 500, 3000
+# Work in steps (hundredths of a second on the machine that this was measured on): one evaluation of prices for each
+# column, one step of ruin and recreate.
+STEPS_A_COLUMN = 4e-6
+STEPS_A_RUIN = 0.06
+# One turn of the two together.
+RUINS, EVALUATIONS = 200, 24
+WEIGHTS = (0.5, 0.25, 0.8)
+# A time-indexed program beyond this many columns does not pay.
+MOST_COLUMNS = 60_000
+# A neighbourhood: requests freed, instruments they are taken from, and what one may cost.
+FREED, NEAR, STEPS_A_NEIGHBOURHOOD = 40, 5, 40
+
+
+class Pursuit:
+    """`bound` is proven; every better plan and bound is told to `on_better` at once."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        limits: Limits,
+        known: Sequence[Session] | None,
+        on_better: OnBetter,
+        should_stop: ShouldStop,
+    ) -> None:
+        self._problem = problem
+        self._allowance = Allowance(limits, should_stop)
+        self._should_stop = should_stop
+        self._on_better = on_better
+        self._random = Random(limits.seed)
+        self.layout = Layout(problem)
+        self._improver = Improver(self.layout, limits.seed)
+        self._proof = Proof(self.layout)
+        self._told: tuple[int, int] | None = None
+        if known is not None:
+            self._improver.offer(known)
+
+    @property
+    def steps(self) -> int:
+        """The work done so far."""
+        return int(self._allowance.steps) + 1
+
+    @property
+    def bound(self) -> int:
+        return self._proof.bound(self._improver.best_objective if self._improver.best is not None else -(10**18))
+
+    def run(self) -> None:
+        """Until the budget is spent or the plan is proven best."""
+        self._improver.construct(None, 0.0)
+        self._tell()
+        self._open(self._allowance.part(OPENING, OPENING_STEPS))
+        is_small = self.layout.size <= MOST_COLUMNS
+        share = BEFORE_EXACT if is_small else WITHOUT_EXACT
+        self._improve(self._allowance.part(share, IMPROVING_STEPS))
+        if is_small and not self._is_done():
+            self._finish_exactly()
+        while not self._is_done():
+            self._polish(self._allowance.part(0.5, IMPROVING_STEPS))
+            self._improve(self._allowance.part(1.0, IMPROVING_STEPS))
+
+    def _is_done(self) -> bool:
+        return self._allowance.is_over() or (
+            self._improver.best is not None and self.bound <= self._improver.best_objective
+        )
+
+    def _tell(self) -> None:
+        """Tell what is known, when it is more than was told."""
+        if self._improver.best is None:
+            return
+        known = self._improver.best_objective, self.bound
+        if known != self._told:
+            self._told = known
+            self._on_better(self._improver.sessions() or [], self.bound)
+
+    def _charge(self, part: Allowance, steps: float) -> None:
+        for allowance in (part, self._allowance):
+            allowance.charge(steps)
+
+    def _prove(self, part: Allowance, evaluations: int) -> bool:
+        before = self._proof.evaluations
+        more = self._proof.improve(evaluations, self._improver.best_objective, part.is_over)
+        self._charge(part, (self._proof.evaluations - before) * (0.02 + self.layout.size * STEPS_A_COLUMN))
+        return more
+
+    def _open(self, part: Allowance) -> None:
+        """Prices until they stand, and plans built by them on the way."""
+        turn = 0
+        more = True
+        while more and not part.is_over():
+            more = self._prove(part, EVALUATIONS * 3)
+            self._improver.heed(self._proof.prices)
+            self._improver.construct(self._proof.prices, WEIGHTS[turn % len(WEIGHTS)])
+            self._charge(part, len(self._problem.requests) * STEPS_A_RUIN / 10)
+            turn += 1
+            self._tell()
+        self._improver.restart()
+
+    def _improve(self, part: Allowance) -> None:
+        more = True
+        while not part.is_over() and not self._is_done():
+            self._improver.improve(RUINS, lambda: part.spent, part.is_over)
+            self._charge(part, RUINS * STEPS_A_RUIN)
+            if more:
+                more = self._prove(part, EVALUATIONS)
+                self._improver.heed(self._proof.prices)
+            self._tell()
+        self._improver.restart()
+
+    def _finish_exactly(self) -> None:
+        """The whole part as a time-indexed program, from the best plan known."""
+
+    def _polish(self, part: Allowance) -> None:
+        """Neighbourhoods of the best plan, each planned anew exactly."""
+        sessions = {session.request: session for session in self._improver.sessions() or ()}
+        neighbourhoods = Neighbourhoods(self._problem)
+        seed = 0
+        while sessions and not part.is_over():
+            seed += 1
+            limits = Limits(steps=STEPS_A_NEIGHBOURHOOD, seed=seed)
+            better = neighbourhoods.solve(sessions, self._freed(), limits, part.is_over)
+            self._charge(part, STEPS_A_NEIGHBOURHOOD)
+            if better is not None:
+                sessions = {session.request: session for session in better}
+                self._improver.offer(better)
+                self._tell()
+
+    def _freed(self) -> list[str]:
+        """Requests that want the same few instruments as one that was left out."""
+        random, requests = self._random, self._problem.requests
+        start = random.choice(requests)
+        near = {option.instrument for option in start.options}
+        asking = [r for r in requests if any(option.instrument in near for option in r.options)]
+        return [r.id for r in random.sample(asking, min(FREED, len(asking)))]
