@@ -10,6 +10,11 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -
 PARTS := labshare/web/static/vendor/.stamp
 WORKERS ?= auto
 TESTS ?= tests
+SIZES ?= S 60 M
+SEEDS ?= 1 2 3
+SECONDS ?= 60
+CORES ?= 2
+JOBS ?= 1
 PYTEST := $(BIN)/pytest $(TESTS) -n $(WORKERS) --maxprocesses 4 --dist loadfile -q
 
 # Compiled code is kept beside the source (and out of git): dozens of processes start in a run of the tests, and without
@@ -17,10 +22,10 @@ PYTEST := $(BIN)/pytest $(TESTS) -n $(WORKERS) --maxprocesses 4 --dist loadfile 
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve test check bench lock
+.PHONY: help setup setup-dev demo serve test check bench bench-scheduler lock
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(PARTS) ## install what serving needs into .venv
 
@@ -45,6 +50,10 @@ check: setup-dev ## all that a change must pass: format, lint, types, import rul
 bench: setup-dev ## measure: queries, CPU and time of the busiest paths
 	@$(BIN)/python -m tests.servers
 	$(BIN)/pytest tests/benchmarks -o python_files='bench_*.py' -q -s
+
+bench-scheduler: setup-dev ## the scheduler against others (SIZES="S 60 M" SEEDS="1 2 3" SECONDS=60 CORES=2; README=1 writes the table)
+	@$(BIN)/python -m tests.benchmarks.bench_scheduler --sizes $(SIZES) --seeds $(SEEDS) --seconds $(SECONDS) \
+		--workers $(CORES) --jobs $(JOBS) $(if $(README),--readme)
 
 lock: setup-dev ## choose versions again, after a change in pyproject.toml or frontend/package.json
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements/run.txt

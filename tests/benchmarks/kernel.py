@@ -10,7 +10,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ortools.linear_solver import pywraplp
 
@@ -29,7 +29,7 @@ class Solved(NamedTuple):
 def plain_mip(problem: Problem, seconds: float) -> Solved:
     """Build and solve within this much time, all told."""
     began = time.monotonic()
-    solver: Any = pywraplp.Solver.CreateSolver("SCIP")
+    solver = cast("Any", pywraplp.Solver).CreateSolver("SCIP")
     starts = [(run, start) for run in runs_of(problem) for start in range(run.first, run.last + 1)]
     columns: list[Any] = [solver.BoolVar("") for _ in starts]
     objective = solver.Objective()

@@ -1,0 +1,129 @@
+"""The scheduler against what it replaces: `make bench-scheduler` runs every solver on the seeded instances.
+
+Each run has a process of its own, so that its time and memory are its own. Prints a line a run, then the table, which
+`--readme` writes into the scheduler's README with date, command and machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from tests.benchmarks.instances import SIZES
+from tests.benchmarks.measuring import SOLVERS, Measurement, Solver, Task
+from tests.benchmarks.tables import Row, cells, markdown, reached, rows_of
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "labshare" / "scheduler" / "README.md"
+BEGIN, END = "<!-- benchmark -->\n", "<!-- end of benchmark -->\n"
+# A process that does not come back long after its time is stopped: building and reading out are not in the limit.
+PATIENCE = 5
+
+
+def main() -> None:
+    chosen = _arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        by_instance = _run(list(_tasks(chosen, folder)), chosen.jobs)
+    text = _report(by_instance, chosen)
+    print(f"\n{text}")
+    if chosen.readme:
+        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+        after = rest.partition(END)[2]
+        README.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-scheduler")
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["S", "60", "M"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--rules", nargs="+", choices=("off", "on"), default=["off", "on"])
+    parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=list(SOLVERS))
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
+    parser.add_argument("--readme", action="store_true", help="write the table into the scheduler's README")
+    return parser.parse_args()
+
+
+def _tasks(chosen: argparse.Namespace, folder: str) -> Iterator[Task]:
+    for size in chosen.sizes:
+        for rules in chosen.rules:
+            for seed in chosen.seeds:
+                for solver in chosen.solvers:
+                    # The plain MIP cannot express the rules.
+                    if rules == "off" or solver != "plain MIP":
+                        yield Task(size, rules == "on", seed, solver, chosen.seconds, chosen.workers, folder)
+
+
+def _run(tasks: Sequence[Task], jobs: int) -> list[list[Row]]:
+    """The rows of each instance, printed as they come."""
+    by_instance: list[list[Row]] = []
+    with ThreadPoolExecutor(jobs) as pool:
+        measured = zip(tasks, pool.map(_measured, tasks), strict=True)
+        for _, group in groupby(measured, lambda pair: (pair[0].size, pair[0].rules, pair[0].seed)):
+            found = list(group)
+            rows = rows_of(found[0][0].problem(), found)
+            by_instance.append(rows)
+            for row in rows:
+                print(*(f"{cell:>11}" for cell in [f"seed {row.task.seed}", *cells([row])]), flush=True)
+    return by_instance
+
+
+def _measured(task: Task) -> Measurement | None:
+    command = [sys.executable, "-m", "tests.benchmarks.measuring", msgspec.json.encode(task).decode()]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PATIENCE * (task.seconds + 60)
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    measurement = msgspec.json.decode(done.stdout, type=Measurement)
+    if measurement.faults:
+        print(f"{task.solver} on {task.size}, seed {task.seed}: {measurement.faults} faults", flush=True)
+    return measurement
+
+
+def _report(by_instance: Sequence[Sequence[Row]], chosen: argparse.Namespace) -> str:
+    rows = [row for instance in by_instance for row in instance]
+    lines: dict[tuple[str, bool, Solver], list[Row]] = {}
+    for row in rows:
+        lines.setdefault((row.task.size, row.task.rules, row.task.solver), []).append(row)
+    command = (
+        f'make bench-scheduler SIZES="{" ".join(chosen.sizes)}" SEEDS="{" ".join(map(str, chosen.seeds))}"'
+        f" SECONDS={chosen.seconds:g} CORES={chosen.workers}"
+    )
+    notes = [
+        f"{row[0].task.size} (seed {row[0].task.seed}) "
+        + ("not reached" if (seconds := reached(row)) is None else f"{seconds:.0f} s")
+        for row in by_instance
+        if {"plain MIP", "LabShare"} <= {each.task.solver for each in row}
+    ]
+    return (
+        f"{datetime.now(UTC):%d %B %Y}, `{command}`, {_machine()}:\n\n"
+        + markdown(cells(line) for line in lines.values())
+        + (f"\nLabShare had a plan worth the plain MIP's after: {', '.join(notes)}.\n" if notes else "")
+    )
+
+
+def _machine() -> str:
+    cpus = Path("/proc/cpuinfo")
+    lines = cpus.read_text(encoding="utf-8").splitlines() if cpus.is_file() else []
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()
