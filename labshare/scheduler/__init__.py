@@ -8,6 +8,7 @@
                 problem_sha256=None) -> Plan                       raises effort.NoPlanFound
     check.check(problem, plan, *, problem_sha256=None) -> list[Violation(code, where, detail)]
     explain.explain(problem, plan, request_id) -> Explanation      raises LookupError
+    explain.Reader(problem, plan).explain(request_id)              the same for many requests of one plan
     commands.solve_command(problem_file, plan_file, *, seconds, steps, seed, workers, progress) -> exit code
     commands.check_command(problem_file, plan_file) -> exit code   commands.explain_command(..., request) -> exit code
 

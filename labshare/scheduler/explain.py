@@ -6,13 +6,15 @@ that it could not be. The price of a place is the value of what stands there, ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import Any, Literal
 
 import msgspec
 
 from labshare.scheduler.board import Board, Place
-from labshare.scheduler.places import Run, merged_starts, runs_of
+from labshare.scheduler.places import Run, Stretch, merged_starts
 from labshare.scheduler.plan import Plan, Session
 from labshare.scheduler.problem import Problem, Request
 from labshare.scheduler.score import option_at
@@ -90,21 +92,45 @@ def explain(problem: Problem, plan: Plan, request_id: str) -> Explanation:
     Raises:
         LookupError: there is no such request, or the plan serves it.
     """
-    request = next((request for request in problem.requests if request.id == request_id), None)
-    if request is None:
-        raise LookupError(f"no request '{request_id}'")
-    if any(session.request == request_id for session in plan.sessions):
-        raise LookupError(f"the plan serves '{request_id}'")
-    if plan.status == "infeasible":
-        return Explanation(request=request_id, code="no_plan", proven=True, gap=plan.gap)
-    return _Reader(problem, plan.sessions, plan.gap).explain(request)
+    return Reader(problem, plan).explain(request_id)
 
 
-def reasons(problem: Problem, sessions: Sequence[Session], gap: float) -> dict[str, dict[str, Any]]:
-    """The short reason of every request that has no session, by its id, in the order of the problem."""
-    reader = _Reader(problem, sessions, gap)
-    placed = {session.request for session in sessions}
-    return {request.id: _short(reader.cause(request)) for request in problem.requests if request.id not in placed}
+class Reader:
+    """Reads one plan for many requests: what all of them share is worked out once.
+
+    The plan must be one that `check` finds right about the sessions.
+    """
+
+    def __init__(self, problem: Problem, plan: Plan) -> None:
+        self._plan = plan
+        self._requests = {request.id: request for request in problem.requests}
+        self._causes = _Causes(problem, plan.sessions, plan.gap)
+
+    def explain(self, request_id: str) -> Explanation:
+        """Why the plan leaves this request out. Raises `LookupError` as `explain` does."""
+        request = self._requests.get(request_id)
+        if request is None:
+            raise LookupError(f"no request '{request_id}'")
+        if self._causes.places(request_id):
+            raise LookupError(f"the plan serves '{request_id}'")
+        if self._plan.status == "infeasible":
+            return Explanation(request=request_id, code="no_plan", proven=True, gap=self._plan.gap)
+        return self._causes.explain(request)
+
+
+def reasons(
+    problem: Problem, sessions: Sequence[Session], gap: float, only: Collection[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """The short reason of every request that has no session, by its id, in the order of the problem.
+
+    With `only`, of those among them that it names.
+    """
+    causes = _Causes(problem, sessions, gap)
+    return {
+        request.id: _short(causes.cause(request))
+        for request in problem.requests
+        if not causes.places(request.id) and (only is None or request.id in only)
+    }
 
 
 def _short(explanation: Explanation) -> dict[str, Any]:
@@ -113,16 +139,19 @@ def _short(explanation: Explanation) -> dict[str, Any]:
     return {key: part for key, part in reason.items() if key != "request"}
 
 
-class _Reader:
-    """Reads one plan for many requests."""
+class _Causes:
+    """What stands in the way of requests on one board."""
 
     def __init__(self, problem: Problem, sessions: Sequence[Session], gap: float) -> None:
         self._problem = problem
         self._board = Board(problem, sessions)
         self._gap = gap
-        self._runs: dict[str, list[Run]] = {request.id: [] for request in problem.requests}
-        for run in runs_of(problem):
-            self._runs[run.request.id].append(run)
+        self._groups = _by_request(group.requests for group in problem.groups)
+        self._campaigns = _by_request(link.requests for link in problem.linked)
+
+    def places(self, request_id: str) -> bool:
+        """Does the plan serve this request?"""
+        return request_id in self._board.runs
 
     def explain(self, request: Request) -> Explanation:
         """The cause together with what would help."""
@@ -163,43 +192,47 @@ class _Reader:
 
     def _campaign(self, request: Request) -> tuple[str, ...]:
         """The other steps of its campaigns, which stand or fall with it."""
-        links = [link.requests for link in self._problem.linked if request.id in link.requests]
+        links = [self._problem.linked[k].requests for k in self._campaigns.get(request.id, ())]
         return tuple(dict.fromkeys(other for link in links for other in link if other != request.id))
 
     def _group(self, request: Request) -> tuple[str, ...]:
         """The unplaced requests of a group that would still be too small with this one."""
-        for group in self._problem.groups:
-            missing = [other for other in group.requests if other not in self._board.runs and other != request.id]
-            if request.id in group.requests and len(group.requests) - len(missing) < group.min:
+        for group in (self._problem.groups[k] for k in self._groups.get(request.id, ())):
+            missing = [other for other in group.requests if not self.places(other) and other != request.id]
+            if len(group.requests) - len(missing) < group.min:
                 return tuple(missing)
         return ()
 
     def _candidates(self, request: Request) -> Iterator[Place]:
         """The places worth looking at: in each run its ends, and the starts where something else begins or ends."""
-        for run in self._runs[request.id]:
-            edges = self._board.edges(run)
-            if need := request.operator_on(run.option):
-                edges |= self._board.operator_edges(need.pool, need.slots)
-            starts = {run.first, run.last, *(edge for edge in edges if run.first < edge < run.last)}
-            yield from (self._board.place(run, start) for start in sorted(starts))
+        for _, runs in groupby(self._board.geometry.runs(request), key=lambda run: id(run.option)):
+            edges: list[int] | None = None
+            for run in runs:
+                edges = sorted(self._board.edges(run)) if edges is None else edges
+                inside = edges[bisect_right(edges, run.first) : bisect_left(edges, run.last)]
+                for start in dict.fromkeys((run.first, *inside, run.last)):
+                    yield self._board.place(run, start)
 
     def _nearest(self, request: Request) -> tuple[Nearest, ...]:
         """The free places closest to the starts that were asked for, on the instruments that were asked for."""
-        found = [
-            Nearest(instrument=run.instrument, start=start, end=start + run.slots, distance=distance)
+        outside = [
+            (Nearest(instrument=run.instrument, start=start, end=start + run.slots, distance=distance), run)
             for run, start, distance in self._outside(request)
-            if distance and self._board.place(run, start).is_free
+            if distance
         ]
-        return tuple(sorted(found, key=lambda near: (near.distance, near.instrument, near.start))[:NEAREST])
+        outside.sort(key=lambda found: (found[0].distance, found[0].instrument, found[0].start))
+        free = (near for near, run in outside if self._board.place(run, near.start).is_free)
+        return tuple(islice(free, NEAREST))
 
     def _outside(self, request: Request) -> Iterator[tuple[Run, int, int]]:
         """In each gap long enough the start closest to each range that was asked for, and how far that is."""
         for option in request.options:
             slots = request.slots_on(option)
+            ranges = merged_starts(option)
             for a, b in self._board.gaps(option.instrument, request.family):
-                for first, last in merged_starts(option) if b - a >= slots else ():
+                for first, last in ranges if b - a >= slots else ():
                     start = min(max(a, min(max(first, a), last)), b - slots)
-                    run = Run(request, option, self._board.stretches[option.instrument][0], start, start, slots)
+                    run = Run(request, option, Stretch(option.instrument, a, b), start, start, slots)
                     yield run, start, max(first - start, start - last, 0)
 
     def _helps(self, request: Request, cause: Explanation, nearest: tuple[Nearest, ...]) -> Iterator[Help]:
@@ -218,13 +251,23 @@ class _Reader:
         """The longest shorter session for which the instrument would have been free at a start that was asked for."""
         best: tuple[int, int, str] = (0, 0, "")
         for option in request.options:
+            ranges = merged_starts(option)
             for a, b in self._board.gaps(option.instrument, request.family):
-                for first, last in merged_starts(option):
+                for first, last in ranges:
                     start = max(a, first)
                     if start <= min(last, b - 1):
                         best = max(best, (min(b - start, request.slots_on(option) - 1), -start, option.instrument))
         slots, start, instrument = best
         return Help(code="shorter", instrument=instrument, start=-start, slots=slots) if slots else None
+
+
+def _by_request(families: Iterable[Sequence[str]]) -> dict[str, list[int]]:
+    """The positions of the families that name each request."""
+    found: dict[str, list[int]] = {}
+    for k, family in enumerate(families):
+        for request in family:
+            found.setdefault(request, []).append(k)
+    return found
 
 
 def _cheapness(place: Place) -> tuple[bool, int, int]:

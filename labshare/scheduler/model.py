@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
-from labshare.scheduler.counting import RuleCount, count
+from labshare.scheduler.counting import RuleCount, counts_of
 from labshare.scheduler.places import Run, runs_of
 from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import FixedRow, Problem
@@ -47,9 +47,7 @@ class Model:
 
     def __init__(self, problem: Problem, *, assumable: bool = False, around: Around | None = None) -> None:
         self.problem = problem
-        self.around = around or Around(
-            runs_of(problem), [count(problem, rule) for rule in problem.rules], kept=(), placed=(), served={}
-        )
+        self.around = around or Around(runs_of(problem), counts_of(problem), kept=(), placed=(), served={})
         self.cp = cp_model.CpModel()
         self.runs = self.around.runs
         self.x = [self.cp.new_bool_var("") for _ in self.runs]

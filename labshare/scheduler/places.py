@@ -43,7 +43,8 @@ class Run:
 
     def value_at(self, start: int) -> int:
         """The option's value less `late` for each slot after the request's earliest start."""
-        return self.option.value - self.request.late * (start - self.request.earliest)
+        late = self.request.late
+        return self.option.value - late * (start - self.request.earliest) if late else self.option.value
 
 
 def subtract(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:

@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from labshare.scheduler.counting import RuleCount, count
+from labshare.scheduler.counting import RuleCount, Weigher
 from labshare.scheduler.places import Run, Stretch
 from labshare.scheduler.plan import RuleOutcome, Score, Session
 from labshare.scheduler.problem import Option, Problem, Request
@@ -84,16 +84,17 @@ def outcomes_of(
     problem: Problem, sessions: Sequence[Session], unavoidable: Mapping[str, int] | None = None
 ) -> list[RuleOutcome]:
     """How each rule came out, in the order of the problem's rules; `unavoidable` holds the proven misses by rule."""
-    runs = used_runs(problem, sessions)
-    proven = unavoidable or {}
-    return [outcome(count(problem, rule), runs, proven.get(rule.id, 0)) for rule in problem.rules]
+    weigher, proven = Weigher(problem), unavoidable or {}
+    weights = (weight for run in used_runs(problem, sessions) for weight in weigher.weights(run, run.first))
+    return [
+        outcome_at(counted, used, allocated, proven.get(counted.rule.id, 0))
+        for counted, used, allocated in zip(weigher.counts, *weigher.totals(weights), strict=True)
+    ]
 
 
-def outcome(counted: RuleCount, runs: Sequence[Run], unavoidable: int = 0) -> RuleOutcome:
-    """One rule over the sessions in these runs."""
+def outcome_at(counted: RuleCount, used: int, allocated: int, unavoidable: int = 0) -> RuleOutcome:
+    """One rule with these slots used and allocated."""
     rule = counted.rule
-    used = counted.fixed_used + sum(counted.used_by(run) for run in runs)
-    allocated = counted.fixed_allocated + sum(counted.allocated_by(run) for run in runs)
     exact = rule.slots + rule.share * allocated
     if rule.kind == "cap":
         limit = math.floor(exact)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labshare.scheduler.places import Run, free_stretches, inside, merged_starts, runs_of, subtract
+from labshare.scheduler.places import Run, free_stretches, inside, merged, merged_starts, runs_of, subtract
 from labshare.scheduler.problem import Span
 from tests.scheduler.making import Raw, ask, offer, raw, read, two_instruments
 
@@ -21,10 +21,16 @@ def ranges(problem: Raw) -> list[tuple[str, int, int]]:
         ([(3, 5)], [(0, 3), (5, 9)]),
         ([(0, 9)], []),
         ([(4, 9), (0, 1)], [(1, 4)]),
+        ([(1, 3), (2, 6), (7, 8)], [(0, 1), (6, 7), (8, 9)]),
+        ([(1, 2), (1, 2), (-3, 1), (8, 12)], [(2, 4), (4, 8)]),
     ],
 )
 def test_spans_that_touch_stay_apart_when_something_is_taken(taken: list[Span], left: list[Span]) -> None:
     assert subtract([(4, 9), (0, 4)], taken) == left
+
+
+def test_spans_that_overlap_or_touch_merge_into_one() -> None:
+    assert merged([(5, 6), (0, 2), (1, 3), (3, 4)]) == [(0, 4), (5, 6)]
 
 
 def test_free_time_is_open_time_clear_of_fixed_rows_and_down_times() -> None:
