@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
@@ -37,17 +37,21 @@ class Neighbourhood:
 
 
 class Neighbourhoods:
-    """The neighbourhoods of the plans of one problem. Build it once: runs, counts and the plan itself are kept."""
+    """The neighbourhoods of the plans of one problem. Build it once: runs, counts and the plan itself are kept.
 
-    def __init__(self, problem: Problem) -> None:
+    Nothing is put on a start before `not_before`, apart from what is frozen there.
+    """
+
+    def __init__(self, problem: Problem, *, not_before: int = 0) -> None:
         self.problem = problem
+        self.not_before = not_before
         self.standing = Standing(problem)
         self.geometry = Geometry(problem)
         self._position = {request.id: k for k, request in enumerate(problem.requests)}
         self._instruments = {instrument.id: instrument for instrument in problem.instruments}
         self._pools = {pool.id: pool for pool in problem.operator_pools}
-        self._groups = _by_member(problem.groups)
-        self._links = _by_member(problem.linked)
+        self.groups = _by_member(problem.groups)
+        self.links = _by_member(problem.linked)
         self._runs: dict[str, list[tuple[Run, list[Weight]]]] = {}
 
     def solve(
@@ -109,15 +113,31 @@ class Neighbourhoods:
             request = waiting.pop()
             if request not in found:
                 found.add(request)
-                waiting += [step for link in self._links[request] for step in link.requests]
+                waiting += [step for link in self.links[request] for step in link.requests]
         return sorted(found, key=self._position.__getitem__)
 
     def runs(self, request: Request) -> list[tuple[Run, list[Weight]]]:
         """The runs of a request on the empty plan, each with what a session there adds to the rules."""
         if request.id not in self._runs:
             weights = self.standing.weigher.weights
-            self._runs[request.id] = [(run, weights(run, run.first)) for run in self.geometry.runs(request)]
+            self._runs[request.id] = [(run, weights(run, run.first)) for run in self._possible(request)]
         return self._runs[request.id]
+
+    def _possible(self, request: Request) -> list[Run]:
+        runs = self.geometry.runs(request)
+        row = self.standing.current.get(request.id)
+        if row is not None and row.start < self.problem.frozen_until:
+            here = [run for run in runs if run.instrument == row.instrument and run.is_at(row.start)]
+            if here:
+                return here
+        return [replace(run, first=max(run.first, self.not_before)) for run in runs if run.last >= self.not_before]
+
+    def is_frozen(self, request_id: str) -> bool:
+        """Must the request stay where the current plan has it?"""
+        row = self.standing.current.get(request_id)
+        if row is None or row.start >= self.problem.frozen_until:
+            return False
+        return [run.first for run, _ in self.runs(self.standing.requests[request_id])] == [row.start]
 
     def gaps(self, instrument_id: str) -> list[Stretch]:
         """What the sessions that stand leave of the instrument's free stretches, in order of time."""
@@ -137,8 +157,8 @@ class Neighbourhoods:
             instruments=tuple(self._instruments[name] for name in instruments),
             requests=tuple(requests),
             operator_pools=tuple(self._pools[name] for name in pools),
-            groups=_once(group for request in requests for group in self._groups[request.id]),
-            linked=_once(link for request in requests for link in self._links[request.id]),
+            groups=_once(group for request in requests for group in self.groups[request.id]),
+            linked=_once(link for request in requests for link in self.links[request.id]),
             fixed=tuple(
                 row
                 for row in self.problem.fixed
@@ -171,7 +191,10 @@ class _Part:
                 for cut in _cut(run, gaps[run.instrument], ends[run.instrument]):
                     self.runs.append(cut)
                     self.weights.append(weights)
-        self.touched = sorted({k for weights in self.weights for k, _, _ in weights})
+        # A hard rule that what stands breaks belongs in the model even where no freed request can mend it.
+        counts = enumerate(self._standing.weigher.counts)
+        broken = {k for k, counted in counts if counted.rule.is_hard and self._standing.missed(k)}
+        self.touched = sorted(broken | {k for weights in self.weights for k, _, _ in weights})
 
     def model(self) -> Model:
         standing = self._standing

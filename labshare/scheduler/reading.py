@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast
 import msgspec
 
 from labshare.scheduler.plan import Plan
-from labshare.scheduler.problem import Problem
+from labshare.scheduler.problem import Problem, Request
 from labshare.scheduler.validation import contradictions
 
 T = TypeVar("T")
@@ -56,11 +56,31 @@ def parse_plan(data: bytes) -> Plan:
     return _read(data, Plan)
 
 
+class _NewRequests(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    requests: tuple[Request, ...]
+
+
+def parse_requests(data: bytes) -> tuple[Request, ...]:
+    """Read requests to add to a problem: a list like a problem's `requests`, or an object that holds it by that name.
+
+    Raises `Malformed` for faults of shape; whether the problem can take them is for `changes.py` to say.
+    """
+    raw = _decode(data)
+    return _convert(cast("object", {"requests": raw}) if isinstance(raw, list) else raw, _NewRequests).requests
+
+
 def _read(data: bytes, kind: type[T]) -> T:
+    return _convert(_decode(data), kind)
+
+
+def _decode(data: bytes) -> object:
     try:
-        raw = msgspec.json.decode(data)
+        return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed([Fault("$", f"not JSON ({error})")]) from error
+
+
+def _convert(raw: object, kind: type[T]) -> T:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError:

@@ -41,7 +41,7 @@ def solve(
     try:
         effort.run()
     except Impossible as impossible:
-        return _infeasible(problem, impossible.conflict, digest, _run(effort, limits))
+        return infeasible(problem, impossible.conflict, digest, _run(effort, limits))
     return _plan(problem, effort, digest, limits, should_stop or (lambda: False))
 
 
@@ -75,7 +75,8 @@ def _unavoidable(effort: Effort, missed: list[str], seed: int, should_stop: Shou
     return proven
 
 
-def _infeasible(problem: Problem, conflict: list[str], digest: str, run: Run) -> Plan:
+def infeasible(problem: Problem, conflict: list[str], digest: str, run: Run) -> Plan:
+    """The plan that says which hard rules cannot hold together."""
     nothing: list[Session] = []
     return Plan(
         problem_sha256=digest,

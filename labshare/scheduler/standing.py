@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from labshare.scheduler.counting import RuleCount, Weigher, Weight
 from labshare.scheduler.places import Run
-from labshare.scheduler.plan import Session
+from labshare.scheduler.plan import RuleOutcome, Score, Session
 from labshare.scheduler.problem import FixedRow, Problem
 from labshare.scheduler.resources import attended_by
-from labshare.scheduler.score import reward, run_of
+from labshare.scheduler.score import outcome_at, reward, run_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,16 @@ class Seat:
     run: Run
     row: FixedRow
     weights: list[Weight]
+
+    @property
+    def value(self) -> int:
+        return self.run.value_at(self.run.first)
+
+    @property
+    def operated_until(self) -> int:
+        """The end of the slots that need an operator; the start where none do."""
+        need = self.row.operator
+        return self.row.start if need is None else min(self.row.end, self.row.start + need.slots)
 
 
 class Standing:
@@ -93,7 +103,7 @@ class Standing:
             self.used[k] += sign * used
             self.allocated[k] += sign * allocated
         self.served[seat.run.request.organisation] += sign * seat.run.slots
-        self.value += sign * seat.run.value_at(seat.run.first)
+        self.value += sign * seat.value
         self._kept += sign * self.is_kept(seat.session)
 
     def is_kept(self, session: Session) -> bool:
@@ -127,6 +137,23 @@ class Standing:
         """The objective of the sessions, whether or not they keep the hard rules."""
         penalties = self.penalties(range(len(self.problem.rules)))
         return self.value - penalties - self.changes + self.rewards(list(self.problem.fairness.targets))
+
+    def score(self) -> Score:
+        """Every term of the objective."""
+        return Score(
+            objective=self.objective,
+            value=self.value,
+            penalties={rule.id: self.penalties([k]) for k, rule in enumerate(self.problem.rules) if not rule.is_hard},
+            fairness=self.rewards(list(self.problem.fairness.targets)),
+            changes=self.changes,
+        )
+
+    def outcomes(self, unavoidable: Mapping[str, int]) -> list[RuleOutcome]:
+        """How each rule came out; `unavoidable` holds the proven misses by rule."""
+        return [
+            outcome_at(counted, self.used[k], self.allocated[k], unavoidable.get(counted.rule.id, 0))
+            for k, counted in enumerate(self.weigher.counts)
+        ]
 
     def count_so_far(self, k: int) -> RuleCount:
         """Rule `k` with what stands here counted as if it were fixed; its demand is that of the whole problem."""
