@@ -87,13 +87,15 @@ def _changes(case: Case) -> int:
 
 
 def _fairness(case: Case) -> int:
+    served = Counter[str | None]()
+    for placed in case.placed:
+        served[placed.request.organisation] += placed.slots
     total = 0
     for organisation, target in case.problem.fairness.targets.items():
-        served = sum(placed.slots for placed in case.placed if placed.request.organisation == organisation)
         before = 0
         for percent, rate in case.problem.fairness.steps:
             upto = floor(Fraction(percent, 100) * target)
-            total += rate * len(range(before, min(served, upto)))
+            total += rate * max(0, min(served[organisation], upto) - before)
             before = upto
     return total
 

@@ -12,7 +12,7 @@ from math import ceil
 from typing import NamedTuple
 
 from labshare.scheduler.plan import Session
-from labshare.scheduler.problem import FixedRow, Instrument, Option, Problem, Request, Rule
+from labshare.scheduler.problem import FixedRow, Instrument, Option, Problem, Request, Rule, Span, Who
 
 
 class Violation(NamedTuple):
@@ -92,35 +92,73 @@ class Reading(NamedTuple):
     miss: int
 
 
+class _Meant:
+    """Whom a rule means, read once: which of the four names it asks about, and the tags."""
+
+    def __init__(self, who: Who) -> None:
+        asked = {
+            "access_class": who.access_class,
+            "organisation": who.organisation,
+            "person": who.person,
+            "family": who.family,
+        }
+        self._names = [(name, frozenset(wanted)) for name, wanted in asked.items() if wanted is not None]
+        self._tags = set(who.tags)
+
+    def by_name(self, row: Request | FixedRow) -> bool:
+        """Does the row have the names asked for? Its tags are for `by_tags`, which depend on the option."""
+        return all(getattr(row, name) in wanted for name, wanted in self._names)
+
+    def by_tags(self, row: Request | FixedRow, option_tags: tuple[str, ...]) -> bool:
+        return not self._tags or self._tags <= {*row.tags, *option_tags}
+
+
 def _read(case: Case, rule: Rule) -> Reading:
-    scope = {i.id for i in case.problem.instruments if _covers(rule, i)}
+    scope, meant = {i.id for i in case.problem.instruments if _covers(rule, i)}, _Meant(rule.who)
     used = allocated = counted = 0
     for session, request, option, _ in case.placed:
         if session.instrument in scope:
-            allocated += _within(rule, session.start, session.end)
-            used += _within(rule, session.start, session.end) * _means(rule, request, option.tags)
+            slots = _within(rule, session.start, session.end)
+            allocated += slots
+            if meant.by_name(request) and meant.by_tags(request, option.tags):
+                used += slots
     for row in case.problem.fixed:
         if rule.count_fixed and row.instrument in scope:
-            allocated += _within(rule, row.start, row.end)
-            counted += _within(rule, row.start, row.end) * _means(rule, row, ())
+            slots = _within(rule, row.start, row.end)
+            allocated += slots
+            if meant.by_name(row) and meant.by_tags(row, ()):
+                counted += slots
     used += counted
     exact = rule.slots + Fraction(rule.of_allocated or "0") * allocated
     if rule.kind == "cap":
         return Reading(exact, used, 0, max(0, ceil(used - exact)))
-    demand = counted + sum(_could_give(rule, request, scope) for request in case.problem.requests)
+    named = filter(meant.by_name, case.problem.requests)
+    demand = counted + sum(_could_give(rule, request, scope, meant) for request in named)
     return Reading(exact, used, demand, max(0, ceil(min(exact, Fraction(demand)) - used)))
 
 
-def _could_give(rule: Rule, request: Request, scope: set[str]) -> int:
+def _could_give(rule: Rule, request: Request, scope: set[str], meant: _Meant) -> int:
     """The most slots of the request that a session on an option in scope could have inside the window."""
     best = 0
     for option in request.options:
-        if option.instrument in scope and _means(rule, request, option.tags):
+        if option.instrument in scope and meant.by_tags(request, option.tags):
             length = request.slots if option.slots is None else option.slots
             for first, last in option.starts:
-                starts = range(first, last + 1) if rule.window else [first]
-                best = max([best, *(_within(rule, start, start + length) for start in starts)])
+                best = max(best, most_within(rule.window, length, first, last))
     return best
+
+
+def most_within(window: Span | None, length: int, first: int, last: int) -> int:
+    """The most slots inside the window that a session has which starts from `first` to `last`.
+
+    Going through the starts, the slots inside rise until the session begins with the window or ends with it, whichever
+    is first; they stay until the other; then they fall. So the start nearest to that first point, from below if need
+    be, is among the best.
+    """
+    if window is None:
+        return length
+    start = max(first, min(last, window[0], window[1] - length))
+    return max(0, min(start + length, window[1]) - max(start, window[0]))
 
 
 def _covers(rule: Rule, instrument: Instrument) -> bool:
@@ -132,17 +170,4 @@ def _covers(rule: Rule, instrument: Instrument) -> bool:
 def _within(rule: Rule, start: int, end: int) -> int:
     if rule.window is None:
         return end - start
-    return len(range(max(start, rule.window[0]), min(end, rule.window[1])))
-
-
-def _means(rule: Rule, row: Request | FixedRow, option_tags: tuple[str, ...]) -> bool:
-    who = rule.who
-    for wanted, is_value in (
-        (who.access_class, row.access_class),
-        (who.organisation, row.organisation),
-        (who.person, row.person),
-        (who.family, row.family),
-    ):
-        if wanted is not None and is_value not in wanted:
-            return False
-    return set(who.tags) <= {*row.tags, *option_tags}
+    return max(0, min(end, rule.window[1]) - max(start, rule.window[0]))

@@ -6,7 +6,7 @@ Part of the checker, so it reads problem.py and plan.py and nothing else of the 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from msgspec import UNSET
@@ -77,8 +77,9 @@ def _one_place_per_person(case: Case) -> Iterator[Violation]:
         if row.attended and row.person:
             rows[row.person].append((row.start, row.end, False))
     for person, spans in rows.items():
-        for slot in _busier_than(spans, lambda _: 1):
-            yield Violation("person_in_two_places", person, f"at slot {slot}")
+        ever = min(start for start, _, _ in spans), max(end for _, end, _ in spans), 1
+        for start, end in _beyond(spans, [ever]):
+            yield Violation("person_in_two_places", person, _when(start, end))
 
 
 def _operators(case: Case) -> Iterator[Violation]:
@@ -91,19 +92,36 @@ def _operators(case: Case) -> Iterator[Violation]:
         if row.operator:
             rows[row.operator.pool].append((row.start, min(row.end, row.start + row.operator.slots), False))
     for pool in case.problem.operator_pools:
-        on_shift = Counter[int]()
-        for start, end, people in pool.shifts:
-            on_shift.update(dict.fromkeys(range(start, end), people))
-        for slot in _busier_than(rows[pool.id], on_shift.__getitem__):
-            yield Violation("too_few_operators", pool.id, f"at slot {slot}")
+        for start, end in _beyond(rows[pool.id], pool.shifts):
+            yield Violation("too_few_operators", pool.id, _when(start, end))
 
 
-def _busier_than(spans: list[tuple[int, int, bool]], most: Callable[[int], int]) -> Iterator[int]:
-    """Slots at which more spans are under way than `most` allows, one of them being a session's."""
-    busy = Counter(t for start, end, _ in spans for t in range(start, end))
-    for t in sorted({t for start, end, movable in spans if movable for t in range(start, end)}):
-        if busy[t] > most(t):
-            yield t
+def _beyond(spans: list[tuple[int, int, bool]], there: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
+    """When more spans are under way than are there for them, one of them being a session's.
+
+    The comings and goings of both are gone through in order of time; between two of them nothing changes.
+    """
+    changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for start, end, movable in spans:
+        for slot, step in ((start, 1), (end, -1)) if start < end else ():
+            changes[slot][0] += step
+            changes[slot][1] += step * movable
+    for start, end, people in there:
+        changes[start][0] -= people
+        changes[end][0] += people
+    found: list[tuple[int, int]] = []
+    wanting = sessions = 0
+    for slot, after in pairwise(sorted(changes)):
+        wanting += changes[slot][0]
+        sessions += changes[slot][1]
+        if wanting > 0 and sessions > 0:
+            joins = found and found[-1][1] == slot
+            found[-1:] = [(found[-1][0], after)] if joins else [*found[-1:], (slot, after)]
+    return found
+
+
+def _when(start: int, end: int) -> str:
+    return f"at slot {start}" if end == start + 1 else f"from slot {start} to {end}"
 
 
 def _groups(case: Case) -> Iterator[Violation]:

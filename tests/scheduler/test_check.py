@@ -75,6 +75,26 @@ def test_each_fault_is_found(code: str, problem: Raw, sessions: Sequence[Session
     assert set(codes(problem, *sessions)) == {code}
 
 
+def details(problem: Raw, *sessions: Session) -> list[str]:
+    return [violation.detail for violation in faults_of_sessions(read(problem), sessions)]
+
+
+def test_a_clash_is_told_once_for_as_long_as_it_lasts() -> None:
+    # The person attends 0-3 on i0 and 1-4 on i1: both from 1 to 3. Of the operators' two slots each, 1 is in both.
+    both = raw(9, A | ATTENDED, ask("b", 3, 5, (0, 6), "i1", **ATTENDED), **TWO)
+    assert details(both, session("a", 0, 3), session("b", 1, 4, "i1")) == ["from slot 1 to 3"]
+    assert details(BOTH_OPERATED, session("a", 0, 3), session("b", 1, 4, "i1")) == ["at slot 1"]
+
+
+def test_a_session_of_senseless_length_is_judged_at_once() -> None:
+    # Going through each of its slots would take for ever.
+    far = 10**15
+    problem = raw(9, A | ATTENDED | OPERATED, ask("b", 3, 5, (0, 6), "i1", **ATTENDED), **TWO, **POOL)
+    found = codes(problem, session("a", 0, far), session("b", 0, far, "i1"))
+    assert found == ["wrong_length", "wrong_length", "closed", "closed", "person_in_two_places"]
+    assert codes(problem, session("a", 3, -far)) == ["wrong_length"]
+
+
 @pytest.mark.parametrize(
     ("problem", "sessions"),
     [

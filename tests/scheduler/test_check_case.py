@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
-from labshare.scheduler.check_case import Case, Reading
+from labshare.scheduler.check_case import Case, Reading, most_within
 from labshare.scheduler.plan import Session
 from tests.scheduler.making import Raw, ask, raw, read, session
 
@@ -42,3 +43,11 @@ def test_only_slots_in_the_window_count() -> None:
     # Of 0-5 three lie in 2-6, of 5-8 one: 4 allocated. Asked for are at most 4 there, that is the window's length.
     floor: Raw = {"kind": "floor", "of_allocated": "1", "window": [2, 6]}
     assert reading(floor | INDUSTRY, *BOTH) == Reading(Fraction(4), 3, 4, 1)
+
+
+def test_the_most_inside_a_window_is_what_trying_every_start_finds() -> None:
+    for opens, closes, length, first, last in product(range(5), range(1, 8), range(1, 6), range(7), range(7)):
+        if opens < closes and first <= last:
+            slots = [len({*range(start, start + length)} & {*range(opens, closes)}) for start in range(first, last + 1)]
+            assert most_within((opens, closes), length, first, last) == max(slots)
+    assert most_within(None, 3, 0, 9) == 3
