@@ -16,12 +16,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import groupby
+from math import ceil
 from pathlib import Path
 
 import msgspec
 
 from tests.benchmarks.instances import SIZES
 from tests.benchmarks.measuring import SOLVERS, Measurement, Solver, Task
+from tests.benchmarks.repairing import Repairs
 from tests.benchmarks.tables import Row, cells, markdown, reached, rows_of
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +37,7 @@ def main() -> None:
     chosen = _arguments()
     with tempfile.TemporaryDirectory() as folder:
         by_instance = _run(list(_tasks(chosen, folder)), chosen.jobs)
-    text = _report(by_instance, chosen)
+        text = _report(by_instance, chosen) + "".join(_repairs(by_instance))
     print(f"\n{text}")
     if chosen.readme:
         before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
@@ -81,17 +83,36 @@ def _run(tasks: Sequence[Task], jobs: int) -> list[list[Row]]:
 
 
 def _measured(task: Task) -> Measurement | None:
-    command = [sys.executable, "-m", "tests.benchmarks.measuring", msgspec.json.encode(task).decode()]
     try:
-        done = subprocess.run(
-            command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PATIENCE * (task.seconds + 60)
-        )
+        measurement = msgspec.json.decode(_child("measuring", task), type=Measurement)
     except subprocess.TimeoutExpired:
         return None
-    measurement = msgspec.json.decode(done.stdout, type=Measurement)
     if measurement.faults:
         print(f"{task.solver} on {task.size}, seed {task.seed}: {measurement.faults} faults", flush=True)
     return measurement
+
+
+def _child(module: str, task: Task) -> bytes:
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", msgspec.json.encode(task).decode()]
+    patience = PATIENCE * (task.seconds + 60)
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=patience).stdout
+
+
+def _repairs(by_instance: Sequence[Sequence[Row]]) -> Iterator[str]:
+    """A sentence for one of LabShare's plans of each size, with rules where there is a choice."""
+    solved = [row.task for rows in by_instance for row in rows if row.task.solver == "LabShare" and row.measured]
+    for size, tasks in groupby(solved, lambda task: task.size):
+        task = max(tasks, key=lambda task: (task.rules, -task.seed))
+        print(f"repairs of {size}", flush=True)
+        done = msgspec.json.decode(_child("repairing", task), type=Repairs)
+        times = sorted(done.seconds)
+        losses = ", ".join(f"{100 * loss:.2f} %" for loss in done.losses)
+        yield (
+            f"\nRepair at {size} (seed {task.seed}), {len(times)} changes one at a time: median"
+            f" {times[len(times) // 2]:.2f} s, 95 % within {times[ceil(0.95 * len(times)) - 1]:.2f} s;"
+            f" {done.moved} sessions moved, {done.dropped} dropped. Planning anew in {task.seconds:g} s gains {losses}"
+            f" of the objective.{f' {done.faults} faults.' if done.faults else ''}\n"
+        )
 
 
 def _report(by_instance: Sequence[Sequence[Row]], chosen: argparse.Namespace) -> str:
