@@ -78,16 +78,26 @@ def _rows(model: Model, instrument_id: str, fixed: Iterable[FixedRow], kept: Ite
 
 
 def _every_pair_is_as_good_as_neighbours(rows: list[_Row], idle: Idle) -> bool:
-    """idle(a, c) <= idle(a, b) + shortest b + idle(b, c) for all families, and fixed neighbours keep their own."""
+    standing = [(row.first, row.first + row.slots, row.family) for row in rows if row.present is None]
+    return pairs_suffice(idle, [(row.family, row.slots) for row in rows if row.present is not None], standing)
+
+
+def pairs_suffice(
+    idle: Idle, lengths: Iterable[tuple[str | None, int]], standing: Iterable[tuple[int, int, str | None]]
+) -> bool:
+    """idle(a, c) <= idle(a, b) + shortest b + idle(b, c) for all families, and fixed neighbours keep their own.
+
+    `lengths` are the families and slots of what may be placed, `standing` the start, end and family of what stays.
+    """
+    fixed = sorted(standing, key=lambda row: row[:2])
     shortest: dict[str | None, int] = {}
-    for row in rows:
-        shortest[row.family] = min(row.slots, shortest.get(row.family, row.slots))
-    fixed = sorted((row for row in rows if row.present is None), key=lambda row: row.first)
+    for family, slots in (*lengths, *((family, end - start) for start, end, family in fixed)):
+        shortest[family] = min(slots, shortest.get(family, slots))
     return all(
         slots <= idle.get((a, b), 0) + shortest[b] + idle.get((b, c), 0)
         for (a, c), slots in idle.items()
         for b in shortest
-    ) and all(v.first >= u.first + u.slots + idle.get((u.family, v.family), 0) for u, v in pairwise(fixed))
+    ) and all(after[0] >= before[1] + idle.get((before[2], after[2]), 0) for before, after in pairwise(fixed))
 
 
 def _keep_every_pair_apart(model: Model, rows: list[_Row], idle: Idle) -> None:

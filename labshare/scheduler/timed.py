@@ -1,0 +1,201 @@
+"""The whole contract over single starts: the program that proves most where it is not too large, and its search.
+
+First the relaxation; then, with a known plan, every start goes that no better plan can use (its reduced cost exceeds
+what is left between bound and plan); then whole numbers. What must not live here: the rules (timed_rules.py).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from labshare.scheduler.changeover import idle_slots, pairs_suffice
+from labshare.scheduler.layout import Layout
+from labshare.scheduler.places import runs_of
+from labshare.scheduler.plan import Session
+from labshare.scheduler.problem import Problem
+from labshare.scheduler.score import outcomes_of, score
+from labshare.scheduler.search import STEP, Found, Limits, OnBetter, ShouldStop
+from labshare.scheduler.timed_model import Bools, Floats, Program, TimedModel
+from labshare.scheduler.timed_rules import RULES
+from labshare.scheduler.timed_solver import Mixed, Relaxed, mix, relax
+
+# Sums above this are no longer exact as floating-point numbers, with room for products.
+LARGEST_EXACT = 2**45
+
+# What SCIP needs for a node of a program with a thousand entries, in steps, roughly: it turns steps into nodes.
+STEPS_A_NODE = 0.02
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The program of a problem, with what is needed to read a plan out of it and into it."""
+
+    model: TimedModel
+    program: Program
+
+    @property
+    def problem(self) -> Problem:
+        return self.model.layout.problem
+
+
+def columns(problem: Problem) -> int:
+    """How many starts there are to choose from, without listing them."""
+    return sum(run.last - run.first + 1 for run in runs_of(problem))
+
+
+def build(problem: Problem, layout: Layout | None = None) -> Timed | None:
+    """The program, or None where it would not be exact.
+
+    That is: changeover that must know the neighbours, numbers too large for floating point, or a frozen session whose
+    person or operator is not there.
+    """
+    layout = layout or Layout(problem)
+    if not _changeover_is_of_pairs(layout) or _scale(layout) > LARGEST_EXACT or _frozen_is_gone(layout):
+        return None
+    model = TimedModel(layout)
+    for rule in RULES:
+        rule(model)
+    return Timed(model, model.finished())
+
+
+def _changeover_is_of_pairs(layout: Layout) -> bool:
+    for instrument in layout.problem.instruments:
+        idle = idle_slots(instrument)
+        if idle:
+            lengths = [(run.request.family, run.slots) for run in layout.runs if run.instrument == instrument.id]
+            fixed = [row for row in layout.problem.fixed if row.instrument == instrument.id]
+            if not pairs_suffice(idle, lengths, [(row.start, row.end, row.family) for row in fixed]):
+                return False
+    return True
+
+
+def _scale(layout: Layout) -> int:
+    """The largest number that can come up: gains added up, or a rule's row multiplied out."""
+    problem = layout.problem
+    gains = sum(max(abs(run.value_at(run.first)), abs(run.value_at(run.last))) for run in layout.runs)
+    gains += problem.change_penalty * len(problem.current)
+    asked = sum(run.slots for run in layout.runs) + sum(row.end - row.start for row in problem.fixed)
+    for rule in problem.rules:
+        gains += (rule.penalty or 0) * (asked + 1)
+        gains = max(gains, (rule.share.numerator + rule.share.denominator) * (asked + min(rule.slots, asked)))
+    rates = sum(rate for _, rate in problem.fairness.steps)
+    return gains + rates * sum(problem.fairness.targets.values())
+
+
+def _frozen_is_gone(layout: Layout) -> bool:
+    """Is a frozen session among the runs, but not among those whose person and operator are there?"""
+    problem = layout.problem
+    if not any(row.start < problem.frozen_until for row in problem.current):
+        return False
+    frozen = {(row.request, row.instrument, row.start) for row in problem.current if row.start < problem.frozen_until}
+    there = {(run.request.id, run.instrument, run.first) for run in runs_of(problem)}
+    held = {(run.request.id, run.instrument, run.first) for run in layout.runs}
+    return bool((frozen & there) - held)
+
+
+def relaxation(timed: Timed, limits: Limits, should_stop: ShouldStop) -> Relaxed | None:
+    """The linear relaxation within the limits: a bound that holds in any case, and prices."""
+    steps = None if limits.steps is None else limits.steps * STEP
+    return relax(timed.program, seconds=limits.seconds, steps=steps, should_stop=should_stop)
+
+
+def whole(bound: float) -> int:
+    """The bound as a whole number, rounded so that no plan can be worth more."""
+    return math.floor(bound + min(0.5, 1e-6 + 1e-9 * abs(bound)))
+
+
+def solve(
+    timed: Timed,
+    limits: Limits,
+    known: Sequence[Session] | None,
+    should_stop: ShouldStop,
+    on_better: OnBetter,
+    relaxed: Relaxed | None = None,
+) -> Found:
+    """Search for a plan better than `known`, and prove how good the best can be.
+
+    `relaxed` saves solving the relaxation again. Without anything found the sessions are those of `known`.
+    """
+    began = time.monotonic()
+    relaxed = relaxed or relaxation(timed, limits, should_stop)
+    best = None if known is None else _objective(timed.problem, known)
+    if relaxed is not None and known is not None and best is not None:
+        if best >= whole(relaxed.bound):
+            return Found("optimal", list(known), best, 0)
+        on_better(known, whole(relaxed.bound))
+    seconds = None if limits.seconds is None else limits.seconds - (time.monotonic() - began)
+    limits = replace(limits, seconds=seconds)
+    program = timed.program
+    if relaxed is not None and best is not None:
+        program = without_hopeless(program, relaxed, best)
+    mixed = _mixed(timed, program, limits, known, should_stop)
+    return _found(timed, math.inf if relaxed is None else relaxed.bound, mixed, limits, known)
+
+
+def _found(timed: Timed, proven: float, mixed: Mixed, limits: Limits, known: Sequence[Session] | None) -> Found:
+    """The better of what was known and found. The bound of the search holds for plans better than the known one."""
+    steps = limits.steps or 0
+    plans = [] if known is None else [list(known)]
+    if mixed.values is not None:
+        plans.append(timed.model.sessions(mixed.values))
+    bound = min(proven, mixed.bound)
+    if not plans:
+        nothing = "infeasible" if mixed.is_infeasible else "unknown"
+        return Found(nothing, None, whole(bound) if math.isfinite(bound) else None, steps)
+    objective, sessions = max(((_objective(timed.problem, plan), plan) for plan in plans), key=lambda pair: pair[0])
+    bound = max(objective, whole(bound)) if bound < math.inf else None
+    if mixed.is_infeasible:
+        bound = objective
+    return Found("optimal" if bound == objective else "feasible", sessions, bound, steps)
+
+
+def _mixed(
+    timed: Timed, program: Program, limits: Limits, known: Sequence[Session] | None, should_stop: ShouldStop
+) -> Mixed:
+    if (program.lower > program.upper).any():
+        return Mixed(-math.inf, None, is_infeasible=True, nodes=0)
+    nodes = None
+    if limits.steps is not None:
+        nodes = max(1, int(limits.steps / (STEPS_A_NODE * max(1, len(program.row)) / 1000)))
+    return mix(
+        program,
+        seconds=limits.seconds,
+        nodes=nodes,
+        seed=limits.seed,
+        known=None if known is None else values_of(timed, known),
+        should_stop=should_stop,
+    )
+
+
+def without_hopeless(program: Program, relaxed: Relaxed, best: int) -> Program:
+    """The program without what no plan better than `best` can have: reduced-cost fixing.
+
+    A variable that is 1 away from its better end lowers the bound by its reduced gain; where that leaves less than
+    best + 1, it stays at that end.
+    """
+    least = best + 1 - min(0.5, 1e-6 + 1e-9 * abs(best))
+    fixed: Bools = relaxed.bound - np.abs(relaxed.reduced) < least
+    lower: Floats = np.where(fixed & (relaxed.reduced > 0), program.upper, program.lower)
+    upper: Floats = np.where(fixed & (relaxed.reduced < 0), program.lower, program.upper)
+    return replace(program, lower=lower, upper=upper)
+
+
+def values_of(timed: Timed, sessions: Sequence[Session]) -> Floats | None:
+    """The values of all variables for these sessions, the best that go with them; None if they break a rule."""
+    chosen = timed.model.chosen(sessions)
+    lower, upper = timed.program.lower.copy(), timed.program.upper.copy()
+    upper[: timed.model.size] = 0
+    upper[chosen] = lower[chosen] = 1
+    if (lower > upper).any():
+        return None
+    fixed = replace(timed.program, lower=lower, upper=upper)
+    return mix(fixed, seconds=None, nodes=None, seed=1, known=None, should_stop=lambda: False).values
+
+
+def _objective(problem: Problem, sessions: Sequence[Session]) -> int:
+    return score(problem, sessions, outcomes_of(problem, sessions)).objective

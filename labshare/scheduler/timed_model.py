@@ -1,0 +1,181 @@
+"""A mixed-integer program over arrays: its variables, its rows, and how a solver is given both.
+
+The first variables are the layout's columns (one for each start of each run, 1 when that session is held); the rules in
+timed_rules.py add others behind them. What must not live here: what a rule means, and how long a search may take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+from ortools.linear_solver import linear_solver_pb2
+from ortools.math_opt import model_pb2
+
+from labshare.scheduler.layout import Ints, Layout
+from labshare.scheduler.places import Run
+from labshare.scheduler.plan import Session
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass
+class _Parts:
+    """Rows so far: entries (row, variable, amount) in pieces, and the bounds of each row."""
+
+    row: list[Ints] = field(default_factory=list[Ints])
+    variable: list[Ints] = field(default_factory=list[Ints])
+    amount: list[Floats] = field(default_factory=list[Floats])
+    low: list[Floats] = field(default_factory=list[Floats])
+    high: list[Floats] = field(default_factory=list[Floats])
+    count: int = 0
+
+
+class TimedModel:
+    """Whole-number variables with `lower`, `upper` and `gain` each; rows low <= a.x <= high; the most gain is sought.
+
+    Every variable is integer. `offset` is the part of the objective that no variable changes.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.columns = layout.columns
+        self.size = len(self.columns.run)
+        self.slots: Ints = layout.by_run(lambda run: run.slots)[self.columns.run]
+        self.end: Ints = self.columns.start + self.slots
+        self.lower: Floats = np.zeros(self.size)
+        self.upper: Floats = np.ones(self.size)
+        self.gain: Floats = self.columns.value.astype(np.float64)
+        self.offset = 0
+        self._parts = _Parts()
+
+    def add_variables(self, upper: Floats, gain: Floats) -> Ints:
+        """Variables from 0 to `upper`, with these gains; returns their numbers."""
+        first = len(self.gain)
+        self.lower = np.concatenate((self.lower, np.zeros(len(upper))))
+        self.upper = np.concatenate((self.upper, upper))
+        self.gain = np.concatenate((self.gain, gain))
+        return np.arange(first, len(self.gain))
+
+    def add_variable(self, upper: float, gain: float = 0.0) -> int:
+        return int(self.add_variables(np.array([upper]), np.array([gain]))[0])
+
+    def add_rows(
+        self, row: Ints, variable: Ints, amount: Floats, *, low: Floats | None = None, high: Floats | None = None
+    ) -> None:
+        """Rows 0..n-1, given by their entries; n is the length of `low` or `high`; what is not given is infinite."""
+        sides = low if low is not None else high
+        assert sides is not None
+        parts = self._parts
+        parts.row.append(row + parts.count)
+        parts.variable.append(variable)
+        parts.amount.append(amount)
+        parts.low.append(np.full(len(sides), -np.inf) if low is None else low)
+        parts.high.append(np.full(len(sides), np.inf) if high is None else high)
+        parts.count += len(sides)
+
+    def add_row(
+        self, entries: Sequence[tuple[Ints, Floats | float]], *, low: float = -np.inf, high: float = np.inf
+    ) -> None:
+        """One row: pieces of variables with their amounts, or one amount for a whole piece."""
+        variable = np.concatenate([piece for piece, _ in entries])
+        amount = np.concatenate([np.broadcast_to(np.asarray(a, dtype=np.float64), len(v)) for v, a in entries])
+        self.add_rows(np.zeros(len(variable), np.int64), variable, amount, low=np.array([low]), high=np.array([high]))
+
+    def columns_of(self, request: int) -> Ints:
+        """The columns of the request with this number."""
+        first, last = (int(k) for k in np.searchsorted(self.columns.request, np.array([request, request + 1])))
+        return np.arange(first, last)
+
+    def run_of(self, column: int) -> Run:
+        return self.layout.runs[int(self.columns.run[column])]
+
+    def finished(self) -> Program:
+        """The program as it stands, its entries in order of rows."""
+        parts = self._parts
+        row = np.concatenate([np.zeros(0, np.int64), *parts.row])
+        variable = np.concatenate([np.zeros(0, np.int64), *parts.variable])
+        amount = np.concatenate([np.zeros(0), *parts.amount])
+        order = np.lexsort((variable, row))
+        return Program(
+            self.lower,
+            self.upper,
+            self.gain,
+            self.offset,
+            row[order],
+            variable[order],
+            amount[order],
+            np.concatenate([np.zeros(0), *parts.low]),
+            np.concatenate([np.zeros(0), *parts.high]),
+        )
+
+    def sessions(self, values: Floats) -> list[Session]:
+        """The sessions of a solution, in the order of the problem's requests."""
+        chosen = np.flatnonzero(values[: self.size] > 0.5)
+        found: list[Session] = []
+        for column in chosen.tolist():
+            run, start = self.run_of(column), int(self.columns.start[column])
+            found.append(Session(request=run.request.id, instrument=run.instrument, start=start, end=start + run.slots))
+        return found
+
+    def chosen(self, sessions: Sequence[Session]) -> Ints:
+        """The columns of these sessions; those that are no column are left out."""
+        number = self.layout.request_index
+        found: list[int] = []
+        for session in sessions:
+            for column in self.columns_of(number[session.request]).tolist():
+                at = self.run_of(column).instrument, int(self.columns.start[column])
+                if at == (session.instrument, session.start):
+                    found.append(column)
+        return np.array(found, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A finished program: bounds and gains by variable, entries in order of rows, bounds by row."""
+
+    lower: Floats
+    upper: Floats
+    gain: Floats
+    offset: int
+    row: Ints
+    variable: Ints
+    amount: Floats
+    low: Floats
+    high: Floats
+
+    def proto(self) -> model_pb2.ModelProto:
+        """The relaxation as MathOpt reads it."""
+        proto = model_pb2.ModelProto()
+        count = len(self.gain)
+        proto.variables.ids.extend(range(count))
+        proto.variables.lower_bounds.extend(self.lower.tolist())
+        proto.variables.upper_bounds.extend(self.upper.tolist())
+        proto.variables.integers.extend([False] * count)
+        proto.objective.maximize = True
+        proto.objective.offset = float(self.offset)
+        some = np.flatnonzero(self.gain)
+        proto.objective.linear_coefficients.ids.extend(some.tolist())
+        proto.objective.linear_coefficients.values.extend(self.gain[some].tolist())
+        proto.linear_constraints.ids.extend(range(len(self.low)))
+        proto.linear_constraints.lower_bounds.extend(self.low.tolist())
+        proto.linear_constraints.upper_bounds.extend(self.high.tolist())
+        proto.linear_constraint_matrix.row_ids.extend(self.row.tolist())
+        proto.linear_constraint_matrix.column_ids.extend(self.variable.tolist())
+        proto.linear_constraint_matrix.coefficients.extend(self.amount.tolist())
+        return proto
+
+    def linear_proto(self) -> linear_solver_pb2.MPModelProto:
+        """The program, in whole numbers, as OR-Tools' linear solvers read it."""
+        proto = linear_solver_pb2.MPModelProto(maximize=True, objective_offset=float(self.offset))
+        for low, high, gain in zip(self.lower.tolist(), self.upper.tolist(), self.gain.tolist(), strict=True):
+            proto.variable.add(lower_bound=low, upper_bound=high, objective_coefficient=gain, is_integer=True)
+        edges = np.searchsorted(self.row, np.arange(len(self.low) + 1)).tolist()
+        variable, amount = self.variable.tolist(), self.amount.tolist()
+        for (a, b), low, high in zip(pairwise(edges), self.low.tolist(), self.high.tolist(), strict=True):
+            proto.constraint.add(lower_bound=low, upper_bound=high, var_index=variable[a:b], coefficient=amount[a:b])
+        return proto

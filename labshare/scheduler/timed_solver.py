@@ -1,0 +1,156 @@
+"""How a program of arrays is handed to OR-Tools, and what comes back. Nothing here knows of sessions.
+
+GLOP solves relaxations, SCIP whole numbers: on time-indexed rows they were the quickest of those bundled. HiGHS can
+neither be stopped nor given a plan to begin with; SCIP cannot be stopped through MathOpt, but directly.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from ortools.linear_solver import pywraplp
+from ortools.math_opt import callback_pb2, model_parameters_pb2, parameters_pb2
+from ortools.math_opt.core.python import solver
+from ortools.math_opt.python import mathopt
+from ortools.util.python.solve_interrupter import SolveInterrupter
+
+from labshare.scheduler.search import POLL_SECONDS, ShouldStop
+from labshare.scheduler.timed_model import Floats, Program
+
+# Compiled modules without types.
+_GLOP: Any = solver
+_SCIP: Any = pywraplp.Solver
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """A bound that any prices prove, the prices by row, and by variable its value and what a unit of it is worth."""
+
+    bound: float
+    prices: Floats
+    values: Floats
+    reduced: Floats
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What a search for whole numbers found: a bound (infinite when none is known) and the best values, if any."""
+
+    bound: float
+    values: Floats | None
+    is_infeasible: bool
+    nodes: int
+
+
+def relax(program: Program, *, seconds: float | None, steps: float | None, should_stop: ShouldStop) -> Relaxed | None:
+    """The linear relaxation by GLOP; None when it was stopped before it had prices. `steps` is deterministic time."""
+    parameters = parameters_pb2.SolveParametersProto()
+    if seconds is not None:
+        parameters.time_limit.FromTimedelta(timedelta(seconds=max(0.0, seconds)))
+    if steps is not None:
+        parameters.glop.max_deterministic_time = steps
+    for solution in _glop(program, parameters, should_stop).solutions:
+        if solution.HasField("dual_solution"):
+            prices = _dense(solution.dual_solution.dual_values, len(program.low))
+            values = _dense(solution.primal_solution.variable_values, len(program.gain))
+            return priced(program, prices, values)
+    return None
+
+
+def _glop(program: Program, parameters: parameters_pb2.SolveParametersProto, should_stop: ShouldStop) -> Any:
+    interrupter = SolveInterrupter()
+    with _asking(should_stop, interrupter.interrupt):
+        return _GLOP.solve(
+            program.proto(),
+            mathopt.SolverType.GLOP.value,
+            parameters_pb2.SolverInitializerProto(),
+            parameters,
+            model_parameters_pb2.ModelSolveParametersProto(),
+            None,
+            callback_pb2.CallbackRegistrationProto(),
+            None,
+            interrupter.pybind_interrupter,
+        )
+
+
+def priced(program: Program, prices: Floats, values: Floats) -> Relaxed:
+    """What these prices prove: sum of price x side + sum over variables of the better of its ends x reduced gain.
+
+    A price whose side is infinite is taken for 0, so that any prices will do (weak duality).
+    """
+    prices = np.where(np.isinf(program.high), np.minimum(prices, 0.0), prices)
+    prices = np.where(np.isinf(program.low), np.maximum(prices, 0.0), prices)
+    side = np.where(prices > 0, program.high, np.where(prices < 0, program.low, 0.0))
+    charged = np.bincount(program.variable, program.amount * prices[program.row], minlength=len(program.gain))
+    reduced = program.gain - charged
+    most = np.maximum(reduced * program.lower, reduced * program.upper)
+    return Relaxed(float(program.offset + (prices * side).sum() + most.sum()), prices, values, reduced)
+
+
+def mix(
+    program: Program,
+    *,
+    seconds: float | None,
+    nodes: int | None,
+    seed: int,
+    known: Floats | None,
+    should_stop: ShouldStop,
+) -> Mixed:
+    """Whole numbers by SCIP, beginning at the values `known`; one thread, so that `nodes` alone decides the answer."""
+    scip = _scip(program)
+    scip.SetSolverSpecificParametersAsString(f"randomization/randomseedshift = {seed}")
+    if nodes is not None:
+        scip.SetSolverSpecificParametersAsString(f"limits/totalnodes = {nodes}")
+    if seconds is not None:
+        scip.SetTimeLimit(max(1, round(1000 * seconds)))
+    if known is not None:
+        scip.SetHint(scip.variables(), known.tolist())
+    parameters = pywraplp.MPSolverParameters()
+    parameters.SetDoubleParam(pywraplp.MPSolverParameters.RELATIVE_MIP_GAP, 0.0)
+    with _asking(should_stop, scip.InterruptSolve):
+        status = scip.Solve(parameters)
+    if status == _SCIP.INFEASIBLE:
+        return Mixed(-math.inf, None, is_infeasible=True, nodes=scip.nodes())
+    if status not in (_SCIP.OPTIMAL, _SCIP.FEASIBLE):
+        return Mixed(math.inf, None, is_infeasible=False, nodes=scip.nodes())
+    values: Floats = np.round(np.array([variable.solution_value() for variable in scip.variables()], dtype=np.float64))
+    return Mixed(scip.Objective().BestBound(), values, is_infeasible=False, nodes=scip.nodes())
+
+
+def _scip(program: Program) -> Any:
+    scip = _SCIP.CreateSolver("SCIP")
+    fault = scip.LoadModelFromProto(program.linear_proto())
+    assert not fault, fault
+    return scip
+
+
+def _dense(sparse: Any, count: int) -> Floats:
+    found = np.zeros(count)
+    found[np.array(sparse.ids, dtype=np.int64)] = np.array(sparse.values)
+    return found
+
+
+@contextmanager
+def _asking(should_stop: ShouldStop, stop: Callable[[], object]) -> Generator[None]:
+    """Ask `should_stop` beside the search, and pass it on to the solver."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(POLL_SECONDS):
+            if should_stop():
+                stop()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
