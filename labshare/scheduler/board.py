@@ -62,10 +62,11 @@ class Place:
 
 
 class Board:
-    """Everything about a plan that one more session could run into."""
+    """Everything about a plan that one more session could run into; a `weigher` of the problem saves counting again."""
 
-    def __init__(self, problem: Problem, sessions: Sequence[Session]) -> None:
+    def __init__(self, problem: Problem, sessions: Sequence[Session], weigher: Weigher | None = None) -> None:
         self.problem = problem
+        self._weigher = weigher or Weigher(problem)
         self.geometry = Geometry(problem)
         self.runs = {run.request.id: run for run in used_runs(problem, sessions)}
         self._worth = {request: run.value_at(run.first) for request, run in self.runs.items()}
@@ -80,7 +81,6 @@ class Board:
 
     def _count(self) -> None:
         """What every rule and organisation has of this plan."""
-        self._weigher = Weigher(self.problem)
         self._weights = {request: self._weigher.weights(run, run.first) for request, run in self.runs.items()}
         self._used, self._allocated = self._weigher.totals(chain.from_iterable(self._weights.values()))
         self._missed = [

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from labshare.scheduler.board import Board, Place
+from labshare.scheduler.counting import Weigher
 from labshare.scheduler.places import Run, Stretch, merged_starts
 from labshare.scheduler.plan import Plan, Session
 from labshare.scheduler.problem import Problem, Request
@@ -119,13 +120,17 @@ class Reader:
 
 
 def reasons(
-    problem: Problem, sessions: Sequence[Session], gap: float, only: Collection[str] | None = None
+    problem: Problem,
+    sessions: Sequence[Session],
+    gap: float,
+    only: Collection[str] | None = None,
+    weigher: Weigher | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The short reason of every request that has no session, by its id, in the order of the problem.
 
-    With `only`, of those among them that it names.
+    With `only`, of those among them that it names; a `weigher` of the problem saves counting again.
     """
-    causes = _Causes(problem, sessions, gap)
+    causes = _Causes(problem, sessions, gap, weigher)
     return {
         request.id: _short(causes.cause(request))
         for request in problem.requests
@@ -142,9 +147,11 @@ def _short(explanation: Explanation) -> dict[str, Any]:
 class _Causes:
     """What stands in the way of requests on one board."""
 
-    def __init__(self, problem: Problem, sessions: Sequence[Session], gap: float) -> None:
+    def __init__(
+        self, problem: Problem, sessions: Sequence[Session], gap: float, weigher: Weigher | None = None
+    ) -> None:
         self._problem = problem
-        self._board = Board(problem, sessions)
+        self._board = Board(problem, sessions, weigher)
         self._gap = gap
         self._groups = _by_request(group.requests for group in problem.groups)
         self._campaigns = _by_request(link.requests for link in problem.linked)

@@ -15,6 +15,7 @@ from labshare.scheduler.explain import reasons
 from labshare.scheduler.plan import Plan, Session
 from labshare.scheduler.problem import Option, Problem, Request
 from labshare.scheduler.resources import attended_by
+from labshare.scheduler.standing import Standing
 
 # Where fewer are left out, all of their reasons are worked out anew.
 FEW = 100
@@ -22,14 +23,13 @@ FEW = 100
 Space = tuple[str, int, int]
 
 
-def retold(
-    problem: Problem, before: Plan, sessions: Sequence[Session], changes: Changes, gap: float
-) -> dict[str, dict[str, Any]]:
+def retold(standing: Standing, before: Plan, changes: Changes, gap: float) -> dict[str, dict[str, Any]]:
     """The reason of every request without a session, by its id, in the order of the problem.
 
-    A reason is carried over when nothing that it names moved, nothing has become free where the request could be, and
-    its cheapest place is still to come. What soft rules would charge there is then as it was.
+    A reason is carried over when nothing that it names moved and nothing has become free where the request could be.
+    What soft rules would charge there is then as it was.
     """
+    problem, sessions = standing.problem, standing.sessions
     placed = {session.request for session in sessions}
     unplaced = [request for request in problem.requests if request.id not in placed]
     known = {row.request: row.reason for row in before.unplaced}
@@ -38,7 +38,7 @@ def retold(
         fresh = {row.id for row in unplaced if row.id not in known or touch.could_change(row, known[row.id])}
     else:
         fresh = {row.id for row in unplaced}
-    found = reasons(_ahead(problem, fresh, changes.now), sessions, gap, fresh) if fresh else {}
+    found = reasons(_ahead(problem, fresh, changes.now), sessions, gap, fresh, standing.weigher) if fresh else {}
     return {row.id: found.get(row.id) or known[row.id] | {"gap": gap} for row in unplaced}
 
 
@@ -58,17 +58,16 @@ class _Touch:
         place: dict[str, Any] = reason.get("cheapest") or {}
         named = [name for key in ("sessions", "elsewhere", "operators") for name in place.get(key, ())]
         return (
-            reason.get("code") == "room_left"
-            or not self._moved.isdisjoint([*named, *reason.get("with_requests", ())])
+            not self._moved.isdisjoint([*named, *reason.get("with_requests", ())])
             or attended_by(request) in self._persons
-            or (bool(place) and self._is_gone(place))
+            or (bool(place) and self._is_taken(place))
+            or (reason.get("code") == "room_left" and place["start"] < self._now)
             or any(self._is_freer(request, option) for option in request.options)
         )
 
-    def _is_gone(self, place: dict[str, Any]) -> bool:
-        """Is the place past, or taken since?"""
+    def _is_taken(self, place: dict[str, Any]) -> bool:
         spaces = self._taken.get(place["instrument"], ())
-        return place["start"] < self._now or any(a < place["end"] and place["start"] < b for a, b in spaces)
+        return any(a < place["end"] and place["start"] < b for a, b in spaces)
 
     def _is_freer(self, request: Request, option: Option) -> bool:
         """Has anything become free where this option could be?"""
