@@ -85,7 +85,8 @@ def _run(tasks: Sequence[Task], jobs: int) -> list[list[Row]]:
 def _measured(task: Task) -> Measurement | None:
     try:
         measurement = msgspec.json.decode(_child("measuring", task), type=Measurement)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as failure:
+        print(f"{task.solver} on {task.size}, seed {task.seed}: {failure}", flush=True)
         return None
     if measurement.faults:
         print(f"{task.solver} on {task.size}, seed {task.seed}: {measurement.faults} faults", flush=True)

@@ -19,7 +19,7 @@ HEAD = (
 
 
 class Row(NamedTuple):
-    """One solver on one instance. Shares are of the best bound; None without any bound or plan."""
+    """One solver on one instance. Shares are of the best bound; None without a bound or without a session."""
 
     task: Task
     objective: float | None
@@ -39,16 +39,15 @@ def rows_of(problem: Problem, measured: Sequence[tuple[Task, Measurement | None]
     excused = sum((rule.penalty or 0) * unavoidable[rule.id] for rule in problem.rules)
     top = min(bounds) + excused if bounds else 0
     floors = [rule.id for rule in problem.rules if rule.kind == "floor"]
-    return [
-        Row(
-            task,
-            (measurement.objective + excused) / top if measurement and top else None,
-            (measurement.value + measurement.fairness) / top if measurement and top else None,
-            sum(max(0, measurement.misses.get(rule, 0) - unavoidable[rule]) for rule in floors) if measurement else 0,
-            measurement,
-        )
-        for task, measurement in measured
-    ]
+    rows: list[Row] = []
+    for task, measurement in measured:
+        if measurement is None or not measurement.sessions or not top:
+            rows.append(Row(task, None, None, 0, measurement))
+            continue
+        shortfall = sum(max(0, measurement.misses.get(rule, 0) - unavoidable[rule]) for rule in floors)
+        worth = measurement.value + measurement.fairness
+        rows.append(Row(task, (measurement.objective + excused) / top, worth / top, shortfall, measurement))
+    return rows
 
 
 def reached(rows: Iterable[Row], value: Solver = "plain MIP", by: Solver = "LabShare") -> float | None:

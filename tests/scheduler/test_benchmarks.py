@@ -119,7 +119,7 @@ def test_unavoidable_shortfall_is_taken_out_of_plan_and_bound() -> None:
     problem = read(raw(8, rules=[{"id": "R1", "kind": "floor", "slots": 5, "penalty": 100}]))
     proven = Measurement(sessions=1, objective=-260, value=50, fairness=0, bound=-200, misses={"R1": 3},
                          unavoidable={"R1": 3})  # fmt: skip
-    worse = Measurement(sessions=0, objective=-500, value=0, fairness=0, misses={"R1": 5})
+    worse = Measurement(sessions=1, objective=-500, value=0, fairness=0, misses={"R1": 5})
     rows = rows_of(problem, [(_task("LabShare"), proven), (_task("priority"), worse)])
     # The bound is -200 + 300 = 100. LabShare: -260 + 300 = 40 of it, no more is missed than must be.
     assert (rows[0].objective, rows[0].value, rows[0].shortfall) == (0.4, 0.5, 0)
