@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
+from random import Random
 
 import pytest
 from ortools.sat.python import cp_model
@@ -11,6 +14,7 @@ from labshare.scheduler import changeover, rules
 from labshare.scheduler.model import Model
 from labshare.scheduler.rules import RULES
 from labshare.scheduler.solve import solve
+from tests.scheduler import samples
 from tests.scheduler.making import Raw, ask, offer, raw, read, starts, two_instruments
 
 Rule = Callable[[Model], None]
@@ -34,6 +38,11 @@ def test_the_list_of_rules_is_the_contract() -> None:
         "once", "no_overlap", "changeovers", "one_place_per_person", "operators", "caps", "floors", "groups",
         "campaigns", "fairness", "stability", "value",
     ]  # fmt: skip
+
+
+def test_each_rule_of_the_list_is_left_out_by_a_test_of_its_own() -> None:
+    left_out = set(re.findall(r"without=\w+\.(\w+)", Path(__file__).read_text(encoding="utf-8")))
+    assert left_out == {rule.__name__ for rule in RULES}
 
 
 def test_a_request_is_placed_once() -> None:
@@ -215,6 +224,18 @@ def test_a_floor_on_a_share_does_not_make_the_empty_plan_best() -> None:
     assert optimum(raw(10, *CONTEST, rules=[floor(of_allocated="1/2")])) == 11
 
 
+@pytest.mark.parametrize("penalty", [None, 1000])
+def test_a_floor_for_a_class_that_asked_for_nothing_changes_no_optimum(penalty: int | None) -> None:
+    # State orders are asked for by nobody in these problems, so nothing can be due to them.
+    floor = {"kind": "floor", "who": {"access_class": ["state_order"]}, "penalty": penalty, "slots": 7}
+    for seed in range(60):
+        problem = samples.problem(Random(seed))
+        more = [{"id": f"Z{n}", **floor, "of_allocated": share} for n, share in enumerate(["1/2", "1", None])]
+        without, plan = solve(read(problem)), solve(read(problem | {"rules": problem["rules"] + more}))
+        assert (plan.status, plan.score.objective) == (without.status, without.score.objective)
+        assert all(row.demand == 0 <= row.slack for row in plan.rules if row.id.startswith("Z"))
+
+
 def test_a_floor_on_a_share_counts_halves_up() -> None:
     # c is 5 slots of education that do not fit beside b: demand 8. With a and b half of 7 is 3.5: 3 served, 1 missed.
     long = ask("c", 5, 0, (0, 9), access_class="education")
@@ -279,7 +300,9 @@ def test_a_change_has_its_price() -> None:
 
 def test_the_frozen_part_cannot_move_unless_its_instrument_is_down() -> None:
     assert optimum(raw(6, *MOVING, **CURRENT)) == 7
-    assert optimum(raw(6, *MOVING, **CURRENT, frozen_until=1)) == 5
+    frozen = raw(6, *MOVING, **CURRENT, frozen_until=1)
+    assert optimum(frozen, without=rules.stability) == 7
+    assert optimum(frozen) == 5
     # Down from 2 to 3 meets a, which may then move to 3; b cannot be held at all.
     assert starts(solve(read(raw(6, *MOVING, **CURRENT, frozen_until=1, down=[["i0", 2, 3]])))) == {"a": 3}
 

@@ -31,10 +31,8 @@ def contest(requests: int = 40) -> Raw:
     return raw(60, *rows)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(seed=SEEDS)
-def test_a_tiny_plan_is_as_good_as_the_best_of_all(seed: int) -> None:
-    """Every rule kind in the mix: solver, checker and brute force were written apart and must agree."""
+def agrees_with_brute_force(seed: int) -> None:
+    """Solve and try everything: solver, checker and brute force were written apart and must agree."""
     problem = samples.problem(Random(seed), requests=4, horizon=10, starts=4)
     plan = solve(parse(json.dumps(problem).encode()))
     best = brute.best(problem)
@@ -43,10 +41,24 @@ def test_a_tiny_plan_is_as_good_as_the_best_of_all(seed: int) -> None:
         assert plan.conflict
     else:
         assert (plan.status, plan.score.objective, plan.bound) == ("optimal", best, best)
+    assert check(read(problem), plan) == []
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_tiny_plan_is_as_good_as_the_best_of_all(seed: int) -> None:
+    """Every kind of rule is in the mix, as test_samples.py sees to."""
+    agrees_with_brute_force(seed)
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, derandomize=True)
+@pytest.mark.parametrize("first", range(100, 600, 100))
+def test_hundreds_of_tiny_plans_are_as_good_as_the_best_of_all(first: int) -> None:
+    for seed in range(first, first + 100):
+        agrees_with_brute_force(seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(seed=SEEDS, steps=st.integers(min_value=1, max_value=40))
 def test_check_finds_nothing_in_what_solve_gives(seed: int, steps: int) -> None:
     problem = read(samples.problem(Random(seed), requests=12, horizon=30, instruments=3, starts=20))
