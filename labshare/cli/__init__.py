@@ -28,6 +28,7 @@ for _command in (
     solving.solve,
     solving.check,
     solving.explain,
+    solving.repair,
     solving.schema,
 ):
     main.add_command(_command)

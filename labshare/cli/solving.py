@@ -1,4 +1,4 @@
-"""`labshare solve`, `check`, `explain`, `schema`: the scheduler on files of its two formats, no database.
+"""`labshare solve`, `check`, `explain`, `repair`, `schema`: the scheduler on files of its two formats, no database.
 
 What must not live here: what the commands do; that is in scheduler/commands.py.
 """
@@ -52,6 +52,37 @@ def solve(problem: Path, output: Path, seconds: float | None, steps: int | None,
         raise click.UsageError("--seconds and --steps exclude each other.")
     budget = DEFAULT_SECONDS if seconds is None and steps is None else seconds
     raise Exit(solve_command(problem, output, seconds=budget, steps=steps, seed=seed, workers=workers))
+
+
+@with_example(
+    "labshare repair P.problem.json P.plan.json --down i3:96-240 --now 90 -o P2.plan.json --problem-out P2.json"
+)
+@click.command()
+@click.argument("problem", type=FILE)
+@click.argument("plan", type=FILE)
+@click.option("--down", multiple=True, metavar="I:S-E", help="Instrument I is down from slot S to E. Repeatable.")
+@click.option("--cancel", multiple=True, metavar="REQUEST", help="This request is gone. Repeatable.")
+@click.option("--add", multiple=True, type=FILE, metavar="FILE", help="New requests, as a problem's list. Repeatable.")
+@click.option("--now", required=True, type=click.IntRange(min=0), metavar="SLOT", help="What starts before it stays.")
+@click.option("-o", "--output", required=True, type=NEW_FILE, metavar="PLAN2", help="Where the new plan is written.")
+@click.option("--problem-out", required=True, type=NEW_FILE, metavar="P2", help="Where its problem is written.")
+def repair(
+    problem: Path,
+    plan: Path,
+    down: tuple[str, ...],
+    cancel: tuple[str, ...],
+    add: tuple[Path, ...],
+    now: int,
+    output: Path,
+    problem_out: Path,
+) -> None:
+    """Mend a plan after an outage, a cancelled session or an urgent request, changing as little as it takes.
+
+    Exit codes: 0 done, 2 input that cannot be read or makes no sense, 3 infeasible.
+    """
+    from labshare.scheduler.commands import repair_command
+
+    raise Exit(repair_command(problem, plan, output, problem_out, now=now, down=down, cancel=cancel, add=add))
 
 
 @with_example("labshare check NAME.problem.json NAME.plan.json")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labshare.scheduler.commands import check_command, explain_command, schema_command, solve_command
+from labshare.scheduler.commands import check_command, explain_command, repair_command, schema_command, solve_command
 from labshare.scheduler.schema import KINDS
 
 # Without a budget a large problem would be searched until it is proven, which may be never.
@@ -29,6 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if given.command == "check":
         return check_command(given.problem, given.plan)
+    if given.command == "repair":
+        return repair_command(
+            given.problem,
+            given.plan,
+            given.output,
+            given.problem_out,
+            now=given.now,
+            down=given.down,
+            cancel=given.cancel,
+            add=given.add,
+        )
     if given.command == "schema":
         return schema_command(given.format)
     return explain_command(given.problem, given.plan, given.request)
@@ -55,11 +66,34 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("problem", type=Path)
     explain.add_argument("plan", type=Path)
     explain.add_argument("request")
+    _add_repair(
+        commands.add_parser(
+            "repair",
+            help="mend a plan after an outage, a cancellation or an urgent request",
+            epilog="example: repair week.problem.json week.plan.json --down i3:96-240 --now 90"
+            " -o week2.plan.json --problem-out week2.problem.json",
+        )
+    )
     schema = commands.add_parser(
         "schema", help="print a JSON Schema", epilog="example: schema problem > problem.schema.json"
     )
     schema.add_argument("format", choices=KINDS)
     return parser
+
+
+def _add_repair(repair: argparse.ArgumentParser) -> None:
+    repair.add_argument("problem", type=Path)
+    repair.add_argument("plan", type=Path)
+    repair.add_argument("-o", "--output", type=Path, required=True, metavar="PLAN2", help="the mended plan")
+    repair.add_argument(
+        "--problem-out", type=Path, required=True, metavar="P2", help="the problem that the mended plan is a plan of"
+    )
+    repair.add_argument("--now", type=_natural, required=True, metavar="SLOT", help="what starts earlier stays")
+    repair.add_argument("--down", action="append", default=[], metavar="I:S-E", help="instrument, first slot, end")
+    repair.add_argument("--cancel", action="append", default=[], metavar="REQUEST", help="a request that is gone")
+    repair.add_argument(
+        "--add", action="append", type=Path, default=[], metavar="FILE", help="new requests, as in a problem's list"
+    )
 
 
 def _positive(text: str) -> int:

@@ -5,6 +5,7 @@ The new problem carries the plan as `current`. What a change asks of the session
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,14 @@ class Changes:
     down: tuple[tuple[str, int, int], ...] = ()
     cancel: tuple[str, ...] = ()
     add: tuple[Request, ...] = ()
+
+
+def parse_down(text: str) -> tuple[str, int, int]:
+    """The outage that `INSTRUMENT:START-END` names. Raises `Malformed` where the text is not of that form."""
+    found = re.fullmatch(r"(.+):([0-9]{1,9})-([0-9]{1,9})", text, flags=re.DOTALL)
+    if found is None:
+        raise Malformed([Fault(f"--down {text}", "is not of the form INSTRUMENT:START-END")])
+    return found[1], int(found[2]), int(found[3])
 
 
 def changed(problem: Problem, sessions: Sequence[Session], changes: Changes) -> Problem:

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -21,8 +22,8 @@ import msgspec
 
 from labshare.scheduler.check import check
 from labshare.scheduler.plan import Plan, encode_plan
-from labshare.scheduler.problem import Problem, sha256
-from labshare.scheduler.reading import Fault, Malformed, parse, parse_plan
+from labshare.scheduler.problem import Problem, Request, encode, sha256
+from labshare.scheduler.reading import Fault, Malformed, parse, parse_plan, parse_requests
 from labshare.scheduler.schema import Kind, encode_schema
 
 if TYPE_CHECKING:
@@ -105,6 +106,64 @@ def schema_command(kind: Kind) -> int:
     """Print the JSON Schema of a format on standard output."""
     sys.stdout.write(encode_schema(kind).decode())
     return DONE
+
+
+def repair_command(
+    problem_file: Path,
+    plan_file: Path,
+    new_plan_file: Path,
+    new_problem_file: Path,
+    *,
+    now: int,
+    down: Sequence[str] = (),
+    cancel: Sequence[str] = (),
+    add: Sequence[Path] = (),
+) -> int:
+    """Mend the plan after these changes and write both files, or neither. `down` are spans `INSTRUMENT:START-END`."""
+    from labshare.scheduler.changes import Changes, parse_down
+    from labshare.scheduler.repair import NoPlanFound, repair
+
+    with _faults_reported() as reported:
+        _can_be_written(new_plan_file, new_problem_file)
+        data, problem = _read_problem(problem_file)
+        plan = _read_plan(plan_file)
+        _is_right(problem, plan, data, plan_file)
+        new = tuple(request for path in add for request in _read_requests(path))
+        changes = Changes(now=now, down=tuple(parse_down(text) for text in down), cancel=tuple(cancel), add=new)
+        try:
+            repaired = repair(problem, plan, changes)
+        except NoPlanFound:
+            _say(f"{plan_file}: no plan that keeps the hard rules was found")
+            return INFEASIBLE
+        write_atomically(new_problem_file, encode(repaired.problem))
+        write_atomically(new_plan_file, encode_plan(repaired.plan))
+        if repaired.plan.status == "infeasible":
+            _say(f"{new_problem_file}: infeasible; these cannot hold together: {', '.join(repaired.plan.conflict)}")
+            return INFEASIBLE
+        return DONE
+    return reported.exit_code
+
+
+def _can_be_written(*paths: Path) -> None:
+    """Refuse what would leave one file of two behind."""
+    if len({path.absolute() for path in paths}) < len(paths):
+        raise Malformed([Fault("--problem-out", "is the same file as -o")])
+    for path in paths:
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def _is_right(problem: Problem, plan: Plan, data: bytes, path: Path) -> None:
+    """Only a right plan of this very problem can be mended: one fault is enough to say so."""
+    for violation in check(problem, plan, problem_sha256=sha256(data)):
+        raise Malformed([Fault(str(path), f"is no plan of this problem ({violation})")])
+
+
+def _read_requests(path: Path) -> tuple[Request, ...]:
+    try:
+        return parse_requests(path.read_bytes())
+    except Malformed as error:
+        raise Malformed([Fault(f"{path}: {fault.path}", fault.message) for fault in error.faults]) from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -30,6 +30,8 @@ from labshare.scheduler.solve import infeasible
 STEPS = 40
 STEPS_FOR_EVERYTHING = 1000
 
+__all__ = ["NoPlanFound", "Repaired", "repair"]
+
 
 @dataclass(frozen=True)
 class Repaired:
