@@ -26,7 +26,7 @@ def check(problem: Problem, plan: Plan, *, problem_sha256: str | None = None) ->
     case = Case(problem, plan.sessions)
     found = list(_names_the_problem(plan, problem_sha256 or sha256(encode(problem))))
     if plan.status == "infeasible":
-        return found + list(_infeasible_plan_is_empty(plan))
+        return found + list(_infeasible_plan_is_empty(plan)) + list(_infeasible(problem, plan))
     found += case.nonsense
     found += [violation for rule in OF_SESSIONS for violation in rule(case)]
     found += [violation for rule in OF_PLANS for violation in rule(case, plan)]
@@ -51,6 +51,22 @@ def _infeasible_plan_is_empty(plan: Plan) -> Iterator[Violation]:
         yield Violation("conflict_not_named", "conflict", "an infeasible plan names the rules that conflict")
 
 
+def _infeasible(problem: Problem, plan: Plan) -> Iterator[Violation]:
+    """What an infeasible plan says is said of no sessions; and those that are known to keep the rules refute it."""
+    hard = {rule.id for rule in problem.rules if rule.penalty is None}
+    frozen = {f"frozen:{row.request}" for row in problem.current if row.start < problem.frozen_until}
+    for name in plan.conflict:
+        if name not in hard | frozen:
+            yield Violation("conflict_wrong", "conflict", f"'{name}' is no hard rule and nothing frozen")
+    if not faults_of_sessions(problem, ()):
+        yield Violation("status_wrong", "status", "'infeasible', but a plan without sessions keeps every hard rule")
+    if (plan.score, plan.bound, plan.gap) != (Score(), 0, 0.0):
+        yield Violation("score_wrong", "score", "an infeasible plan is worth nothing and proves nothing")
+    nothing = Case(problem, ())
+    yield from _unplaced(nothing, plan)
+    yield from _rule_outcomes(nothing, plan)
+
+
 def _unplaced(case: Case, plan: Plan) -> Iterator[Violation]:
     named = Counter(row.request for row in plan.unplaced)
     for request in case.requests:
@@ -60,6 +76,11 @@ def _unplaced(case: Case, plan: Plan) -> Iterator[Violation]:
     for request, times in named.items():
         if times > 1 or request not in case.requests:
             yield Violation("unplaced_wrong", request, "is listed twice" if times > 1 else "is no request")
+
+
+def _conflict(_: Case, plan: Plan) -> Iterator[Violation]:
+    if plan.conflict:
+        yield Violation("conflict_wrong", "conflict", f"is named, though the plan is '{plan.status}'")
 
 
 def _score(case: Case, plan: Plan) -> Iterator[Violation]:
@@ -123,8 +144,16 @@ def _rule_outcomes(case: Case, plan: Plan) -> Iterator[Violation]:
         due = (limit, reading.used, slack)
         if (row.limit, row.used, row.slack) != due:
             yield Violation("rules_wrong", rule.id, f"says {(row.limit, row.used, row.slack)}, is {due}")
+        if row.demand not in (None, reading.demand if rule.kind == "floor" else None):
+            yield Violation("rules_wrong", rule.id, f"says that {row.demand} were asked for, not {reading.demand}")
         if not 0 <= row.unavoidable <= reading.miss:
             yield Violation("rules_wrong", rule.id, f"{row.unavoidable} unavoidable of a miss of {reading.miss}")
 
 
-OF_PLANS: tuple[Callable[[Case, Plan], Iterator[Violation]], ...] = (_unplaced, _score, _bound, _rule_outcomes)
+OF_PLANS: tuple[Callable[[Case, Plan], Iterator[Violation]], ...] = (
+    _unplaced,
+    _conflict,
+    _score,
+    _bound,
+    _rule_outcomes,
+)

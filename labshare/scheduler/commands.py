@@ -6,11 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import signal
-import sys
-import tempfile
 import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from labshare.scheduler.check import check
+from labshare.scheduler.output import answer, must_be_writable, one_line, say, write_atomically
 from labshare.scheduler.plan import Plan, encode_plan
 from labshare.scheduler.problem import Problem, Request, encode, sha256
 from labshare.scheduler.reading import Fault, Malformed, parse, parse_plan, parse_requests
@@ -46,15 +43,16 @@ def solve_command(
 ) -> int:
     """Solve the problem and write the plan. SIGINT and SIGTERM stop the search; the best plan found is written."""
     with _stop_on_signals() as stop, _faults_reported() as reported:
+        must_be_writable(plan_file)
         data, problem = _read_problem(problem_file)
         limits = {"seconds": seconds, "steps": steps, "seed": seed, "workers": workers}
         plan = _in_a_thread(problem, sha256(data), limits, _printer(progress), stop)
         if plan is None:
-            _say(f"{problem_file}: the budget ended before a plan that keeps the hard rules was found")
+            say(f"{problem_file}: the budget ended before a plan that keeps the hard rules was found")
             return INFEASIBLE
         write_atomically(plan_file, encode_plan(plan))
         if plan.status == "infeasible":
-            _say(f"{problem_file}: infeasible; these cannot hold together: {', '.join(plan.conflict)}")
+            say(f"{problem_file}: infeasible; these cannot hold together: {', '.join(plan.conflict)}")
             return INFEASIBLE
         return DONE
     return reported.exit_code
@@ -82,7 +80,7 @@ def check_command(problem_file: Path, plan_file: Path) -> int:
         data, problem = _read_problem(problem_file)
         violations = check(problem, _read_plan(plan_file), problem_sha256=sha256(data))
         for violation in violations:
-            sys.stdout.write(f"{violation}\n")
+            answer(one_line(str(violation)) + "\n")
         return VIOLATIONS if violations else DONE
     return reported.exit_code
 
@@ -92,19 +90,21 @@ def explain_command(problem_file: Path, plan_file: Path, request: str) -> int:
     from labshare.scheduler.explain import explain
 
     with _faults_reported() as reported:
-        _, problem = _read_problem(problem_file)
+        data, problem = _read_problem(problem_file)
+        plan = _read_plan(plan_file)
+        _is_right(problem, plan, data, plan_file)
         try:
-            explanation = explain(problem, _read_plan(plan_file), request)
+            explanation = explain(problem, plan, request)
         except LookupError as error:
             raise Malformed([Fault("REQUEST", str(error))]) from error
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode() + "\n")
+        answer(msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode() + "\n")
         return DONE
     return reported.exit_code
 
 
 def schema_command(kind: Kind) -> int:
     """Print the JSON Schema of a format on standard output."""
-    sys.stdout.write(encode_schema(kind).decode())
+    answer(encode_schema(kind).decode())
     return DONE
 
 
@@ -124,7 +124,7 @@ def repair_command(
     from labshare.scheduler.repair import NoPlanFound, repair
 
     with _faults_reported() as reported:
-        _can_be_written(new_plan_file, new_problem_file)
+        must_be_writable(new_plan_file, new_problem_file)
         data, problem = _read_problem(problem_file)
         plan = _read_plan(plan_file)
         _is_right(problem, plan, data, plan_file)
@@ -133,28 +133,19 @@ def repair_command(
         try:
             repaired = repair(problem, plan, changes)
         except NoPlanFound:
-            _say(f"{plan_file}: no plan that keeps the hard rules was found")
+            say(f"{plan_file}: no plan that keeps the hard rules was found")
             return INFEASIBLE
         write_atomically(new_problem_file, encode(repaired.problem))
         write_atomically(new_plan_file, encode_plan(repaired.plan))
         if repaired.plan.status == "infeasible":
-            _say(f"{new_problem_file}: infeasible; these cannot hold together: {', '.join(repaired.plan.conflict)}")
+            say(f"{new_problem_file}: infeasible; these cannot hold together: {', '.join(repaired.plan.conflict)}")
             return INFEASIBLE
         return DONE
     return reported.exit_code
 
 
-def _can_be_written(*paths: Path) -> None:
-    """Refuse what would leave one file of two behind."""
-    if len({path.absolute() for path in paths}) < len(paths):
-        raise Malformed([Fault("--problem-out", "is the same file as -o")])
-    for path in paths:
-        if not path.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-
-
 def _is_right(problem: Problem, plan: Plan, data: bytes, path: Path) -> None:
-    """Only a right plan of this very problem can be mended: one fault is enough to say so."""
+    """Only a right plan of this very problem can be explained or mended: one fault is enough to say so."""
     for violation in check(problem, plan, problem_sha256=sha256(data)):
         raise Malformed([Fault(str(path), f"is no plan of this problem ({violation})")])
 
@@ -164,19 +155,6 @@ def _read_requests(path: Path) -> tuple[Request, ...]:
         return parse_requests(path.read_bytes())
     except Malformed as error:
         raise Malformed([Fault(f"{path}: {fault.path}", fault.message) for fault in error.faults]) from error
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """The file is there whole or not at all, whenever the process ends."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 class _Reported:
@@ -191,10 +169,10 @@ def _faults_reported() -> Generator[_Reported]:
         yield reported
     except Malformed as error:
         for fault in error.faults:
-            _say(str(fault))
+            say(str(fault))
         reported.exit_code = MALFORMED
     except OSError as error:
-        _say(f"{error.filename}: {error.strerror}")
+        say(f"{error.filename or 'a file'}: {error.strerror}")
         reported.exit_code = MALFORMED
 
 
@@ -227,8 +205,8 @@ def _printer(form: ProgressForm) -> OnProgress | None:
     if form == "none":
         return None
     if form == "json":
-        return lambda progress: _say(msgspec.json.encode(progress).decode())
-    return lambda progress: _say(_line(msgspec.structs.asdict(progress)))
+        return lambda progress: say(msgspec.json.encode(progress).decode())
+    return lambda progress: say(_line(msgspec.structs.asdict(progress)))
 
 
 def _line(now: dict[str, float]) -> str:
@@ -236,8 +214,3 @@ def _line(now: dict[str, float]) -> str:
         f"{now['seconds']:8.1f} s  objective {now['objective']:,}  bound {now['bound']:,}"
         f"  gap {now['gap']:.2%}  {now['placed']:,} placed"
     )
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

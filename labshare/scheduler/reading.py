@@ -6,8 +6,10 @@ and its parts are tried one by one: whoever wrote the file sees all that is wron
 
 from __future__ import annotations
 
+import json
 import types
 import typing
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast
 
@@ -75,9 +77,44 @@ def _read(data: bytes, kind: type[T]) -> T:
 
 def _decode(data: bytes) -> object:
     try:
-        return msgspec.json.decode(data)
+        raw: object = msgspec.json.decode(data)
+        repeated = list(_repeated(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed([Fault("$", f"not JSON ({error})")]) from error
+    if repeated:
+        raise Malformed(repeated)
+    return raw
+
+
+class _Object(dict[str, object]):
+    """An object of the file with the keys that it names more than once: which of their values was meant?"""
+
+    repeated: tuple[str, ...] = ()
+
+
+def _repeated(data: bytes) -> Iterator[Fault]:
+    """The paths of keys that stand twice in one object; most readers would keep one of the values without a word."""
+    found: list[_Object] = []
+
+    def read(pairs: list[tuple[str, object]]) -> _Object:
+        made = _Object(pairs)
+        if len(made) < len(pairs):
+            made.repeated = tuple(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+            found.append(made)
+        return made
+
+    whole: object = json.loads(data, object_pairs_hook=read)
+    return _paths_of_repeated(whole, "$") if found else iter(())
+
+
+def _paths_of_repeated(part: object, path: str) -> Iterator[Fault]:
+    if isinstance(part, _Object):
+        yield from (Fault(f"{path}.{key}", "is stated more than once") for key in part.repeated)
+        for key, inner in part.items():
+            yield from _paths_of_repeated(inner, f"{path}.{key}")
+    elif isinstance(part, list):
+        for index, inner in enumerate(cast("list[object]", part)):
+            yield from _paths_of_repeated(inner, f"{path}[{index}]")
 
 
 def _convert(raw: object, kind: type[T]) -> T:

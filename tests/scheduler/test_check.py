@@ -184,5 +184,18 @@ def test_an_infeasible_plan_has_no_sessions_and_names_its_conflict() -> None:
     plan = solve(problem)
     assert plan.status == "infeasible"
     assert check(problem, plan) == []
+    unknown = msgspec.structs.replace(plan, conflict=("R", "S"))
+    assert [str(v) for v in check(problem, unknown)] == [
+        "conflict: conflict_wrong: 'S' is no hard rule and nothing frozen"
+    ]
     wrong = msgspec.structs.replace(plan, conflict=(), sessions=(session("a", 0, 3),))
     assert [v.code for v in check(problem, wrong)] == ["sessions_in_infeasible_plan", "conflict_not_named"]
+
+
+def test_an_infeasible_plan_of_a_problem_that_has_one_is_refuted() -> None:
+    # R is soft, so a plan without sessions keeps every hard rule.
+    problem = read(raw(9, A, rules=[{"id": "R", "kind": "floor", "slots": 3, "penalty": 1}]))
+    lie = msgspec.structs.replace(
+        solve(problem), status="infeasible", sessions=(), unplaced=(Unplaced(request="a"),), conflict=("R",)
+    )
+    assert {v.where for v in check(problem, lie)} == {"conflict", "status", "score", "R"}

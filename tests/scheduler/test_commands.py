@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from labshare.scheduler.commands import check_command, explain_command, solve_command, write_atomically
+from labshare.scheduler.commands import check_command, explain_command, solve_command
 from labshare.scheduler.problem import sha256
 from labshare.scheduler.reading import parse_plan
 from tests.scheduler.making import Raw, ask, raw
@@ -110,20 +110,6 @@ def test_progress_for_machines_is_one_object_a_line(
 def test_progress_for_people_is_a_line_of_words(put: Put, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     solve_command(put("p", TWO_FOR_ONE), tmp_path / "plan")
     assert "objective 7  bound 7  gap 0.00%  1 placed" in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "plan"
-    write_atomically(target, b"old")
-
-    def fail(self: Path, target: Path) -> Path:
-        raise OSError(28, "No space left on device", str(target))
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(target, b"new")
-    assert [path.name for path in tmp_path.iterdir()] == ["plan"]
-    assert target.read_bytes() == b"old"
 
 
 def hard(requests: int = 120) -> Raw:

@@ -65,6 +65,15 @@ def test_all_faults_are_named_at_once() -> None:
     ]
 
 
+def test_a_key_that_is_stated_twice_is_refused_where_it_stands() -> None:
+    text = json.dumps(raw(4, ask("a", 1, 1, (0, 3)), ask("b", 1, 1, (0, 3))))
+    twice = text.replace('"id": "b"', '"id": "b", "slots": 2').replace('"horizon": 4', '"horizon": 4, "horizon": 4')
+    assert faults(twice.encode()) == [
+        "$.horizon: is stated more than once",
+        "$.requests[1].slots: is stated more than once",
+    ]
+
+
 def test_what_is_encoded_is_read_back() -> None:
     problem = read(raw(4, ask("a", 1, 1, (0, 3), operator={"pool": "p", "slots": 1}), operator_pools=[{"id": "p"}]))
     assert parse(encode(problem)) == problem
