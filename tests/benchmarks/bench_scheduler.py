@@ -125,17 +125,33 @@ def _report(by_instance: Sequence[Sequence[Row]], chosen: argparse.Namespace) ->
         f'make bench-scheduler SIZES="{" ".join(chosen.sizes)}" SEEDS="{" ".join(map(str, chosen.seeds))}"'
         f" SECONDS={chosen.seconds:g} CORES={chosen.workers}"
     )
-    notes = [
-        f"{row[0].task.size} (seed {row[0].task.seed}) "
-        + ("not reached" if (seconds := reached(row)) is None else f"{seconds:.0f} s")
-        for row in by_instance
-        if {"plain MIP", "LabShare"} <= {each.task.solver for each in row}
-    ]
     return (
         f"{datetime.now(UTC):%d %B %Y}, `{command}`, {_machine()}:\n\n"
         + markdown(cells(line) for line in lines.values())
-        + (f"\nLabShare had a plan worth the plain MIP's after: {', '.join(notes)}.\n" if notes else "")
+        + "".join(f"\n{note}\n" for note in (_as_good(by_instance), _first_plans(rows)) if note)
     )
+
+
+def _as_good(by_instance: Sequence[Sequence[Row]]) -> str:
+    """When LabShare was where the plain MIP ended."""
+    compared = [rows for rows in by_instance if {"plain MIP", "LabShare"} <= {row.task.solver for row in rows}]
+    times = [(rows[0].task, reached(rows)) for rows in compared]
+    told = [
+        f"{task.size} (seed {task.seed}) " + ("not reached" if seconds is None else f"{seconds:.0f} s")
+        for task, seconds in times
+    ]
+    return f"LabShare had a plan worth the plain MIP's last after: {', '.join(told)}." if told else ""
+
+
+def _first_plans(rows: Sequence[Row]) -> str:
+    """When LabShare had any plan, by size and rules."""
+    times: dict[str, list[float]] = {}
+    for row in rows:
+        if row.measured and row.measured.trace:
+            name = f"{row.task.size} rules {'on' if row.task.rules else 'off'}"
+            times.setdefault(name, []).append(row.measured.trace[0][0])
+    told = [f"{name} {max(seconds):.1f} s" for name, seconds in times.items()]
+    return f"Its first plan was there after at most: {', '.join(told)}." if told else ""
 
 
 def _machine() -> str:
