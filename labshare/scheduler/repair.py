@@ -27,7 +27,7 @@ from labshare.scheduler.search import Limits, search
 from labshare.scheduler.solve import infeasible
 
 # Work for the usual repair, and for the rare one that has to look at everything to keep the hard rules.
-STEPS = 40
+STEPS = 20
 STEPS_FOR_EVERYTHING = 1000
 
 __all__ = ["NoPlanFound", "Repaired", "repair"]
