@@ -43,7 +43,7 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """`misses` and `unavoidable` are whole slots by rule; `trace` holds (seconds, objective) of each better plan."""
+    """`misses` and `unavoidable` are whole slots by rule; `trace` holds (seconds, objective) of each better plan with a session."""
 
     sessions: int
     objective: int
@@ -88,16 +88,16 @@ def _plain_mip(task: Task, problem: Problem) -> Answer:
 
 
 def _labshare(task: Task, problem: Problem) -> Answer:
+    from labshare.scheduler.effort import Progress
     from labshare.scheduler.solve import solve
 
     trace: list[tuple[float, int]] = []
-    plan = solve(
-        problem,
-        seconds=task.seconds,
-        seed=task.seed,
-        workers=task.workers,
-        on_progress=lambda progress: trace.append((progress.seconds, progress.objective)),
-    )
+
+    def note(progress: Progress) -> None:
+        if progress.placed:
+            trace.append((progress.seconds, progress.objective))
+
+    plan = solve(problem, seconds=task.seconds, seed=task.seed, workers=task.workers, on_progress=note)
     return Answer(plan.sessions, plan.bound, plan, trace)
 
 
