@@ -9,8 +9,11 @@
     check.check(problem, plan, *, problem_sha256=None) -> list[Violation(code, where, detail)]
     explain.explain(problem, plan, request_id) -> Explanation      raises LookupError
     explain.Reader(problem, plan).explain(request_id)              the same for many requests of one plan
+    repair.repair(problem, plan, changes.Changes(now=, down=, cancel=, add=), *, steps=, seed=1)
+                -> Repaired(problem, plan)                         raises reading.Malformed, effort.NoPlanFound
     commands.solve_command(problem_file, plan_file, *, seconds, steps, seed, workers, progress) -> exit code
     commands.check_command(problem_file, plan_file) -> exit code   commands.explain_command(..., request) -> exit code
+    commands.repair_command(problem_file, plan_file, new_plan_file, new_problem_file, *, now, down, cancel, add)
 
 These signatures are stable. Import from the modules: nothing is re-exported, so that checking or reading a problem does
 not load OR-Tools.
