@@ -37,7 +37,7 @@ def main() -> None:
     chosen = _arguments()
     with tempfile.TemporaryDirectory() as folder:
         by_instance = _run(list(_tasks(chosen, folder)), chosen.jobs)
-        text = _report(by_instance, chosen) + "".join(_repairs(by_instance))
+        text = _report(by_instance, chosen) + "".join(_repairs(by_instance, chosen.jobs))
     print(f"\n{text}")
     if chosen.readme:
         before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
@@ -99,21 +99,24 @@ def _child(module: str, task: Task) -> bytes:
     return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=patience).stdout
 
 
-def _repairs(by_instance: Sequence[Sequence[Row]]) -> Iterator[str]:
+def _repairs(by_instance: Sequence[Sequence[Row]], jobs: int) -> Iterator[str]:
     """A sentence for one of LabShare's plans of each size, with rules where there is a choice."""
     solved = [row.task for rows in by_instance for row in rows if row.task.solver == "LabShare" and row.measured]
-    for size, tasks in groupby(solved, lambda task: task.size):
-        task = max(tasks, key=lambda task: (task.rules, -task.seed))
-        print(f"repairs of {size}", flush=True)
-        done = msgspec.json.decode(_child("repairing", task), type=Repairs)
-        times = sorted(done.seconds)
-        losses = ", ".join(f"{100 * loss:.2f} %" for loss in done.losses)
-        yield (
-            f"\nRepair at {size} (seed {task.seed}), {len(times)} changes one at a time: median"
-            f" {times[len(times) // 2]:.2f} s, 95 % within {times[ceil(0.95 * len(times)) - 1]:.2f} s;"
-            f" {done.moved} sessions moved, {done.dropped} dropped. Planning anew in {task.seconds:g} s gains {losses}"
-            f" of the objective.{f' {done.faults} faults.' if done.faults else ''}\n"
-        )
+    by_size = [list(tasks) for _, tasks in groupby(solved, lambda task: task.size)]
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(_repaired, [max(tasks, key=lambda task: (task.rules, -task.seed)) for tasks in by_size])
+
+
+def _repaired(task: Task) -> str:
+    done = msgspec.json.decode(_child("repairing", task), type=Repairs)
+    times = sorted(done.seconds)
+    losses = ", ".join(f"{100 * loss:.2f} %" for loss in done.losses)
+    return (
+        f"\nRepair at {task.size} (seed {task.seed}), {len(times)} changes one at a time: median"
+        f" {times[len(times) // 2]:.2f} s, 95 % within {times[ceil(0.95 * len(times)) - 1]:.2f} s;"
+        f" {done.moved} sessions moved, {done.dropped} dropped. Planning anew in {task.seconds:g} s gains {losses}"
+        f" of the objective.{f' {done.faults} faults.' if done.faults else ''}\n"
+    )
 
 
 def _report(by_instance: Sequence[Sequence[Row]], chosen: argparse.Namespace) -> str:
