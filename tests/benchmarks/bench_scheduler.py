@@ -115,7 +115,7 @@ def _repaired(task: Task) -> str:
         f"\nRepair at {task.size} (seed {task.seed}), {len(times)} changes one at a time: median"
         f" {times[len(times) // 2]:.2f} s, 95 % within {times[ceil(0.95 * len(times)) - 1]:.2f} s;"
         f" {done.moved} sessions moved, {done.dropped} dropped. Planning anew in {task.seconds:g} s gains {losses}"
-        f" of the objective.{f' {done.faults} faults.' if done.faults else ''}\n"
+        f" of the value.{f' {done.faults} faults.' if done.faults else ''}\n"
     )
 
 

@@ -28,7 +28,7 @@ DAY = 48
 
 
 class Repairs(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds of each; requests moved and dropped by all of them; losses are shares of the objective planned anew."""
+    """Seconds of each; requests moved and dropped by all of them; losses are shares of the value planned anew."""
 
     seconds: list[float]
     moved: int
@@ -84,8 +84,8 @@ def _differences(repaired: Repaired) -> tuple[int, int]:
 
 def _loss(repaired: Repaired, task: Task) -> float:
     """What the repaired plan is short of the plan that the whole problem gets anew, changes charged in both."""
-    anew = solve(repaired.problem, seconds=task.seconds, seed=task.seed, workers=task.workers).score.objective
-    return (anew - repaired.plan.score.objective) / max(1, abs(anew))
+    anew = solve(repaired.problem, seconds=task.seconds, seed=task.seed, workers=task.workers).score
+    return (anew.objective - repaired.plan.score.objective) / max(1, anew.value)
 
 
 if __name__ == "__main__":
