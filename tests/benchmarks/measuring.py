@@ -43,7 +43,7 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """`misses` and `unavoidable` are whole slots by rule; `trace` is (seconds, objective) of better and better plans."""
+    """`misses` and `unavoidable` are whole slots by rule; `trace` is (seconds, objective) of ever better plans."""
 
     sessions: int
     objective: int
