@@ -21,10 +21,10 @@ from labshare.domain.rounds import Approval, PlanRow, PlanState, Round
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal
 from labshare.scheduler.plan import Plan, RuleOutcome
-from labshare.scheduler.problem import Problem
 from labshare.services import agreements, plans, round_pages, standings
 from labshare.services.planning import Place, request_of, use_of, worth_of
 from labshare.services.planning_rules import RuleName
+from labshare.services.plans import Outline
 from labshare.services.reasons import Outcome, placed_and_left
 from labshare.services.round_pages import RequestLine
 from labshare.services.slots import Grid, grid_of
@@ -130,12 +130,17 @@ def desk(db: Connection, actor: Actor, round_id: UUID, now: datetime, *, centre_
     `centre_id` narrows it to one centre.
     """
     r = rounds_store.get(db, round_id)
-    plan = next((each for each in plans_store.of_round(db, round_id) if each.state in SHOWN), None)
-    found = plans.documents(db, plan.id) if plan else None
+    plan = shown_plan(db, round_id)
+    found = plans.outlines(db, plan.id) if plan else None
     if plan is None or found is None:
         return None
     view = _View(db, actor, r, plan, found[0], found[1], centre_id, now)
     return view.desk() if view.sees_rows or view.shares else None
+
+
+def shown_plan(db: Connection, round_id: UUID) -> PlanRow | None:
+    """The plan that the desk shows."""
+    return next((each for each in plans_store.of_round(db, round_id) if each.state in SHOWN), None)
 
 
 class _View:
@@ -147,15 +152,14 @@ class _View:
         actor: Actor,
         r: Round,
         plan: PlanRow,
-        problem: Problem,
+        problem: Outline,
         document: Plan,
         centre_id: str | None,
         now: datetime,
     ) -> None:
         self.db, self.actor, self.round, self.plan, self.problem, self.document = db, actor, r, plan, problem, document
         self.grid = grid_of(r)
-        offers = rounds_store.offers_of(db, r.id)
-        self.names = rounds_store.instrument_names(db, {offer.instrument_number for offer in offers})
+        self.names = rounds_store.instrument_names(db, rounds_store.numbers_by_round(db, [r.id]).get(r.id, ()))
         self.rules = {rules.id: rules for rules in bookings_store.rules_of(db, self.names).values()}
         self.sight = round_pages.sight_of(actor)
         self.centres = {
@@ -165,7 +169,7 @@ class _View:
         }
         self.sees_rows = bool(self.centres)
         self.places = [Place(name.id, name.centre.id) for name in self.names.values()]
-        self.terms = _readable(db, actor, r, self.places)
+        self.terms = readable_terms(db, actor, r, self.places)
         self.told = {key for key, term in self.terms.items() if _is_told_whole(actor, term, self.places)}
         self.shares = self._shares(now)
         self.lines = self._lines() if self.sees_rows else {}
@@ -201,12 +205,8 @@ class _View:
 
     def _lines(self) -> dict[UUID, RequestLine]:
         """Requests that could be served at a centre in view; one that is placed elsewhere is not shown there."""
-        lines = round_pages.visible_requests(self.db, self.round, self.sight)
-        return {
-            line.request.id: line
-            for line in lines
-            if self.centres & {instrument.centre.id for instrument in line.instruments}
-        }
+        lines = round_pages.visible_requests(self.db, self.round, self.sight, at=self.centres)
+        return {line.request.id: line for line in lines}
 
     def _rows(self) -> Iterable[DeskRow]:
         free = {instrument.id: instrument.open or () for instrument in self.problem.instruments}
@@ -224,7 +224,7 @@ class _View:
                 )
 
     def _left_out(self, outcome: Outcome) -> Iterable[LeftOut]:
-        worth = worth_of(self.problem)
+        worth = worth_of(self.problem.requests)
         for request_id, line in self.lines.items():
             if request_id in outcome.reasons:
                 yield LeftOut(
@@ -241,10 +241,11 @@ class _View:
                 yield _party(lines, outcome, access_class=access_class)
 
     def _by_organisation(self, outcome: Outcome) -> Iterable[Party]:
-        names = {line.organisation.id: line.organisation for line in self.lines.values()}
-        for organisation_id, name in sorted(names.items()):
-            lines = [line for line in self.lines.values() if line.organisation.id == organisation_id]
-            yield _party(lines, outcome, organisation=name)
+        by_name: dict[str, list[RequestLine]] = defaultdict(list)
+        for line in self.lines.values():
+            by_name[line.organisation.id].append(line)
+        for _, lines in sorted(by_name.items()):
+            yield _party(lines, outcome, organisation=lines[0].organisation)
 
     def _parts(self) -> Iterable[CentrePart]:
         approvals = {each.centre_id: each for each in plans_store.approvals_of(self.db, self.plan.id)}
@@ -299,7 +300,7 @@ class _View:
         )
 
 
-def _readable(db: Connection, actor: Actor, r: Round, places: Sequence[Place]) -> dict[tuple[str, str], Term]:
+def readable_terms(db: Connection, actor: Actor, r: Round, places: Sequence[Place]) -> dict[tuple[str, str], Term]:
     """The rules that this reader may read: a manager those that count at the own centre, a partner those it signed."""
     return {
         term.key: term

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
+from typing import Protocol
 from uuid import UUID, uuid5
 
 import msgspec
@@ -103,8 +105,9 @@ def session_ids(request: TimeRequest) -> tuple[str, ...]:
     return tuple(f"{request.id}.{k}" for k in range(1, request.sessions + 1))
 
 
+@lru_cache(maxsize=20_000)
 def request_of(session_id: str) -> UUID:
-    """The time request that a session of the problem belongs to."""
+    """The time request that a session of the problem belongs to. A page asks for each of thousands several times."""
     return UUID(session_id.partition(".")[0])
 
 
@@ -219,13 +222,21 @@ def slot_value(request: TimeRequest, factor_percent: int) -> int:
     return TIER_WEIGHTS[request.access_class] * request.review_score * factor_percent // FULL
 
 
-def worth_of(problem: Problem) -> dict[UUID, int]:
-    """What one session of each request is worth in this problem, where it can be placed at all."""
-    return {
-        request_of(asked.id): max(option.value for option in asked.options)
-        for asked in problem.requests
-        if asked.options
-    }
+class _Valued(Protocol):
+    @property
+    def value(self) -> int: ...
+
+
+class _Asked(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def options(self) -> Sequence[_Valued]: ...
+
+
+def worth_of(requests: Iterable[_Asked]) -> dict[UUID, int]:
+    """What one session of each of a problem's requests is worth, where it can be placed at all."""
+    return {request_of(asked.id): max(option.value for option in asked.options) for asked in requests if asked.options}
 
 
 def decayed(uses: Iterable[tuple[str, datetime, int]], now: datetime) -> dict[str, Fraction]:

@@ -18,7 +18,7 @@ from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Refusal
 from labshare.scheduler.check import check
 from labshare.scheduler.plan import Plan
-from labshare.scheduler.problem import Problem, encode, sha256
+from labshare.scheduler.problem import Instrument, Problem, encode, sha256
 from labshare.scheduler.reading import Malformed, parse, parse_plan
 from labshare.services import calendars, planning, standings
 from labshare.services.planning import REMEMBERED, Facts, build_problem
@@ -231,6 +231,33 @@ def offered(
         )
         for number, each in sorted(rules.items())
     }
+
+
+class OutlinedOption(msgspec.Struct, frozen=True):
+    """An option without its starts, of which a large problem has hundreds of thousands."""
+
+    instrument: str
+    value: int = 0
+
+
+class OutlinedRequest(msgspec.Struct, frozen=True):
+    id: str
+    options: tuple[OutlinedOption, ...] = ()
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """What a page shows of a problem: free time by instrument, and what each request is worth where."""
+
+    instruments: tuple[Instrument, ...] = ()
+    requests: tuple[OutlinedRequest, ...] = ()
+
+
+def outlines(db: Connection, plan_id: UUID) -> tuple[Outline, Plan] | None:
+    """The outline of the problem and the plan of a finished run; None while there is none."""
+    problem, plan = store.documents(db, plan_id)
+    if not (problem and plan):
+        return None
+    return msgspec.json.decode(problem, type=Outline), msgspec.json.decode(plan, type=Plan)
 
 
 def documents(db: Connection, plan_id: UUID) -> tuple[Problem, Plan] | None:

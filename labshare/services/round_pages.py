@@ -6,7 +6,8 @@ could be served at their centres, the user office all of them. What must not liv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 from uuid import UUID
 
@@ -170,14 +171,20 @@ def own_request(db: Connection, actor: Actor, request_id: UUID) -> RequestLine:
     return next(line for line in lines if line.request.id == request_id)
 
 
-def visible_requests(db: Connection, r: Round, sight: Sight) -> list[RequestLine]:
-    """The requests of a round that this reader may see, withdrawn ones left out."""
+def visible_requests(db: Connection, r: Round, sight: Sight, *, at: Set[str] | None = None) -> list[RequestLine]:
+    """The requests of a round that this reader may see, withdrawn ones left out; `at` keeps those of some centres."""
     offered = _offered_names(db, r)
-    return [
-        line
-        for line in lines_of(db, r, requests_store.of_round(db, r.id), offered)
-        if sight.sees(line.request, {each.centre.id for each in line.instruments})
+    requests = requests_store.of_round(db, r.id)
+    centres = {
+        request_id: {each.centre.id for each in instruments}
+        for request_id, instruments in instruments_of(requests, offered).items()
+    }
+    seen = [
+        request
+        for request in requests
+        if sight.sees(request, centres[request.id]) and (at is None or at & centres[request.id])
     ]
+    return lines_of(db, r, seen, offered)
 
 
 def lines_of(
@@ -186,6 +193,7 @@ def lines_of(
     """Requests with their names. Labels number the round's requests, so every page calls a request the same."""
     listed = list(requests)
     labels = labels_of(db, r)
+    instruments = instruments_of(listed, offered)
     people = people_store.names(db, {request.person_id for request in listed})
     organisations = store.organisation_names(db, {request.organisation_id for request in listed})
     projects = requests_store.project_codes(db, {request.project_id for request in listed})
@@ -197,7 +205,7 @@ def lines_of(
             project=projects[request.project_id],
             person=people.get(request.person_id, ""),
             organisation=organisations[request.organisation_id],
-            instruments=instruments_of(request, offered),
+            instruments=instruments[request.id],
         )
         for request in listed
     ]
@@ -208,11 +216,20 @@ def labels_of(db: Connection, r: Round) -> dict[UUID, str]:
     return {request_id: f"#{at}" for at, request_id in enumerate(requests_store.ids_of_round(db, r.id), 1)}
 
 
-def instruments_of(request: TimeRequest, offered: Mapping[int, InstrumentName]) -> tuple[InstrumentName, ...]:
-    """The offered instruments that the request names or, by its capability, means."""
-    if request.capability_id is not None:
-        return tuple(each for each in offered.values() if each.capability.id == request.capability_id)
-    return tuple(offered[number] for number in request.instrument_numbers if number in offered)
+def instruments_of(
+    requests: Iterable[TimeRequest], offered: Mapping[int, InstrumentName]
+) -> dict[UUID, tuple[InstrumentName, ...]]:
+    """The offered instruments that each request names or, by its capability, means."""
+    able: dict[str, list[InstrumentName]] = defaultdict(list)
+    for each in offered.values():
+        able[each.capability.id].append(each)
+    by_capability = {capability: tuple(names) for capability, names in able.items()}
+    return {
+        request.id: tuple(offered[number] for number in request.instrument_numbers if number in offered)
+        if request.capability_id is None
+        else by_capability.get(request.capability_id, ())
+        for request in requests
+    }
 
 
 def offered_to(db: Connection, actor: Actor, round_id: UUID) -> tuple[Round, dict[int, Eligible], list[InstrumentName]]:
@@ -256,11 +273,11 @@ def _own_lines(db: Connection, actor: Actor, r: Round) -> list[RequestLine]:
 def _decided(db: Connection, r: Round) -> tuple[dict[UUID, Refusal], dict[UUID, int]]:
     """Why requests of a published round got less than asked for, in terms that name nobody else; and their worth."""
     plan = next((each for each in plans_store.of_round(db, r.id) if each.state is PlanState.PUBLISHED), None)
-    found = plans.documents(db, plan.id) if plan else None
+    found = plans.outlines(db, plan.id) if plan else None
     if found is None:
         return {}, {}
-    return placed_and_left(r, found[1], {}, {}).reasons, worth_of(found[0])
+    return placed_and_left(r, found[1], {}, {}).reasons, worth_of(found[0].requests)
 
 
 def _offered_names(db: Connection, r: Round) -> dict[int, InstrumentName]:
-    return store.instrument_names(db, {offer.instrument_number for offer in store.offers_of(db, r.id)})
+    return store.instrument_names(db, store.numbers_by_round(db, [r.id]).get(r.id, ()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,10 @@ from labshare.errors import NotFound, Stale
 from labshare.store.tables import bookings, instruments, projects, time_request_instruments, time_requests
 
 _OCCUPYING = tuple(sorted(OCCUPYING))
-_Windows = list[tuple[datetime, datetime]]
+_WINDOWS = msgspec.json.Decoder(list[tuple[datetime, datetime]])
+# A national round has thousands of requests: their columns are picked out of a row in one go.
+_COLUMNS = tuple(name for name in TimeRequest.__struct_fields__ if name != "instrument_numbers")
+_values = attrgetter(*_COLUMNS)
 
 
 def add(db: Connection, new: TimeRequest) -> None:
@@ -173,9 +177,10 @@ def _instruments(db: Connection, *conditions: ColumnElement[bool]) -> dict[UUID,
 
 
 def _request(row: Row[Any], numbers: list[int]) -> TimeRequest:
-    windows = tuple(Span(start, end) for start, end in msgspec.json.decode(row.windows, type=_Windows))
-    values = {name: getattr(row, name) for name in TimeRequest.__struct_fields__ if name != "instrument_numbers"}
-    return msgspec.convert(values | {"windows": windows, "instrument_numbers": tuple(numbers)}, TimeRequest)
+    values: dict[str, Any] = dict(zip(_COLUMNS, _values(row), strict=True))
+    values["windows"] = tuple(Span(start, end) for start, end in _WINDOWS.decode(values["windows"]))
+    values["instrument_numbers"] = tuple(numbers)
+    return msgspec.convert(values, TimeRequest)
 
 
 def _columns(request: TimeRequest) -> dict[str, Any]:
