@@ -96,7 +96,11 @@ class Mending:
         found = dict.fromkeys(self._with_groups(around.with_campaigns([*wanted, *nearby.too_close()])))
         most = len(found) + MOST_BESIDE
         for name in list(found):
-            found |= dict.fromkeys(nearby.cheapest(requests[name], places))
+            displaced = [
+                *nearby.cheapest(requests[name], places),
+                *nearby.under_the_same_caps(requests[name], places),
+            ]
+            found |= dict.fromkeys(self._with_groups(displaced))
         holes = [*spaces, *spaces_of([self.standing.seats[name] for name in found if name in self.standing.seats])]
         waiting = self._with_groups(nearby.waiting(holes, MOST_WAITING))
         found |= dict.fromkeys([*nearby.of_broken_rules(MOST_WAITING), *waiting, *nearby.beside(spaces)])

@@ -145,6 +145,18 @@ class Nearby:
                 found += self._counted(k)[:most] if counted.rule.kind == "cap" else self._countable(k)[:most]
         return found
 
+    def under_the_same_caps(self, request: Request, most: int) -> list[str]:
+        """The cheapest sessions of each cap that has no room for the request as well."""
+        standing = self._standing
+        weights = dict.fromkeys((k, u, a) for _, some in self._around.runs(request) for k, u, a in some if u)
+        full = dict.fromkeys(
+            k
+            for k, used, allocated in weights
+            if standing.weigher.counts[k].rule.kind == "cap"
+            and standing.weigher.counts[k].missed(standing.used[k] + used, standing.allocated[k] + allocated)
+        )
+        return [name for k in full for name in self._counted(k)[:most]]
+
     def of_broken_caps(self) -> list[str]:
         """The cheapest session that each broken hard cap counts."""
         return [
