@@ -14,7 +14,6 @@ SIZES ?= S 60 M
 SEEDS ?= 1 2 3
 SECONDS ?= 60
 CORES ?= 2
-JOBS ?= 1
 PYTEST := $(BIN)/pytest $(TESTS) -n $(WORKERS) --maxprocesses 4 --dist loadfile -q
 
 # Compiled code is kept beside the source (and out of git): dozens of processes start in a run of the tests, and without
@@ -53,7 +52,7 @@ bench: setup-dev ## measure: queries, CPU and time of the busiest paths
 
 bench-scheduler: setup-dev ## the scheduler against others (SIZES="S 60 M" SEEDS="1 2 3" SECONDS=60 CORES=2; README=1 writes the table)
 	@$(BIN)/python -m tests.benchmarks.bench_scheduler --sizes $(SIZES) --seeds $(SEEDS) --seconds $(SECONDS) \
-		--workers $(CORES) --jobs $(JOBS) $(if $(README),--readme)
+		--workers $(CORES) $(if $(KEEP),--keep $(KEEP)) $(if $(README),--readme)
 
 lock: setup-dev ## choose versions again, after a change in pyproject.toml or frontend/package.json
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements/run.txt

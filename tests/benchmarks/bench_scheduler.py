@@ -1,7 +1,8 @@
 """The scheduler against what it replaces: `make bench-scheduler` runs every solver on the seeded instances.
 
-Each run has a process of its own, so that its time and memory are its own. Prints a line a run, then the table, which
-`--readme` writes into the scheduler's README with date, command and machine.
+Each run has a process of its own, so that its time and memory are its own; those of one core run side by side, LabShare
+alone with all of them. Prints a line a run, then the table, which `--readme` writes into the scheduler's README with
+date, command and machine. Half an hour may be interrupted: what stands in the folder `--keep` is not run again.
 """
 
 from __future__ import annotations
@@ -35,14 +36,34 @@ PATIENCE = 5
 
 def main() -> None:
     chosen = _arguments()
-    with tempfile.TemporaryDirectory() as folder:
-        by_instance = _run(list(_tasks(chosen, folder)), chosen.jobs)
-        text = _report(by_instance, chosen) + "".join(_repairs(by_instance, chosen.jobs))
+    with tempfile.TemporaryDirectory() as passing:
+        folder = chosen.keep or passing
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        by_instance = _run(list(_tasks(chosen, folder)), Kept(Path(folder) / "measurements.jsonl"))
+        text = _report(by_instance, chosen) + "".join(_repairs(by_instance))
     print(f"\n{text}")
     if chosen.readme:
         before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
         after = rest.partition(END)[2]
         README.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
+
+
+class Kept:
+    """Measurements by instance and solver, each written down as soon as it is there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        self._found = dict(msgspec.json.decode(line, type=tuple[str, Measurement]) for line in lines)
+
+    def of(self, task: Task) -> Measurement | None:
+        """Measured now or before. None where its process failed or was stopped."""
+        name = f"{task.size} {task.rules} {task.seed} {task.solver} {task.seconds:g} {task.workers}"
+        if name not in self._found and (measurement := _measured(task)):
+            self._found[name] = measurement
+            with self._path.open("ab") as file:
+                file.write(msgspec.json.encode((name, measurement)) + b"\n")
+        return self._found.get(name)
 
 
 def _arguments() -> argparse.Namespace:
@@ -53,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=list(SOLVERS))
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
+    parser.add_argument("--keep", help="a folder for what was measured, not to be measured again")
     parser.add_argument("--readme", action="store_true", help="write the table into the scheduler's README")
     return parser.parse_args()
 
@@ -68,18 +89,15 @@ def _tasks(chosen: argparse.Namespace, folder: str) -> Iterator[Task]:
                         yield Task(size, rules == "on", seed, solver, chosen.seconds, chosen.workers, folder)
 
 
-def _run(tasks: Sequence[Task], jobs: int) -> list[list[Row]]:
-    """The rows of each instance, printed as they come."""
-    by_instance: list[list[Row]] = []
-    with ThreadPoolExecutor(jobs) as pool:
-        measured = zip(tasks, pool.map(_measured, tasks), strict=True)
-        for _, group in groupby(measured, lambda pair: (pair[0].size, pair[0].rules, pair[0].seed)):
-            found = list(group)
-            rows = rows_of(found[0][0].problem(), found)
-            by_instance.append(rows)
-            for row in rows:
-                print(*(f"{cell:>11}" for cell in [f"seed {row.task.seed}", *cells([row])]), flush=True)
-    return by_instance
+def _run(tasks: Sequence[Task], kept: Kept) -> list[list[Row]]:
+    """The rows of each instance."""
+    cores = max(task.workers for task in tasks)
+    single = [task for task in tasks if task.solver != "LabShare"]
+    with ThreadPoolExecutor(cores) as pool:
+        list(pool.map(kept.of, single))
+    measured = [(task, kept.of(task)) for task in tasks]
+    groups = groupby(measured, lambda pair: (pair[0].size, pair[0].rules, pair[0].seed))
+    return [rows_of(group[0][0].problem(), group) for group in (list(pairs) for _, pairs in groups)]
 
 
 def _measured(task: Task) -> Measurement | None:
@@ -88,8 +106,11 @@ def _measured(task: Task) -> Measurement | None:
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as failure:
         print(f"{task.solver} on {task.size}, seed {task.seed}: {failure}", flush=True)
         return None
-    if measurement.faults:
-        print(f"{task.solver} on {task.size}, seed {task.seed}: {measurement.faults} faults", flush=True)
+    print(
+        f"{task.size:>3} rules {'on ' if task.rules else 'off'} seed {task.seed} {task.solver:>10}:"
+        f" {measurement.objective} of {measurement.bound}, {measurement.seconds:.1f} s, {measurement.peak_mb} MB, {measurement.faults} faults",
+        flush=True,
+    )
     return measurement
 
 
@@ -99,12 +120,12 @@ def _child(module: str, task: Task) -> bytes:
     return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=patience).stdout
 
 
-def _repairs(by_instance: Sequence[Sequence[Row]], jobs: int) -> Iterator[str]:
+def _repairs(by_instance: Sequence[Sequence[Row]]) -> Iterator[str]:
     """A sentence for one of LabShare's plans of each size, with rules where there is a choice."""
     solved = [row.task for rows in by_instance for row in rows if row.task.solver == "LabShare" and row.measured]
     by_size = [list(tasks) for _, tasks in groupby(solved, lambda task: task.size)]
-    with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(_repaired, [max(tasks, key=lambda task: (task.rules, -task.seed)) for tasks in by_size])
+    for tasks in by_size:
+        yield _repaired(max(tasks, key=lambda task: (task.rules, -task.seed)))
 
 
 def _repaired(task: Task) -> str:
