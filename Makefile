@@ -50,7 +50,7 @@ bench: setup-dev ## measure: queries, CPU and time of the busiest paths
 	@$(BIN)/python -m tests.servers
 	$(BIN)/pytest tests/benchmarks -o python_files='bench_*.py' -q -s
 
-bench-scheduler: setup-dev ## the scheduler against others (SIZES="S 60 M" SEEDS="1 2 3" SECONDS=60 CORES=2; README=1 writes the table)
+bench-scheduler: setup-dev ## the scheduler against others (SIZES, SEEDS, SECONDS, CORES, KEEP=FOLDER; README=1 writes the table)
 	@$(BIN)/python -m tests.benchmarks.bench_scheduler --sizes $(SIZES) --seeds $(SEEDS) --seconds $(SECONDS) \
 		--workers $(CORES) $(if $(KEEP),--keep $(KEEP)) $(if $(README),--readme)
 
