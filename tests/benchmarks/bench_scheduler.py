@@ -108,7 +108,8 @@ def _measured(task: Task) -> Measurement | None:
         return None
     print(
         f"{task.size:>3} rules {'on ' if task.rules else 'off'} seed {task.seed} {task.solver:>10}:"
-        f" {measurement.objective} of {measurement.bound}, {measurement.seconds:.1f} s, {measurement.peak_mb} MB, {measurement.faults} faults",
+        f" {measurement.objective} of {measurement.bound}, {measurement.seconds:.1f} s, {measurement.peak_mb} MB,"
+        f" {measurement.faults} faults",
         flush=True,
     )
     return measurement
