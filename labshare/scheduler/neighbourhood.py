@@ -27,6 +27,10 @@ from labshare.scheduler.search import Found, Limits, ShouldStop, search
 from labshare.scheduler.standing import Seat, Standing
 
 
+# Requests in a neighbourhood that is searched in haste.
+SMALL = 150
+
+
 @dataclass(frozen=True)
 class Neighbourhood:
     """A built model of the freed requests; `constant` plus its objective is the objective of the whole plan."""
@@ -85,7 +89,7 @@ class Neighbourhoods:
         neighbourhood = self.build(sessions, freed)
         model = neighbourhood.model
         model.hint(sessions[request] for request in neighbourhood.freed if request in sessions)
-        found = search(model, limits, _ignore, should_stop)
+        found = search(model, limits, _ignore, should_stop, is_small=len(neighbourhood.freed) <= SMALL)
         if found.sessions is None or found.bound is None:
             return found
         kept = {request: session for request, session in sessions.items() if request not in set(neighbourhood.freed)}
