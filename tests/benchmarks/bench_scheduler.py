@@ -185,7 +185,9 @@ def _machine() -> str:
     model = next(
         (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
     )
-    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}"
+    # What else ran on the machine shows in its load: the runs themselves make about one for each core in use.
+    load = f"load average {os.getloadavg()[2]:.1f}"
+    return f"{os.cpu_count()} cores ({model}), {load}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

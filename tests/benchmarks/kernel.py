@@ -49,7 +49,10 @@ def plain_mip(problem: Problem, seconds: float) -> Solved:
     if status not in (pywraplp.Solver.OPTIMAL, pywraplp.Solver.FEASIBLE):
         return Solved([], None)
     chosen = [place for place, column in zip(starts, columns, strict=True) if column.solution_value() > 0.5]
-    return Solved([_session(run, start) for run, start in chosen], math.floor(objective.BestBound() + 1e-6))
+    bound = objective.BestBound()
+    # SCIP's infinity is 1e20: nothing was proven.
+    proven = math.floor(bound + 1e-6) if bound < 1e20 else None
+    return Solved([_session(run, start) for run, start in chosen], proven)
 
 
 def _rows(run: Run, start: int) -> Iterable[tuple[str, str, int]]:
