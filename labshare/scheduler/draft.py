@@ -1,9 +1,11 @@
 """A plan being made: sessions go in and out, and what the objective becomes is known at every moment.
 
-Free time is one big integer for each line, a bit for each slot, so that all feasible starts of a length are a few shifts.
-A draft keeps every rule of place (lines, changeover). Caps and floors, hard ones too, charge a rate for each slot missed
-that the search may set below the true penalty, so that it can pass through plans that miss them; `worth` is the truth.
-Campaigns and groups hold when its user moves whole families (families.py). What must not live here: a search.
+Free time is one big integer for each line, a bit for each slot, so that all feasible starts of a length are a few
+shifts. A draft keeps every rule of place (lines, changeover). Caps and floors, hard ones too, charge a rate for each
+slot missed that the search may set below the true penalty, so that it can pass through plans that miss them; `worth` is
+the truth. Campaigns and groups hold when its user moves whole families (families.py).
+
+What must not live here: a search.
 """
 
 from __future__ import annotations
@@ -139,6 +141,10 @@ class Draft:
     def misses(self) -> list[int]:
         """By rule the slots missed."""
         return [rule.miss for rule in self._counts]
+
+    def has_room(self, rule: int, slots: int) -> bool:
+        """Could the rule, a cap, count so many slots more without a miss?"""
+        return self._counts[rule].missed(slots, slots) == 0
 
     @property
     def worth(self) -> int | None:

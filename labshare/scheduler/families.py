@@ -5,9 +5,11 @@ A family of one is an ordinary request. What must not live here: which family to
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from labshare.scheduler.draft import Choice, Draft, Spot, bits_of
 from labshare.scheduler.problem import Problem
@@ -45,7 +47,7 @@ class Families:
         groups = [(tuple(dict.fromkeys(number[r] for r in group.requests)), group.min) for group in problem.groups]
         self.orders: defaultdict[int, list[Order]] = defaultdict(list)
         for link, steps in zip(problem.linked, campaigns, strict=True):
-            for before, after in zip(steps, steps[1:], strict=False):
+            for before, after in pairwise(steps):
                 most = problem.horizon if link.max_gap is None else link.max_gap
                 order = Order(before, after, link.min_gap, most)
                 self.orders[before].append(order)
@@ -61,14 +63,14 @@ class Families:
         """Place what is missing of the family where it ranks best; nothing changes unless all its bonds then hold.
 
         A place that lowers the objective is taken only where a campaign or group needs it, and only when the family
-        as a whole is a gain.
+        as a whole is a gain; unless what stands of it, being frozen, cannot stand alone.
         """
         if len(family.members) == 1:
             return self._insert_one(draft, family.members[0], rank)
-        before = draft.objective
+        before = draft.objective if self.is_whole(draft, family) else -math.inf
         there = {r for r in family.members if draft.spots[r]}
         for first in self._first_starts(draft, family, there):
-            self._fill(draft, family, rank, first)
+            self._fill(draft, family, rank, first, there)
             if self.is_whole(draft, family) and draft.objective > before:
                 return True
             for r in family.members:
@@ -85,7 +87,7 @@ class Families:
         )
 
     def _insert_one(self, draft: Draft, request: int, rank: Rank) -> bool:
-        best = self._best(draft, request, rank, must=False)
+        best = None if draft.spots[request] else self._best(draft, request, rank, must=False)
         if best:
             draft.put(*best)
         return best is not None
@@ -100,7 +102,7 @@ class Families:
             low = list(bits_of(starts & ~(starts << 1)))
             yield from low[1:FIRST_STEPS]
 
-    def _fill(self, draft: Draft, family: Family, rank: Rank, first: int) -> None:
+    def _fill(self, draft: Draft, family: Family, rank: Rank, first: int, there: set[int]) -> None:
         """Place the members one by one; the steps of a campaign as early as their order lets them, after the first."""
         bound = {r for steps in family.campaigns for r in steps}
         failed: set[tuple[int, ...]] = set()
@@ -115,7 +117,7 @@ class Families:
                 failed |= {steps for steps in family.campaigns if r in steps}
         for steps in failed:
             for r in steps:
-                if draft.spots[r]:
+                if draft.spots[r] and r not in there:
                     draft.take(r)
 
     def _best(self, draft: Draft, request: int, rank: Rank, *, must: bool, first: int = 0) -> tuple[Choice, int] | None:

@@ -14,7 +14,7 @@ from random import Random
 
 from labshare.scheduler.draft import NOBODY, Choice, Draft, Spot, bits_of
 from labshare.scheduler.families import Families, Family, Rank
-from labshare.scheduler.layout import Layout
+from labshare.scheduler.layout import Layout, contributions
 from labshare.scheduler.plan import Session
 from labshare.scheduler.prices import Floats, Prices, before
 
@@ -27,10 +27,25 @@ LEAST_WINDOW, MOST_WINDOW = 16, 96
 WARM, COLD = 0.25, 0.005
 # After so many steps a draft that is worse than the best by so many times the heat is given up.
 STRAY, FAR = 400, 12
+# For this part of a search floors may be missed on the way.
+ROAM = 0.5
 # After so many steps the rates of rules are looked at again.
 PRESS = 40
 # What a hard rule charges at most while it is missed on the way.
 NEVER = 10**9
+
+
+def _caps(layout: Layout) -> tuple[dict[int, list[int]], list[list[int]]]:
+    """By cap the requests that it counts, and by request the caps that count it."""
+    under: dict[int, list[int]] = {}
+    caps_of: list[list[int]] = [[] for _ in layout.problem.requests]
+    for j, counted in enumerate(layout.counts):
+        if counted.rule.kind == "cap":
+            parts = contributions(counted, layout.runs)
+            under[j] = list(dict.fromkeys(int(layout.run_request[k]) for k, used, _ in parts if used))
+            for r in under[j]:
+                caps_of[r].append(j)
+    return under, caps_of
 
 
 def guide(slots: Floats, weight: float) -> Rank:
@@ -64,15 +79,18 @@ class Improver:
         self.families = Families(layout.problem)
         self.best: list[Spot | None] | None = None
         self.best_objective = 0
-        self._random = Random(seed)
+        self._random = Random(seed)  # noqa: S311  a search, not a secret
         self._rank: Rank = plainly
         self._frozen = self._freeze()
+        self._layout = layout
+        # Families that a frozen session is of: nobody moves them, but what is lacking has to join.
+        self._bound = [family for family in self.families.all if self._frozen & set(family.members)]
         self._movable = [family for family in self.families.all if not self._frozen & set(family.members)]
         self._asking: defaultdict[int, list[Choice]] = defaultdict(list)
         for choices in self.draft.choices:
             for choice in choices:
                 self._asking[choice.instrument].append(choice)
-        self._standing: list[set[int]] = [set() for _ in layout.problem.instruments]
+        self._under, self._caps_of = _caps(layout)
         values = [max((choice.value for choice in choices), default=0) for choices in self.draft.choices]
         self._value = max(1.0, sum(values) / max(1, len(values)))
         self._density = [
@@ -82,7 +100,7 @@ class Improver:
         self._penalties = [NEVER if rule.penalty is None else rule.penalty for rule in layout.problem.rules]
         self._least = [0] * len(self._penalties)
         self._rates: list[int] = []
-        self._has_rules = bool(layout.problem.rules)
+        self._has_floors = any(rule.kind == "floor" for rule in layout.problem.rules)
         # The same with what rules charge and give at the prices known.
         self._ruled = self._density
         self._set_rates([ceil(2 * self._value)] * len(self._penalties))
@@ -110,6 +128,8 @@ class Improver:
         # Rates never exceed penalties, so the draft is worth no more than its objective.
         if self.best is not None and draft.objective <= self.best_objective:
             return False
+        if self._layout.frozen_is_gone or not all(self.families.is_whole(draft, bound) for bound in self._bound):
+            return False
         worth = draft.worth
         if worth is None or (self.best is not None and worth <= self.best_objective):
             return False
@@ -121,9 +141,10 @@ class Improver:
         return None if self.best is None else self.draft.sessions(self.best)
 
     def offer(self, sessions: Sequence[Session]) -> None:
-        """Go on from this plan, which keeps every hard rule."""
+        """Go on from this plan, which keeps every hard rule, if it is better than what is known."""
         self.draft.become(self.draft.spots_of(sessions))
-        self.keep()
+        if not self.keep():
+            self.restart()
 
     # --- construction ------------------------------------------------------------------------------------------------
 
@@ -131,6 +152,8 @@ class Improver:
         """Fill an empty draft: families in the order of value density, price-adjusted when there are prices."""
         self.draft.become(spot for spot in self.draft.spots if spot and spot.choice.request in self._frozen)
         self._rank = guide(prices.slots, weight) if prices else plainly
+        for family in self._bound:
+            self.families.insert(self.draft, family, self._rank)
         density = self._density if prices is None else self._reduced_density(prices)
         order = sorted(self._movable, key=lambda family: (-max(density[r] for r in family.members), family.members[0]))
         for family in order:
@@ -156,11 +179,12 @@ class Improver:
         for n in range(steps):
             if n % 16 == 0 and should_stop():
                 break
-            heat = self._value * WARM * (COLD / WARM) ** spent()
+            gone = spent()
+            heat = self._value * WARM * (COLD / WARM) ** gone
             better |= self._step(heat)
             self._since += 1
-            if self._has_rules and self._since % PRESS == 0:
-                self._press()
+            if self._has_floors and self._since % PRESS == 0:
+                self._press(in_full=gone > ROAM)
             if self._since > STRAY:
                 self._since = 0
                 if self.draft.objective < self.best_objective - FAR * heat:
@@ -172,7 +196,8 @@ class Improver:
         ordinary = 0.3 * sum(self._density) / max(1, len(self._density))
         prices_of_rules = prices.row_prices[: len(self._penalties)].tolist()
         self._least = [ceil(max(0.8 * price, ordinary)) for price in prices_of_rules]
-        self._set_rates(self._least)
+        if self._rates != self._penalties:
+            self._set_rates(self._least)
         charge = prices.rows.charge(prices.row_prices).tolist()
         self._ruled = [
             max(
@@ -182,17 +207,28 @@ class Improver:
         ]
 
     def _set_rates(self, rates: Sequence[int]) -> None:
-        self._rates = [min(rate, penalty) for rate, penalty in zip(rates, self._penalties, strict=True)]
+        """Floors charge these rates, at most their penalties; caps always charge in full."""
+        self._rates = [
+            min(rate, penalty) if rule.kind == "floor" else penalty
+            for rule, rate, penalty in zip(self.draft.layout.problem.rules, rates, self._penalties, strict=True)
+        ]
         self.draft.charge(self._rates)
 
-    def _press(self) -> None:
-        """Rules that are missed charge more, those that hold a little less, down to somewhat below their price."""
+    def _press(self, *, in_full: bool) -> None:
+        """Floors that are missed charge more, those that hold a little less, down to somewhat below their price.
+
+        In the end they charge in full, and the search goes on from the best plan.
+        """
         misses = self.draft.misses
-        if any(misses) or self._rates != self._penalties:
-            self._set_rates([
-                rate + rate // 8 + 1 if miss else max(1, least, rate - rate // 16)
-                for rate, miss, least in zip(self._rates, misses, self._least, strict=True)
-            ])  # fmt: skip
+        if in_full:
+            if self._rates != self._penalties:
+                self._set_rates(self._penalties)
+                self.restart()
+            return
+        self._set_rates([
+            rate + rate // 8 + 1 if miss else max(1, least, rate - rate // 16)
+            for rate, miss, least in zip(self._rates, misses, self._least, strict=True)
+        ])  # fmt: skip
 
     def restart(self) -> None:
         """Go on from the best plan known."""
@@ -206,20 +242,22 @@ class Improver:
         draft = self.draft
         was = draft.objective
         removed, waiting = self._ruin(family)
+        stood = [spot for spots in removed.values() for spot in spots]
+        stood += [spot for other in waiting for r in other.members if (spot := draft.spots[r])]
         changed = self._recreate(family, removed, waiting)
         worse = was - draft.objective
         if worse > 0 and self._random.random() >= math.exp(-worse / heat):
             for other in changed:
                 self.families.remove(draft, other)
-            for spots in removed.values():
-                for spot in spots:
-                    draft.put(spot.choice, spot.start)
+            for spot in stood:
+                draft.put(spot.choice, spot.start)
             return False
         return self.keep()
 
     def _left_out(self) -> Family | None:
         """A family with somebody who waits, chosen at random, of three the one worth most."""
-        spots, found = self.draft.spots, []
+        spots = self.draft.spots
+        found: list[Family] = []
         for _ in range(60):
             family = self._movable[self._random.randrange(len(self._movable))] if self._movable else None
             if family and any(spots[r] is None and self.draft.choices[r] for r in family.members):
@@ -252,7 +290,22 @@ class Improver:
                         waiting[other.members[0]] = other
                 elif spot.choice.instrument == instrument and spot.start < high and spot.end > low:
                     hit[other.members[0]] = other
+        for other in self._under_full_caps(r):
+            hit[self.families.of[other].members[0]] = self.families.of[other]
         return self._cleared(hit), self._some(waiting, hit)
+
+    def _under_full_caps(self, request: int) -> list[int]:
+        """For each cap that has no room for the request, a few that stand under it, rather those of little density."""
+        random, draft = self._random, self.draft
+        found: list[int] = []
+        slots = draft.choices[request][0].slots
+        for rule in self._caps_of[request]:
+            if not draft.has_room(rule, slots):
+                there = [r for r in self._under[rule] if draft.spots[r]]
+                some = random.sample(there, min(len(there), 6))
+                some.sort(key=lambda r: self._density[r])
+                found += some[: random.randint(1, 3)]
+        return found
 
     def _cleared(self, hit: dict[int, Family]) -> dict[int, list[Spot]]:
         """Take most of these families out; a frozen one stays."""
@@ -288,7 +341,7 @@ class Improver:
             return -worth * (1 + noise * (random.random() - 0.5)) * (1.5 if other is family else 1)
 
         left = [other for other in sorted(tried, key=key) if not self.families.insert(self.draft, other, self._rank)]
-        # A session that a rule would not have at first may be welcome once another has made up for it.
-        for other in left if self._has_rules else ():
+        # What a rule would not have at first may be welcome once another session has made up for it.
+        for other in left if self._has_floors else ():
             self.families.insert(self.draft, other, self._rank)
         return tried

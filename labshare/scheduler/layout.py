@@ -1,8 +1,8 @@
 """The problem as arrays, for what looks at all of it many times: prices, construction, improvement.
 
 A line is anything whose slots are limited: an instrument, a person who must be there, a pool of operators. A column is
-one start of one run. Persons and operators that fixed rows keep busy have taken their columns out already. What must not
-live here: a search.
+one start of one run. Persons and operators that fixed rows keep busy have taken their columns out already. What must
+not live here: a search.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from labshare.scheduler.resources import attended_by, free_operators
 Ints = npt.NDArray[np.int64]
 
 NOBODY = -1
+
+Number = TypeVar("Number", np.int64, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,16 @@ class Layout:
         return self.by_run(lambda run: self.request_index[run.request.id])
 
     @cached_property
+    def frozen_is_gone(self) -> bool:
+        """Is a frozen session where it may be, but its person or its operator is not?"""
+        problem = self.problem
+        frozen = {(r.request, r.instrument, r.start) for r in problem.current if r.start < problem.frozen_until}
+        if not frozen:
+            return False
+        there = {(run.request.id, run.instrument, run.first) for run in runs_of(problem)}
+        return bool(frozen & there - {(run.request.id, run.instrument, run.first) for run in self.runs})
+
+    @cached_property
     def columns(self) -> Columns:
         return Columns(self)
 
@@ -131,7 +144,7 @@ class Columns:
         self.requests: Ints = self.request[self.begins]
 
 
-def before(amounts: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def before(amounts: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """Sums before each slot: (lines, horizon) -> (lines, horizon + 1), so that [a, b) costs two look-ups."""
     nothing = np.zeros((amounts.shape[0], 1), dtype=amounts.dtype)
     return np.concatenate((nothing, np.cumsum(amounts, axis=1)), axis=1)

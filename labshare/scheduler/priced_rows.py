@@ -2,16 +2,15 @@
 
 A row says a.x <= limit + miss, with a charge of `most` for each slot missed (infinite where it is hard).
 
-A floor on a share of what is allocated asks for the smaller of its limit and its demand, which is bent: as long as nobody
-has said on which side of the bend the plan lies, its chord stands for it, which is lower, so that the bound stays valid.
-Once the side is settled, the floor is exact, and a row of its own keeps the plan on that side.
+A floor on a share of what is allocated asks for the smaller of its limit and its demand, which is bent: as long as
+nobody has said on which side of the bend the plan lies, its chord stands for it, which is lower, so that the bound
+stays valid. Once the side is settled, the floor is exact, and a row of its own keeps the plan on that side.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -26,6 +25,8 @@ Floats = npt.NDArray[np.float64]
 
 
 Side = Literal["limit", "demand"]
+# By rule: (run, slots used, slots allocated).
+Parts = list[list[tuple[int, int, int]]]
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,18 @@ class Row:
 
 
 class PricedRows:
-    """`most`: the largest price of each row (rows,): the rules in their order, fairness, then what settled floors add."""
+    """Rules in their order, fairness, then what settled floors add. `most`: the largest price of each row (rows,)."""
 
-    def __init__(self, layout: Layout, sides: Mapping[int, Side] | None = None) -> None:
+    def __init__(self, layout: Layout, sides: Mapping[int, Side] | None = None, parts: Parts | None = None) -> None:
         self.sides: Mapping[int, Side] = sides or {}
         self._layout = layout
         self._runs = len(layout.runs)
-        self._parts = [contributions(counted, layout.runs) for counted in layout.counts]
+        self._parts = parts or [contributions(counted, layout.runs) for counted in layout.counts]
         self._fill()
 
     def settled(self, floor: int, side: Side) -> PricedRows:
         """The same rows, with this floor on one side of its bend."""
-        other = copy(self)
-        other.sides = {**self.sides, floor: side}
-        other._fill()
-        return other
+        return PricedRows(self._layout, {**self.sides, floor: side}, self._parts)
 
     def _fill(self) -> None:
         counts = self._layout.counts
@@ -63,6 +61,8 @@ class PricedRows:
         self.most: Floats = np.array([row.most for row in made], dtype=np.float64)
         self._steps = [(j, width, rate) for j, row in enumerate(made) for width, rate in row.steps]
         entries = [(j, run, amount) for j, row in enumerate(made) for run, amount in row.entries]
+        # A rule moves by hundreds of slots where a slot moves by one: its steps are taken in a measure of its own.
+        self.scale: Floats = np.array([max(1.0, math.sqrt(sum(abs(a) for _, a in row.entries))) for row in made])
         self._row: Ints = np.array([row for row, _, _ in entries], dtype=np.int64)
         self._run: Ints = np.array([run for _, run, _ in entries], dtype=np.int64)
         self._amount: Floats = np.array([amount for _, _, amount in entries], dtype=np.float64)
@@ -98,16 +98,16 @@ class PricedRows:
         low = self._layout.counts[j].fixed_allocated
         return low, low + sum(largest.values())
 
-    def most_bent(self, runs: Ints) -> int | None:
-        """The floor whose chord would forgive the most if just these runs were chosen; None when all are exact."""
-        times = np.bincount(runs, minlength=self._runs)
+    def most_bent(self, times: Floats) -> int | None:
+        """The floor whose chord forgives the most when each run is chosen so many times; None when all are exact."""
         found: tuple[float, int] | None = None
         for j, counted in enumerate(self._layout.counts):
             if counted.rule.kind == "cap" or not counted.rule.of_allocated or j in self.sides:
                 continue
             base, slope = self._asked(j)
-            allocated = counted.fixed_allocated + sum(int(times[k]) * part for k, _, part in self._parts[j])
-            gap = float(_limit(counted, allocated)) - base - slope * allocated
+            allocated = counted.fixed_allocated + sum(float(times[k]) * part for k, _, part in self._parts[j])
+            limit = min(counted.rule.slots + float(counted.rule.share) * allocated, counted.demand)
+            gap = limit - base - slope * allocated
             forgiven = gap * (1e6 if counted.rule.penalty is None else counted.rule.penalty)
             if forgiven > 1 and (found is None or forgiven > found[0]):
                 found = forgiven, j
@@ -115,22 +115,22 @@ class PricedRows:
 
     def charge(self, prices: Floats) -> Floats:
         """What a session of each run pays for the rows it counts in. Shape (runs,)."""
-        return np.bincount(self._run, weights=prices[self._row] * self._amount, minlength=self._runs)[: self._runs]
+        charge = np.bincount(self._run, weights=prices[self._row] * self._amount, minlength=self._runs)
+        return charge.astype(np.float64)
 
     def constant(self, prices: Floats) -> float:
         """The rows' part of L that does not depend on what is chosen."""
         rewards = sum(width * max(0.0, rate - prices[row]) for row, width, rate in self._steps)
         return float((prices * self._limit).sum()) + rewards
 
-    def downhill(self, prices: Floats, runs: Ints) -> Floats:
-        """The direction in which L falls, when these runs are chosen. Shape (rows,)."""
-        times = np.bincount(runs, minlength=self._runs).astype(np.float64)
+    def downhill(self, prices: Floats, times: Floats) -> Floats:
+        """The direction in which L falls when each run is chosen so often, in the measure of `scale`. Shape (rows,)."""
         used = np.bincount(self._row, weights=self._amount * times[self._run], minlength=len(self.most))
         slope = used[: len(self.most)] - self._limit
         for row, width, rate in self._steps:
             if rate > prices[row]:
                 slope[row] += width
-        return slope
+        return slope / self.scale
 
 
 def _limit(counted: RuleCount, allocated: int) -> Fraction:

@@ -13,7 +13,6 @@ valid. The search is a deflected subgradient method with Polyak's step towards t
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -28,15 +27,17 @@ Floats = npt.NDArray[np.float64]
 
 # Deflection, first step, how a step shrinks, and how many evaluations without a better bound make it shrink.
 KEEP_DIRECTION = 0.7
-FIRST_STEP = 1.0
-SHRINK = 0.6
-PATIENCE = 12
+FIRST_STEP = 6.0
+SHRINK = 0.7
+PATIENCE = 8
 LEAST_STEP = 2e-3
+# What the past counts for in the mean of what was chosen.
+OFTEN = 0.95
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """L at some prices, the column chosen for each request served there (index into the columns), and reduced values."""
+    """L at some prices, the columns chosen by the requests served there (indices), and reduced values (columns,)."""
 
     bound: float
     chosen: Ints
@@ -57,7 +58,9 @@ class Prices:
         self._value, self._constant = self._values()
         self._capacity = layout.capacity.astype(np.float64)
         found = self.evaluate(self.slots, self.row_prices)
-        self.bound, self._chosen = found.bound, found.chosen
+        self.bound = found.bound
+        # How often each run was chosen of late: near the prices sought this is what the relaxation would choose.
+        self._often: Floats = self._times(found.chosen)
         self._at = self.slots, self.row_prices
         self._direction: tuple[Floats, Floats] | None = None
         self._step = FIRST_STEP
@@ -83,27 +86,31 @@ class Prices:
 
     def split(self) -> list[Prices]:
         """The same with the floor that bends most settled, on either side; none when no floor bends."""
-        floor = self.rows.most_bent(self._runs(self._chosen))
+        floor = self.rows.most_bent(self._often)
         return [] if floor is None else [self._settled(floor, side) for side in ("limit", "demand")]
 
     def _settled(self, floor: int, side: Side) -> Prices:
         other = copy(self)
         other.rows = self.rows.settled(floor, side)
         other.row_prices = np.append(self.row_prices, 0.0)
-        other._at = other.slots, other.row_prices
-        # What is proven without the side holds with it.
-        other._direction, other._step, other._waited = None, FIRST_STEP, 0
+        other.start_over()
         return other
+
+    def start_over(self) -> None:
+        """Search again from the best prices, in large steps. What is proven stays proven."""
+        self._at = self.slots, self.row_prices
+        self._direction, self._step, self._waited = None, FIRST_STEP, 0
 
     def _once(self, known: int) -> None:
         slots, row_prices = self._at
         found = self.evaluate(slots, row_prices)
-        if found.bound < self.bound - 1e-4 * abs(self.bound):
+        if found.bound < self.bound - 2e-5 * abs(self.bound):
             self._waited = 0
         else:
             self._waited += 1
         if found.bound < self.bound:
-            self.bound, self.slots, self.row_prices, self._chosen = found.bound, slots, row_prices, found.chosen
+            self.bound, self.slots, self.row_prices = found.bound, slots, row_prices
+        self._often = OFTEN * self._often + (1 - OFTEN) * self._times(found.chosen)
         if self._waited > PATIENCE:
             self._waited, self._step, self._direction = 0, self._step * SHRINK, None
             self._at = slots, row_prices = self.slots, self.row_prices
@@ -111,18 +118,16 @@ class Prices:
         self._at = self._moved(slots, row_prices, found, known)
 
     def _moved(self, slots: Floats, row_prices: Floats, found: Evaluation, known: int) -> tuple[Floats, Floats]:
-        downhill = self._taken(found.chosen) - self._capacity, self.rows.downhill(row_prices, self._runs(found.chosen))
+        downhill = self._taken(found.chosen) - self._capacity, self.rows.downhill(row_prices, self._times(found.chosen))
         if self._direction is not None:
-            old = self._direction
-            downhill = tuple(
-                (1 - KEEP_DIRECTION) * new + KEEP_DIRECTION * before for new, before in zip(downhill, old, strict=True)
-            )
+            fresh, old = 1 - KEEP_DIRECTION, self._direction
+            downhill = fresh * downhill[0] + KEEP_DIRECTION * old[0], fresh * downhill[1] + KEEP_DIRECTION * old[1]
         self._direction = downhill
         length = float((downhill[0] ** 2).sum() + (downhill[1] ** 2).sum())
         step = self._step * max(1.0, found.bound - known) / max(length, 1e-9)
         return (
             np.maximum(0.0, slots + step * downhill[0]),
-            np.clip(row_prices + step * downhill[1], 0.0, self.rows.most),
+            np.clip(row_prices + step * downhill[1] / self.rows.scale, 0.0, self.rows.most),
         )
 
     def evaluate(self, slots: Floats, row_prices: Floats) -> Evaluation:
@@ -158,8 +163,9 @@ class Prices:
             np.add.at(change, last[here], -1.0)
         return np.cumsum(change.reshape(self.layout.capacity.shape[0], -1), axis=1)[:, :-1]
 
-    def _runs(self, chosen: Ints) -> Ints:
-        return self.columns.run[chosen]
+    def _times(self, chosen: Ints) -> Floats:
+        """By run, how many of the chosen columns are its own."""
+        return np.bincount(self.columns.run[chosen], minlength=len(self.layout.runs)).astype(np.float64)
 
     def _columns_by_line(self) -> list[tuple[Ints, Ints, Ints]]:
         """For instruments, persons and pools: the columns that take any, and where their slots begin and end."""
@@ -211,7 +217,7 @@ class _Families:
         self._single[sorted(taken)] = False
 
     def force(self, request: int) -> None:
-        """This request is served whatever it costs; its group or campaign is no longer asked."""
+        """Serve a request whatever it costs; its group or campaign is no longer asked."""
         self._forced.add(request)
         for members in [*self._campaigns, *(members for members, _ in self._groups)]:
             if request in members:
@@ -223,7 +229,8 @@ class _Families:
     def choose(self, best: Floats) -> tuple[float, Ints]:
         """The sum of what is served, and the requests that are."""
         single = np.flatnonzero(self._single & (best > 0))
-        total, served = float(best[single].sum()), list(single)
+        total = float(best[single].sum())
+        served: list[int] = single.tolist()
         for r in sorted(self._forced):
             total += float(best[r])
             served.append(r)

@@ -21,7 +21,7 @@ class Proof:
     def __init__(self, layout: Layout) -> None:
         self.prices = Prices(layout)
         self._open = [self.prices]
-        self._cases = 1
+        self.cases = 1
         self.evaluations = 0
 
     def bound(self, known: int) -> int:
@@ -29,7 +29,7 @@ class Proof:
         return max([known, *(case.proven for case in self._open)])
 
     def improve(self, evaluations: int, known: int, should_stop: Callable[[], bool]) -> bool:
-        """Work on the case with the largest bound, and split it when it will not come down. False: nothing more to do."""
+        """Work on the case with the largest bound; split it when it will not come down. False: nothing more to do."""
         spent = 0
         while spent < evaluations and not should_stop():
             self._open = [case for case in self._open if case.proven > known]
@@ -45,9 +45,9 @@ class Proof:
         return True
 
     def _split(self, case: Prices) -> bool:
-        if self._cases >= MOST_CASES or not (cases := case.split()):
+        if self.cases >= MOST_CASES or not (cases := case.split()):
             return False
         self._open.remove(case)
         self._open += cases
-        self._cases += 1
+        self.cases += 1
         return True

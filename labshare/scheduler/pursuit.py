@@ -7,8 +7,10 @@ as a time-indexed program where that is small enough, else neighbourhood by neig
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
+from labshare.scheduler import timed
 from labshare.scheduler.allowance import Allowance
 from labshare.scheduler.improve import Improver
 from labshare.scheduler.layout import Layout
@@ -17,6 +19,7 @@ from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import Problem
 from labshare.scheduler.proof import Proof
 from labshare.scheduler.search import Limits, OnBetter, ShouldStop
+from labshare.scheduler.timed import Timed
 
 # Shares of what is left: for prices and construction, for ruin and recreate before an exact method, and where none is.
 OPENING, BEFORE_EXACT, WITHOUT_EXACT = 0.15, 0.4, 0.8
@@ -50,11 +53,16 @@ class Pursuit:
         self._allowance = Allowance(limits, should_stop)
         self._should_stop = should_stop
         self._on_better = on_better
-        self._random = Random(limits.seed)
+        self._random = Random(limits.seed)  # noqa: S311  a search, not a secret
         self.layout = Layout(problem)
         self._improver = Improver(self.layout, limits.seed)
         self._proof = Proof(self.layout)
         self._told: tuple[int, int] | None = None
+        # A second worker searches beside the exact method; what that leaves depends on the clock.
+        self._is_beside = limits.workers > 1 and limits.steps is None
+        # What the time-indexed program has proven and found.
+        self._exact: int | None = None
+        self._found: Sequence[Session] | None = None
         if known is not None:
             self._improver.offer(known)
 
@@ -65,21 +73,28 @@ class Pursuit:
 
     @property
     def bound(self) -> int:
-        return self._proof.bound(self._improver.best_objective if self._improver.best is not None else -(10**18))
+        known = self._improver.best_objective if self._improver.best is not None else -(10**18)
+        by_prices = self._proof.bound(known)
+        return by_prices if self._exact is None else max(known, min(by_prices, self._exact))
 
     def run(self) -> None:
         """Until the budget is spent or the plan is proven best."""
         self._improver.construct(None, 0.0)
         self._tell()
         self._open(self._allowance.part(OPENING, OPENING_STEPS))
-        is_small = self.layout.size <= MOST_COLUMNS
-        share = BEFORE_EXACT if is_small else WITHOUT_EXACT
+        program = self._program()
+        share = WITHOUT_EXACT if program is None else BEFORE_EXACT
         self._improve(self._allowance.part(share, IMPROVING_STEPS))
-        if is_small and not self._is_done():
-            self._finish_exactly()
+        if program is not None and not self._is_done():
+            self._finish_exactly(program)
+            self._improver.offer(self._found or ())
+            self._tell()
         while not self._is_done():
             self._polish(self._allowance.part(0.5, IMPROVING_STEPS))
             self._improve(self._allowance.part(1.0, IMPROVING_STEPS))
+
+    def _program(self) -> Timed | None:
+        return timed.build(self._problem, self.layout) if self.layout.size <= MOST_COLUMNS else None
 
     def _is_done(self) -> bool:
         return self._allowance.is_over() or (
@@ -118,9 +133,10 @@ class Pursuit:
             self._tell()
         self._improver.restart()
 
-    def _improve(self, part: Allowance) -> None:
+    def _improve(self, part: Allowance, until: ShouldStop = lambda: False) -> None:
+        """Ruin and recreate, and prices beside it, until the part is over."""
         more = True
-        while not part.is_over() and not self._is_done():
+        while not part.is_over() and not self._is_done() and not until():
             self._improver.improve(RUINS, lambda: part.spent, part.is_over)
             self._charge(part, RUINS * STEPS_A_RUIN)
             if more:
@@ -129,8 +145,35 @@ class Pursuit:
             self._tell()
         self._improver.restart()
 
-    def _finish_exactly(self) -> None:
-        """The whole part as a time-indexed program, from the best plan known."""
+    def _finish_exactly(self, program: Timed) -> None:
+        """The whole part as a time-indexed program; with a second worker on a clock, plans get better meanwhile."""
+        if not self._is_beside:
+            self._prove_exactly(program)
+            return
+        with ThreadPoolExecutor(1) as pool:
+            proof = pool.submit(self._prove_exactly, program)
+            part = self._allowance.part(1.0, 10**9)
+            while not proof.done() and not self._is_done():
+                self._improve(part, until=proof.done)
+            proof.result()
+
+    def _prove_exactly(self, program: Timed) -> None:
+        """The relaxation, and what is left by it and the best plan known then in whole numbers."""
+
+        def is_over() -> bool:
+            return self._allowance.is_over() or self._is_done()
+
+        relaxed = timed.relaxation(program, self._allowance.left(), is_over)
+        if relaxed is not None:
+            self._exact = timed.whole(relaxed.bound)
+        known = self._improver.sessions()
+        limits = self._allowance.left()
+        found = timed.solve(program, limits, known, is_over, lambda _sessions, _bound: None, relaxed)
+        self._allowance.charge(found.steps)
+        if found.bound is not None:
+            self._exact = found.bound if self._exact is None else min(self._exact, found.bound)
+        if found.sessions is not None:
+            self._found = found.sessions
 
     def _polish(self, part: Allowance) -> None:
         """Neighbourhoods of the best plan, each planned anew exactly."""

@@ -55,7 +55,7 @@ def build(problem: Problem, layout: Layout | None = None) -> Timed | None:
     person or operator is not there.
     """
     layout = layout or Layout(problem)
-    if not _changeover_is_of_pairs(layout) or _scale(layout) > LARGEST_EXACT or _frozen_is_gone(layout):
+    if not _changeover_is_of_pairs(layout) or _scale(layout) > LARGEST_EXACT or layout.frozen_is_gone:
         return None
     model = TimedModel(layout)
     for rule in RULES:
@@ -87,17 +87,6 @@ def _scale(layout: Layout) -> int:
     return gains + rates * sum(problem.fairness.targets.values())
 
 
-def _frozen_is_gone(layout: Layout) -> bool:
-    """Is a frozen session among the runs, but not among those whose person and operator are there?"""
-    problem = layout.problem
-    if not any(row.start < problem.frozen_until for row in problem.current):
-        return False
-    frozen = {(row.request, row.instrument, row.start) for row in problem.current if row.start < problem.frozen_until}
-    there = {(run.request.id, run.instrument, run.first) for run in runs_of(problem)}
-    held = {(run.request.id, run.instrument, run.first) for run in layout.runs}
-    return bool((frozen & there) - held)
-
-
 def relaxation(timed: Timed, limits: Limits, should_stop: ShouldStop) -> Relaxed | None:
     """The linear relaxation within the limits: a bound that holds in any case, and prices."""
     steps = None if limits.steps is None else limits.steps * STEP
@@ -105,7 +94,7 @@ def relaxation(timed: Timed, limits: Limits, should_stop: ShouldStop) -> Relaxed
 
 
 def whole(bound: float) -> int:
-    """The bound as a whole number, rounded so that no plan can be worth more."""
+    """The finite bound as a whole number, rounded so that no plan can be worth more."""
     return math.floor(bound + min(0.5, 1e-6 + 1e-9 * abs(bound)))
 
 
@@ -148,9 +137,9 @@ def _found(timed: Timed, proven: float, mixed: Mixed, limits: Limits, known: Seq
         nothing = "infeasible" if mixed.is_infeasible else "unknown"
         return Found(nothing, None, whole(bound) if math.isfinite(bound) else None, steps)
     objective, sessions = max(((_objective(timed.problem, plan), plan) for plan in plans), key=lambda pair: pair[0])
-    bound = max(objective, whole(bound)) if bound < math.inf else None
     if mixed.is_infeasible:
-        bound = objective
+        return Found("optimal", sessions, objective, steps)
+    bound = max(objective, whole(bound)) if bound < math.inf else None
     return Found("optimal" if bound == objective else "feasible", sessions, bound, steps)
 
 
