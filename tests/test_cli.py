@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -83,7 +84,7 @@ def test_the_commands_are_those_that_the_documentation_names() -> None:
     assert {" ".join(words) for words in COMMANDS} == {
         "demo", "serve", "migrate", "load registry", "load people", "load agreements", "export registry",
         "agreement check", "create-admin", "token create", "token list", "token revoke", "solve", "check", "explain",
-        "schema",
+        "repair", "schema",
     }  # fmt: skip
 
 
@@ -458,6 +459,23 @@ def test_a_problem_is_solved_checked_and_explained(run: Run, tmp_path: Path) -> 
     assert judged.exit_code == 1
     assert judged.stdout.count("\n") >= 1
     assert run("explain", problem, plan, "no-such-request").exit_code == 2
+
+
+def test_a_plan_is_mended(run: Run, tmp_path: Path) -> None:
+    """The fixture's plan has r1 on i1 from 4 to 8. When i1 fails from 4 to 6, r1 comes later there; all else stays."""
+    problem, plan, plan2 = PROBLEMS / "repair.problem.json", tmp_path / "plan.json", tmp_path / "plan2.json"
+    assert run("solve", problem, "-o", plan, "--steps", "100").exit_code == 0
+    files = ["-o", plan2, "--problem-out", tmp_path / "p2.json"]
+    assert run("repair", problem, plan, "--now", "3", "--down", "i1:4-6", *files).exit_code == 0
+    assert run("check", tmp_path / "p2.json", plan2).exit_code == 0
+    before, after = (
+        {row["request"]: (row["instrument"], row["start"]) for row in json.loads(path.read_text())["sessions"]}
+        for path in (plan, plan2)
+    )
+    assert before["r1"] == ("i1", 4)
+    assert after["r1"] in {("i1", 6), ("i1", 7), ("i1", 8)}
+    assert before | {"r1": after["r1"]} == after
+    assert run("repair", problem, plan, "--now", "3", "--down", "nowhere", *files).exit_code == 2
 
 
 @pytest.mark.parametrize("kind", ["problem", "plan"])
