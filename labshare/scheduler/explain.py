@@ -7,7 +7,7 @@ that it could not be. The price of a place is the value of what stands there, ne
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from labshare.scheduler.board import Board, Place
 from labshare.scheduler.counting import Weigher
 from labshare.scheduler.places import Run, Stretch, merged_starts
 from labshare.scheduler.plan import Plan, Session
-from labshare.scheduler.problem import Problem, Request
+from labshare.scheduler.problem import Option, Problem, Request
 from labshare.scheduler.score import option_at
 
 NEAREST = 3
@@ -107,8 +107,11 @@ class Reader:
         self._requests = {request.id: request for request in problem.requests}
         self._causes = _Causes(problem, plan.sessions, plan.gap)
 
-    def explain(self, request_id: str) -> Explanation:
-        """Why the plan leaves this request out. Raises `LookupError` as `explain` does."""
+    def explain(self, request_id: str, *, instruments: Container[str] | None = None) -> Explanation:
+        """Why the plan leaves this request out, with what would help, on these instruments alone where they are given.
+
+        Raises `LookupError` as `explain` does.
+        """
         request = self._requests.get(request_id)
         if request is None:
             raise LookupError(f"no request '{request_id}'")
@@ -116,7 +119,7 @@ class Reader:
             raise LookupError(f"the plan serves '{request_id}'")
         if self._plan.status == "infeasible":
             return Explanation(request=request_id, code="no_plan", proven=True, gap=self._plan.gap)
-        return self._causes.explain(request)
+        return self._causes.explain(request, instruments)
 
 
 def reasons(
@@ -160,11 +163,12 @@ class _Causes:
         """Does the plan serve this request?"""
         return request_id in self._board.runs
 
-    def explain(self, request: Request) -> Explanation:
+    def explain(self, request: Request, instruments: Container[str] | None) -> Explanation:
         """The cause together with what would help."""
         cause = self.cause(request)
-        nearest = self._nearest(request)
-        helps = tuple(self._helps(request, cause, nearest))
+        options = [option for option in request.options if instruments is None or option.instrument in instruments]
+        nearest = self._nearest(request, options)
+        helps = tuple(self._helps(request, options, cause, nearest))
         return msgspec.structs.replace(cause, nearest=nearest, helps=helps)
 
     def cause(self, request: Request) -> Explanation:
@@ -220,20 +224,20 @@ class _Causes:
                 for start in dict.fromkeys((run.first, *inside, run.last)):
                     yield self._board.place(run, start)
 
-    def _nearest(self, request: Request) -> tuple[Nearest, ...]:
+    def _nearest(self, request: Request, options: Sequence[Option]) -> tuple[Nearest, ...]:
         """The free places closest to the starts that were asked for, on the instruments that were asked for."""
         outside = [
             (Nearest(instrument=run.instrument, start=start, end=start + run.slots, distance=distance), run)
-            for run, start, distance in self._outside(request)
+            for run, start, distance in self._outside(request, options)
             if distance
         ]
         outside.sort(key=lambda found: (found[0].distance, found[0].instrument, found[0].start))
         free = (near for near, run in outside if self._board.place(run, near.start).is_free)
         return tuple(islice(free, NEAREST))
 
-    def _outside(self, request: Request) -> Iterator[tuple[Run, int, int]]:
+    def _outside(self, request: Request, options: Sequence[Option]) -> Iterator[tuple[Run, int, int]]:
         """In each gap long enough the start closest to each range that was asked for, and how far that is."""
-        for option in request.options:
+        for option in options:
             slots = request.slots_on(option)
             ranges = merged_starts(option)
             for a, b in self._board.gaps(option.instrument, request.family):
@@ -242,10 +246,12 @@ class _Causes:
                     run = Run(request, option, Stretch(option.instrument, a, b), start, start, slots)
                     yield run, start, max(first - start, start - last, 0)
 
-    def _helps(self, request: Request, cause: Explanation, nearest: tuple[Nearest, ...]) -> Iterator[Help]:
+    def _helps(
+        self, request: Request, options: Sequence[Option], cause: Explanation, nearest: tuple[Nearest, ...]
+    ) -> Iterator[Help]:
         for near in nearest[:1]:
             yield Help(code="other_start", instrument=near.instrument, start=near.start)
-        if shorter := self._shorter(request):
+        if shorter := self._shorter(request, options):
             yield shorter
         place = cause.cheapest
         for rule in place.rules if place else ():
@@ -254,18 +260,22 @@ class _Causes:
             need = request.operator_on(option_at(request, place.instrument, place.start))
             yield Help(code="more_operators", pool=need.pool if need else None, start=place.start)
 
-    def _shorter(self, request: Request) -> Help | None:
-        """The longest shorter session for which the instrument would have been free at a start that was asked for."""
-        best: tuple[int, int, str] = (0, 0, "")
-        for option in request.options:
+    def _shorter(self, request: Request, options: Sequence[Option]) -> Help | None:
+        """The longest shorter session that an instrument leaves room for, where nothing else stands in its way."""
+        found: list[tuple[int, int, str, Run]] = []
+        for option in options:
             ranges = merged_starts(option)
             for a, b in self._board.gaps(option.instrument, request.family):
                 for first, last in ranges:
                     start = max(a, first)
-                    if start <= min(last, b - 1):
-                        best = max(best, (min(b - start, request.slots_on(option) - 1), -start, option.instrument))
-        slots, start, instrument = best
-        return Help(code="shorter", instrument=instrument, start=-start, slots=slots) if slots else None
+                    slots = min(b - start, request.slots_on(option) - 1)
+                    if start <= min(last, b - 1) and slots:
+                        run = Run(request, option, Stretch(option.instrument, a, b), start, start, slots)
+                        found.append((-slots, start, option.instrument, run))
+        for slots, start, instrument, run in sorted(found, key=lambda each: each[:3]):
+            if self._board.place(run, start).is_free:
+                return Help(code="shorter", instrument=instrument, start=start, slots=-slots)
+        return None
 
 
 def _by_request(families: Iterable[Sequence[str]]) -> dict[str, list[int]]:

@@ -1,7 +1,7 @@
 """The pages of rounds: open calls, one round with its steps and its planning desk, and the form that makes one.
 
-Requests for time are in time_requests.py, forms in round_forms.py, the picture of a plan in timelines.py, what the home
-page says of rounds in round_sections.py.
+Requests for time are in time_requests.py, forms in round_forms.py, the parts of a planning desk in desks.py and its
+picture in timelines.py, what the home page says of rounds in round_sections.py.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from labshare.errors import Forbidden, LabShareError, Malformed, NotFound, Refus
 from labshare.services import desk, plans, round_pages, rounds
 from labshare.services.round_pages import RoundPage
 from labshare.web import given
+from labshare.web.desks import MOST_OFFERED, parts_of
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.round_forms import Faults, RoundForm, form_of_round, read_round
-from labshare.web.timelines import timeline
 
 DONE = frozenset({RoundState.PUBLISHED, RoundState.WITHDRAWN})
 
@@ -81,23 +81,6 @@ def show(
     centre: FromQuery[str] = "",
 ) -> Response[str]:
     return _round_page(request, database, actor, now, round_id, centre=centre)
-
-
-@get("/rounds/{round_id:uuid}/sessions", sync_to_thread=True)
-def sessions(
-    request: Request,
-    database: given.Database,
-    me: given.Me,
-    now: given.Now,
-    round_id: FromPath[UUID],
-    centre: FromQuery[str] = "",
-) -> Response[str]:
-    """The plan as a table: what the timeline shows, for those who read rather than look."""
-    with database.read() as db:
-        shown = desk.desk(db, me, round_id, now, centre_id=centre or None)
-    if shown is None or not shown.rows:
-        raise NotFound("plan_not_found")
-    return render(request, "rounds/sessions.html", desk=shown, round=shown.round)
 
 
 @get("/rounds/{round_id:uuid}/progress", sync_to_thread=True)
@@ -289,10 +272,10 @@ def _round_page(
         round=page.round,
         steps=_steps(page),
         desk=shown,
-        timeline=timeline(shown) if shown and shown.rows else None,
-        centre=centre,
+        most_offered=MOST_OFFERED,
         failure=plans.failure_of(failed) if failed and failed.state is PlanState.FAILED else (),
         refusals=error.refusals if error else (),
+        **parts_of(shown, centre),
         **_running(page),
     )
 
@@ -346,7 +329,7 @@ def _form_page(
 router = Router(
     "/",
     route_handlers=[
-        listing, show, sessions, progress, new, create, edit_page, edit, open_round, close, withdraw, plan, cancel,
+        listing, show, progress, new, create, edit_page, edit, open_round, close, withdraw, plan, cancel,
         approve, publish,
     ],
 )  # fmt: skip

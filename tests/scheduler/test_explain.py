@@ -39,10 +39,36 @@ def test_the_nearest_free_place_is_outside_what_was_asked() -> None:
     assert [(help.code, help.instrument, help.start) for help in found.helps] == [("other_start", "i0", 4)]
 
 
+def test_what_would_help_can_be_kept_to_some_instruments() -> None:
+    # a takes 0-4 of both; 4 is free on either, 3 slots after the last start that was asked for.
+    takers = [ask(f"a{n}", 4, 9, (0, 0), f"i{n}") for n in range(2)]
+    request = ask("b", 4, 5, (0, 1))
+    request["options"].append({"instrument": "i1", "value": 5, "starts": [[0, 1]]})
+    problem = read(raw(10, *takers, request, instruments=two_instruments()))
+    reader = Reader(problem, solve(problem))
+    assert [near.instrument for near in reader.explain("b").nearest] == ["i0", "i1"]
+    found = reader.explain("b", instruments={"i1"})
+    assert [near.instrument for near in found.nearest] == ["i1"]
+    assert {help.instrument for help in found.helps} == {"i1"}
+    nowhere = reader.explain("b", instruments=())
+    assert (nowhere.nearest, nowhere.helps, nowhere.code) == ((), (), "taken")
+
+
 def test_a_shorter_session_would_have_fitted() -> None:
     # a at 0-4 of an instrument open until 6: at 4 two slots are free, b wants three.
     found = why(raw(6, ask("a", 4, 7, (0, 0)), ask("b", 3, 5, (0, 4))), "b")
     assert [(help.code, help.start, help.slots) for help in found.helps] == [("shorter", 4, 2)]
+
+
+def test_a_shorter_session_must_fit_in_every_way() -> None:
+    # From 4 on the instrument is free, but not the person, who is elsewhere from 5 on.
+    fixed = [{"instrument": "i1", "start": 5, "end": 8} | ATTENDED]
+    parts: Raw = {"instruments": two_instruments(), "fixed": fixed}
+    found = why(raw(8, ask("a", 4, 7, (0, 0)), ask("b", 3, 5, (4, 4)) | ATTENDED, **parts), "b")
+    assert [help.code for help in found.helps] == []
+    # A hard cap of nothing lets no session in, however short.
+    capped = why(raw(4, ask("a", 2, 7, (0, 2)), rules=[{"id": "R", "kind": "cap"}]), "a")
+    assert [help.code for help in capped.helps] == ["higher_limit"]
 
 
 def test_the_cheapest_place_loses_least() -> None:

@@ -85,10 +85,10 @@ def opened(house: Database, *offers: Any, **changes: Any) -> Round:
         return round_of.open_round(db, *offers, **changes)
 
 
-def proposed(house: Database) -> Round:
-    """Two public requests fill what is offered; the company's one is left out."""
+def proposed(house: Database, *offers: Any) -> Round:
+    """Two public requests fill what is offered of the XRD; the company's one is left out."""
     with house.write() as db:
-        r = round_of.open_round(db)
+        r = round_of.open_round(db, *offers)
         round_of.ask(db, r, RESEARCHER, windows=(span(0, 8, 10),))
         round_of.ask(db, r, COLLEAGUE)
         round_of.ask(db, r, COMPETITOR, project_id=INDUSTRY_PROJECT, purpose="secret alloy")
