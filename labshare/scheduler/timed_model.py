@@ -19,6 +19,9 @@ from labshare.scheduler.layout import Ints, Layout
 from labshare.scheduler.places import Run
 from labshare.scheduler.plan import Session
 
+# Sums of whole numbers are told apart by more than this.
+EXACT = 1e-6
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
@@ -141,12 +144,47 @@ class Program:
     lower: Floats
     upper: Floats
     gain: Floats
-    offset: int
+    offset: float
     row: Ints
     variable: Ints
     amount: Floats
     low: Floats
     high: Floats
+
+    def rest(self, lower: Floats, upper: Floats) -> Rest | None:
+        """What is left to decide when variables whose bounds meet stay there; None where a row can no longer hold."""
+        free = lower < upper
+        held = np.where(free, 0.0, lower)
+        sums = np.bincount(self.row, weights=self.amount * held[self.variable], minlength=len(self.low))
+        entries = free[self.variable]
+        open_rows = np.bincount(self.row[entries], minlength=len(self.low)) > 0
+        low, high = self.low - sums, self.high - sums
+        if (lower > upper).any() or (~open_rows & ((low > EXACT) | (high < -EXACT))).any():
+            return None
+        row, variable = np.cumsum(open_rows) - 1, np.cumsum(free) - 1
+        program = Program(
+            lower[free],
+            upper[free],
+            self.gain[free],
+            self.offset + float(self.gain @ held),
+            row[self.row[entries]],
+            variable[self.variable[entries]],
+            self.amount[entries],
+            low[open_rows],
+            high[open_rows],
+        )
+        return Rest(program, free, held)
+
+    def shut(self, lower: Floats, upper: Floats) -> Floats:
+        """`upper`, with 0 for each variable that no longer fits into a row of amounts above 0."""
+        has_negative = np.zeros(len(self.low), dtype=bool)
+        has_negative[self.row[self.amount < 0]] = True
+        left = self.high - np.bincount(self.row, weights=self.amount * lower[self.variable], minlength=len(self.low))
+        entries = ~has_negative[self.row] & (self.amount > left[self.row] + EXACT)
+        out = self.variable[entries & (lower[self.variable] == 0)]
+        shut = upper.copy()
+        shut[out] = 0.0
+        return shut
 
     def proto(self) -> model_pb2.ModelProto:
         """The relaxation as MathOpt reads it."""
@@ -179,3 +217,18 @@ class Program:
         for (a, b), low, high in zip(pairwise(edges), self.low.tolist(), self.high.tolist(), strict=True):
             proto.constraint.add(lower_bound=low, upper_bound=high, var_index=variable[a:b], coefficient=amount[a:b])
         return proto
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A program of what is still free, and the values of what is not."""
+
+    program: Program
+    free: Bools
+    held: Floats
+
+    def whole(self, values: Floats) -> Floats:
+        """The values of all variables, given those of the free ones."""
+        all_of_them = self.held.copy()
+        all_of_them[self.free] = values
+        return all_of_them

@@ -1,0 +1,116 @@
+"""A first plan from the relaxation: hold what it is nearly sure of, relax again, decide what little is left exactly.
+
+Where rules couple many requests this is far better than placing one after the other, since the relaxation sees all
+rules at once. What must not live here: proofs; what is held may be wrong.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from labshare.scheduler.layout import Ints
+from labshare.scheduler.plan import Session
+from labshare.scheduler.search import Limits, ShouldStop
+from labshare.scheduler.timed import Timed
+from labshare.scheduler.timed_model import Floats, Rest
+from labshare.scheduler.timed_solver import Relaxed, mix, relax
+
+# A start is held when the relaxation gives it at least so much, or is among the surest of so many requests and has the
+# other. Above one half no two held starts shut each other out.
+SURE, ONE_OF, FAIRLY_SURE = 0.65, 25, 0.55
+# So few free variables are decided exactly, within so many nodes and this part of the seconds.
+FEW = 3000
+NODES = 500
+PART_OF_SECONDS = 0.3
+
+
+def dive(timed: Timed, relaxed: Relaxed, limits: Limits, should_stop: ShouldStop) -> list[Session] | None:
+    """A plan that keeps every rule, or None when none was found.
+
+    Under a budget of steps the answer depends on the problem and the seed alone.
+    """
+    began = time.monotonic()
+
+    def left() -> float | None:
+        return None if limits.seconds is None else limits.seconds - (time.monotonic() - began)
+
+    def is_over() -> bool:
+        return should_stop() or (left() or 1) <= 0
+
+    rest = timed.program.rest(timed.program.lower, timed.program.upper)
+    if rest is None:
+        return None
+    trail = _Trail(timed, relaxed, rest)
+    while len(trail.rest.program.gain) > FEW and not is_over() and trail.go_on(left, should_stop):
+        pass
+    while not is_over():
+        seconds = left()
+        mixed = mix(
+            trail.rest.program,
+            seconds=None if seconds is None else PART_OF_SECONDS * seconds,
+            nodes=NODES,
+            seed=limits.seed,
+            known=None,
+            should_stop=should_stop,
+        )
+        if mixed.values is not None:
+            return timed.model.sessions(trail.rest.whole(mixed.values))
+        if not trail.go_back():
+            return None
+    return None
+
+
+class _Trail:
+    """How far the dive has come: bounds of all variables, the rest that is free, and the values it would like."""
+
+    def __init__(self, timed: Timed, relaxed: Relaxed, rest: Rest) -> None:
+        self._program = timed.program
+        self._size = timed.model.size
+        self._requests = len(timed.problem.requests)
+        self.rest = rest
+        self._lower, self._upper = self._program.lower, self._program.upper
+        self._values = relaxed.values
+        self._past: list[tuple[Floats, Floats, Rest]] = []
+
+    def go_on(self, left: Callable[[], float | None], should_stop: ShouldStop) -> bool:
+        """Hold what is sure, less of it where that cannot be; False when nothing more can be held."""
+        sure = self._sure()
+        while len(sure):
+            lower = self._lower.copy()
+            lower[sure] = 1.0
+            upper = self._program.shut(lower, self._upper)
+            rest = self._program.rest(lower, upper)
+            found = rest and relax(rest.program, seconds=left(), steps=None, should_stop=should_stop)
+            if rest and found:
+                self._past.append((self._lower, self._upper, self.rest))
+                self._lower, self._upper, self.rest = lower, upper, rest
+                self._values = rest.whole(found.values)
+                return True
+            if should_stop() or (left() or 1) <= 0:
+                return False
+            if len(sure) == 1:
+                self._upper = self._upper.copy()
+                self._upper[sure] = 0.0
+                sure = self._sure()
+            else:
+                sure = sure[: len(sure) // 2]
+        return False
+
+    def go_back(self) -> bool:
+        """Let go of what was held last."""
+        if self._past:
+            self._lower, self._upper, self.rest = self._past.pop()
+            return True
+        return False
+
+    def _sure(self) -> Ints:
+        """The free starts that the relaxation is sure of, surest first; at least the surest of all."""
+        free = self._lower[: self._size] < self._upper[: self._size]
+        values = np.where(free, self._values[: self._size], 0.0)
+        order = np.argsort(-values, kind="stable")
+        few = min(int((values >= FAIRLY_SURE).sum()), self._requests // ONE_OF)
+        sure = order[: max(1, few, int((values >= SURE).sum()))]
+        return sure[values[sure] > 0]
