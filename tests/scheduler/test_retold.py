@@ -79,3 +79,12 @@ def test_no_place_is_named_that_is_past() -> None:
     assert [reason["code"] for reason in told.values()] == ["no_possible_place"] * 3
     # At slot 3 there is a start left, which a holds.
     assert retold(standing, solve(PROBLEM), Changes(now=3), 0.0)["x"]["cheapest"]["start"] in (3, 4)
+
+
+def test_lateness_still_counts_from_the_earliest_start_that_was_asked_for() -> None:
+    # x may start at 0..4 for 20, less 2 a slot; at slot 3 that leaves 14 at 3 and 12 at 4, both where a stands.
+    problem = read(raw(8, ask("a", 8, 90, (0, 0)), ask("x", 4, 20, (0, 4), late=2)))
+    standing = Standing(changed(problem, [A], Changes(now=3)))
+    standing.become({"a": A})
+    place = retold(standing, solve(problem), Changes(now=3), 0.0)["x"]["cheapest"]
+    assert (place["start"], place["value"], place["sessions"]) == (3, 14, ["a"])
