@@ -40,8 +40,10 @@ def finite(_: click.Context, __: click.Parameter, value: float | None) -> float 
 @click.option(
     "--seed", default=1, show_default=True, type=click.IntRange(0, LARGEST_SEED), help="Which of equal plans is found."
 )
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Threads to search with.")
-def solve(problem: Path, output: Path, seconds: float | None, steps: int | None, seed: int, workers: int) -> None:
+@click.option("--workers", type=click.IntRange(min=1), help="Threads to search with: 1 on steps, else 2 unless told.")
+def solve(
+    problem: Path, output: Path, seconds: float | None, steps: int | None, seed: int, workers: int | None
+) -> None:
     """Divide the time of a problem's instruments among its requests. Ctrl-C keeps the best plan found so far.
 
     Exit codes: 0 done, 2 input that cannot be read, 3 infeasible.

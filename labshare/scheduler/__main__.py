@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     budget.add_argument("--seconds", type=_positive_number, help="wall-clock budget (60 when none is given)")
     budget.add_argument("--steps", type=_positive, help="budget of work: the same steps give the same plan")
     solve.add_argument("--seed", type=_natural, default=1)
-    solve.add_argument("--workers", type=_positive, default=1)
+    solve.add_argument("--workers", type=_positive, help="1 on steps, 2 against a clock unless told")
     solve.add_argument("--progress", choices=("human", "json", "none"), default="human")
     check = commands.add_parser("check", help="judge a plan", epilog="example: check week.problem.json week.plan.json")
     check.add_argument("problem", type=Path)

@@ -38,7 +38,7 @@ def solve_command(
     seconds: float | None = None,
     steps: int | None = None,
     seed: int = 1,
-    workers: int = 1,
+    workers: int | None = None,
     progress: ProgressForm = "human",
 ) -> int:
     """Solve the problem and write the plan. SIGINT and SIGTERM stop the search; the best plan found is written."""

@@ -34,6 +34,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 # A part gets at least this much, as long as it is there: very little settles most of the small ones.
 LEAST_SECONDS = 0.5
 LEAST_STEPS = 20
+# What saying why takes after the search, by column, and at most, as a part of the budget.
+SECONDS_A_COLUMN, RESERVE = 1e-5, 0.1
 # Parts with no more starts than this are solved as they are: CP-SAT proves them in a moment.
 MOST_COLUMNS_AT_ONCE = 3_000
 
@@ -122,6 +124,7 @@ class Effort:
         self._steps_used = 0
         self._reported: tuple[int, int] | None = None
         self.parts = [Part(part) for part in components(problem)]
+        self._reserve = min(RESERVE, SECONDS_A_COLUMN * columns(problem) / (limits.seconds or 1.0))
 
     def run(self) -> None:
         """Raises `Impossible` or `NoPlanFound` where there is nothing to show."""
@@ -172,6 +175,8 @@ class Effort:
         sizes = [1 + len(part.problem.requests) for part in self.parts[k:]]
         weight = sizes[0] / sum(sizes)
         seconds, steps = self._limits.seconds, self._limits.steps
+        # Reasons and outcomes come after the search and are part of the time that was promised.
+        seconds = None if seconds is None else seconds * (1 - self._reserve)
         return replace(
             self._limits,
             seconds=None if seconds is None else _share(seconds - self.seconds, weight, LEAST_SECONDS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 
 from labshare import __version__
@@ -20,7 +21,7 @@ def solve(
     seconds: float | None = None,
     steps: int | None = None,
     seed: int = 1,
-    workers: int = 1,
+    workers: int | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     problem_sha256: str | None = None,
@@ -28,14 +29,15 @@ def solve(
     """The best plan found within the budget, with a proven bound and a reason for each request left out.
 
     `seconds` is wall-clock time; `steps` counts work, so that the same problem, seed, workers and versions give the
-    same sessions and score. Without either the search runs until the plan is proven optimal or `should_stop()` is true.
+    same sessions and score; unless `workers` says otherwise, one works on steps and two against a clock where the
+    machine has them. Without either the search runs until the plan is proven optimal or `should_stop()` is true.
     `problem_sha256` names the file the problem was read from; by default it is that of `encode(problem)`.
     `on_progress` and `should_stop` are called from other threads than the caller's.
 
     Raises:
         NoPlanFound: the budget ended before a plan that keeps the hard rules was found.
     """
-    limits = Limits(seconds, steps, seed, workers)
+    limits = Limits(seconds, steps, seed, workers or default_workers(seconds))
     effort = Effort(problem, limits, on_progress or (lambda _: None), should_stop or (lambda: False))
     digest = problem_sha256 or sha256(encode(problem))
     try:
@@ -43,6 +45,11 @@ def solve(
     except Impossible as impossible:
         return infeasible(problem, impossible.conflict, digest, _run(effort, limits))
     return _plan(problem, effort, digest, limits, should_stop or (lambda: False))
+
+
+def default_workers(seconds: float | None) -> int:
+    """Two against a clock, where there are two: what a second one adds depends on timing, so steps get one."""
+    return 1 if seconds is None else min(2, os.cpu_count() or 1)
 
 
 def _plan(problem: Problem, effort: Effort, digest: str, limits: Limits, should_stop: ShouldStop) -> Plan:
