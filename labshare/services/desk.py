@@ -181,6 +181,7 @@ class _View:
             document,
             {request_id: line.label for request_id, line in self.lines.items()},
             {key: term.rule for key, term in self.terms.items()},
+            instruments=self._own_instruments(),
         )
         return Desk(
             round=self.round,
@@ -202,6 +203,12 @@ class _View:
                 may(self.actor, Action.PUBLISH_PLAN, centre=name.centre.id) for name in self.names.values()
             ),
         )
+
+    def _own_instruments(self) -> set[str] | None:
+        """Those whose part of a plan this reader may know of before it is published; None for all."""
+        if self.sight.sees_all or self.plan.state is PlanState.PUBLISHED:
+            return None
+        return {name.id for name in self.names.values() if name.centre.id in self.sight.centre_ids}
 
     def _lines(self) -> dict[UUID, RequestLine]:
         """Requests that could be served at a centre in view; one that is placed elsewhere is not shown there."""

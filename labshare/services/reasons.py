@@ -8,7 +8,7 @@ sentences (locale/*/rounds.po).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -49,9 +49,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def placed_and_left(
-    r: Round, plan: Plan, labels: Mapping[UUID, str], rules: Mapping[tuple[str, str], ShareRule]
+    r: Round,
+    plan: Plan,
+    labels: Mapping[UUID, str],
+    rules: Mapping[tuple[str, str], ShareRule],
+    *,
+    instruments: Container[str] | None = None,
 ) -> Outcome:
-    """The plan by request. `labels` are those of the requests, `rules` the share rules, that the reader may see."""
+    """The plan by request. `labels` are those of the requests, `rules` the share rules, that the reader may see.
+
+    So are `instruments`; None where the reader may know of all, as everybody does once the plan is published.
+    """
     sessions: dict[UUID, list[Session]] = defaultdict(list)
     for session in sorted(plan.sessions, key=lambda each: each.start):
         sessions[request_of(session.request)].append(session)
@@ -61,7 +69,7 @@ def placed_and_left(
         request_id = request_of(left.request)
         missing[request_id] += 1
         # One reason for a request: that of its first session left out; the others stand in the same way.
-        reasons.setdefault(request_id, reason(r, request_id, left.reason, labels, rules))
+        reasons.setdefault(request_id, reason(r, request_id, left.reason, labels, rules, instruments))
     return Outcome(sessions=dict(sessions), missing=dict(missing), reasons=reasons)
 
 
@@ -71,12 +79,15 @@ def reason(
     told: Mapping[str, Any],
     labels: Mapping[UUID, str],
     rules: Mapping[tuple[str, str], ShareRule],
+    instruments: Container[str] | None = None,
 ) -> Refusal:
     """One reason of the solver in the reader's terms: the code `unplaced_<code>` with what its sentence names."""
     code = str(told.get("code", "taken"))
     place: Mapping[str, Any] = told.get("cheapest") or {}
     # "At most": rounded up, so that a plan that is not proven never claims no gap.
     params: dict[str, Param] = {"gap_permille": ceil(round(1000 * float(told.get("gap", 0)), 6))}
+    if place and instruments is not None and place["instrument"] not in instruments and code != "rules":
+        return Refusal(code="unplaced_elsewhere", params=params)
     if place:
         grid = grid_of(r)
         params |= {"instrument": place["instrument"], "at": grid.at(place["start"]).isoformat()}

@@ -12,6 +12,7 @@ from labshare.domain.rounds import Round
 from labshare.domain.time_requests import TimeRequest
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound
+from labshare.services import desk
 from labshare.services.explaining import Explained, explained
 from labshare.store import agreements as agreements_store
 from labshare.store import rounds as store
@@ -30,7 +31,7 @@ from tests.furniture import (
     actor,
     furnish,
 )
-from tests.round_of import ask, at, close, open_round, propose, span
+from tests.round_of import LATER, ask, at, close, open_round, propose, span
 from tests.services.test_planning_rules import INDUSTRY, a_rule
 
 MONDAY, TUESDAY = span(0, 8, 12), span(1, 8, 12)
@@ -59,6 +60,12 @@ def told(db: Connection, r: Round, left: TimeRequest, who: UUID = OFFICE) -> Exp
     return explained(db, actor(who), r.id, left.id)
 
 
+def desk_of(db: Connection, r: Round, who: UUID) -> desk.Desk:
+    found = desk.desk(db, actor(who), r.id, LATER)
+    assert found is not None
+    return found
+
+
 def test_the_nearest_free_times_are_told_as_uses_with_their_distance(database: Database) -> None:
     """On the XRD the last start asked for is Monday 10:00, on the NMR 8:00; Tuesday 8:00 is 22 and 24 hours later."""
     with database.write() as db:
@@ -75,6 +82,15 @@ def test_a_manager_is_told_of_the_own_centre_alone(database: Database) -> None:
     with database.write() as db:
         found = told(db, *proposed(db), MANAGER)
     assert [near.instrument.id for near in found.nearest] == ["N002"]
+
+
+def test_nor_does_the_desk_s_reason_tell_of_the_other_centre(database: Database) -> None:
+    """Of the two places that were asked for, the cheapest is on the NMR: 400,000 lost there, 800,000 on the XRD."""
+    with database.write() as db:
+        r, _ = proposed(db)
+        (office,), (manager,) = (desk_of(db, r, who).left_out for who in (OFFICE, MANAGER))
+    assert office.reason.params["instrument"] == "N003"
+    assert (manager.reason.code, manager.reason.params) == ("unplaced_elsewhere", {"gap_permille": 0})
 
 
 @pytest.mark.parametrize("who", [COMPETITOR, RESEARCHER, PARTNER])

@@ -47,6 +47,15 @@ def test_others_are_only_counted_for_everybody_else() -> None:
     assert str(OTHER) not in str(said)
 
 
+@pytest.mark.parametrize("code", ["taken", "not_worth_it", "room_left", "operators_busy", "person_elsewhere"])
+def test_a_place_at_a_centre_that_is_not_the_reader_s_is_not_described(code: str) -> None:
+    """Neither which instrument, nor when, nor who holds it: that part of the plan is for its own manager."""
+    told_of_n002 = told(code, sessions=[f"{OTHER}.1"])
+    said = reason(ROUND, MINE, told_of_n002, {OTHER: "#7"}, {}, {"N001"})
+    assert (said.code, said.params) == ("unplaced_elsewhere", {"gap_permille": 29})
+    assert reason(ROUND, MINE, told_of_n002, {OTHER: "#7"}, {}, {"N002"}).code == f"unplaced_{code}"
+
+
 def test_many_others_are_not_all_named() -> None:
     ids = [UUID(int=number) for number in range(10, 15)]
     labels = {each: f"#{at}" for at, each in enumerate(ids, 1)}
