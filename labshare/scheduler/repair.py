@@ -13,16 +13,16 @@ from importlib.metadata import version
 import msgspec
 
 from labshare import __version__
+from labshare.scheduler.capacity import capacity_bound
 from labshare.scheduler.changes import Changes, changed
 from labshare.scheduler.conflict import conflict
 from labshare.scheduler.effort import NoPlanFound
 from labshare.scheduler.mending import Mending, Sessions, loosened
 from labshare.scheduler.model import Model
 from labshare.scheduler.plan import Plan, Run, Session, Unplaced, gap_between
-from labshare.scheduler.problem import Option, Problem, Request, encode, sha256
+from labshare.scheduler.problem import Problem, encode, sha256
 from labshare.scheduler.retold import retold
 from labshare.scheduler.rules import build
-from labshare.scheduler.score import reward
 from labshare.scheduler.search import Limits, search
 from labshare.scheduler.solve import infeasible
 
@@ -101,7 +101,9 @@ def _plan(before: Problem, plan: Plan, changes: Changes, mending: Mending, diges
     standing.become(mending.plan or {})
     score = standing.score()
     inherits = _is_narrower(before, plan, changes, mending)
-    bound = plan.bound + before.change_penalty * len(before.current) if inherits else _most_asked(problem)
+    bound = capacity_bound(problem, mending.around.geometry.stretches, score.objective)
+    if inherits:
+        bound = min(bound, plan.bound + before.change_penalty * len(before.current))
     bound = max(bound, score.objective)
     gap = gap_between(score.objective, bound)
     proven = {row.id: row.unavoidable for row in plan.rules} if inherits else {}
@@ -117,20 +119,6 @@ def _plan(before: Problem, plan: Plan, changes: Changes, mending: Mending, diges
         rules=tuple(standing.outcomes(proven)),
         run=run,
     )
-
-
-def _most_asked(problem: Problem) -> int:
-    """A bound without looking where there is room: every request at its best, every organisation rewarded in full."""
-    worth = sum(max([0, *(_most_worth(request, option) for option in request.options)]) for request in problem.requests)
-    fairness = problem.fairness
-    most = max((percent for percent, _ in fairness.steps), default=0)
-    return worth + sum(reward(fairness.steps, target, most * target) for target in fairness.targets.values())
-
-
-def _most_worth(request: Request, option: Option) -> int:
-    if not option.starts:
-        return 0
-    return option.value - request.late * (min(first for first, _ in option.starts) - request.earliest)
 
 
 def _is_narrower(before: Problem, plan: Plan, changes: Changes, mending: Mending) -> bool:

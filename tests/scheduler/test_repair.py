@@ -247,10 +247,19 @@ def test_neighbours_that_need_more_time_between_them_are_parted() -> None:
 
 
 def test_the_old_bound_holds_after_an_outage() -> None:
-    # 9 + 9 were proven; the charge for changes before counts for nothing, since there were none. b is lost.
-    problem = raw(8, ask("a", 4, 9, (0, 0)), ask("b", 4, 9, (4, 4)), ask("c", 4, 5, (0, 4)))
-    plan = mended(problem, Changes(now=0, down=(("i0", 5, 6),))).plan
+    # One person asks for a and b at the same time, so that 9 + 9 were proven; then c is lost. By the time of the
+    # instruments alone 21 would be possible: 5 for b, and 7 slots at 2 with 1 each left of a and c.
+    who: Raw = {"person": "u", "attended": True}
+    rows = [ask("a", 4, 9, (0, 0)) | who, ask("b", 4, 5, (0, 0), "i1") | who, ask("c", 4, 9, (4, 4))]
+    plan = mended(raw(8, *rows, **TWO), Changes(now=0, down=(("i0", 5, 6),))).plan
     assert (plan.score.value, plan.bound, plan.status) == (9, 18, "feasible")
+
+
+def test_after_other_changes_the_time_of_the_instruments_bounds() -> None:
+    # a and b fill i0 and c waits; without a, b and c fill it again: nothing is worth more than 9 + 5.
+    problem = raw(8, ask("a", 4, 9, (0, 0)), ask("b", 4, 9, (4, 4)), ask("c", 4, 5, (0, 4)))
+    plan = mended(problem, Changes(now=0, cancel=("a",))).plan
+    assert (plan.score.objective, plan.bound, plan.status) == (14, 14, "optimal")
 
 
 def test_a_plan_without_sessions_can_be_mended() -> None:
