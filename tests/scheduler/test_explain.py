@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -11,6 +14,8 @@ from labshare.scheduler.explain import Explanation, Nearest, PlaceReport, Reader
 from labshare.scheduler.solve import solve
 from tests.scheduler import samples
 from tests.scheduler.making import Raw, ask, raw, read, two_instruments
+
+ROOT = Path(__file__).parents[2]
 
 
 def why(problem: Raw, request: str) -> Explanation:
@@ -201,3 +206,10 @@ def test_one_reader_says_of_many_what_each_is_told_alone() -> None:
         for session in plan.sessions:
             with pytest.raises(LookupError):
                 reader.explain(session.request)
+
+
+def test_explaining_does_not_load_the_solver() -> None:
+    """The web explains in its own process, which must stay small."""
+    question = "import sys, labshare.scheduler.explain; print([m for m in sys.modules if m.split('.')[0] == 'ortools'])"
+    done = subprocess.run([sys.executable, "-c", question], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
