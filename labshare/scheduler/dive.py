@@ -15,16 +15,20 @@ from labshare.scheduler.layout import Ints
 from labshare.scheduler.plan import Session
 from labshare.scheduler.search import Limits, ShouldStop
 from labshare.scheduler.timed import Timed
-from labshare.scheduler.timed_model import Floats, Rest
+from labshare.scheduler.timed_model import EXACT, Floats, Rest
 from labshare.scheduler.timed_solver import Relaxed, mix, relax
 
 # A start is held when the relaxation gives it at least so much, or is among the surest of so many requests and has the
 # other. Above one half no two held starts shut each other out.
-SURE, ONE_OF, FAIRLY_SURE = 0.65, 25, 0.55
+SURE, ONE_OF, FAIRLY_SURE = 0.6, 25, 0.55
+# What is held at once may cost at most this part of the bound; a single start that costs more is forbidden instead.
+DEAR = 0.003
 # So few free variables are decided exactly, within so many nodes and this part of the seconds.
 FEW = 3000
 NODES = 500
-PART_OF_SECONDS = 0.3
+PART_OF_SECONDS = 0.15
+# What was decided exactly in full is decided again with so many times as much free.
+WIDER = 1.3
 
 
 def dive(timed: Timed, relaxed: Relaxed, limits: Limits, should_stop: ShouldStop) -> list[Session] | None:
@@ -46,21 +50,23 @@ def dive(timed: Timed, relaxed: Relaxed, limits: Limits, should_stop: ShouldStop
     trail = _Trail(timed, relaxed, rest)
     while len(trail.rest.program.gain) > FEW and not is_over() and trail.go_on(left, should_stop):
         pass
+    best: Floats | None = None
     while not is_over():
-        seconds = left()
+        rest, seconds = trail.rest, left()
         mixed = mix(
-            trail.rest.program,
+            rest.program,
             seconds=None if seconds is None else PART_OF_SECONDS * seconds,
             nodes=NODES,
             seed=limits.seed,
-            known=None,
+            known=None if best is None else best[rest.free],
             should_stop=should_stop,
         )
         if mixed.values is not None:
-            return timed.model.sessions(trail.rest.whole(mixed.values))
-        if not trail.go_back():
-            return None
-    return None
+            best = rest.whole(mixed.values)
+        is_best = mixed.values is not None and mixed.bound < rest.program.objective(mixed.values) + 1 - EXACT
+        if (best is not None and not is_best) or not trail.go_back(WIDER if best is not None else 1.0):
+            break
+    return None if best is None else timed.model.sessions(best)
 
 
 class _Trail:
@@ -72,19 +78,20 @@ class _Trail:
         self._requests = len(timed.problem.requests)
         self.rest = rest
         self._lower, self._upper = self._program.lower, self._program.upper
-        self._values = relaxed.values
+        self._values, self._bound = relaxed.values, relaxed.bound
         self._past: list[tuple[Floats, Floats, Rest]] = []
 
     def go_on(self, left: Callable[[], float | None], should_stop: ShouldStop) -> bool:
         """Hold what is sure, less of it where that cannot be; False when nothing more can be held."""
-        sure = self._sure()
+        sure = self._fitting(self._sure())
         while len(sure):
             lower = self._lower.copy()
             lower[sure] = 1.0
             upper = self._program.shut(lower, self._upper)
             rest = self._program.rest(lower, upper)
             found = rest and relax(rest.program, seconds=left(), steps=None, should_stop=should_stop)
-            if rest and found:
+            if rest and found and found.bound >= self._bound - DEAR * abs(self._bound):
+                self._bound = found.bound
                 self._past.append((self._lower, self._upper, self.rest))
                 self._lower, self._upper, self.rest = lower, upper, rest
                 self._values = rest.whole(found.values)
@@ -94,17 +101,30 @@ class _Trail:
             if len(sure) == 1:
                 self._upper = self._upper.copy()
                 self._upper[sure] = 0.0
-                sure = self._sure()
+                sure = self._fitting(self._sure())
             else:
                 sure = sure[: len(sure) // 2]
         return False
 
-    def go_back(self) -> bool:
-        """Let go of what was held last."""
-        if self._past:
+    def go_back(self, wider: float) -> bool:
+        """Let go of what was held last, until so many times as much is free; False when nothing was held."""
+        free = len(self.rest.program.gain)
+        if not self._past:
+            return False
+        while self._past and len(self.rest.program.gain) <= wider * free:
             self._lower, self._upper, self.rest = self._past.pop()
-            return True
-        return False
+        return True
+
+    def _fitting(self, sure: Ints) -> Ints:
+        """Those that can be held together as far as one row alone can tell: of a row's too many the surest stay."""
+        while len(sure):
+            lower = self._lower.copy()
+            lower[sure] = 1.0
+            too_many = np.flatnonzero(self._program.in_broken_rows(lower, self._upper)[sure])
+            if not len(too_many):
+                return sure
+            sure = np.delete(sure, too_many[len(too_many) // 2 :])
+        return sure
 
     def _sure(self) -> Ints:
         """The free starts that the relaxation is sure of, surest first; at least the surest of all."""

@@ -151,6 +151,9 @@ class Program:
     low: Floats
     high: Floats
 
+    def objective(self, values: Floats) -> float:
+        return float(self.offset + self.gain @ values)
+
     def rest(self, lower: Floats, upper: Floats) -> Rest | None:
         """What is left to decide when variables whose bounds meet stay there; None where a row can no longer hold."""
         free = lower < upper
@@ -174,6 +177,16 @@ class Program:
             high[open_rows],
         )
         return Rest(program, free, held)
+
+    def in_broken_rows(self, lower: Floats, upper: Floats) -> Bools:
+        """By variable: is it in a row that no values between these bounds can keep?"""
+        at_lower, at_upper = self.amount * lower[self.variable], self.amount * upper[self.variable]
+        least = np.bincount(self.row, weights=np.minimum(at_lower, at_upper), minlength=len(self.low))
+        most = np.bincount(self.row, weights=np.maximum(at_lower, at_upper), minlength=len(self.low))
+        broken = (least > self.high + EXACT) | (most < self.low - EXACT)
+        found = np.zeros(len(self.gain), dtype=bool)
+        found[self.variable[broken[self.row]]] = True
+        return found
 
     def shut(self, lower: Floats, upper: Floats) -> Floats:
         """`upper`, with 0 for each variable that no longer fits into a row of amounts above 0."""
