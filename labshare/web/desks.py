@@ -7,6 +7,7 @@ Each address answers a browser without scripts too. What must not live here: wha
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
@@ -73,7 +74,7 @@ def strips(
 ) -> Response[str]:
     """One centre's strips, for its fold; without scripts the page of that centre."""
     if not wants_fragment(request):
-        return redirect(request, f"/rounds/{round_id}?centre={centre}")
+        return redirect(request, f"/rounds/{round_id}?centre={quote(centre)}")
     shown = _shown(database, me, now, round_id, centre)
     return render(
         request, "rounds/_strips.html", desk=shown, round=shown.round, centre=centre, timeline=timeline(shown)

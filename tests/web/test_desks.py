@@ -143,6 +143,14 @@ def test_free_times_nearby_are_told(english: Client, house: Database) -> None:
     assert "NMR" not in told
 
 
+def test_what_a_reader_types_for_a_centre_stays_one_value(english: Client, two_centres: Round) -> None:
+    sign_in(english, "office")
+    typed = f"/rounds/{two_centres.id}/strips?centre=C%0D%0AX-Y:%20z%26a=b"
+    answer = english.get(typed, follow_redirects=False)
+    assert answer.headers["location"] == f"/rounds/{two_centres.id}?centre=C%0D%0AX-Y%3A%20z%26a%3Db"
+    assert english.get(typed, headers=HTMX).status_code == 404
+
+
 @pytest.mark.parametrize("part", ["strips?centre=C-ONE", "sessions", "left-out", "left-out/one"])
 def test_those_who_see_no_plan_find_none_of_its_parts(english: Client, house: Database, part: str) -> None:
     r = proposed(house)
