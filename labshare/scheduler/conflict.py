@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 from ortools.sat.python import cp_model
 
+from labshare.scheduler.counting import count, matches
 from labshare.scheduler.model import Model
-from labshare.scheduler.problem import Problem
+from labshare.scheduler.problem import Fairness, Problem, Rule
 from labshare.scheduler.rules import build
 from labshare.scheduler.search import Limits, solver_for
 
@@ -29,6 +31,30 @@ def conflict(problem: Problem, seed: int) -> list[str]:
         if smaller is not None:
             core = smaller
     return sorted(core)
+
+
+def is_hopeless(problem: Problem, floor: Rule, seed: int) -> bool:
+    """Is it proven that this hard floor, which asks for no share, cannot be met even by those it counts alone?
+
+    All others are left out, and with them groups, campaigns, changeover and what is frozen: that only makes it easier.
+    """
+    scope = count(problem, floor).scope
+    wanted = [
+        r for r in problem.requests if any(o.instrument in scope and matches(floor.who, r, o.tags) for o in r.options)
+    ]
+    alone = msgspec.structs.replace(
+        problem,
+        requests=tuple(wanted),
+        instruments=tuple(msgspec.structs.replace(instrument, changeover=()) for instrument in problem.instruments),
+        rules=(floor,),
+        groups=(),
+        linked=(),
+        current=(),
+        fairness=Fairness(),
+    )
+    model = build(Model(alone))
+    model.cp.clear_objective()
+    return solver_for(Limits(steps=STEPS_A_QUESTION, seed=seed)).solve(model.cp) == cp_model.INFEASIBLE
 
 
 def _core(model: Model, names: list[str], seed: int) -> list[str] | None:

@@ -17,7 +17,7 @@ from labshare.scheduler.changes import cut
 from labshare.scheduler.nearby import Nearby, Space, spaces_of
 from labshare.scheduler.neighbourhood import Neighbourhoods
 from labshare.scheduler.plan import Session
-from labshare.scheduler.problem import Problem
+from labshare.scheduler.problem import Problem, Rule
 from labshare.scheduler.search import Limits
 
 Sessions = Mapping[str, Session]
@@ -72,6 +72,16 @@ class Mending:
             if self.plan is not None and not wanted:
                 break
         return self.plan
+
+    def broken_floors(self) -> list[Rule]:
+        """The hard floors without a share that the sessions an outage left do not meet."""
+        self.standing.become(self._base)
+        rules = enumerate(self.problem.rules)
+        return [
+            rule
+            for k, rule in rules
+            if rule.kind == "floor" and rule.is_hard and not rule.share and self.standing.missed(k)
+        ]
 
     def everything(self, steps: int) -> Literal["optimal", "feasible", "infeasible", "unknown"]:
         """Plan all of it anew, for want of anything smaller; what is found is offered."""

@@ -15,7 +15,7 @@ import msgspec
 from labshare import __version__
 from labshare.scheduler.capacity import capacity_bound
 from labshare.scheduler.changes import Changes, changed
-from labshare.scheduler.conflict import conflict
+from labshare.scheduler.conflict import conflict, is_hopeless
 from labshare.scheduler.effort import NoPlanFound
 from labshare.scheduler.mending import Mending, Sessions, loosened
 from labshare.scheduler.model import Model
@@ -62,15 +62,15 @@ def repair(problem: Problem, plan: Plan, changes: Changes, *, steps: int = STEPS
     after = changed(problem, plan.sessions, changes)
     mending = _mended(after, kept, gone, changes, Limits(steps=steps, seed=seed))
     digest = sha256(encode(mending.problem))
-    if mending.plan is None:
-        named = _proven_conflict(mending.problem, seed)
+    named = _last_resort(mending, seed) if mending.plan is None else []
+    if named:
         return Repaired(mending.problem, infeasible(mending.problem, named, digest, run()))
     told = _plan(problem, plan, changes, mending, digest, run())
     return Repaired(mending.problem, msgspec.structs.replace(told, run=run()))
 
 
 def _mended(after: Problem, kept: Sessions, gone: Sequence[Session], changes: Changes, limits: Limits) -> Mending:
-    """The plan mended, if need be with what has begun cut off from what an outage hit, or all of it planned anew."""
+    """The plan mended, if need be with what has begun cut off from what an outage hit."""
     new = [request.id for request in changes.add]
     spaces = [(row.instrument, row.start, row.end) for row in gone]
     mending = Mending(after, kept, changes.now, limits)
@@ -79,13 +79,20 @@ def _mended(after: Problem, kept: Sessions, gone: Sequence[Session], changes: Ch
         if looser != after:
             mending = Mending(looser, kept, changes.now, limits)
             mending.run(new, spaces)
-    if mending.plan is None and mending.everything(STEPS_FOR_EVERYTHING) == "unknown":
-        raise NoPlanFound
     return mending
 
 
-def _proven_conflict(problem: Problem, seed: int) -> list[str]:
-    """The rules that leave no plan at all, starts before the present included."""
+def _last_resort(mending: Mending, seed: int) -> list[str]:
+    """All of it planned anew, or else the hard rules that leave no plan at all, starts that are past included."""
+    problem = mending.problem
+    for floor in mending.broken_floors():
+        if is_hopeless(problem, floor, seed):
+            return [floor.id]
+    status = mending.everything(STEPS_FOR_EVERYTHING)
+    if mending.plan is not None:
+        return []
+    if status != "infeasible":
+        raise NoPlanFound
     found = search(build(Model(problem)), Limits(steps=STEPS_FOR_EVERYTHING, seed=seed), _ignore, lambda: False)
     if found.status != "infeasible":
         raise NoPlanFound

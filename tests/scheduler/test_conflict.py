@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from labshare.scheduler.conflict import is_hopeless
 from labshare.scheduler.reading import parse
 from labshare.scheduler.solve import solve
 from tests.scheduler import brute, samples
@@ -46,3 +47,13 @@ def test_a_frozen_session_can_be_part_of_a_conflict() -> None:
         rules=[{"id": "R", "kind": "cap", "who": {"access_class": ["industry"]}}],
     )
     assert solve(read(problem)).conflict == ("R", "frozen:a")
+
+
+def test_a_floor_is_hopeless_when_those_it_counts_cannot_meet_it_alone() -> None:
+    # 8 slots are asked for by two who share 6 open ones, whatever c has; 4 are had by one of them.
+    rows = [ask(name, 4, 9, (0, 9), access_class="industry") for name in "ab"]
+    floor = {"id": "F", "kind": "floor", "who": {"access_class": ["industry"]}, "slots": 8}
+    problem = read(raw(10, *rows, ask("c", 4, 9, (0, 6)), rules=[floor], down=[["i0", 6, 10]]))
+    assert is_hopeless(problem, problem.rules[0], seed=1)
+    easier = read(raw(10, *rows, ask("c", 4, 9, (0, 6)), rules=[floor | {"slots": 4}], down=[["i0", 6, 10]]))
+    assert not is_hopeless(easier, easier.rules[0], seed=1)
