@@ -18,7 +18,7 @@ from labshare.scheduler.problem import Problem
 from labshare.scheduler.pursuit import Pursuit
 from labshare.scheduler.rules import build
 from labshare.scheduler.score import outcomes_of, reward, score
-from labshare.scheduler.search import Limits, ShouldStop, search
+from labshare.scheduler.search import Limits, OnBetter, ShouldStop, search
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +36,10 @@ LEAST_SECONDS = 0.5
 LEAST_STEPS = 20
 # What saying why takes after the search, by column, and at most, as a part of the budget.
 SECONDS_A_COLUMN, RESERVE = 1e-5, 0.1
-# Parts with no more starts than this are solved as they are: CP-SAT proves them in a moment.
-MOST_COLUMNS_AT_ONCE = 3_000
+# Parts with few starts, or few runs of them (wide windows, as in a job shop), are given to CP-SAT as they are, for this
+# share of the budget: most are proven in a moment. So many steps where the starts are many and nothing is limited.
+MOST_COLUMNS_AT_ONCE, MOST_RUNS_AT_ONCE = 3_000, 300
+AT_ONCE, STEPS_AT_ONCE = 0.4, 5_000
 
 OnProgress = Callable[[Progress], None]
 
@@ -113,6 +115,21 @@ def _share(left: float, weight: float, least: float) -> float:
     return max(0.0, min(left, max(left * weight, least)))
 
 
+def _at_once(problem: Problem, limits: Limits) -> Limits | None:
+    """What CP-SAT may spend on the whole problem before anything else; None where it is too large for that."""
+    runs = runs_of(problem)
+    is_small = columns(problem) <= MOST_COLUMNS_AT_ONCE
+    if not is_small and len(runs) > MOST_RUNS_AT_ONCE:
+        return None
+    if limits.seconds is None and limits.steps is None:
+        return limits if is_small else replace(limits, steps=STEPS_AT_ONCE)
+    return replace(
+        limits,
+        seconds=None if limits.seconds is None else limits.seconds * AT_ONCE,
+        steps=None if limits.steps is None else int(limits.steps * AT_ONCE),
+    )
+
+
 class Effort:
     """Searches the parts one after the other; what is known of all of them is at hand at any time."""
 
@@ -153,14 +170,23 @@ class Effort:
             part.bound = min(part.bound, bound)
             self._report()
 
-        if columns(part.problem) > MOST_COLUMNS_AT_ONCE:
-            pursuit = Pursuit(part.problem, limits, part.sessions, on_better, self._should_stop)
-            pursuit.run()
-            self._steps_used += pursuit.steps
-            part.bound = min(part.bound, pursuit.bound)
-            if part.sessions is not None:
-                return
+        if at_once := _at_once(part.problem, limits):
+            self._solve(part, at_once, on_better)
             limits = self._share(self.parts.index(part))
+        if not part.is_settled and not self._should_stop():
+            self._pursue(part, limits, on_better)
+        if part.sessions is None:
+            self._solve(part, self._share(self.parts.index(part)), on_better)
+
+    def _pursue(self, part: Part, limits: Limits, on_better: OnBetter) -> None:
+        """Prices, construction, improvement and neighbourhoods, from what is known."""
+        pursuit = Pursuit(part.problem, limits, part.sessions, on_better, self._should_stop)
+        pursuit.run()
+        self._steps_used += pursuit.steps
+        part.bound = min(part.bound, pursuit.bound)
+
+    def _solve(self, part: Part, limits: Limits, on_better: OnBetter) -> None:
+        """The part as one CP-SAT model. Raises `Impossible` where that is what comes out."""
         model = build(Model(part.problem))
         model.hint(part.sessions or ())
         found = search(model, limits, on_better, self._should_stop)
