@@ -19,10 +19,10 @@ class Proof:
     """`bound` is proven; `prices` are those of the case that holds the most, to guide a search."""
 
     def __init__(self, layout: Layout) -> None:
-        self.prices = Prices(layout)
-        self._open = [self.prices]
-        self.cases = 1
-        self.evaluations = 0
+        self.prices: Prices = Prices(layout)
+        self._open: list[Prices] = [self.prices]
+        self.cases: int = 1
+        self.evaluations: int = 0
 
     def bound(self, known: int) -> int:
         """No plan is worth more than this, when a plan worth `known` is at hand."""

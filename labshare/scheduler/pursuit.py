@@ -12,25 +12,31 @@ from random import Random
 
 from labshare.scheduler import timed
 from labshare.scheduler.allowance import Allowance
+from labshare.scheduler.dive import dive
 from labshare.scheduler.improve import Improver
 from labshare.scheduler.layout import Layout
 from labshare.scheduler.neighbourhood import Neighbourhoods
 from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import Problem
 from labshare.scheduler.proof import Proof
+from labshare.scheduler.score import outcomes_of, score
 from labshare.scheduler.search import Limits, OnBetter, ShouldStop
 from labshare.scheduler.timed import Timed
+from labshare.scheduler.timed_solver import Relaxed
 
 # Shares of what is left: for prices and construction, for ruin and recreate before an exact method, and where none is.
-OPENING, BEFORE_EXACT, WITHOUT_EXACT = 0.15, 0.4, 0.8
+OPENING, BEFORE_EXACT, WITHOUT_EXACT = 0.08, 0.5, 0.8
 # The same where there is no budget: steps of each.
 OPENING_STEPS, IMPROVING_STEPS = 500, 3000
 # Work in steps (hundredths of a second on the machine that this was measured on): one evaluation of prices for each
 # column, one step of ruin and recreate.
 STEPS_A_COLUMN = 4e-6
 STEPS_A_RUIN = 0.06
+STEPS_A_COLUMN_RELAXED = 0.02
 # One turn of the two together.
 RUINS, EVALUATIONS = 200, 24
+# Where annealing begins from a plan that a dive has found.
+AFTER_DIVE = 0.5
 WEIGHTS = (0.5, 0.25, 0.8)
 # A time-indexed program beyond this many columns does not pay.
 MOST_COLUMNS = 60_000
@@ -63,6 +69,7 @@ class Pursuit:
         # What the time-indexed program has proven and found.
         self._exact: int | None = None
         self._found: Sequence[Session] | None = None
+        self._dived = False
         if known is not None:
             self._improver.offer(known)
 
@@ -82,13 +89,17 @@ class Pursuit:
         self._improver.construct(None, 0.0)
         self._tell()
         self._open(self._allowance.part(OPENING, OPENING_STEPS))
-        program = self._program()
-        share = WITHOUT_EXACT if program is None else BEFORE_EXACT
-        self._improve(self._allowance.part(share, IMPROVING_STEPS))
-        if program is not None and not self._is_done():
-            self._finish_exactly(program)
-            self._improver.offer(self._found or ())
-            self._tell()
+        program = None if self._is_done() else self._program()
+        if program is None:
+            self._improve(self._allowance.part(WITHOUT_EXACT, IMPROVING_STEPS))
+        elif self._is_beside:
+            self._search_beside(program)
+        else:
+            relaxed = self._relax(program)
+            self._take_up()
+            self._improve(self._allowance.part(BEFORE_EXACT, IMPROVING_STEPS))
+            self._finish(program, relaxed)
+            self._take_up()
         while not self._is_done():
             self._polish(self._allowance.part(0.5, IMPROVING_STEPS))
             self._improve(self._allowance.part(1.0, IMPROVING_STEPS))
@@ -137,7 +148,7 @@ class Pursuit:
         """Ruin and recreate, and prices beside it, until the part is over."""
         more = True
         while not part.is_over() and not self._is_done() and not until():
-            self._improver.improve(RUINS, lambda: part.spent, part.is_over)
+            self._improver.improve(RUINS, lambda: self._cooled(part.spent), part.is_over)
             self._charge(part, RUINS * STEPS_A_RUIN)
             if more:
                 more = self._prove(part, EVALUATIONS)
@@ -145,35 +156,53 @@ class Pursuit:
             self._tell()
         self._improver.restart()
 
-    def _finish_exactly(self, program: Timed) -> None:
-        """The whole part as a time-indexed program; with a second worker on a clock, plans get better meanwhile."""
-        if not self._is_beside:
-            self._prove_exactly(program)
-            return
+    def _cooled(self, spent: float) -> float:
+        """A plan that a dive has come to is too good to roam far from."""
+        return AFTER_DIVE + (1 - AFTER_DIVE) * spent if self._dived else spent
+
+    def _search_beside(self, program: Timed) -> None:
+        """Let the exact method work on a thread of its own while plans get better here."""
         with ThreadPoolExecutor(1) as pool:
-            proof = pool.submit(self._prove_exactly, program)
+            exactly = pool.submit(lambda: self._finish(program, self._relax(program)))
             part = self._allowance.part(1.0, 10**9)
-            while not proof.done() and not self._is_done():
-                self._improve(part, until=proof.done)
-            proof.result()
+            while not exactly.done() and not self._is_done():
+                self._improve(part, until=lambda: exactly.done() or self._found is not None)
+                self._take_up()
+            exactly.result()
+        self._take_up()
 
-    def _prove_exactly(self, program: Timed) -> None:
-        """The relaxation, and what is left by it and the best plan known then in whole numbers."""
-
-        def is_over() -> bool:
-            return self._allowance.is_over() or self._is_done()
-
-        relaxed = timed.relaxation(program, self._allowance.left(), is_over)
+    def _relax(self, program: Timed) -> Relaxed | None:
+        """The relaxation of the program: a bound, and the plan that a dive from it comes to."""
+        relaxed = timed.relaxation(program, self._allowance.left(), self._is_done)
         if relaxed is not None:
             self._exact = timed.whole(relaxed.bound)
-        known = self._improver.sessions()
+            self._found = dive(program, relaxed, self._allowance.left(), self._is_done)
+            self._dived = self._found is not None
+        self._allowance.charge(self.layout.size * STEPS_A_COLUMN_RELAXED)
+        return relaxed
+
+    def _finish(self, program: Timed, relaxed: Relaxed | None) -> None:
+        """What the relaxation and the best plan known leave open, in whole numbers."""
+        if self._is_done():
+            return
+        plans = [plan for plan in (self._improver.sessions(), self._found) if plan is not None]
+        known = max(plans, key=self._worth, default=None)
         limits = self._allowance.left()
-        found = timed.solve(program, limits, known, is_over, lambda _sessions, _bound: None, relaxed)
+        found = timed.solve(program, limits, known, self._is_done, lambda _sessions, _bound: None, relaxed)
         self._allowance.charge(found.steps)
         if found.bound is not None:
             self._exact = found.bound if self._exact is None else min(self._exact, found.bound)
-        if found.sessions is not None:
-            self._found = found.sessions
+        self._found = found.sessions
+
+    def _worth(self, sessions: Sequence[Session]) -> int:
+        return score(self._problem, sessions, outcomes_of(self._problem, sessions)).objective
+
+    def _take_up(self) -> None:
+        """Go on from the plan that the exact method has found, if it is better than what is known."""
+        found, self._found = self._found, None
+        if found is not None:
+            self._improver.offer(found)
+            self._tell()
 
     def _polish(self, part: Allowance) -> None:
         """Neighbourhoods of the best plan, each planned anew exactly."""
