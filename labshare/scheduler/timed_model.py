@@ -199,14 +199,14 @@ class Program:
         shut[out] = 0.0
         return shut
 
-    def proto(self) -> model_pb2.ModelProto:
-        """The relaxation as MathOpt reads it."""
+    def proto(self, *, whole: bool = False) -> model_pb2.ModelProto:
+        """The relaxation as MathOpt reads it, or the program in whole numbers."""
         proto = model_pb2.ModelProto()
         count = len(self.gain)
         proto.variables.ids.extend(range(count))
         proto.variables.lower_bounds.extend(self.lower.tolist())
         proto.variables.upper_bounds.extend(self.upper.tolist())
-        proto.variables.integers.extend([False] * count)
+        proto.variables.integers.extend([whole] * count)
         proto.objective.maximize = True
         proto.objective.offset = float(self.offset)
         some = np.flatnonzero(self.gain)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from ortools.linear_solver import pywraplp
-from ortools.math_opt import callback_pb2, model_parameters_pb2, parameters_pb2
+from ortools.math_opt import callback_pb2, model_parameters_pb2, model_pb2, parameters_pb2
 from ortools.math_opt.core.python import solver
 from ortools.math_opt.python import mathopt
 from ortools.util.python.solve_interrupter import SolveInterrupter
@@ -25,7 +25,7 @@ from labshare.scheduler.search import POLL_SECONDS, ShouldStop
 from labshare.scheduler.timed_model import Floats, Program
 
 # Compiled modules without types.
-_GLOP: Any = solver
+_MATHOPT: Any = solver
 _SCIP: Any = pywraplp.Solver
 
 
@@ -56,7 +56,9 @@ def relax(program: Program, *, seconds: float | None, steps: float | None, shoul
         parameters.time_limit.FromTimedelta(timedelta(seconds=max(0.0, seconds)))
     if steps is not None:
         parameters.glop.max_deterministic_time = steps
-    for solution in _glop(program, parameters, should_stop).solutions:
+    beginning = model_parameters_pb2.ModelSolveParametersProto()
+    result = _by_mathopt(program.proto(), mathopt.SolverType.GLOP, parameters, beginning, should_stop)
+    for solution in result.solutions:
         if solution.HasField("dual_solution"):
             prices = _dense(solution.dual_solution.dual_values, len(program.low))
             values = _dense(solution.primal_solution.variable_values, len(program.gain))
@@ -64,15 +66,38 @@ def relax(program: Program, *, seconds: float | None, steps: float | None, shoul
     return None
 
 
-def _glop(program: Program, parameters: parameters_pb2.SolveParametersProto, should_stop: ShouldStop) -> Any:
+def decide(program: Program, known: Floats, *, steps: float, seed: int, should_stop: ShouldStop) -> Floats | None:
+    """Whole numbers by CP-SAT, which is quicker than SCIP on a small rest near a known plan; None when stopped at once.
+
+    `steps` is deterministic time: the same program, values and seed give the same answer.
+    """
+    parameters = parameters_pb2.SolveParametersProto(relative_gap_tolerance=0.0, threads=1, random_seed=seed)
+    parameters.cp_sat.max_deterministic_time = steps
+    beginning = model_parameters_pb2.ModelSolveParametersProto()
+    hint = beginning.solution_hints.add()
+    hint.variable_values.ids.extend(range(len(known)))
+    hint.variable_values.values.extend(known.tolist())
+    result = _by_mathopt(program.proto(whole=True), mathopt.SolverType.CP_SAT, parameters, beginning, should_stop)
+    for solution in result.solutions:
+        return np.round(_dense(solution.primal_solution.variable_values, len(program.gain)))
+    return None
+
+
+def _by_mathopt(
+    proto: model_pb2.ModelProto,
+    solver_type: mathopt.SolverType,
+    parameters: parameters_pb2.SolveParametersProto,
+    beginning: model_parameters_pb2.ModelSolveParametersProto,
+    should_stop: ShouldStop,
+) -> Any:
     interrupter = SolveInterrupter()
     with _asking(should_stop, interrupter.interrupt):
-        return _GLOP.solve(
-            program.proto(),
-            mathopt.SolverType.GLOP.value,
+        return _MATHOPT.solve(
+            proto,
+            solver_type.value,
             parameters_pb2.SolverInitializerProto(),
             parameters,
-            model_parameters_pb2.ModelSolveParametersProto(),
+            beginning,
             None,
             callback_pb2.CallbackRegistrationProto(),
             None,
