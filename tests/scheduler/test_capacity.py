@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,7 @@ def test_values_beyond_what_floats_hold_are_summed_exactly() -> None:
     assert bound(problem, 0) == 2 * largest - 1
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(seed=st.integers(min_value=0, max_value=10**9))
 def test_no_plan_is_worth_more(seed: int) -> None:

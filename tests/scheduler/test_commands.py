@@ -119,6 +119,7 @@ def hard(requests: int = 120) -> Raw:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_search_and_keeps_the_best_plan(put: Put, tmp_path: Path, number: signal.Signals) -> None:
     problem, plan = put("p", hard()), tmp_path / "plan"

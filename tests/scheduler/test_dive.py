@@ -57,6 +57,7 @@ def test_a_campaign_is_held_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dived(problem) == [session("a", 0, 2), session("c", 2, 4, "i1")]
 
 
+@pytest.mark.slow
 def test_steps_give_the_same_plan_again() -> None:
     assert dived(contest(), Limits(steps=50)) == dived(contest(), Limits(steps=50)) is not None
 

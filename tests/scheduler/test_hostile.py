@@ -64,6 +64,7 @@ def said(capsys: pytest.CaptureFixture[str], code: int) -> list[str]:
     return lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(120))
 def test_a_problem_that_is_wrong_somewhere_is_answered(
     files: tuple[Path, Path], seed: int, capsys: pytest.CaptureFixture[str]
@@ -81,6 +82,7 @@ def test_a_problem_that_is_wrong_somewhere_is_answered(
             assert explain_command(problem, plan, row["request"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(120))
 def test_a_plan_that_is_wrong_somewhere_is_answered(
     files: tuple[Path, Path], seed: int, capsys: pytest.CaptureFixture[str]

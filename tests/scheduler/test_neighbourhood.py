@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,6 +100,7 @@ def test_the_other_steps_of_a_campaign_are_freed_with_one() -> None:
     assert Neighbourhoods(problem).with_campaigns(["b"]) == ["b"]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_freeing_everything_gives_the_optimum_of_the_whole(seed: int) -> None:
@@ -114,6 +116,7 @@ def test_freeing_everything_gives_the_optimum_of_the_whole(seed: int) -> None:
     assert faults_of_sessions(problem, after) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_freeing_some_keeps_the_rest_and_every_rule_and_counts_exactly(seed: int) -> None:

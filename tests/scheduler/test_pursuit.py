@@ -39,6 +39,7 @@ class Told:
         self.plans.append((list(sessions), bound))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exactly", [True, False])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_plans_get_better_and_bounds_hold(seed: int, exactly: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,7 @@ PLACES: list[list[Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(place=st.sampled_from(PLACES), junk=JSON)
 def test_junk_anywhere_is_read_or_refused_but_never_a_crash(place: list[Any], junk: object) -> None:

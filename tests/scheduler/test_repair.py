@@ -321,6 +321,7 @@ def random_repairs_are_right(seed: int) -> None:
     assert best.status == "infeasible" or best.score.objective <= repaired.plan.bound
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(seed=st.integers(min_value=0, max_value=10**9))
 def test_whatever_happens_the_mended_plan_is_right(seed: int) -> None:

@@ -224,6 +224,7 @@ def test_a_floor_on_a_share_does_not_make_the_empty_plan_best() -> None:
     assert optimum(raw(10, *CONTEST, rules=[floor(of_allocated="1/2")])) == 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [None, 1000])
 def test_a_floor_for_a_class_that_asked_for_nothing_changes_no_optimum(penalty: int | None) -> None:
     # State orders are asked for by nobody in these problems, so nothing can be due to them.

@@ -41,6 +41,7 @@ def test_every_fixture_and_its_plan_fit(path: Path) -> None:
     assert faults("plan", json.loads(encode_plan(plan))) == []
 
 
+@pytest.mark.slow
 def test_every_random_problem_fits() -> None:
     for seed in range(100):
         assert faults("problem", samples.problem(Random(seed))) == []

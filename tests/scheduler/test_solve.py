@@ -72,6 +72,7 @@ def test_check_finds_nothing_in_what_solve_gives(seed: int, steps: int) -> None:
     assert all("code" in row.reason for row in plan.unplaced)
 
 
+@pytest.mark.slow
 def test_the_same_problem_seed_and_steps_give_the_same_bytes() -> None:
     def bytes_of(plan: Plan) -> bytes:
         return msgspec.json.encode(msgspec.structs.replace(plan, run=msgspec.structs.replace(plan.run, seconds=0.0)))

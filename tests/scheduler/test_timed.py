@@ -44,6 +44,7 @@ def objective(made: timed.Timed, found: Found) -> int:
     return score(made.problem, sessions, outcomes_of(made.problem, sessions)).objective
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_a_tiny_plan_is_as_good_as_the_best_of_all(seed: int) -> None:
@@ -118,6 +119,7 @@ def test_a_better_plan_than_the_known_one_is_found() -> None:
     assert (found.status, found.bound) == ("optimal", 12)
 
 
+@pytest.mark.slow
 def test_steps_give_the_same_answer_again() -> None:
     made = built(contest())
     first = searched(made, [], Limits(steps=50))
@@ -126,6 +128,7 @@ def test_steps_give_the_same_answer_again() -> None:
     assert first.bound >= objective(made, first)
 
 
+@pytest.mark.slow
 def test_a_wish_to_stop_is_heard() -> None:
     made = built(contest(400))
     began = time.monotonic()
