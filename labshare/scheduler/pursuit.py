@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from random import Random
 
 from labshare.scheduler import timed
@@ -17,6 +18,7 @@ from labshare.scheduler.improve import Improver
 from labshare.scheduler.layout import Layout
 from labshare.scheduler.neighbourhood import Neighbourhoods
 from labshare.scheduler.plan import Session
+from labshare.scheduler.polish import polish
 from labshare.scheduler.problem import Problem
 from labshare.scheduler.proof import Proof
 from labshare.scheduler.score import outcomes_of, score
@@ -35,8 +37,12 @@ STEPS_A_RUIN = 0.06
 STEPS_A_COLUMN_RELAXED = 0.02
 # One turn of the two together.
 RUINS, EVALUATIONS = 200, 24
+# Beside the exact method: shares of what is left for places decided anew, and for ruin and recreate between them.
+REFINING, BETWEEN = 0.4, 0.15
 # Where annealing begins from a plan that a dive has found.
 AFTER_DIVE = 0.5
+# Seeds of one refinement and the next.
+SEEDS_APART = 10_000
 WEIGHTS = (0.5, 0.25, 0.8)
 # A time-indexed program beyond this many columns does not pay.
 MOST_COLUMNS = 60_000
@@ -70,6 +76,8 @@ class Pursuit:
         self._exact: int | None = None
         self._found: Sequence[Session] | None = None
         self._dived = False
+        self._relaxed: Relaxed | None = None
+        self._refined = 0
         if known is not None:
             self._improver.offer(known)
 
@@ -97,7 +105,11 @@ class Pursuit:
         else:
             relaxed = self._relax(program)
             self._take_up()
-            self._improve(self._allowance.part(BEFORE_EXACT, IMPROVING_STEPS))
+            part = self._allowance.part(BEFORE_EXACT, IMPROVING_STEPS)
+            if relaxed is None:
+                self._improve(part)
+            else:
+                self._refine(program, relaxed, part)
             self._finish(program, relaxed)
             self._take_up()
         while not self._is_done():
@@ -166,6 +178,9 @@ class Pursuit:
             exactly = pool.submit(lambda: self._finish(program, self._relax(program)))
             part = self._allowance.part(1.0, 10**9)
             while not exactly.done() and not self._is_done():
+                if self._relaxed is not None:
+                    self._refine(program, self._relaxed, self._allowance.part(REFINING, IMPROVING_STEPS))
+                    part = self._allowance.part(BETWEEN, IMPROVING_STEPS)
                 self._improve(part, until=lambda: exactly.done() or self._found is not None)
                 self._take_up()
             exactly.result()
@@ -178,8 +193,22 @@ class Pursuit:
             self._exact = timed.whole(relaxed.bound)
             self._found = dive(program, relaxed, self._allowance.left(), self._is_done)
             self._dived = self._found is not None
+            self._relaxed = relaxed
         self._allowance.charge(self.layout.size * STEPS_A_COLUMN_RELAXED)
         return relaxed
+
+    def _refine(self, program: Timed, relaxed: Relaxed, part: Allowance) -> None:
+        """Places of the best plan decided anew, where the relaxation would rather have somebody who waits."""
+
+        def take(sessions: Sequence[Session], _bound: int) -> None:
+            self._improver.offer(sessions)
+            self._tell()
+
+        self._refined += 1
+        limits = replace(part.left(), seed=part.left().seed + SEEDS_APART * self._refined)
+        known = self._improver.sessions() or []
+        polish(program, relaxed, known, limits, take, lambda: part.is_over() or self._is_done())
+        self._charge(part, limits.steps or 0)
 
     def _finish(self, program: Timed, relaxed: Relaxed | None) -> None:
         """What the relaxation and the best plan known leave open, in whole numbers."""
