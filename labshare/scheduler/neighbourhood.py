@@ -26,7 +26,6 @@ from labshare.scheduler.rules import build
 from labshare.scheduler.search import Found, Limits, ShouldStop, search
 from labshare.scheduler.standing import Seat, Standing
 
-
 # Requests in a neighbourhood that is searched in haste.
 SMALL = 150
 
