@@ -1,7 +1,7 @@
 """The program over single starts: as good as the model of intervals, and never wrong about what is possible.
 
-Its columns (timed_model.py), its rows (timed_rules.py) and its way through OR-Tools (timed_solver.py) are judged together,
-by the plans that come out.
+Its columns (timed_model.py), its rows (timed_rules.py) and its way through OR-Tools (timed_solver.py) are judged
+together, by the plans that come out.
 """
 
 from __future__ import annotations
