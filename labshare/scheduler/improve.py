@@ -81,6 +81,8 @@ class Improver:
         self.best_objective = 0
         self._random = Random(seed)  # noqa: S311  a search, not a secret
         self._rank: Rank = plainly
+        # Set where frozen sessions cannot stand as they are: then nothing that is tried here is a plan.
+        self._is_lost = layout.frozen_is_gone
         self._frozen = self._freeze()
         self._layout = layout
         # Families that a frozen session is of: nobody moves them, but what is lacking has to join.
@@ -117,6 +119,8 @@ class Improver:
         ]
         spots = list(self.draft.spots_of(wanted))
         for spot in spots:
+            # Too close to a neighbour: only a session in between could spare the idle time, and none is sought for that.
+            self._is_lost |= not self.draft.starts(spot.choice) >> spot.start & 1
             self.draft.put(spot.choice, spot.start)
         return {spot.choice.request for spot in spots}
 
@@ -128,7 +132,7 @@ class Improver:
         # Rates never exceed penalties, so the draft is worth no more than its objective.
         if self.best is not None and draft.objective <= self.best_objective:
             return False
-        if self._layout.frozen_is_gone or not all(self.families.is_whole(draft, bound) for bound in self._bound):
+        if self._is_lost or not all(self.families.is_whole(draft, bound) for bound in self._bound):
             return False
         worth = draft.worth
         if worth is None or (self.best is not None and worth <= self.best_objective):

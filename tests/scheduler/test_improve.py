@@ -82,6 +82,19 @@ def test_what_is_frozen_stays() -> None:
     assert improver.sessions() == [session("a", 0, 3)]
 
 
+def test_what_is_frozen_too_close_to_a_fixed_row_leaves_it_without_a_plan() -> None:
+    # Wet after wet asks for 3 idle slots; the frozen session starts 2 after the fixed row ends.
+    problem = raw(
+        20,
+        ask("a", 2, 5, (4, 4), family="wet"),
+        instruments=[{"id": "i0", "changeover": [["wet", "wet", 3]]}],
+        fixed=[{"instrument": "i0", "start": 0, "end": 2, "family": "wet"}],
+        current=[{"request": "a", "instrument": "i0", "start": 4}],
+        frozen_until=5,
+    )
+    assert improved(read(problem)).sessions() is None
+
+
 def test_a_worse_plan_is_not_taken_up() -> None:
     improver = Improver(Layout(read(raw(9, ask("a", 3, 5, (0, 6)), ask("b", 3, 8, (0, 6))))), 1)
     improver.offer([session("b", 0, 3)])
