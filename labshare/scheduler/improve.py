@@ -119,7 +119,7 @@ class Improver:
         ]
         spots = list(self.draft.spots_of(wanted))
         for spot in spots:
-            # Too close to a neighbour: only a session in between could spare the idle time, and none is sought for that.
+            # Too close to a neighbour: only a session in between could spare the idle time.
             self._is_lost |= not self.draft.starts(spot.choice) >> spot.start & 1
             self.draft.put(spot.choice, spot.start)
         return {spot.choice.request for spot in spots}
