@@ -31,7 +31,9 @@ def test_as_many_requests_wait_at_once_as_there_are_connections(sqlite_template:
 
     async def all_at_once() -> None:
         async with built.lifespan():
-            await asyncio.gather(*(asyncio.to_thread(barrier.wait, 10) for _ in range(POOL_SIZE)))
+            turns = await asyncio.gather(*(asyncio.to_thread(barrier.wait, 10) for _ in range(POOL_SIZE)))
+        # With a thread too few the barrier breaks after 10 s; each that waited has a turn of its own.
+        assert sorted(turns) == list(range(POOL_SIZE))
 
     asyncio.run(all_at_once())
     house.dispose()

@@ -136,7 +136,7 @@ def test_a_product_that_cannot_be_read_is_malformed(reader: Client) -> None:
 
 @pytest.mark.parametrize("address", ["/instruments?q=%00%", "/instruments?city=%00", "/instruments?q=%25_%27"])
 def test_strange_signs_are_only_text(reader: Client, address: str) -> None:
-    page(reader, address)
+    assert reader.get(address).status_code == 200
 
 
 # ---------------------------------------------------------------- one instrument
