@@ -15,8 +15,8 @@ from labshare.scheduler.layout import Ints
 from labshare.scheduler.plan import Session
 from labshare.scheduler.search import Limits, ShouldStop
 from labshare.scheduler.timed import Timed
-from labshare.scheduler.timed_model import EXACT, Floats, Rest
-from labshare.scheduler.timed_solver import Relaxed, mix, relax
+from labshare.scheduler.timed_model import EXACT, Floats, Relaxed, Rest
+from labshare.scheduler.timed_solver import mix, relax
 
 # A start is held when the relaxation gives it at least so much, or is among the surest of so many requests and has the
 # other. Above one half no two held starts shut each other out.
@@ -26,7 +26,7 @@ DEAR = 0.003
 # So few free variables are decided exactly, within so many nodes and this part of the seconds.
 FEW = 3000
 NODES = 500
-PART_OF_SECONDS = 0.15
+PART_OF_SECONDS = 0.04
 # What was decided exactly in full is decided again with so many times as much free.
 WIDER = 1.3
 

@@ -17,14 +17,12 @@ from labshare.scheduler.layout import Ints
 from labshare.scheduler.plan import Session
 from labshare.scheduler.search import STEP, Limits, OnBetter, ShouldStop
 from labshare.scheduler.timed import Timed, values_of, whole
-from labshare.scheduler.timed_model import EXACT, Bools, Floats
-from labshare.scheduler.timed_solver import Relaxed, decide
+from labshare.scheduler.timed_model import EXACT, Bools, Floats, Relaxed
+from labshare.scheduler.timed_solver import decide
 
-# Sessions freed in a turn, about, and the most work of one in steps.
-FREED = 16
-STEPS_A_TURN = 100
-# Starts whose reduced cost is beyond this part of the bound are no use for a better plan that is near.
-DEAR = 0.004
+# Sessions freed in a turn, about, one of these; and the most work of a turn in steps.
+FREED = (6, 10, 16)
+STEPS_A_TURN = 30
 # How far around a start sessions are freed, in slots, at first; then so many times as far until there are enough.
 AROUND, FARTHER, FARTHEST = 4, 1.4, 200
 # What the relaxation gives counts from here.
@@ -71,7 +69,7 @@ class _Polisher:
         self._size = self._model.size
         self._liked: Floats = relaxed.values[: self._size]
         self._lost: Floats = -relaxed.reduced[: self._size]
-        self._bound = relaxed.bound
+        self._bundles = timed.bundles
         self._seed = seed
         self._random = Random(seed)  # noqa: S311  a search, not a secret
         index = self._model.layout.instrument_index
@@ -94,10 +92,9 @@ class _Polisher:
     def turn(self, should_stop: ShouldStop) -> bool:
         """Decide one place anew; True when the plan got better."""
         self.turns += 1
-        free = self._freed(self._places(self._family()))
-        held = np.concatenate((~free, np.zeros(len(self.values) - self._size, dtype=bool)))
-        lower = np.where(held, self.values, self._program.lower)
-        upper = np.where(held, self.values, self._program.upper)
+        free = self._with_others(self._freed(self._places(self._family())))
+        lower = np.where(free, self._program.lower, self.values)
+        upper = np.where(free, self._program.upper, self.values)
         rest = self._program.rest(lower, upper)
         if rest is None:
             return False
@@ -156,16 +153,27 @@ class _Polisher:
         """The starts to choose from: around these places, for those who are there and those who wait."""
         placed, around = self._placed(), float(AROUND)
         hit = placed[self._is_near(placed, places, around)]
-        while len(hit) < FREED and around < FARTHEST:
+        wanted = self._random.choice(FREED)
+        while len(hit) < wanted and around < FARTHEST:
             around = around * FARTHER + 1
             hit = placed[self._is_near(placed, places, around)]
         moves = np.ones(len(self._weight), dtype=bool)
         moves[self._model.columns.request[np.setdiff1d(placed, hit)]] = False
         free = self._is_near(np.arange(self._size), places, around) | (self._liked > SOME)
-        left = self._bound - self._program.objective(self.values)
-        free &= moves[self._model.columns.request] & (self._lost <= min(left, DEAR * abs(self._bound)))
+        free &= moves[self._model.columns.request]
         free[hit] = True
         return free
+
+    def _with_others(self, free: Bools) -> Bools:
+        """By variable: these columns are free, and of the other variables those that may follow them."""
+        variables = np.flatnonzero(free)
+        rows = self._program.row[self._program.entries_of(variables)]
+        touched = np.zeros(len(self._program.low), dtype=bool)
+        touched[rows] = True
+        others = np.arange(self._size, len(self.values))
+        entries = self._program.entries_of(others)
+        bundles = self._bundles[self._program.variable[entries[touched[self._program.row[entries]]]]]
+        return np.concatenate((free, np.isin(self._bundles[others], bundles)))
 
     def _is_near(self, columns: Ints, places: Sequence[Place], around: float) -> Bools:
         line, start, end = self._line[columns], self._model.columns.start[columns], self._model.end[columns]

@@ -7,13 +7,13 @@ as a time-indexed program where that is small enough, else neighbourhood by neig
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from random import Random
 
 from labshare.scheduler import timed
 from labshare.scheduler.allowance import Allowance
-from labshare.scheduler.dive import dive
+from labshare.scheduler.exact import Exact
 from labshare.scheduler.improve import Improver
 from labshare.scheduler.layout import Layout
 from labshare.scheduler.neighbourhood import Neighbourhoods
@@ -21,20 +21,19 @@ from labshare.scheduler.plan import Session
 from labshare.scheduler.polish import polish
 from labshare.scheduler.problem import Problem
 from labshare.scheduler.proof import Proof
-from labshare.scheduler.score import outcomes_of, score
 from labshare.scheduler.search import Limits, OnBetter, ShouldStop
-from labshare.scheduler.timed import Timed
-from labshare.scheduler.timed_solver import Relaxed
+from labshare.scheduler.timed_model import Floats, Relaxed
 
-# Shares of what is left: for prices and construction, for ruin and recreate before an exact method, and where none is.
-OPENING, BEFORE_EXACT, WITHOUT_EXACT = 0.08, 0.5, 0.8
+# Shares of what is left: for prices and construction, and for plans made better before all that is left is decided
+# exactly; the same where there is no time-indexed program.
+OPENING, BEFORE_EXACT = 0.04, 0.5
+OPENING_WITHOUT, WITHOUT_EXACT = 0.08, 0.8
 # The same where there is no budget: steps of each.
 OPENING_STEPS, IMPROVING_STEPS = 500, 3000
 # Work in steps (hundredths of a second on the machine that this was measured on): one evaluation of prices for each
 # column, one step of ruin and recreate.
 STEPS_A_COLUMN = 4e-6
 STEPS_A_RUIN = 0.06
-STEPS_A_COLUMN_RELAXED = 0.02
 # One turn of the two together.
 RUINS, EVALUATIONS = 200, 24
 # Beside the exact method: shares of what is left for places decided anew, and for ruin and recreate between them.
@@ -72,11 +71,7 @@ class Pursuit:
         self._told: tuple[int, int] | None = None
         # A second worker searches beside the exact method; what that leaves depends on the clock.
         self._is_beside = limits.workers > 1 and limits.steps is None
-        # What the time-indexed program has proven and found.
-        self._exact: int | None = None
-        self._found: Sequence[Session] | None = None
-        self._dived = False
-        self._relaxed: Relaxed | None = None
+        self._exact: Exact | None = None
         self._refined = 0
         if known is not None:
             self._improver.offer(known)
@@ -90,34 +85,31 @@ class Pursuit:
     def bound(self) -> int:
         known = self._improver.best_objective if self._improver.best is not None else -(10**18)
         by_prices = self._proof.bound(known)
-        return by_prices if self._exact is None else max(known, min(by_prices, self._exact))
+        exactly = self._exact and self._exact.bound
+        return by_prices if exactly is None else max(known, min(by_prices, exactly))
 
     def run(self) -> None:
         """Until the budget is spent or the plan is proven best."""
         self._improver.construct(None, 0.0)
         self._tell()
-        self._open(self._allowance.part(OPENING, OPENING_STEPS))
-        program = None if self._is_done() else self._program()
-        if program is None:
+        has_program = self._has_program()
+        self._open(self._allowance.part(OPENING if has_program else OPENING_WITHOUT, OPENING_STEPS))
+        if self._is_done() or not has_program:
             self._improve(self._allowance.part(WITHOUT_EXACT, IMPROVING_STEPS))
         elif self._is_beside:
-            self._search_beside(program)
+            self._search_beside()
         else:
-            relaxed = self._relax(program)
-            self._take_up()
-            part = self._allowance.part(BEFORE_EXACT, IMPROVING_STEPS)
-            if relaxed is None:
-                self._improve(part)
-            else:
-                self._refine(program, relaxed, part)
-            self._finish(program, relaxed)
-            self._take_up()
+            self._search_by_turns()
         while not self._is_done():
             self._polish(self._allowance.part(0.5, IMPROVING_STEPS))
             self._improve(self._allowance.part(1.0, IMPROVING_STEPS))
 
-    def _program(self) -> Timed | None:
-        return timed.build(self._problem, self.layout) if self.layout.size <= MOST_COLUMNS else None
+    def _has_program(self) -> bool:
+        """Is there a time-indexed program of this problem, and is it small enough to pay?"""
+        program = timed.build(self._problem, self.layout) if self.layout.size <= MOST_COLUMNS else None
+        if program is not None:
+            self._exact = Exact(program, self._allowance, self._improver.sessions, self._is_done)
+        return program is not None
 
     def _is_done(self) -> bool:
         return self._allowance.is_over() or (
@@ -170,68 +162,88 @@ class Pursuit:
 
     def _cooled(self, spent: float) -> float:
         """A plan that a dive has come to is too good to roam far from."""
-        return AFTER_DIVE + (1 - AFTER_DIVE) * spent if self._dived else spent
+        return AFTER_DIVE + (1 - AFTER_DIVE) * spent if self._exact and self._exact.has_dived else spent
 
-    def _search_beside(self, program: Timed) -> None:
-        """Let the exact method work on a thread of its own while plans get better here."""
-        with ThreadPoolExecutor(1) as pool:
-            exactly = pool.submit(lambda: self._finish(program, self._relax(program)))
-            part = self._allowance.part(1.0, 10**9)
-            while not exactly.done() and not self._is_done():
-                if self._relaxed is not None:
-                    self._refine(program, self._relaxed, self._allowance.part(REFINING, IMPROVING_STEPS))
-                    part = self._allowance.part(BETWEEN, IMPROVING_STEPS)
-                self._improve(part, until=lambda: exactly.done() or self._found is not None)
-                self._take_up()
-            exactly.result()
+    def _search_by_turns(self) -> None:
+        """The exact method and the search for better plans one after the other."""
+        exact = self._exact
+        assert exact is not None
+        for work in (lambda: exact.relax(self._liked()), exact.dive, exact.cut, exact.decide_among):
+            work()
+            self._take_up()
+        part = self._allowance.part(BEFORE_EXACT, IMPROVING_STEPS)
+        if exact.relaxed is None:
+            self._improve(part)
+        else:
+            self._refine(exact.relaxed, part)
+        exact.finish()
         self._take_up()
 
-    def _relax(self, program: Timed) -> Relaxed | None:
-        """The relaxation of the program: a bound, and the plan that a dive from it comes to."""
-        relaxed = timed.relaxation(program, self._allowance.left(), self._is_done)
-        if relaxed is not None:
-            self._exact = timed.whole(relaxed.bound)
-            self._found = dive(program, relaxed, self._allowance.left(), self._is_done)
-            self._dived = self._found is not None
-            self._relaxed = relaxed
-        self._allowance.charge(self.layout.size * STEPS_A_COLUMN_RELAXED)
-        return relaxed
+    def _search_beside(self) -> None:
+        """The exact method on a thread of its own while plans get better here."""
+        exact = self._exact
+        assert exact is not None
+        liked = self._liked()
 
-    def _refine(self, program: Timed, relaxed: Relaxed, part: Allowance) -> None:
+        def prepare() -> None:
+            exact.relax(liked)
+            exact.dive()
+            exact.cut(large_first=True)
+
+        def conclude() -> None:
+            exact.decide_among()
+            exact.refine()
+            exact.finish()
+
+        with ThreadPoolExecutor(1) as pool:
+            preparing = pool.submit(prepare)
+            until = lambda: preparing.done() or exact.relaxed is not None  # noqa: E731  one line says it
+            self._improve(self._allowance.part(1.0, IMPROVING_STEPS), until)
+            exact.cut()
+            self._go_on(preparing)
+            self._go_on(pool.submit(conclude))
+
+    def _go_on(self, work: Future[None]) -> None:
+        """Make plans better here until the work is done there, and take up what it finds."""
+        exact = self._exact
+        assert exact is not None
+        while not work.done() and not self._is_done():
+            self._take_up()
+            if exact.relaxed is not None:
+                self._refine(exact.relaxed, self._allowance.part(REFINING, IMPROVING_STEPS), work.done)
+            part = self._allowance.part(BETWEEN, IMPROVING_STEPS)
+            self._improve(part, until=lambda: work.done() or exact.has_found)
+        work.result()
+        self._take_up()
+
+    def _liked(self) -> Floats:
+        """What each column would give at the prices known."""
+        prices = self._proof.prices
+        return prices.evaluate(prices.slots, prices.row_prices).reduced
+
+    def _refine(self, relaxed: Relaxed, part: Allowance, until: ShouldStop = lambda: False) -> None:
         """Places of the best plan decided anew, where the relaxation would rather have somebody who waits."""
+        exact = self._exact
+        assert exact is not None
 
         def take(sessions: Sequence[Session], _bound: int) -> None:
             self._improver.offer(sessions)
             self._tell()
 
+        def is_over() -> bool:
+            return part.is_over() or self._is_done() or exact.has_found or until()
+
         self._refined += 1
         limits = replace(part.left(), seed=part.left().seed + SEEDS_APART * self._refined)
-        known = self._improver.sessions() or []
-        polish(program, relaxed, known, limits, take, lambda: part.is_over() or self._is_done())
+        polish(exact.program, relaxed, self._improver.sessions() or [], limits, take, is_over)
         self._charge(part, limits.steps or 0)
-
-    def _finish(self, program: Timed, relaxed: Relaxed | None) -> None:
-        """What the relaxation and the best plan known leave open, in whole numbers."""
-        if self._is_done():
-            return
-        plans = [plan for plan in (self._improver.sessions(), self._found) if plan is not None]
-        known = max(plans, key=self._worth, default=None)
-        limits = self._allowance.left()
-        found = timed.solve(program, limits, known, self._is_done, lambda _sessions, _bound: None, relaxed)
-        self._allowance.charge(found.steps)
-        if found.bound is not None:
-            self._exact = found.bound if self._exact is None else min(self._exact, found.bound)
-        self._found = found.sessions
-
-    def _worth(self, sessions: Sequence[Session]) -> int:
-        return score(self._problem, sessions, outcomes_of(self._problem, sessions)).objective
 
     def _take_up(self) -> None:
         """Go on from the plan that the exact method has found, if it is better than what is known."""
-        found, self._found = self._found, None
+        found = self._exact and self._exact.take()
         if found is not None:
             self._improver.offer(found)
-            self._tell()
+        self._tell()
 
     def _polish(self, part: Allowance) -> None:
         """Neighbourhoods of the best plan, each planned anew exactly."""

@@ -10,25 +10,29 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from labshare.scheduler.changeover import idle_slots, pairs_suffice
-from labshare.scheduler.layout import Layout
+from labshare.scheduler.layout import Ints, Layout
 from labshare.scheduler.places import runs_of
 from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import Problem
 from labshare.scheduler.score import outcomes_of, score
 from labshare.scheduler.search import STEP, Found, Limits, OnBetter, ShouldStop
-from labshare.scheduler.timed_model import Bools, Floats, Program, TimedModel
+from labshare.scheduler.sifting import sift
+from labshare.scheduler.timed_model import Bools, Floats, Program, Relaxed, TimedModel
 from labshare.scheduler.timed_rules import RULES
-from labshare.scheduler.timed_solver import Mixed, Relaxed, mix, relax
+from labshare.scheduler.timed_solver import Mixed, mix, relax
 
 # Sums above this are no longer exact as floating-point numbers, with room for products.
 LARGEST_EXACT = 2**45
 
-# What SCIP needs for a node of a program with a thousand entries, in steps, roughly: it turns steps into nodes.
-STEPS_A_NODE = 0.02
+# What SCIP needs for the first node of a program and for each other, in steps for a thousand entries, roughly: it turns
+# steps into nodes.
+STEPS_A_ROOT, STEPS_A_NODE = 2.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,25 @@ class Timed:
     @property
     def problem(self) -> Problem:
         return self.model.layout.problem
+
+    @cached_property
+    def bundles(self) -> Ints:
+        """By variable that is no column, the first of those that share rows with it, however indirectly."""
+        program, size = self.program, self.model.size
+        root = list(range(len(program.gain)))
+
+        def find(v: int) -> int:
+            while root[v] != v:
+                root[v] = root[root[v]]
+                v = root[v]
+            return v
+
+        other = program.variable >= size
+        row, variable = program.row[other].tolist(), program.variable[other].tolist()
+        for (row_a, a), (row_b, b) in pairwise(zip(row, variable, strict=True)):
+            if row_a == row_b:
+                root[find(b)] = find(a)
+        return np.array([find(v) for v in range(len(root))], dtype=np.int64)
 
 
 def columns(problem: Problem) -> int:
@@ -87,10 +110,17 @@ def _scale(layout: Layout) -> int:
     return gains + rates * sum(problem.fairness.targets.values())
 
 
-def relaxation(timed: Timed, limits: Limits, should_stop: ShouldStop) -> Relaxed | None:
-    """The linear relaxation within the limits: a bound that holds in any case, and prices."""
+def relaxation(timed: Timed, limits: Limits, should_stop: ShouldStop, liked: Floats | None = None) -> Relaxed | None:
+    """The linear relaxation within the limits: a bound that holds in any case, and prices.
+
+    `liked`, by column, is what other prices would give for it: with it a large program is relaxed by few columns at a
+    time, which is two to three times as fast.
+    """
     steps = None if limits.steps is None else limits.steps * STEP
-    return relax(timed.program, seconds=limits.seconds, steps=steps, should_stop=should_stop)
+    program, request = timed.program, timed.model.columns.request
+    if liked is None:
+        return relax(program, seconds=limits.seconds, steps=steps, should_stop=should_stop)
+    return sift(program, request, liked, seconds=limits.seconds, steps=steps, should_stop=should_stop)
 
 
 def whole(bound: float) -> int:
@@ -105,10 +135,12 @@ def solve(
     should_stop: ShouldStop,
     on_better: OnBetter,
     relaxed: Relaxed | None = None,
+    bounds: Floats | None = None,
 ) -> Found:
     """Search for a plan better than `known`, and prove how good the best can be.
 
-    `relaxed` saves solving the relaxation again. Without anything found the sessions are those of `known`.
+    `relaxed` saves solving the relaxation again; `bounds`, by variable, shut out more starts than it does. Without
+    anything found the sessions are those of `known`.
     """
     began = time.monotonic()
     relaxed = relaxed or relaxation(timed, limits, should_stop)
@@ -121,7 +153,7 @@ def solve(
     limits = replace(limits, seconds=seconds)
     program = timed.program
     if relaxed is not None and best is not None:
-        program = without_hopeless(program, relaxed, best)
+        program = without_hopeless(program, relaxed, best, bounds)
     mixed = _mixed(timed, program, limits, known, should_stop)
     return _found(timed, math.inf if relaxed is None else relaxed.bound, mixed, limits, known)
 
@@ -148,9 +180,9 @@ def _mixed(
 ) -> Mixed:
     if (program.lower > program.upper).any():
         return Mixed(-math.inf, None, is_infeasible=True, nodes=0)
-    nodes = None
-    if limits.steps is not None:
-        nodes = max(1, int(limits.steps / (STEPS_A_NODE * max(1, len(program.row)) / 1000)))
+    nodes = None if limits.steps is None else nodes_within(program, limits.steps)
+    if nodes == 0:
+        return Mixed(math.inf, None, is_infeasible=False, nodes=0)
     return mix(
         program,
         seconds=limits.seconds,
@@ -161,14 +193,46 @@ def _mixed(
     )
 
 
-def without_hopeless(program: Program, relaxed: Relaxed, best: int) -> Program:
+def nodes_within(program: Program, steps: int) -> int:
+    """How many nodes SCIP may look at for so many steps; 0 where the first one costs more."""
+    thousands = max(1, len(program.row)) / 1000
+    return max(0, int((steps - STEPS_A_ROOT * thousands) / (STEPS_A_NODE * thousands)))
+
+
+def among(
+    timed: Timed, columns: Bools, known: Sequence[Session], limits: Limits, should_stop: ShouldStop
+) -> list[Session] | None:
+    """The best plan of these starts and those of a known plan that is found within the limits, from the known one."""
+    values = values_of(timed, known)
+    if values is None:
+        return None
+    upper = timed.program.upper.copy()
+    upper[: timed.model.size][~columns & (values[: timed.model.size] == 0)] = 0
+    rest = timed.program.rest(timed.program.lower, upper)
+    if rest is None:
+        return None
+    nodes = None if limits.steps is None else nodes_within(rest.program, limits.steps)
+    if nodes == 0:
+        return None
+    mixed = mix(
+        rest.program,
+        seconds=limits.seconds,
+        nodes=nodes,
+        seed=limits.seed,
+        known=values[rest.free],
+        should_stop=should_stop,
+    )
+    return None if mixed.values is None else timed.model.sessions(rest.whole(mixed.values))
+
+
+def without_hopeless(program: Program, relaxed: Relaxed, best: int, bounds: Floats | None = None) -> Program:
     """The program without what no plan better than `best` can have: reduced-cost fixing.
 
     A variable that is 1 away from its better end lowers the bound by its reduced gain; where that leaves less than
-    best + 1, it stays at that end.
+    best + 1, it stays at that end. `bounds`, by variable, may be closer than the relaxation's.
     """
     least = best + 1 - min(0.5, 1e-6 + 1e-9 * abs(best))
-    fixed: Bools = relaxed.bound - np.abs(relaxed.reduced) < least
+    fixed: Bools = (relaxed.bound if bounds is None else bounds) - np.abs(relaxed.reduced) < least
     lower: Floats = np.where(fixed & (relaxed.reduced > 0), program.upper, program.lower)
     upper: Floats = np.where(fixed & (relaxed.reduced < 0), program.lower, program.upper)
     return replace(program, lower=lower, upper=upper)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -154,13 +155,30 @@ class Program:
     def objective(self, values: Floats) -> float:
         return float(self.offset + self.gain @ values)
 
+    @cached_property
+    def _by_variable(self) -> tuple[Ints, Ints]:
+        """The entries in order of variables, and where those of each variable begin."""
+        order = np.argsort(self.variable, kind="stable")
+        return order, np.searchsorted(self.variable[order], np.arange(len(self.gain) + 1))
+
+    def entries_of(self, variables: Ints) -> Ints:
+        """The entries of these variables, in order of rows: as quick as they are few."""
+        order, begins = self._by_variable
+        counts = begins[variables + 1] - begins[variables]
+        first = np.repeat(begins[variables] - (np.cumsum(counts) - counts), counts)
+        return np.sort(order[first + np.arange(len(first))])
+
     def rest(self, lower: Floats, upper: Floats) -> Rest | None:
         """What is left to decide when variables whose bounds meet stay there; None where a row can no longer hold."""
         free = lower < upper
         held = np.where(free, 0.0, lower)
-        sums = np.bincount(self.row, weights=self.amount * held[self.variable], minlength=len(self.low))
-        entries = free[self.variable]
-        open_rows = np.bincount(self.row[entries], minlength=len(self.low)) > 0
+        entries = self.entries_of(np.flatnonzero(held))
+        sums = np.bincount(
+            self.row[entries], self.amount[entries] * held[self.variable[entries]], minlength=len(self.low)
+        )
+        entries = self.entries_of(np.flatnonzero(free))
+        open_rows = np.zeros(len(self.low), dtype=bool)
+        open_rows[self.row[entries]] = True
         low, high = self.low - sums, self.high - sums
         if (lower > upper).any() or (~open_rows & ((low > EXACT) | (high < -EXACT))).any():
             return None
@@ -230,6 +248,16 @@ class Program:
         for (a, b), low, high in zip(pairwise(edges), self.low.tolist(), self.high.tolist(), strict=True):
             proto.constraint.add(lower_bound=low, upper_bound=high, var_index=variable[a:b], coefficient=amount[a:b])
         return proto
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """A bound that any prices prove, the prices by row, and by variable its value and what a unit of it is worth."""
+
+    bound: float
+    prices: Floats
+    values: Floats
+    reduced: Floats
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,27 +16,27 @@ from typing import Any
 
 import numpy as np
 from ortools.linear_solver import pywraplp
-from ortools.math_opt import callback_pb2, model_parameters_pb2, model_pb2, parameters_pb2
+from ortools.math_opt import (
+    callback_pb2,
+    model_parameters_pb2,
+    model_pb2,
+    parameters_pb2,
+    result_pb2,
+    solution_pb2,
+)
 from ortools.math_opt.core.python import solver
 from ortools.math_opt.python import mathopt
 from ortools.util.python.solve_interrupter import SolveInterrupter
 
+from labshare.scheduler.layout import Ints
 from labshare.scheduler.search import POLL_SECONDS, ShouldStop
-from labshare.scheduler.timed_model import Floats, Program
+from labshare.scheduler.timed_model import Floats, Program, Relaxed
 
 # Compiled modules without types.
 _MATHOPT: Any = solver
 _SCIP: Any = pywraplp.Solver
 
-
-@dataclass(frozen=True)
-class Relaxed:
-    """A bound that any prices prove, the prices by row, and by variable its value and what a unit of it is worth."""
-
-    bound: float
-    prices: Floats
-    values: Floats
-    reduced: Floats
+_AT_LOWER = solution_pb2.BASIS_STATUS_AT_LOWER_BOUND
 
 
 @dataclass(frozen=True)
@@ -49,21 +49,80 @@ class Mixed:
     nodes: int
 
 
+@dataclass(frozen=True)
+class Basis:
+    """Where a simplex method stands, by variable and by row, in MathOpt's numbers."""
+
+    variables: Ints
+    rows: Sequence[int]
+
+    def of(self, variables: Ints) -> Basis:
+        """The same for these variables alone."""
+        return Basis(self.variables[variables], self.rows)
+
+    def spread(self, variables: Ints, count: int) -> Basis:
+        """The same for so many variables, of which these are what it was for: all others stand at their lower ends."""
+        everywhere = np.full(count, _AT_LOWER, dtype=np.int64)
+        everywhere[variables] = self.variables
+        return Basis(everywhere, self.rows)
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """Where GLOP came to: prices by row, values by variable, and the basis where it has one."""
+
+    prices: Floats
+    values: Floats
+    basis: Basis | None
+    is_optimal: bool
+
+
 def relax(program: Program, *, seconds: float | None, steps: float | None, should_stop: ShouldStop) -> Relaxed | None:
     """The linear relaxation by GLOP; None when it was stopped before it had prices. `steps` is deterministic time."""
+    found = simplex(program, seconds=seconds, steps=steps, should_stop=should_stop)
+    return None if found is None else priced(program, found.prices, found.values)
+
+
+def simplex(
+    program: Program,
+    *,
+    seconds: float | None,
+    steps: float | None,
+    should_stop: ShouldStop,
+    basis: Basis | None = None,
+) -> Vertex | None:
+    """The relaxation as GLOP leaves it, from a basis if there is one (which presolve would lose)."""
     parameters = parameters_pb2.SolveParametersProto()
     if seconds is not None:
         parameters.time_limit.FromTimedelta(timedelta(seconds=max(0.0, seconds)))
     if steps is not None:
         parameters.glop.max_deterministic_time = steps
     beginning = model_parameters_pb2.ModelSolveParametersProto()
+    if basis is not None:
+        parameters.presolve = parameters_pb2.EMPHASIS_OFF
+        parameters.glop.use_dual_simplex = False
+        _fill(beginning.initial_basis.variable_status, basis.variables.tolist())
+        _fill(beginning.initial_basis.constraint_status, basis.rows)
     result = _by_mathopt(program.proto(), mathopt.SolverType.GLOP, parameters, beginning, should_stop)
+    is_optimal = result.termination.reason == result_pb2.TERMINATION_REASON_OPTIMAL
     for solution in result.solutions:
         if solution.HasField("dual_solution"):
             prices = _dense(solution.dual_solution.dual_values, len(program.low))
             values = _dense(solution.primal_solution.variable_values, len(program.gain))
-            return priced(program, prices, values)
+            return Vertex(prices, values, _basis_of(solution), is_optimal)
     return None
+
+
+def _fill(statuses: Any, values: Sequence[int]) -> None:
+    statuses.ids.extend(range(len(values)))
+    statuses.values.extend(values)
+
+
+def _basis_of(solution: Any) -> Basis | None:
+    if not solution.HasField("basis"):
+        return None
+    basis = solution.basis
+    return Basis(np.array(basis.variable_status.values, dtype=np.int64), list(basis.constraint_status.values))
 
 
 def decide(program: Program, known: Floats, *, steps: float, seed: int, should_stop: ShouldStop) -> Floats | None:
@@ -73,6 +132,13 @@ def decide(program: Program, known: Floats, *, steps: float, seed: int, should_s
     """
     parameters = parameters_pb2.SolveParametersProto(relative_gap_tolerance=0.0, threads=1, random_seed=seed)
     parameters.cp_sat.max_deterministic_time = steps
+    # One strategy that solves relaxations as it goes, and little presolve: twice as many small rests in the same time.
+    # What presolve does with symmetries fails on some models in OR-Tools 9.15.
+    parameters.cp_sat.linearization_level = 2
+    parameters.cp_sat.interleave_search = False
+    parameters.cp_sat.max_presolve_iterations = 1
+    parameters.cp_sat.cp_model_probing_level = 0
+    parameters.cp_sat.symmetry_level = 0
     beginning = model_parameters_pb2.ModelSolveParametersProto()
     hint = beginning.solution_hints.add()
     hint.variable_values.ids.extend(range(len(known)))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -139,3 +140,30 @@ def test_a_wish_to_stop_is_heard() -> None:
     found = timed.solve(made, Limits(), [], lambda: True, ignore)
     assert found.sessions is not None
     assert time.monotonic() - began < 30
+
+
+def test_among_few_starts_the_best_of_them_and_of_the_known_plan_is_found() -> None:
+    """Columns 0 and 1 are the starts of `a`, 2 and 3 those of `b`. At slot 0 and slot 3 both fit."""
+    made = built(raw(5, ask("a", 2, 7, (0, 1)), ask("b", 2, 5, (2, 3))))
+    nothing = np.zeros(4, dtype=bool)
+    known = [session("b", 2, 4)]
+    assert timed.among(made, nothing, known, Limits(), lambda: False) == known
+    first = np.array([True, False, False, False])
+    assert timed.among(made, first, known, Limits(), lambda: False) == [session("a", 0, 2), *known]
+    # The other start of `a` shuts the known session of `b` out, and is worth more.
+    second = np.array([False, True, False, False])
+    assert timed.among(made, second, known, Limits(), lambda: False) == [session("a", 1, 3)]
+
+
+def test_variables_that_follow_each_other_are_one_bundle() -> None:
+    """Each of two groups has a variable of its own, which says whether it is served."""
+    problem = raw(4, *(ask(name, 1, 5, (0, 3)) for name in "abcd"),
+                  groups=[{"requests": ["a", "b"], "min": 2}, {"requests": ["c", "d"], "min": 2}])  # fmt: skip
+    made = built(problem)
+    assert made.bundles[made.model.size :].tolist() == [made.model.size, made.model.size + 1]
+
+
+def test_what_costs_more_than_the_steps_is_not_begun() -> None:
+    made = built(raw(4, ask("a", 3, 7, (0, 1)), ask("b", 3, 5, (0, 1))))
+    assert timed.nodes_within(made.program, 0) == 0
+    assert searched(made, [], Limits(steps=0)).sessions == []

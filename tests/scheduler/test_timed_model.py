@@ -42,3 +42,13 @@ def test_what_no_row_can_hold_has_no_rest() -> None:
     assert program.rest(both, both) is None
     assert program.in_broken_rows(both, both).tolist() == [True, True]
     assert program.in_broken_rows(program.lower, program.upper).tolist() == [False, False]
+
+
+def test_entries_are_found_by_variable() -> None:
+    """Rows (0: a and b) and (1: b alone): `b` is in entries 1 and 2."""
+    made = model()
+    made.add_row([(np.array([1]), 1.0)], high=1)
+    program = made.finished()
+    assert program.entries_of(np.array([1])).tolist() == [1, 2]
+    assert program.entries_of(np.array([0, 1])).tolist() == [0, 1, 2]
+    assert program.entries_of(np.array([], dtype=np.int64)).tolist() == []

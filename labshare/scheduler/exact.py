@@ -1,0 +1,149 @@
+"""What the time-indexed program of a problem proves and finds, step by step, each within a share of what is left.
+
+The relaxation; a dive from it; the pieces of the program in whole numbers; the best plan of the starts that relaxation,
+pieces and the best plan known would have; then all that is left open. What must not live here: other ways to a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from labshare.scheduler import timed
+from labshare.scheduler.allowance import Allowance
+from labshare.scheduler.dive import dive
+from labshare.scheduler.pieces import Pieces
+from labshare.scheduler.plan import Session
+from labshare.scheduler.polish import polish
+from labshare.scheduler.score import outcomes_of, score
+from labshare.scheduler.search import Limits, ShouldStop
+from labshare.scheduler.timed import Timed
+from labshare.scheduler.timed_model import EXACT, Bools, Floats, Relaxed
+
+# Shares of what is left: for the pieces, and for the starts that they and the relaxation would have.
+CUTTING, AMONG, REFINING = 0.3, 0.3, 0.15
+# The same where there is no budget: steps of each.
+CUTTING_STEPS, AMONG_STEPS, REFINING_STEPS = 3000, 3000, 1000
+# So many turns of the last without a better plan are enough; seeds of one turn and the next.
+IDLE, SEEDS_APART = 3, 1_000_003
+# Work of the relaxation and the dive, in steps.
+STEPS_A_COLUMN = 0.02
+
+Sessions = Sequence[Session]
+
+
+class Exact:
+    """`bound` is proven (None: nothing yet); `known()` is the best plan known. Two threads may work on the pieces."""
+
+    def __init__(
+        self, program: Timed, allowance: Allowance, known: Callable[[], Sessions | None], is_done: ShouldStop
+    ) -> None:
+        self.program = program
+        self.bound: int | None = None
+        self.relaxed: Relaxed | None = None
+        self.has_dived = False
+        self._allowance = allowance
+        self._known = known
+        self._is_done = is_done
+        self._pieces: Pieces | None = None
+        self._cutting = Limits()
+        self._found: Sessions | None = None
+        self._refined = 0
+        # The starts of all plans known so far.
+        self._plans: Bools = np.zeros(program.model.size, dtype=bool)
+
+    @property
+    def has_found(self) -> bool:
+        """Is there a plan to be taken?"""
+        return self._found is not None
+
+    def take(self) -> Sessions | None:
+        """A plan found since the last time, if there is one; it may be worse than what is known by now."""
+        found, self._found = self._found, None
+        return found
+
+    def relax(self, liked: Floats) -> None:
+        """The relaxation of the program, and its pieces; `liked` as in `timed.relaxation`."""
+        relaxed = timed.relaxation(self.program, self._allowance.left(), self._is_done, liked)
+        self._allowance.charge(self.program.model.size * STEPS_A_COLUMN)
+        if relaxed is not None:
+            self._prove(relaxed.bound)
+            self._pieces = Pieces(self.program, relaxed)
+            self._cutting = self._allowance.part(CUTTING, CUTTING_STEPS).left()
+            self.relaxed = relaxed
+
+    def dive(self) -> None:
+        """The plan that a dive from the relaxation comes to."""
+        if self.relaxed is not None and not self._is_done():
+            self._found = dive(self.program, self.relaxed, self._allowance.left(), self._is_done)
+            self.has_dived = self.has_found
+
+    def cut(self, *, large_first: bool = False) -> None:
+        """The pieces in whole numbers: a closer bound."""
+        if self._pieces is not None:
+            spent = self._pieces.solve(self._cutting, self._is_done, self._note, large_first=large_first)
+            self._allowance.charge(spent)
+
+    def _note(self) -> None:
+        if self._pieces is not None:
+            self._prove(self._pieces.bound)
+
+    def decide_among(self) -> None:
+        """The best plan of the starts that the relaxation, the pieces and the best plan known would have."""
+        if self._pieces is not None and self.relaxed is not None:
+            liked = np.maximum(self.relaxed.values, self._pieces.chosen)[: self.program.model.size]
+            self._decide(liked > EXACT, self._allowance.part(AMONG, AMONG_STEPS).left())
+            self._plans |= self._pieces.chosen[: self.program.model.size] > EXACT
+
+    def refine(self) -> None:
+        """Places of the best plan known decided anew, then the best of all plans so far; while that leads further."""
+        idle = 0
+        while idle < IDLE and self.relaxed is not None and not self._is_done() and (best := self._best()):
+            self._refined += 1
+            limits = self._allowance.part(REFINING, REFINING_STEPS).left()
+            own = replace(limits, seed=limits.seed + SEEDS_APART * self._refined)
+            refined = polish(self.program, self.relaxed, best, own, _tell_nobody, self._is_done)
+            self._allowance.charge(limits.steps or 0)
+            self._plans[self.program.model.chosen(refined)] = True
+            self._decide(self._plans, limits)
+            idle = 0 if self._worth(self._best() or best) > self._worth(best) else idle + 1
+
+    def _decide(self, columns: Bools, limits: Limits) -> None:
+        best = self._best()
+        if best is None or self._is_done():
+            return
+        self._plans[self.program.model.chosen(best)] = True
+        self._found = timed.among(self.program, columns, best, limits, self._is_done) or best
+        self._allowance.charge(limits.steps or 0)
+        self._plans[self.program.model.chosen(self._found)] = True
+
+    def finish(self) -> None:
+        """What the bound and the best plan known leave open, in whole numbers."""
+        if self._is_done():
+            return
+        limits = self._allowance.left()
+        bounds = self._pieces and self._pieces.bounds
+        found = timed.solve(self.program, limits, self._best(), self._is_done, _tell_nobody, self.relaxed, bounds)
+        self._allowance.charge(found.steps)
+        if found.bound is not None:
+            self._prove(found.bound)
+        self._found = found.sessions
+
+    def _best(self) -> Sessions | None:
+        """The better of what is known and what is found but not taken yet."""
+        plans = [plan for plan in (self._known(), self._found) if plan is not None]
+        return max(plans, key=self._worth, default=None)
+
+    def _prove(self, bound: float) -> None:
+        proven = timed.whole(bound)
+        self.bound = proven if self.bound is None else min(self.bound, proven)
+
+    def _worth(self, sessions: Sessions) -> int:
+        problem = self.program.problem
+        return score(problem, sessions, outcomes_of(problem, sessions)).objective
+
+
+def _tell_nobody(_sessions: Sessions, _bound: int) -> None:
+    pass

@@ -1,0 +1,58 @@
+"""Relaxations by few columns at a time: the same bound as all at once, and a bound whenever it is stopped."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labshare.scheduler import sifting, timed
+from labshare.scheduler.search import Limits
+from labshare.scheduler.timed_model import Relaxed
+from tests.scheduler import samples
+from tests.scheduler.making import ask, raw, read
+
+SEEDS = st.integers(min_value=0, max_value=10**9)
+
+
+def sifted(made: timed.Timed) -> Relaxed | None:
+    """From the columns with the lowest numbers: nobody has said anything about them."""
+    return timed.relaxation(made, Limits(), lambda: False, np.zeros(made.model.size))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_the_bound_is_that_of_all_columns(seed: int) -> None:
+    made = timed.build(read(samples.problem(Random(seed), requests=10, horizon=24, instruments=3, starts=12)))
+    if made is None:
+        return
+    at_once = timed.relaxation(made, Limits(), lambda: False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sifting, "FIRST", 1)
+        patch.setattr(sifting, "MORE", 1)
+        by_and_by = sifted(made)
+    if at_once is None or by_and_by is None:
+        # Rows that cannot hold together have no prices.
+        assert at_once is by_and_by
+        return
+    assert by_and_by.bound == pytest.approx(at_once.bound, rel=1e-7, abs=1e-5)
+
+
+def test_what_was_left_out_comes_in_when_prices_would_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of `a` and `b` only the first starts are in at first, and shut each other out; 7 + 5 needs the second of `b`."""
+    monkeypatch.setattr(sifting, "FIRST", 1)
+    made = timed.build(read(raw(4, ask("a", 2, 7, (0, 0)), ask("b", 2, 5, (1, 2)))))
+    assert made is not None
+    relaxed = sifted(made)
+    assert relaxed is not None
+    assert relaxed.bound == pytest.approx(12)
+    assert relaxed.values == pytest.approx([1, 0, 1])
+
+
+def test_stopped_at_once_it_knows_nothing() -> None:
+    made = timed.build(read(raw(4, ask("a", 2, 7, (0, 0)))))
+    assert made is not None
+    assert timed.relaxation(made, Limits(), lambda: True, np.zeros(1)) is None
