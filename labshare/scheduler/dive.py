@@ -14,8 +14,8 @@ import numpy as np
 from labshare.scheduler.layout import Ints
 from labshare.scheduler.plan import Session
 from labshare.scheduler.search import Limits, ShouldStop
-from labshare.scheduler.timed import Timed
-from labshare.scheduler.timed_model import EXACT, Floats, Relaxed, Rest
+from labshare.scheduler.timed import Timed, nodes_within
+from labshare.scheduler.timed_model import EXACT, Floats, Program, Relaxed, Rest
 from labshare.scheduler.timed_solver import mix, relax
 
 # A start is held when the relaxation gives it at least so much, or is among the surest of so many requests and has the
@@ -23,10 +23,10 @@ from labshare.scheduler.timed_solver import mix, relax
 SURE, ONE_OF, FAIRLY_SURE = 0.6, 25, 0.55
 # What is held at once may cost at most this part of the bound; a single start that costs more is forbidden instead.
 DEAR = 0.003
-# So few free variables are decided exactly, within so many nodes and this part of the seconds.
+# So few free variables are decided exactly, within so many nodes and this part of the seconds or steps.
 FEW = 3000
 NODES = 500
-PART_OF_SECONDS = 0.04
+PART_OF_SECONDS, PART_OF_STEPS = 0.04, 0.1
 # What was decided exactly in full is decided again with so many times as much free.
 WIDER = 1.3
 
@@ -56,7 +56,7 @@ def dive(timed: Timed, relaxed: Relaxed, limits: Limits, should_stop: ShouldStop
         mixed = mix(
             rest.program,
             seconds=None if seconds is None else PART_OF_SECONDS * seconds,
-            nodes=NODES,
+            nodes=_nodes(rest.program, limits.steps),
             seed=limits.seed,
             known=None if best is None else best[rest.free],
             should_stop=should_stop,
@@ -67,6 +67,11 @@ def dive(timed: Timed, relaxed: Relaxed, limits: Limits, should_stop: ShouldStop
         if (best is not None and not is_best) or not trail.go_back(WIDER if best is not None else 1.0):
             break
     return None if best is None else timed.model.sessions(best)
+
+
+def _nodes(program: Program, steps: int | None) -> int:
+    """As many nodes as a part of the steps pays for; one in any case, or there would be no plan."""
+    return NODES if steps is None else max(1, min(NODES, nodes_within(program, int(PART_OF_STEPS * steps))))
 
 
 class _Trail:

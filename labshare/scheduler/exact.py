@@ -28,10 +28,15 @@ CUTTING, AMONG, REFINING = 0.3, 0.3, 0.15
 CUTTING_STEPS, AMONG_STEPS, REFINING_STEPS = 3000, 3000, 1000
 # So many turns of the last without a better plan are enough; seeds of one turn and the next.
 IDLE, SEEDS_APART = 3, 1_000_003
-# Work of the relaxation and the dive, in steps.
-STEPS_A_COLUMN = 0.02
+# Work of the relaxation and of the dive, in steps for each column; with less than so many times that nothing is begun.
+RELAXING, DIVING, LEAST = 0.01, 0.03, 1.5
 
 Sessions = Sequence[Session]
+
+
+def pays(columns: int, limits: Limits) -> bool:
+    """Is there more work in the budget than the relaxation and the dive take?"""
+    return limits.steps is None or limits.steps > LEAST * columns * (RELAXING + DIVING)
 
 
 class Exact:
@@ -67,7 +72,7 @@ class Exact:
     def relax(self, liked: Floats) -> None:
         """The relaxation of the program, and its pieces; `liked` as in `timed.relaxation`."""
         relaxed = timed.relaxation(self.program, self._allowance.left(), self._is_done, liked)
-        self._allowance.charge(self.program.model.size * STEPS_A_COLUMN)
+        self._allowance.charge(self.program.model.size * RELAXING)
         if relaxed is not None:
             self._prove(relaxed.bound)
             self._pieces = Pieces(self.program, relaxed)
@@ -78,6 +83,7 @@ class Exact:
         """The plan that a dive from the relaxation comes to."""
         if self.relaxed is not None and not self._is_done():
             self._found = dive(self.program, self.relaxed, self._allowance.left(), self._is_done)
+            self._allowance.charge(self.program.model.size * DIVING)
             self.has_dived = self.has_found
 
     def cut(self, *, large_first: bool = False) -> None:

@@ -13,7 +13,7 @@ from random import Random
 
 from labshare.scheduler import timed
 from labshare.scheduler.allowance import Allowance
-from labshare.scheduler.exact import Exact
+from labshare.scheduler.exact import Exact, pays
 from labshare.scheduler.improve import Improver
 from labshare.scheduler.layout import Layout
 from labshare.scheduler.neighbourhood import Neighbourhoods
@@ -105,8 +105,11 @@ class Pursuit:
             self._improve(self._allowance.part(1.0, IMPROVING_STEPS))
 
     def _has_program(self) -> bool:
-        """Is there a time-indexed program of this problem, and is it small enough to pay?"""
-        program = timed.build(self._problem, self.layout) if self.layout.size <= MOST_COLUMNS else None
+        """Is there a time-indexed program of this problem, and does it pay?"""
+        size = self.layout.size
+        if size > MOST_COLUMNS or not pays(size, self._allowance.left()):
+            return False
+        program = timed.build(self._problem, self.layout)
         if program is not None:
             self._exact = Exact(program, self._allowance, self._improver.sessions, self._is_done)
         return program is not None

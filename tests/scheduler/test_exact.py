@@ -8,7 +8,7 @@ import numpy as np
 
 from labshare.scheduler import timed
 from labshare.scheduler.allowance import Allowance
-from labshare.scheduler.exact import Exact
+from labshare.scheduler.exact import Exact, pays
 from labshare.scheduler.plan import Session
 from labshare.scheduler.search import Limits
 from tests.scheduler.making import read, session
@@ -68,3 +68,10 @@ def test_without_a_plan_known_there_is_nothing_to_make_better() -> None:
     steps.decide_among()
     steps.refine()
     assert steps.take() is None
+
+
+def test_a_small_budget_of_steps_is_not_spent_on_a_large_program() -> None:
+    """20,000 columns take 200 steps to relax and 600 to dive; with half as much again it pays."""
+    assert not pays(20_000, Limits(steps=1200))
+    assert pays(20_000, Limits(steps=1201))
+    assert pays(20_000, Limits(seconds=1.0))
