@@ -6,6 +6,7 @@ pieces and the best plan known would have; then all that is left open. What must
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -17,17 +18,20 @@ from labshare.scheduler.dive import dive
 from labshare.scheduler.pieces import Pieces
 from labshare.scheduler.plan import Session
 from labshare.scheduler.polish import polish
-from labshare.scheduler.score import outcomes_of, score
 from labshare.scheduler.search import Limits, ShouldStop
 from labshare.scheduler.timed import Timed
 from labshare.scheduler.timed_model import EXACT, Bools, Floats, Relaxed
 
 # Shares of what is left: for the pieces, and for the starts that they and the relaxation would have.
-CUTTING, AMONG, REFINING = 0.3, 0.3, 0.15
+CUTTING, AMONG, REFINING = 0.3, 0.3, 0.1
 # The same where there is no budget: steps of each.
 CUTTING_STEPS, AMONG_STEPS, REFINING_STEPS = 3000, 3000, 1000
 # So many turns of the last without a better plan are enough; seeds of one turn and the next.
 IDLE, SEEDS_APART = 3, 1_000_003
+# Of programs of so few columns all that is left open can be decided: pieces and refining get less of what is left.
+FEW, CUTTING_FEW, REFINING_FEW = 25_000, 0.15, 0.25
+# Pieces of so few variables need no good plan to begin with.
+SMALL = 4000
 # Work of the relaxation and of the dive, in steps for each column; with less than so many times that nothing is begun.
 RELAXING, DIVING, LEAST = 0.01, 0.03, 1.5
 
@@ -55,7 +59,9 @@ class Exact:
         self._pieces: Pieces | None = None
         self._cutting = Limits()
         self._found: Sessions | None = None
+        self._is_small = program.model.size <= FEW
         self._refined = 0
+        self._lock = threading.Lock()
         # The starts of all plans known so far.
         self._plans: Bools = np.zeros(program.model.size, dtype=bool)
 
@@ -76,54 +82,87 @@ class Exact:
         if relaxed is not None:
             self._prove(relaxed.bound)
             self._pieces = Pieces(self.program, relaxed)
-            self._cutting = self._allowance.part(CUTTING, CUTTING_STEPS).left()
+            share = CUTTING_FEW if self._is_small else CUTTING
+            self._cutting = self._allowance.part(share, CUTTING_STEPS).left()
             self.relaxed = relaxed
 
     def dive(self) -> None:
         """The plan that a dive from the relaxation comes to."""
         if self.relaxed is not None and not self._is_done():
-            self._found = dive(self.program, self.relaxed, self._allowance.left(), self._is_done)
+            found = dive(self.program, self.relaxed, self._allowance.left(), self._is_done)
             self._allowance.charge(self.program.model.size * DIVING)
-            self.has_dived = self.has_found
+            self.has_dived = found is not None
+            self._found = found
 
-    def cut(self, *, large_first: bool = False) -> None:
-        """The pieces in whole numbers: a closer bound."""
-        if self._pieces is not None:
-            spent = self._pieces.solve(self._cutting, self._is_done, self._note, large_first=large_first)
-            self._allowance.charge(spent)
+    def cut(
+        self, on_proven: Callable[[], None] = lambda: None, *, most: int | None = None, large_first: bool = False
+    ) -> None:
+        """The pieces (of at most so many variables) in whole numbers: a closer bound, told with each of them."""
+        best = self._best()
+        if self._pieces is None or self._is_done():
+            return
+        pieces = self._pieces
 
-    def _note(self) -> None:
-        if self._pieces is not None:
-            self._prove(self._pieces.bound)
+        def note() -> None:
+            self._prove(pieces.bound)
+            on_proven()
+
+        spent = pieces.solve(
+            self._cutting,
+            None if best is None else timed.values_of(self.program, best),
+            self._is_done,
+            note,
+            most=self.program.model.size if most is None else most,
+            large_first=large_first,
+        )
+        self._allowance.charge(spent)
 
     def decide_among(self) -> None:
         """The best plan of the starts that the relaxation, the pieces and the best plan known would have."""
         if self._pieces is not None and self.relaxed is not None:
             liked = np.maximum(self.relaxed.values, self._pieces.chosen)[: self.program.model.size]
-            self._decide(liked > EXACT, self._allowance.part(AMONG, AMONG_STEPS).left())
+            limits = self._allowance.part(AMONG, AMONG_STEPS).left()
+            self._allowance.charge(self._decide(liked > EXACT, limits))
             self._plans |= self._pieces.chosen[: self.program.model.size] > EXACT
 
     def refine(self) -> None:
         """Places of the best plan known decided anew, then the best of all plans so far; while that leads further."""
+        part = self._allowance.part(REFINING_FEW if self._is_small else 1.0, IDLE * REFINING_STEPS)
         idle = 0
-        while idle < IDLE and self.relaxed is not None and not self._is_done() and (best := self._best()):
+        while idle < IDLE and self.relaxed is not None and not (part.is_over() or self._is_done()):
+            if (best := self._best()) is None:
+                return
             self._refined += 1
             limits = self._allowance.part(REFINING, REFINING_STEPS).left()
             own = replace(limits, seed=limits.seed + SEEDS_APART * self._refined)
             refined = polish(self.program, self.relaxed, best, own, _tell_nobody, self._is_done)
-            self._allowance.charge(limits.steps or 0)
-            self._plans[self.program.model.chosen(refined)] = True
-            self._decide(self._plans, limits)
+            self._charge(part, limits.steps or 0)
+            self._keep(refined)
+            self._charge(part, self._decide(self._plans, limits))
             idle = 0 if self._worth(self._best() or best) > self._worth(best) else idle + 1
 
-    def _decide(self, columns: Bools, limits: Limits) -> None:
+    def _charge(self, part: Allowance, steps: float) -> None:
+        for allowance in (part, self._allowance):
+            allowance.charge(steps)
+
+    def _decide(self, columns: Bools, limits: Limits) -> int:
+        """The best plan of these starts and of the best plan known; returns the steps it took."""
         best = self._best()
         if best is None or self._is_done():
-            return
+            return 0
         self._plans[self.program.model.chosen(best)] = True
-        self._found = timed.among(self.program, columns, best, limits, self._is_done) or best
-        self._allowance.charge(limits.steps or 0)
-        self._plans[self.program.model.chosen(self._found)] = True
+        found = timed.among(self.program, columns, best, limits, self._is_done)
+        if found is None:
+            return 0
+        self._keep(found)
+        return limits.steps or 0
+
+    def _keep(self, sessions: Sessions) -> None:
+        """Remember the starts of a plan, and the plan to be taken if it is better than what is known."""
+        self._plans[self.program.model.chosen(sessions)] = True
+        best = self._best()
+        if best is None or self._worth(sessions) > self._worth(best):
+            self._found = sessions
 
     def finish(self) -> None:
         """What the bound and the best plan known leave open, in whole numbers."""
@@ -144,11 +183,11 @@ class Exact:
 
     def _prove(self, bound: float) -> None:
         proven = timed.whole(bound)
-        self.bound = proven if self.bound is None else min(self.bound, proven)
+        with self._lock:
+            self.bound = proven if self.bound is None else min(self.bound, proven)
 
     def _worth(self, sessions: Sessions) -> int:
-        problem = self.program.problem
-        return score(problem, sessions, outcomes_of(problem, sessions)).objective
+        return timed.worth(self.program.problem, sessions)
 
 
 def _tell_nobody(_sessions: Sessions, _bound: int) -> None:

@@ -11,6 +11,7 @@ pieces choose is nearly a plan: only what lies across may not hold. What must no
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -21,10 +22,10 @@ import numpy as np
 from labshare.scheduler.layout import Ints
 from labshare.scheduler.search import Limits, ShouldStop
 from labshare.scheduler.timed import Timed, nodes_within
-from labshare.scheduler.timed_model import Bools, Floats, Program, Relaxed
+from labshare.scheduler.timed_model import EXACT, Bools, Floats, Program, Relaxed
 from labshare.scheduler.timed_solver import mix
 
-# A piece has at most so many columns: larger ones are no easier than the whole.
+# Instruments are joined into pieces of at most so many columns: larger ones are no easier than the whole.
 MOST_COLUMNS = 25_000
 NONE = -1
 
@@ -35,8 +36,17 @@ class Piece:
 
     variables: Ints
     program: Program
+    reduced: Floats
     relaxed: float
     bound: float
+
+    def without(self, least: float) -> Program:
+        """Its program without what leaves less than this: reduced-cost fixing, as in `timed.without_hopeless`."""
+        program = self.program
+        hopeless = self.relaxed - np.abs(self.reduced) < least - EXACT * (1 + abs(least))
+        lower: Floats = np.where(hopeless & (self.reduced > 0), program.upper, program.lower)
+        upper: Floats = np.where(hopeless & (self.reduced < 0), program.lower, program.upper)
+        return replace(program, lower=lower, upper=upper)
 
 
 class Pieces:
@@ -73,44 +83,65 @@ class Pieces:
         return bounds
 
     def solve(
-        self, limits: Limits, should_stop: ShouldStop, on_solved: Callable[[], None], *, large_first: bool = False
+        self,
+        limits: Limits,
+        known: Floats | None,
+        should_stop: ShouldStop,
+        on_solved: Callable[[], None],
+        *,
+        most: int = MOST_COLUMNS,
+        large_first: bool = False,
     ) -> int:
-        """Solve the pieces one after the other, small ones first; what they leave of the time goes to the others.
+        """Solve the pieces of at most so many variables one after the other, from the values of a known plan.
 
-        Two threads may do so at once, one from the large end. Returns the steps spent, where there is a budget of them.
+        Small ones come first; what they leave of the time goes to the others. Two threads may do so at once, one from
+        the large end. Returns the steps spent, where there is a budget of them.
         """
         spent = 0
         began = time.monotonic()
-        while not should_stop() and (taken := self._next(-1 if large_first else 0)):
-            one, share = taken
+        while not should_stop():
             left = None if limits.seconds is None else limits.seconds - (time.monotonic() - began)
-            if left is not None and left <= 0:
+            if (left is not None and left <= 0) or not (taken := self._next(-1 if large_first else 0, most)):
                 break
+            one, share = taken
             steps = None if limits.steps is None else int(limits.steps * len(one.variables) / self._size)
             seconds = None if left is None else left * min(1.0, limits.workers * share)
-            self._solve(one, replace(limits, seconds=seconds, steps=steps), should_stop)
-            spent += steps or 0
+            own = replace(limits, seconds=seconds, steps=steps)
+            if self._solve(one, own, None if known is None else known[one.variables], should_stop):
+                spent += steps or 0
             on_solved()
         return spent
 
-    def _next(self, end: int) -> tuple[Piece, float] | None:
+    def _next(self, end: int, most: int) -> tuple[Piece, float] | None:
         """The next piece from this end, and its share of the size of all that are left."""
         with self._lock:
-            if not self._left:
-                return None
             size = sum(len(one.variables) for one in self._left)
+            if not self._left or len(self._left[end].variables) > most:
+                return None
             one = self._left.pop(end)
             return one, len(one.variables) / size
 
-    def _solve(self, one: Piece, limits: Limits, should_stop: ShouldStop) -> None:
+    def _solve(self, one: Piece, limits: Limits, known: Floats | None, should_stop: ShouldStop) -> bool:
+        """The piece in whole numbers, without what cannot be better than the known values, which keep its rows.
+
+        False when it was not begun.
+        """
         nodes = None if limits.steps is None else nodes_within(one.program, limits.steps)
         if nodes == 0:
-            return
+            return False
+        program, least = one.program, -math.inf
+        if known is not None:
+            least = one.program.objective(known)
+            self.chosen[one.variables] = known
+            program = one.without(least)
         seconds, seed = limits.seconds, limits.seed
-        mixed = mix(one.program, seconds=seconds, nodes=nodes, seed=seed, known=None, should_stop=should_stop)
-        one.bound = min(one.bound, mixed.bound)
-        if mixed.values is not None:
+        mixed = mix(program, seconds=seconds, nodes=nodes, seed=seed, known=known, should_stop=should_stop)
+        # A piece that nothing fits into shows that no plan keeps the hard rules: that is for others to prove.
+        if (bound := max(least, mixed.bound)) > -math.inf:
+            one.bound = min(one.bound, bound + EXACT + 1e-9 * abs(bound))
+        if mixed.values is not None and one.program.objective(mixed.values) >= least:
             self.chosen[one.variables] = mixed.values
+        return True
 
 
 def _piece(program: Program, relaxed: Relaxed, mine: Bools, rows: Bools) -> Piece:
@@ -132,7 +163,7 @@ def _piece(program: Program, relaxed: Relaxed, mine: Bools, rows: Bools) -> Piec
     prices, reduced = relaxed.prices[rows], relaxed.reduced[mine]
     side = np.where(prices > 0, own.high, np.where(prices < 0, own.low, 0.0))
     worth = float((prices * side).sum() + np.maximum(reduced * own.lower, reduced * own.upper).sum())
-    return Piece(variables, own, worth, worth)
+    return Piece(variables, own, reduced, worth, worth)
 
 
 def _pieces(timed: Timed, relaxed: Relaxed) -> Ints:

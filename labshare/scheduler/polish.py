@@ -23,6 +23,8 @@ from labshare.scheduler.timed_solver import decide
 # Sessions freed in a turn, about, one of these; and the most work of a turn in steps.
 FREED = (6, 10, 16)
 STEPS_A_TURN = 30
+# Starts that lose more than so many times what a session is worth are left out of a turn.
+DEAR = (0.1, 0.3)
 # How far around a start sessions are freed, in slots, at first; then so many times as far until there are enough.
 AROUND, FARTHER, FARTHEST = 4, 1.4, 200
 # What the relaxation gives counts from here.
@@ -70,6 +72,10 @@ class _Polisher:
         self._liked: Floats = relaxed.values[: self._size]
         self._lost: Floats = -relaxed.reduced[: self._size]
         self._bundles = timed.bundles
+        # The variables that are no columns, and the entries that they are in.
+        self._others = np.arange(self._size, len(values))
+        self._entries = self._program.entries_of(self._others)
+        self._mean = float(np.abs(self._model.columns.value).sum()) / max(1, self._size)
         self._seed = seed
         self._random = Random(seed)  # noqa: S311  a search, not a secret
         index = self._model.layout.instrument_index
@@ -160,7 +166,7 @@ class _Polisher:
         moves = np.ones(len(self._weight), dtype=bool)
         moves[self._model.columns.request[np.setdiff1d(placed, hit)]] = False
         free = self._is_near(np.arange(self._size), places, around) | (self._liked > SOME)
-        free &= moves[self._model.columns.request]
+        free &= moves[self._model.columns.request] & (self._lost <= self._mean * self._random.choice(DEAR))
         free[hit] = True
         return free
 
@@ -170,10 +176,9 @@ class _Polisher:
         rows = self._program.row[self._program.entries_of(variables)]
         touched = np.zeros(len(self._program.low), dtype=bool)
         touched[rows] = True
-        others = np.arange(self._size, len(self.values))
-        entries = self._program.entries_of(others)
-        bundles = self._bundles[self._program.variable[entries[touched[self._program.row[entries]]]]]
-        return np.concatenate((free, np.isin(self._bundles[others], bundles)))
+        entries = self._entries[touched[self._program.row[self._entries]]]
+        bundles = self._bundles[self._program.variable[entries]]
+        return np.concatenate((free, np.isin(self._bundles[self._others], bundles)))
 
     def _is_near(self, columns: Ints, places: Sequence[Place], around: float) -> Bools:
         line, start, end = self._line[columns], self._model.columns.start[columns], self._model.end[columns]

@@ -47,7 +47,7 @@ class Proof:
     def _split(self, case: Prices) -> bool:
         if self.cases >= MOST_CASES or not (cases := case.split()):
             return False
-        self._open.remove(case)
-        self._open += cases
+        # In one step: the bound may be asked for from another thread.
+        self._open = [*(other for other in self._open if other is not case), *cases]
         self.cases += 1
         return True

@@ -13,7 +13,7 @@ from random import Random
 
 from labshare.scheduler import timed
 from labshare.scheduler.allowance import Allowance
-from labshare.scheduler.exact import Exact, pays
+from labshare.scheduler.exact import SMALL, Exact, pays
 from labshare.scheduler.improve import Improver
 from labshare.scheduler.layout import Layout
 from labshare.scheduler.neighbourhood import Neighbourhoods
@@ -188,10 +188,9 @@ class Pursuit:
         assert exact is not None
         liked = self._liked()
 
-        def prepare() -> None:
+        def begin() -> None:
             exact.relax(liked)
             exact.dive()
-            exact.cut(large_first=True)
 
         def conclude() -> None:
             exact.decide_among()
@@ -199,11 +198,14 @@ class Pursuit:
             exact.finish()
 
         with ThreadPoolExecutor(1) as pool:
-            preparing = pool.submit(prepare)
-            until = lambda: preparing.done() or exact.relaxed is not None  # noqa: E731  one line says it
+            beginning = pool.submit(begin)
+            until = lambda: beginning.done() or exact.relaxed is not None  # noqa: E731  one line says it
             self._improve(self._allowance.part(1.0, IMPROVING_STEPS), until)
-            exact.cut()
-            self._go_on(preparing)
+            exact.cut(self._take_up, most=SMALL)
+            self._go_on(beginning)
+            cutting = pool.submit(lambda: exact.cut(large_first=True))
+            exact.cut(self._take_up)
+            self._go_on(cutting)
             self._go_on(pool.submit(conclude))
 
     def _go_on(self, work: Future[None]) -> None:

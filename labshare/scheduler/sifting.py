@@ -8,7 +8,7 @@ What must not live here: what a column means.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,7 +46,8 @@ def sift(
             # The few cannot keep a hard rule, or time is over: then all of them, for as long as there is.
             return best or relax(program, seconds=left, steps=steps, should_stop=should_stop)
         relaxed, is_optimal = found
-        best = relaxed if best is None or relaxed.bound < best.bound or is_optimal else best
+        # The last values are nearest to the relaxation's; the best bound may have come before them.
+        best = relaxed if best is None or relaxed.bound <= best.bound else replace(relaxed, bound=best.bound)
         if not is_optimal or not sieve.let_in(relaxed.reduced[: len(request)], MORE):
             break
     return best

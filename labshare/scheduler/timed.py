@@ -48,7 +48,7 @@ class Timed:
 
     @cached_property
     def bundles(self) -> Ints:
-        """By variable that is no column, the first of those that share rows with it, however indirectly."""
+        """By variable that is no column, one of those that share rows with it, however indirectly: the same for all."""
         program, size = self.program, self.model.size
         root = list(range(len(program.gain)))
 
@@ -144,7 +144,7 @@ def solve(
     """
     began = time.monotonic()
     relaxed = relaxed or relaxation(timed, limits, should_stop)
-    best = None if known is None else _objective(timed.problem, known)
+    best = None if known is None else worth(timed.problem, known)
     if relaxed is not None and known is not None and best is not None:
         if best >= whole(relaxed.bound):
             return Found("optimal", list(known), best, 0)
@@ -160,7 +160,7 @@ def solve(
 
 def _found(timed: Timed, proven: float, mixed: Mixed, limits: Limits, known: Sequence[Session] | None) -> Found:
     """The better of what was known and found. The bound of the search holds for plans better than the known one."""
-    steps = limits.steps or 0
+    steps = (limits.steps or 0) if mixed.nodes else 0
     plans = [] if known is None else [list(known)]
     if mixed.values is not None:
         plans.append(timed.model.sessions(mixed.values))
@@ -168,7 +168,7 @@ def _found(timed: Timed, proven: float, mixed: Mixed, limits: Limits, known: Seq
     if not plans:
         nothing = "infeasible" if mixed.is_infeasible else "unknown"
         return Found(nothing, None, whole(bound) if math.isfinite(bound) else None, steps)
-    objective, sessions = max(((_objective(timed.problem, plan), plan) for plan in plans), key=lambda pair: pair[0])
+    objective, sessions = max(((worth(timed.problem, plan), plan) for plan in plans), key=lambda pair: pair[0])
     if mixed.is_infeasible:
         return Found("optimal", sessions, objective, steps)
     bound = max(objective, whole(bound)) if bound < math.inf else None
@@ -246,9 +246,13 @@ def values_of(timed: Timed, sessions: Sequence[Session]) -> Floats | None:
     upper[chosen] = lower[chosen] = 1
     if (lower > upper).any():
         return None
-    fixed = replace(timed.program, lower=lower, upper=upper)
-    return mix(fixed, seconds=None, nodes=None, seed=1, known=None, should_stop=lambda: False).values
+    rest = timed.program.rest(lower, upper)
+    if rest is None or not rest.free.any():
+        return None if rest is None else rest.held
+    mixed = mix(rest.program, seconds=None, nodes=None, seed=1, known=None, should_stop=lambda: False)
+    return None if mixed.values is None else rest.whole(mixed.values)
 
 
-def _objective(problem: Problem, sessions: Sequence[Session]) -> int:
+def worth(problem: Problem, sessions: Sequence[Session]) -> int:
+    """The objective of a plan of these sessions."""
     return score(problem, sessions, outcomes_of(problem, sessions)).objective

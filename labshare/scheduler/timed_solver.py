@@ -36,6 +36,10 @@ from labshare.scheduler.timed_model import Floats, Program, Relaxed
 _MATHOPT: Any = solver
 _SCIP: Any = pywraplp.Solver
 
+_INFEASIBLE = (
+    result_pb2.TERMINATION_REASON_INFEASIBLE,
+    result_pb2.TERMINATION_REASON_INFEASIBLE_OR_UNBOUNDED,
+)
 _AT_LOWER = solution_pb2.BASIS_STATUS_AT_LOWER_BOUND
 
 
@@ -104,6 +108,8 @@ def simplex(
         _fill(beginning.initial_basis.variable_status, basis.variables.tolist())
         _fill(beginning.initial_basis.constraint_status, basis.rows)
     result = _by_mathopt(program.proto(), mathopt.SolverType.GLOP, parameters, beginning, should_stop)
+    if result.termination.reason in _INFEASIBLE:
+        return None
     is_optimal = result.termination.reason == result_pb2.TERMINATION_REASON_OPTIMAL
     for solution in result.solutions:
         if solution.HasField("dual_solution"):

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from labshare.scheduler import pieces as module
 from labshare.scheduler import timed
+from labshare.scheduler.check import faults_of_sessions
 from labshare.scheduler.pieces import Pieces
+from labshare.scheduler.plan import Session
 from labshare.scheduler.search import Limits
 from labshare.scheduler.solve import solve
 from labshare.scheduler.timed import Timed
 from labshare.scheduler.timed_model import Relaxed
 from tests.scheduler import samples
-from tests.scheduler.making import Raw, ask, raw, read, two_instruments
+from tests.scheduler.making import Raw, ask, raw, read, session, two_instruments
 
 SEEDS = st.integers(min_value=0, max_value=10**9)
 
@@ -31,7 +33,7 @@ def relaxed_of(problem: Raw) -> tuple[Timed, Relaxed]:
 
 def solved(made: Timed, relaxed: Relaxed, limits: Limits | None = None) -> Pieces:
     pieces = Pieces(made, relaxed)
-    pieces.solve(limits or Limits(), lambda: False, lambda: None)
+    pieces.solve(limits or Limits(), None, lambda: False, lambda: None)
     return pieces
 
 
@@ -57,7 +59,7 @@ def test_each_piece_is_solved_by_itself() -> None:
     pieces = Pieces(made, relaxed)
     assert [len(one.variables) for one in pieces.pieces] == [5, 5]
     assert pieces.bound == pytest.approx(22)
-    pieces.solve(Limits(), lambda: False, lambda: None)
+    pieces.solve(Limits(), None, lambda: False, lambda: None)
     assert pieces.bound == pytest.approx(20)
     # Where a variable's own piece is only relaxed, the bound is 21.
     assert pieces.bounds == pytest.approx([21.0] * 10)
@@ -65,16 +67,32 @@ def test_each_piece_is_solved_by_itself() -> None:
 
 
 def test_what_lies_across_is_charged() -> None:
-    """Six slots of all, of which a slot is worth 1 to whoever is left out: each piece has 10 - 3 or 6 - 2.
+    """All may have six slots, and each slot more costs 1: the relaxation has 7 slots for 22 - 1.
 
-    The relaxation at 7 slots would be worth 22, and a slot less costs 3 at first (a half of `b` goes).
+    At that price a piece is worth 10 - 3 or 6 - 2, and six slots are worth 6: 7 + 7 + 6 = 20.
     """
-    rule = {"id": "R", "kind": "cap", "slots": 6}
+    rule = {"id": "R", "kind": "cap", "slots": 6, "penalty": 1}
     made, relaxed = relaxed_of(twice(rules=[rule]))
-    pieces = solved(made, relaxed)
-    best = solve(made.problem).score.objective
-    assert best == 20
-    assert best <= timed.whole(pieces.bound) <= timed.whole(relaxed.bound)
+    assert relaxed.bound == pytest.approx(21)
+    assert solved(made, relaxed).bound == pytest.approx(20)
+    assert solve(made.problem).score.objective == 20
+
+
+def test_from_known_values_only_what_is_better_is_looked_for() -> None:
+    """Of a known plan of `b` (6) and `d` (6): each piece finds 10, and from 10 nothing better."""
+    made, relaxed = relaxed_of(twice())
+    for known in ([session("b", 0, 2), session("d", 0, 2, "i1")], [session("a", 0, 3), session("c", 0, 3, "i1")]):
+        pieces = Pieces(made, relaxed)
+        pieces.solve(Limits(), timed.values_of(made, known), lambda: False, lambda: None)
+        assert pieces.bound == pytest.approx(20)
+        assert {row.request for row in made.model.sessions(pieces.chosen)} == {"a", "c"}
+
+
+def test_a_piece_that_nothing_fits_into_proves_nothing() -> None:
+    """Sessions of two slots, and a hard rule for exactly three: half a session more would do, but there is none."""
+    rules = [{"id": "C", "kind": "cap", "slots": 3}, {"id": "F", "kind": "floor", "slots": 3}]
+    made, relaxed = relaxed_of(raw(4, ask("a", 2, 5, (0, 2)), ask("b", 2, 5, (0, 2)), rules=rules))
+    assert solved(made, relaxed).bound == pytest.approx(relaxed.bound)
 
 
 def test_instruments_that_requests_share_are_one_piece_while_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,8 +127,12 @@ def test_pieces_prove_what_holds(seed: int, most: int) -> None:
         patch.setattr(module, "MOST_COLUMNS", most)
         pieces = Pieces(made, relaxed)
         assert pieces.bound == pytest.approx(relaxed.bound)
-        pieces.solve(Limits(), lambda: False, lambda: None)
+        pieces.solve(Limits(), None, lambda: False, lambda: None)
     assert plan.score.objective <= timed.whole(pieces.bound) <= timed.whole(relaxed.bound)
+    # What their bounds shut out leaves a best plan in.
+    known = list[Session]() if not faults_of_sessions(problem, []) else None
+    found = timed.solve(made, Limits(), known, lambda: False, lambda _plan, _bound: None, relaxed, pieces.bounds)
+    assert found.bound == plan.score.objective
 
 
 def test_too_few_steps_leave_a_piece_as_it_is() -> None:

@@ -156,11 +156,16 @@ def test_among_few_starts_the_best_of_them_and_of_the_known_plan_is_found() -> N
 
 
 def test_variables_that_follow_each_other_are_one_bundle() -> None:
-    """Each of two groups has a variable of its own, which says whether it is served."""
+    """Each of two groups has a variable of its own; a campaign's say together how far it has come."""
     problem = raw(4, *(ask(name, 1, 5, (0, 3)) for name in "abcd"),
                   groups=[{"requests": ["a", "b"], "min": 2}, {"requests": ["c", "d"], "min": 2}])  # fmt: skip
     made = built(problem)
     assert made.bundles[made.model.size :].tolist() == [made.model.size, made.model.size + 1]
+    linked = [{"requests": ["a", "b"], "min_gap": 0, "max_gap": 1}]
+    made = built(raw(4, ask("a", 1, 5, (0, 2)), ask("b", 1, 5, (1, 3)), linked=linked))
+    bundles = made.bundles[made.model.size + 1 :]
+    assert len(bundles) > 2
+    assert len(set(bundles.tolist())) == 1
 
 
 def test_what_costs_more_than_the_steps_is_not_begun() -> None:
