@@ -23,13 +23,13 @@ from labshare.scheduler.timed import Timed
 from labshare.scheduler.timed_model import EXACT, Bools, Floats, Relaxed
 
 # Shares of what is left: for the pieces, and for the starts that they and the relaxation would have.
-CUTTING, AMONG, REFINING = 0.3, 0.3, 0.1
+CUTTING, AMONG, REFINING = 0.3, 0.3, 0.2
 # The same where there is no budget: steps of each.
-CUTTING_STEPS, AMONG_STEPS, REFINING_STEPS = 3000, 3000, 1000
+CUTTING_STEPS, AMONG_STEPS, REFINING_STEPS, PROBING_STEPS = 3000, 3000, 1000, 3000
 # So many turns of the last without a better plan are enough; seeds of one turn and the next.
-IDLE, SEEDS_APART = 3, 1_000_003
-# Of programs of so few columns all that is left open can be decided: pieces and refining get less of what is left.
-FEW, CUTTING_FEW, REFINING_FEW = 25_000, 0.15, 0.25
+IDLE, SEEDS_APART = 8, 1_000_003
+# Of programs of so few columns all that is left open can often be decided: the pieces get less, and that a share.
+FEW, CUTTING_FEW, PROBING = 25_000, 0.15, 0.4
 # Pieces of so few variables need no good plan to begin with.
 SMALL = 4000
 # Work of the relaxation and of the dive, in steps for each column; with less than so many times that nothing is begun.
@@ -127,23 +127,18 @@ class Exact:
 
     def refine(self) -> None:
         """Places of the best plan known decided anew, then the best of all plans so far; while that leads further."""
-        part = self._allowance.part(REFINING_FEW if self._is_small else 1.0, IDLE * REFINING_STEPS)
         idle = 0
-        while idle < IDLE and self.relaxed is not None and not (part.is_over() or self._is_done()):
+        while idle < IDLE and self.relaxed is not None and not self._is_done():
             if (best := self._best()) is None:
                 return
             self._refined += 1
             limits = self._allowance.part(REFINING, REFINING_STEPS).left()
             own = replace(limits, seed=limits.seed + SEEDS_APART * self._refined)
             refined = polish(self.program, self.relaxed, best, own, _tell_nobody, self._is_done)
-            self._charge(part, limits.steps or 0)
+            self._allowance.charge(limits.steps or 0)
             self._keep(refined)
-            self._charge(part, self._decide(self._plans, limits))
+            self._allowance.charge(self._decide(self._plans, limits))
             idle = 0 if self._worth(self._best() or best) > self._worth(best) else idle + 1
-
-    def _charge(self, part: Allowance, steps: float) -> None:
-        for allowance in (part, self._allowance):
-            allowance.charge(steps)
 
     def _decide(self, columns: Bools, limits: Limits) -> int:
         """The best plan of these starts and of the best plan known; returns the steps it took."""
@@ -164,11 +159,18 @@ class Exact:
         if best is None or self._worth(sessions) > self._worth(best):
             self._found = sessions
 
+    def probe(self) -> None:
+        """See whether what is left open can be decided soon, where the program is small."""
+        if self._is_small:
+            self._finish(self._allowance.part(PROBING, PROBING_STEPS).left())
+
     def finish(self) -> None:
         """What the bound and the best plan known leave open, in whole numbers."""
+        self._finish(self._allowance.left())
+
+    def _finish(self, limits: Limits) -> None:
         if self._is_done():
             return
-        limits = self._allowance.left()
         bounds = self._pieces and self._pieces.bounds
         found = timed.solve(self.program, limits, self._best(), self._is_done, _tell_nobody, self.relaxed, bounds)
         self._allowance.charge(found.steps)

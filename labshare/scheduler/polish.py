@@ -23,6 +23,8 @@ from labshare.scheduler.timed_solver import decide
 # Sessions freed in a turn, about, one of these; and the most work of a turn in steps.
 FREED = (6, 10, 16)
 STEPS_A_TURN = 30
+# After so many turns without a better plan twice as much is freed, then three times, up to so many times.
+WAIT, MOST_SCALE = 12, 4.0
 # Starts that lose more than so many times what a session is worth are left out of a turn.
 DEAR = (0.1, 0.3)
 # How far around a start sessions are freed, in slots, at first; then so many times as far until there are enough.
@@ -68,6 +70,7 @@ class _Polisher:
         self._model, self._program = timed.model, timed.program
         self.values = values
         self.turns = 0
+        self._idle = 0
         self._size = self._model.size
         self._liked: Floats = relaxed.values[: self._size]
         self._lost: Floats = -relaxed.reduced[: self._size]
@@ -105,8 +108,9 @@ class _Polisher:
         if rest is None:
             return False
         seed = (self._seed + self.turns) % 2**31
-        steps = STEPS_A_TURN * STEP
+        steps = STEPS_A_TURN * STEP * self._scale
         found = decide(rest.program, self.values[rest.free], steps=steps, seed=seed, should_stop=should_stop)
+        self._idle += 1
         if found is None:
             return False
         values = rest.whole(found)
@@ -114,8 +118,14 @@ class _Polisher:
         if more >= -EXACT:
             self.values = values
         if more >= 1 - EXACT:
+            self._idle = 0
             self._tried.clear()
         return more >= 1 - EXACT
+
+    @property
+    def _scale(self) -> float:
+        """The longer nothing gets better, the more is freed at once."""
+        return min(MOST_SCALE, 1 + self._idle / WAIT)
 
     def _placed(self) -> Ints:
         return np.flatnonzero(self.values[: self._size] > 0.5)
@@ -159,7 +169,7 @@ class _Polisher:
         """The starts to choose from: around these places, for those who are there and those who wait."""
         placed, around = self._placed(), float(AROUND)
         hit = placed[self._is_near(placed, places, around)]
-        wanted = self._random.choice(FREED)
+        wanted = self._random.choice(FREED) * self._scale
         while len(hit) < wanted and around < FARTHEST:
             around = around * FARTHER + 1
             hit = placed[self._is_near(placed, places, around)]

@@ -24,9 +24,9 @@ from labshare.scheduler.proof import Proof
 from labshare.scheduler.search import Limits, OnBetter, ShouldStop
 from labshare.scheduler.timed_model import Floats, Relaxed
 
-# Shares of what is left: for prices and construction, and for plans made better before all that is left is decided
-# exactly; the same where there is no time-indexed program.
-OPENING, BEFORE_EXACT = 0.04, 0.5
+# Shares of what is left, for prices and construction where there is a time-indexed program; where there is none, for
+# the same and for ruin and recreate before neighbourhoods.
+OPENING = 0.04
 OPENING_WITHOUT, WITHOUT_EXACT = 0.08, 0.8
 # The same where there is no budget: steps of each.
 OPENING_STEPS, IMPROVING_STEPS = 500, 3000
@@ -171,16 +171,17 @@ class Pursuit:
         """The exact method and the search for better plans one after the other."""
         exact = self._exact
         assert exact is not None
-        for work in (lambda: exact.relax(self._liked()), exact.dive, exact.cut, exact.decide_among):
+        for work in (
+            lambda: exact.relax(self._liked()),
+            exact.dive,
+            exact.cut,
+            exact.decide_among,
+            exact.probe,
+            exact.refine,
+            exact.finish,
+        ):
             work()
             self._take_up()
-        part = self._allowance.part(BEFORE_EXACT, IMPROVING_STEPS)
-        if exact.relaxed is None:
-            self._improve(part)
-        else:
-            self._refine(exact.relaxed, part)
-        exact.finish()
-        self._take_up()
 
     def _search_beside(self) -> None:
         """The exact method on a thread of its own while plans get better here."""
@@ -194,6 +195,7 @@ class Pursuit:
 
         def conclude() -> None:
             exact.decide_among()
+            exact.probe()
             exact.refine()
             exact.finish()
 
