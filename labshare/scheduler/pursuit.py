@@ -201,8 +201,8 @@ class Pursuit:
 
         with ThreadPoolExecutor(1) as pool:
             beginning = pool.submit(begin)
-            until = lambda: beginning.done() or exact.relaxed is not None  # noqa: E731  one line says it
-            self._improve(self._allowance.part(1.0, IMPROVING_STEPS), until)
+            part = self._allowance.part(1.0, IMPROVING_STEPS)
+            self._improve(part, until=lambda: beginning.done() or exact.relaxed is not None)
             exact.cut(self._take_up, most=SMALL)
             self._go_on(beginning)
             cutting = pool.submit(lambda: exact.cut(large_first=True))
