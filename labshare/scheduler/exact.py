@@ -29,7 +29,7 @@ CUTTING_STEPS, AMONG_STEPS, REFINING_STEPS, PROBING_STEPS = 3000, 3000, 1000, 30
 # So many turns of the last without a better plan are enough; seeds of one turn and the next.
 IDLE, SEEDS_APART = 8, 1_000_003
 # Of programs of so few columns all that is left open can often be decided: the pieces get less, and that a share.
-FEW, CUTTING_FEW, PROBING = 25_000, 0.15, 0.4
+FEW, CUTTING_FEW, PROBING = 25_000, 0.15, 0.65
 # Pieces of so few variables need no good plan to begin with.
 SMALL = 4000
 # Work of the relaxation and of the dive, in steps for each column; with less than so many times that nothing is begun.

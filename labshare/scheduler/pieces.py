@@ -135,7 +135,15 @@ class Pieces:
             self.chosen[one.variables] = known
             program = one.without(least)
         seconds, seed = limits.seconds, limits.seed
-        mixed = mix(program, seconds=seconds, nodes=nodes, seed=seed, known=known, should_stop=should_stop)
+        mixed = mix(
+            program,
+            seconds=seconds,
+            nodes=nodes,
+            seed=seed,
+            known=known,
+            should_stop=should_stop,
+            proving=known is not None,
+        )
         # A piece that nothing fits into shows that no plan keeps the hard rules: that is for others to prove.
         if (bound := max(least, mixed.bound)) > -math.inf:
             one.bound = min(one.bound, bound + EXACT + 1e-9 * abs(bound))
@@ -170,7 +178,7 @@ def _pieces(timed: Timed, relaxed: Relaxed) -> Ints:
     """By variable the number of its piece: that of its instrument; of others, that of all rows they are in, or NONE."""
     program = timed.program
     piece = np.full(len(program.gain), NONE, dtype=np.int64)
-    piece[: timed.model.size] = _joined(timed, relaxed)[_instruments(timed)]
+    piece[: timed.model.size] = _joined(timed, relaxed)[timed.model.instrument]
     while True:
         first, last = _ends(piece[program.variable], program.row, len(program.low))
         # A row of which nothing is known yet says nothing.
@@ -203,16 +211,10 @@ def _ends(number: Ints, at: Ints, count: int) -> tuple[Ints, Ints]:
     return np.where(high == NONE, NONE, low), high
 
 
-def _instruments(timed: Timed) -> Ints:
-    """By column the number of its instrument."""
-    index = timed.model.layout.instrument_index
-    return timed.model.layout.by_run(lambda run: index[run.instrument])[timed.model.columns.run]
-
-
 def _joined(timed: Timed, relaxed: Relaxed) -> Ints:
     """By instrument its piece: those are joined first that requests with the highest price could have either of."""
     program, columns = timed.program, timed.model.columns
-    instrument = _instruments(timed)
+    instrument = timed.model.instrument
     size = np.bincount(instrument, minlength=len(timed.problem.instruments)).tolist()
     root = list(range(len(size)))
 

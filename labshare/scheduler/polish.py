@@ -81,8 +81,7 @@ class _Polisher:
         self._mean = float(np.abs(self._model.columns.value).sum()) / max(1, self._size)
         self._seed = seed
         self._random = Random(seed)  # noqa: S311  a search, not a secret
-        index = self._model.layout.instrument_index
-        self._line = self._model.layout.by_run(lambda run: index[run.instrument])[self._model.columns.run]
+        self._line = self._model.instrument
         requests = len(timed.problem.requests)
         liked_value: Floats = self._liked * self._model.columns.value
         self._weight = np.bincount(self._model.columns.request, weights=liked_value, minlength=requests)

@@ -6,8 +6,10 @@ as a time-indexed program where that is small enough, else neighbourhood by neig
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 
@@ -37,16 +39,18 @@ STEPS_A_RUIN = 0.06
 # One turn of the two together.
 RUINS, EVALUATIONS = 200, 24
 # Beside the exact method: shares of what is left for places decided anew, and for ruin and recreate between them.
-REFINING, BETWEEN = 0.4, 0.15
+POLISHING, BETWEEN = 0.4, 0.15
 # Where annealing begins from a plan that a dive has found.
 AFTER_DIVE = 0.5
-# Seeds of one refinement and the next.
-SEEDS_APART = 10_000
+# Seeds of one such turn and the next.
+SEEDS_BESIDE = 10_000
 WEIGHTS = (0.5, 0.25, 0.8)
 # A time-indexed program beyond this many columns does not pay.
 MOST_COLUMNS = 60_000
 # A neighbourhood: requests freed, instruments they are taken from, and what one may cost.
 FREED, NEAR, STEPS_A_NEIGHBOURHOOD = 40, 5, 40
+# How long a thread may hold the interpreter while another waits for it, in seconds.
+TURN_SECONDS = 0.0005
 
 
 class Pursuit:
@@ -199,7 +203,7 @@ class Pursuit:
             exact.refine()
             exact.finish()
 
-        with ThreadPoolExecutor(1) as pool:
+        with _taking_turns_often(), ThreadPoolExecutor(1) as pool:
             beginning = pool.submit(begin)
             part = self._allowance.part(1.0, IMPROVING_STEPS)
             self._improve(part, until=lambda: beginning.done() or exact.relaxed is not None)
@@ -217,7 +221,7 @@ class Pursuit:
         while not work.done() and not self._is_done():
             self._take_up()
             if exact.relaxed is not None:
-                self._refine(exact.relaxed, self._allowance.part(REFINING, IMPROVING_STEPS), work.done)
+                self._refine(exact.relaxed, self._allowance.part(POLISHING, IMPROVING_STEPS), work.done)
             part = self._allowance.part(BETWEEN, IMPROVING_STEPS)
             self._improve(part, until=lambda: work.done() or exact.has_found)
         work.result()
@@ -241,7 +245,7 @@ class Pursuit:
             return part.is_over() or self._is_done() or exact.has_found or until()
 
         self._refined += 1
-        limits = replace(part.left(), seed=part.left().seed + SEEDS_APART * self._refined)
+        limits = replace(part.left(), seed=part.left().seed + SEEDS_BESIDE * self._refined)
         polish(exact.program, relaxed, self._improver.sessions() or [], limits, take, is_over)
         self._charge(part, limits.steps or 0)
 
@@ -274,3 +278,17 @@ class Pursuit:
         near = {option.instrument for option in start.options}
         asking = [r for r in requests if any(option.instrument in near for option in r.options)]
         return [r.id for r in random.sample(asking, min(FREED, len(asking)))]
+
+
+@contextmanager
+def _taking_turns_often() -> Generator[None]:
+    """A solver that comes back for a moment does not wait long for the search in Python beside it.
+
+    With the interpreter's own 5 ms the relaxation beside ruin and recreate takes three times as long.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

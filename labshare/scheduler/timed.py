@@ -190,6 +190,7 @@ def _mixed(
         seed=limits.seed,
         known=None if known is None else values_of(timed, known),
         should_stop=should_stop,
+        proving=known is not None,
     )
 
 

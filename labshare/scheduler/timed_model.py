@@ -42,7 +42,8 @@ class _Parts:
 class TimedModel:
     """Whole-number variables with `lower`, `upper` and `gain` each; rows low <= a.x <= high; the most gain is sought.
 
-    Every variable is integer. `offset` is the part of the objective that no variable changes.
+    Every variable is integer. By column there are its `slots`, its `end` and the number of its `instrument`.
+    `offset` is the part of the objective that no variable changes.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -51,6 +52,8 @@ class TimedModel:
         self.size = len(self.columns.run)
         self.slots: Ints = layout.by_run(lambda run: run.slots)[self.columns.run]
         self.end: Ints = self.columns.start + self.slots
+        index = layout.instrument_index
+        self.instrument: Ints = layout.by_run(lambda run: index[run.instrument])[self.columns.run]
         self.lower: Floats = np.zeros(self.size)
         self.upper: Floats = np.ones(self.size)
         self.gain: Floats = self.columns.value.astype(np.float64)

@@ -77,12 +77,11 @@ def changeovers(model: TimedModel) -> None:
 
     Only where asking it of every pair is the same as of neighbours; `timed.build` sees to that.
     """
-    line = model.layout.by_run(lambda run: model.layout.instrument_index[run.instrument])[model.columns.run]
     for i, instrument in enumerate(model.layout.problem.instruments):
         idle = idle_slots(instrument)
         if not idle:
             continue
-        here = np.flatnonzero(line == i)
+        here = np.flatnonzero(model.instrument == i)
         _keep_from_fixed(model, instrument, idle, here)
         families = _by_family(model, here)
         shortest = {family: int(model.slots[columns].min()) for family, columns in families.items()}
@@ -212,12 +211,12 @@ def _at_most(model: TimedModel, amount: Floats) -> int:
 
 def _most_allocated(model: TimedModel, count: RuleCount, allocated: Floats) -> int:
     """The most slots that can be allocated in scope: what is asked for, and what the instruments have."""
-    line = model.layout.by_run(lambda run: model.layout.instrument_index[run.instrument])[model.columns.run]
     columns = np.flatnonzero(allocated)
+    line = model.instrument[columns]
     first, end = count.rule.window or (0, model.layout.problem.horizon)
     reached = np.zeros((model.layout.lines, model.layout.problem.horizon + 1), dtype=np.int64)
-    np.add.at(reached, (line[columns], np.maximum(model.columns.start[columns], first)), 1)
-    np.add.at(reached, (line[columns], np.minimum(model.end[columns], end)), -1)
+    np.add.at(reached, (line, np.maximum(model.columns.start[columns], first)), 1)
+    np.add.at(reached, (line, np.minimum(model.end[columns], end)), -1)
     return min(_at_most(model, allocated), int((np.cumsum(reached, axis=1) > 0).sum()))
 
 

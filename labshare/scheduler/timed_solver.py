@@ -40,6 +40,13 @@ _INFEASIBLE = (
     result_pb2.TERMINATION_REASON_INFEASIBLE,
     result_pb2.TERMINATION_REASON_INFEASIBLE_OR_UNBOUNDED,
 )
+# For a search that others find plans for: nothing spent on plans at the first node, and cuts nearer to each other.
+_PROVING = "\n".join(
+    (
+        "cutselection/hybrid/minorthoroot = 0.1",
+        *(f"heuristics/{name}/freq = -1" for name in ("farkasdiving", "alns", "rens", "rins", "crossover", "feaspump")),
+    )
+)
 _AT_LOWER = solution_pb2.BASIS_STATUS_AT_LOWER_BOUND
 
 
@@ -199,9 +206,16 @@ def mix(
     seed: int,
     known: Floats | None,
     should_stop: ShouldStop,
+    proving: bool = False,
 ) -> Mixed:
-    """Whole numbers by SCIP, beginning at the values `known`; one thread, so that `nodes` alone decides the answer."""
+    """Whole numbers by SCIP, beginning at the values `known`; one thread, so that `nodes` alone decides the answer.
+
+    `proving`: the bound matters more than values, which others look for.
+    """
     scip = _scip(program)
+    if proving:
+        accepted = scip.SetSolverSpecificParametersAsString(_PROVING)
+        assert accepted
     scip.SetSolverSpecificParametersAsString(f"randomization/randomseedshift = {seed}")
     if nodes is not None:
         scip.SetSolverSpecificParametersAsString(f"limits/totalnodes = {nodes}")

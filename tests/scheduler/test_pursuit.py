@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from random import Random
 
@@ -62,6 +63,8 @@ def test_the_same_steps_give_the_same_plans() -> None:
 
 def test_a_second_worker_searches_beside_the_exact_method() -> None:
     problem = random_problem(11)
+    turns = sys.getswitchinterval()
     told = Told(problem, Limits(seconds=20.0, workers=2))
+    assert sys.getswitchinterval() == turns
     plan, bound = told.plans[-1]
     assert score(problem, plan, outcomes_of(problem, plan)).objective == bound == solve(problem).score.objective

@@ -37,8 +37,9 @@ def test_any_prices_prove_something() -> None:
     assert priced(program(), np.full(3, -1.0), np.zeros(3)).bound == 12
 
 
-def test_whole_numbers_allow_one_thing() -> None:
-    mixed = mix(program(), seconds=None, nodes=None, seed=1, known=None, should_stop=lambda: False)
+@pytest.mark.parametrize("proving", [False, True])
+def test_whole_numbers_allow_one_thing(proving: bool) -> None:
+    mixed = mix(program(), seconds=None, nodes=None, seed=1, known=None, should_stop=lambda: False, proving=proving)
     assert mixed.values is not None
     assert (mixed.bound, mixed.values.sum()) == (pytest.approx(4), 1)
 
