@@ -15,7 +15,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from labshare.domain.agreements import Agreement, Base, Kind, Selector, ShareRule, Strictness, effective_span
+from labshare.domain.agreements import (
+    Agreement,
+    Base,
+    Kind,
+    Selector,
+    ShareRule,
+    Strictness,
+    effective_span,
+)
+from labshare.domain.clause_faults import CLAUSE_FAULTS, has_other_clauses
 from labshare.errors import Malformed, Param, Refusal
 
 _PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?%")
@@ -125,7 +134,7 @@ def _parties(agreement: Agreement, known: Known) -> Iterator[Refusal]:
 
 
 def _rules_stand(agreement: Agreement, _: Known) -> Iterator[Refusal]:
-    if not agreement.rules:
+    if not (agreement.rules or has_other_clauses(agreement)):
         yield Refusal(code="agreement_without_rules")
     ids = [rule.id for rule in agreement.rules]
     for rule_id in sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1}):
@@ -222,6 +231,7 @@ FAULTS: tuple[Callable[[Agreement, Known], Iterator[Refusal]], ...] = (
     _strictness,
     _sentences,
     _jointly,
+    *CLAUSE_FAULTS,
 )
 
 

@@ -19,7 +19,14 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.contributions import ContractForm, Contribution, Preference
+from labshare.domain.courtesy import Courtesy
+from labshare.domain.disclosure import Confidentiality
+from labshare.domain.ledger_clauses import Charging, Entitlement, Reserved, StateOrder
+from labshare.domain.ordering import FairShare, Tier
 from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.screening import Screening
+from labshare.domain.tariffs import Tariff
 from labshare.domain.timespan import Span, intersection, subtracted
 from labshare.domain.windows import CENTRE_ZONE_NAME, Window, days_span, windows
 
@@ -145,6 +152,9 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     `partner_id` is the partner whose agreement this is, when it has one; `parties` are all organisations that it
     names. Its windows run on the calendar of `timezone`.
+
+    What follows the rules are clauses of other kinds, each of which may be missing. They hold on the instruments that
+    the agreement has `covered`.
     """
 
     format: Literal["labshare-agreement/1"]
@@ -158,6 +168,20 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     timezone: str = CENTRE_ZONE_NAME
     legal: str = ""
     rules: tuple[ShareRule, ...] = ()
+    contract: ContractForm | None = None
+    covered: Scope = Scope()
+    contributions: tuple[Contribution, ...] = ()
+    preference: Preference | None = None
+    entitlements: tuple[Entitlement, ...] = ()
+    reserved: Reserved | None = None
+    fair_share: FairShare | None = None
+    tiers: tuple[Tier, ...] = ()
+    state_order: StateOrder | None = None
+    tariffs: tuple[Tariff, ...] = ()
+    courtesy: Courtesy | None = None
+    charging: Charging | None = None
+    confidentiality: Confidentiality | None = None
+    screening: Screening | None = None
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

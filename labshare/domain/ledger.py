@@ -140,7 +140,7 @@ def converted(worth: int, repaid: Fraction, rate: int) -> int:
     return floor(worth * repaid / rate * 60)
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Whoever has used less than this part of the entitlement loses that part of what is unused."""
 
     used_less_than: Fraction

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import combinations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labshare.domain.disclosure import MIN_PARTIES, partition
+from labshare.domain.disclosure import MIN_PARTIES, Confidentiality, Told, partition
+from tests.domain.clauses import whole
 
 
 def test_a_cell_of_three_is_told() -> None:
@@ -51,3 +53,60 @@ def test_no_sum_or_difference_of_what_is_told_is_about_one_or_two(cells: dict[st
         for some in combinations(told, count):
             assert len(set[int]().union(*some)) >= MIN_PARTIES
     assert found.told | found.folded == {key for key, inside in cells.items() if inside}
+
+
+# ---------------------------------------------------------------- R23: one piece of work
+
+
+def confidentiality() -> Confidentiality:
+    found = whole().confidentiality
+    assert found is not None
+    return found
+
+
+ENDED = date(2026, 1, 31)
+
+
+def told(*, is_own: bool = False, is_proprietary: bool = False, day: date = date(2030, 1, 1)) -> frozenset[Told]:
+    return confidentiality().told(is_own=is_own, is_proprietary=is_proprietary, ended_on=ENDED, day=day)
+
+
+def test_proprietary_work_shows_as_counts_whoever_did_it() -> None:
+    """R23: a partner reads that 42 shifts were used, by four companies, and never which or on what sample.
+
+    3 x 12 + 6 = 42 shifts of 4 companies: a cell of four is told.
+    """
+    shifts = {1: 12, 2: 12, 3: 12, 4: 6}
+    found = partition({"proprietary": shifts.keys()}, confidentiality().min_cell)
+    assert found.told == {"proprietary"}
+    assert sum(shifts.values()) == 42
+    assert told(is_proprietary=True) == {Told.MINUTES}
+
+
+def test_titles_are_under_embargo_for_two_years() -> None:
+    """R23: 24 months after 31 January 2026 is 31 January 2028."""
+    hidden = {Told.TITLE, Told.SAMPLE}
+    assert not told(day=date(2028, 1, 30)) & hidden
+    assert Told.ORGANISATION in told(day=date(2028, 1, 30))
+    assert told(day=date(2028, 1, 31)) == set(Told)
+
+
+def test_an_embargo_that_ends_on_no_day_ends_on_the_next() -> None:
+    # One month after 31 January would be 31 February.
+    short = Confidentiality(embargo_months=1)
+
+    def read(day: date) -> frozenset[Told]:
+        return short.told(is_own=False, is_proprietary=False, ended_on=ENDED, day=day)
+
+    assert Told.TITLE not in read(date(2026, 2, 28))
+    assert Told.TITLE in read(date(2026, 3, 1))
+
+
+def test_ones_own_work_is_told_whole() -> None:
+    assert told(is_own=True, is_proprietary=True, day=ENDED) == set(Told)
+
+
+def test_an_agreement_may_ask_for_larger_cells() -> None:
+    cells = {"industry": {1, 2, 3}, "startup": {4, 5, 6, 7}}
+    assert partition(cells, 4).folded == set(cells)
+    assert partition(cells, 8).is_withheld
