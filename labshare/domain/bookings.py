@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from labshare.domain.clauses import Conduct
+from labshare.domain.courtesy import blocked_until, cut, excesses, refused_prime
 from labshare.domain.opening import OpeningHours, format_opening, open_spans
 from labshare.domain.projects import AccessClass, Activity, Project, usable
 from labshare.domain.timespan import MINUTE, Span
@@ -178,6 +180,19 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     qualified: bool = False
     qualified_until: datetime | None = None
     closed_dates: frozenset[date] = frozenset()
+    conducts: tuple[Conduct, ...] = ()
+
+    @property
+    def advance_days(self) -> int:
+        """How far ahead one may book here: the instrument's limit, or the least of the agreements' (R20)."""
+        stated = (each.clause.advance_days for each in self.conducts if each.clause.advance_days is not None)
+        return min([self.rules.advance_days, *stated])
+
+    @property
+    def least_minutes(self) -> int:
+        """The shortest use here: the instrument's, or the longest of the agreements' (R20)."""
+        stated = (each.clause.least_minutes for each in self.conducts if each.clause.least_minutes is not None)
+        return max([self.rules.min_minutes, *stated])
 
 
 Rule = Callable[[Wish, Context], tuple[Refusal, ...]]
@@ -200,8 +215,8 @@ def in_the_future(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 def length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     rules, minutes = context.rules, wish.span.minutes
-    if minutes < rules.min_minutes:
-        return (Refusal(code="too_short", params={"minutes": minutes, "least_minutes": rules.min_minutes}),)
+    if minutes < context.least_minutes:
+        return (Refusal(code="too_short", params={"minutes": minutes, "least_minutes": context.least_minutes}),)
     if minutes > rules.max_minutes:
         return (Refusal(code="too_long", params={"minutes": minutes, "most_minutes": rules.max_minutes}),)
     return ()
@@ -227,9 +242,9 @@ def granularity(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 
 def advance(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    latest = context.now + timedelta(days=context.rules.advance_days)
+    latest = context.now + timedelta(days=context.advance_days)
     if wish.span.end > latest:
-        params = {"days": context.rules.advance_days, "until": latest.replace(second=0, microsecond=0).isoformat()}
+        params = {"days": context.advance_days, "until": latest.replace(second=0, microsecond=0).isoformat()}
         return (Refusal(code="too_far_ahead", params=params),)
     return ()
 
@@ -247,6 +262,29 @@ def opening_hours(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     if rules.spans_closed_hours and _open_at(spans, wish.span.start) and _open_at(spans, wish.span.end - MINUTE):
         return ()
     return (Refusal(code="closed", params={"opening": format_opening(rules.opening)}),)
+
+
+def prime_time(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """R20: nobody takes more of the best hours of a day or week than the agreements in force allow one person."""
+    if wish.span.minutes > LONGEST_MINUTES:
+        return ()
+    zone, refusals = context.rules.timezone, list[Refusal]()
+    for conduct in context.conducts:
+        prime = conduct.clause.prime
+        if prime and (over := excesses(prime, wish.span, conduct.uses, zone, conduct.closed)):
+            kept = cut(prime, wish.span, conduct.uses, zone, conduct.closed)
+            is_long_enough = kept is not None and kept.minutes >= context.least_minutes
+            refusals += [refused_prime(prime, each, kept.end if kept and is_long_enough else None) for each in over]
+    return tuple(refusals)
+
+
+def not_blocked(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """R21: who did not come too often waits until they may book again."""
+    return tuple(
+        Refusal(code="courtesy_blocked", params={"strikes": penalties.strikes, "until": until.isoformat()})
+        for conduct in context.conducts
+        if (penalties := conduct.clause.penalties) and (until := blocked_until(penalties, conduct.strikes, context.now))
+    )
 
 
 def kept_for_round(wish: Wish, context: Context) -> tuple[Refusal, ...]:
@@ -318,6 +356,8 @@ RULES: tuple[Rule, ...] = (
     qualified,
     project_pays,
     person_in_one_place,
+    prime_time,
+    not_blocked,
     kept_for_round,
     taken,
 )

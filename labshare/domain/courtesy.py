@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from labshare.domain.opening import OpeningHours, open_spans, parse_opening
+from labshare.domain.opening import OpeningHours, format_opening, open_spans, parse_opening
 from labshare.domain.timespan import MINUTE, Span, clipped, merged, total_minutes
 from labshare.domain.windows import Window, days_span, windows
+from labshare.errors import Param, Refusal
 
 
 class PrimeTime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -117,6 +118,24 @@ def cut(
         best = prime_spans(prime, around, timezone, closed)
         end = min(end, _used_up(clipped(best, wish), limit - _minutes(best, mine)) or end)
     return Span(wish.start, end) if end > wish.start else None
+
+
+def refused_prime(prime: PrimeTime, excess: Excess, kept_until: datetime | None) -> Refusal:
+    """R20 as a no that says what can be had: until when the wish may last, or that nothing of it is left."""
+    params: dict[str, Param] = {
+        "opening": format_opening(prime.opening),
+        "limit_minutes": excess.limit,
+        "taken_minutes": excess.taken,
+        "wish_minutes": excess.wished,
+    }
+    if kept_until is None and excess.per is Per.DAY:
+        return Refusal(code="courtesy_prime_day_full", params=params)
+    if kept_until is None:
+        return Refusal(code="courtesy_prime_week_full", params=params)
+    params["until"] = kept_until.isoformat()
+    if excess.per is Per.DAY:
+        return Refusal(code="courtesy_prime_day", params=params)
+    return Refusal(code="courtesy_prime_week", params=params)
 
 
 def _minutes(best: Iterable[Span], spans: Iterable[Span]) -> int:

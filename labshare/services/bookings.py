@@ -32,7 +32,7 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Refused, Stale, TimeTaken, WrongState
-from labshare.services import agreements
+from labshare.services import agreements, clauses
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
@@ -291,18 +291,18 @@ def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) 
         project, is_member = projects_store.with_membership(db, wish.project_id, wish.person_id)
     if rules.qualification and wish.person_id is not None:
         qualified, until = people_store.qualification(db, wish.person_id, rules.number)
-    attends = rules.attended and wish.person_id is not None
     return Context(
         now=now,
         rules=rules,
         neighbours=tuple(each for each in neighbours if not each.is_due(now)),
-        person_busy=store.person_busy(db, wish.person_id, wish.span) if attends and wish.person_id else (),
+        person_busy=store.person_busy(db, wish.person_id, wish.span) if rules.attended and wish.person_id else (),
         kept=tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked)),
         project=project,
         is_member=is_member,
         qualified=qualified,
         qualified_until=until,
         closed_dates=closed_dates_over(wish.span),
+        conducts=clauses.conducts(db, rules, wish, now),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from fractions import Fraction
 
 import msgspec
 
@@ -20,6 +21,8 @@ from labshare.domain.agreements import (
     rule_windows,
     scope_key,
 )
+from labshare.domain.clause_faults import has_other_clauses
+from labshare.domain.contributions import Preference, investment_of, preferential_shares
 from labshare.domain.entitlements import Shown, shown, standing
 from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.domain.timespan import MINUTE, Span
@@ -89,12 +92,17 @@ class AgreementLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgreementPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One agreement with everything its page says. `names` are those of every id that the agreement names."""
+    """One agreement with everything its page says. `names` are those of every id that the agreement names.
+
+    `preferred` are the shares of those who bear enough of the `investment` in VND (R03).
+    """
 
     line: AgreementLine
     versions: tuple[Version, ...]
     names: dict[str, Name]
     is_masked: bool
+    investment: int
+    preferred: dict[str, Fraction]
 
 
 def agreements(db: Connection, actor: Actor | None, now: datetime) -> tuple[list[AgreementLine], dict[str, Name]]:
@@ -122,16 +130,21 @@ def agreement(db: Connection, actor: Actor | None, agreement_id: str, now: datet
     if not may_read(reader, versions[-1].agreement, centre_ids):
         raise NotFound("agreement_not_found")
     found = versions[-1].agreement
+    preference = found.preference or Preference()
+    scopes = [found.covered, *(rule.where for rule in found.rules)]
     return AgreementPage(
         line=_line(versions[-1], standings(db, reader, now, now), now),
         versions=tuple(reversed(versions)),
         names=names.names(
             db,
             {*found.parties, *(each for rule in found.rules for each in rule.who.organisation)},
-            {each for rule in found.rules for each in rule.where.centres},
-            {each for rule in found.rules for each in rule.where.instruments},
+            {each for scope in scopes for each in scope.centres},
+            {each for scope in scopes for each in scope.instruments}
+            | {each for tariff in found.tariffs for each in tariff.instruments},
         ),
         is_masked=not sees_all(reader, centre_ids),
+        investment=investment_of(preference, found.contributions),
+        preferred=preferential_shares(preference, found.contributions),
     )
 
 
@@ -149,10 +162,9 @@ def _centres_of(db: Connection, now: datetime) -> list[TimedInstrument]:
 
 
 def _concerned(agreement: Agreement, instruments: Sequence[TimedInstrument]) -> frozenset[str]:
-    """The centres that some rule of the agreement concerns."""
-    return frozenset(
-        each.centre_id for each in instruments if any(covers(rule.where, each) for rule in agreement.rules)
-    )
+    """The centres that some rule of the agreement concerns, or that it covers when it has other clauses."""
+    scopes = [rule.where for rule in agreement.rules] + ([agreement.covered] if has_other_clauses(agreement) else [])
+    return frozenset(each.centre_id for each in instruments if any(covers(scope, each) for scope in scopes))
 
 
 def _line(version: Version, shown: Sequence[Shown], now: datetime) -> AgreementLine:

@@ -7,7 +7,7 @@ planning_rules.py. What must not live here: the database (services/rounds.py loa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
 from typing import Protocol
@@ -15,7 +15,9 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from labshare.domain.askers import Asker
 from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules
+from labshare.domain.ordering import Tier, tier_weights
 from labshare.domain.rounds import Round
 from labshare.domain.time_requests import TIER_WEIGHTS, Eligible, TimeRequest, eligible, starts
 from labshare.domain.timespan import MINUTE, Span, clipped, merged, subtracted
@@ -27,9 +29,8 @@ from labshare.services.slots import Grid, grid_of
 FULL = 100
 # R12: how far a fair share may raise or lower what a request is worth, in percent.
 LEAST_FACTOR, MOST_FACTOR = 50, 150
-HALF_LIFE = timedelta(days=14)
-# Older use weighs less than one part in 250.
-REMEMBERED = 8 * HALF_LIFE
+# So many half-lives ago use weighs less than one part in 250.
+REMEMBERED_HALF_LIVES = 8
 # Reward in percent of a slot's worth: the first quarter of the target counts most, so whoever has least gains most.
 FAIRNESS_STEPS = ((25, 20), (50, 10), (100, 5))
 
@@ -47,7 +48,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     `instruments` say nothing of qualifications: `qualified` holds, for each person, the instruments they are qualified
     for and until when (None: for ever). `busy` are occupied ranges by instrument, `person_busy` where people already
     are. `expires` says when a project ends; `recent` is each organisation's use of late, in minutes that lose half
-    their weight every fourteen days.
+    their weight every half-life (R12). `tiers` are the order that an agreement in force states for these instruments
+    (R13); without one the house's own order holds.
     """
 
     round: Round
@@ -59,6 +61,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     qualified: dict[UUID, dict[int, datetime | None]] = {}
     projects: dict[UUID, datetime | None] = {}
     recent: dict[str, Fraction] = {}
+    tiers: tuple[Tier, ...] = ()
 
     @property
     def places(self) -> list[Place]:
@@ -77,7 +80,8 @@ def build_problem(facts: Facts, standings: Sequence[Standing] = ()) -> Problem:
     factors = fair_share({request.organisation_id for request in facts.requests}, facts.recent)
     options = _Options(facts, grid)
     attended = {item.rules.id for item in facts.instruments.values() if item.rules.attended}
-    values = {each.id: slot_value(each, factors[each.organisation_id]) for each in facts.requests}
+    weights = weights_of(facts)
+    values = {each.id: slot_value(each, weights[each.id], factors[each.organisation_id]) for each in facts.requests}
     requests: list[Request] = []
     for request in facts.requests:
         mine = options.of(request, values[request.id])
@@ -217,9 +221,21 @@ def _requests(
 # ---------------------------------------------------------------- worth
 
 
-def slot_value(request: TimeRequest, factor_percent: int) -> int:
+def weights_of(facts: Facts) -> dict[UUID, int]:
+    """What the tier of each request weighs (R13), by the table in force; tiers are ten times apart.
+
+    Nothing is known yet of an organisation's size, so every asker counts as large.
+    """
+    if not facts.tiers:
+        return {each.id: TIER_WEIGHTS[each.access_class] for each in facts.requests}
+    askers = {each.id: Asker(access_class=each.access_class, activity=each.activity) for each in facts.requests}
+    weights = tier_weights(facts.tiers, askers.values())
+    return {request_id: weights[asker] for request_id, asker in askers.items()}
+
+
+def slot_value(request: TimeRequest, weight: int, factor_percent: int) -> int:
     """What one slot is worth: tier weight x review score x fair-share factor, each of the latter 100 when neutral."""
-    return TIER_WEIGHTS[request.access_class] * request.review_score * factor_percent // FULL
+    return weight * request.review_score * factor_percent // FULL
 
 
 class _Valued(Protocol):
@@ -237,15 +253,6 @@ class _Asked(Protocol):
 def worth_of(requests: Iterable[_Asked]) -> dict[UUID, int]:
     """What one session of each of a problem's requests is worth, where it can be placed at all."""
     return {request_of(asked.id): max(option.value for option in asked.options) for asked in requests if asked.options}
-
-
-def decayed(uses: Iterable[tuple[str, datetime, int]], now: datetime) -> dict[str, Fraction]:
-    """Minutes of each organisation, halved for each fortnight that has passed since (R12). Uses: who, when, minutes."""
-    found: dict[str, Fraction] = {}
-    for organisation_id, began, minutes in uses:
-        halvings = max(0, (now - began) // HALF_LIFE)
-        found[organisation_id] = found.get(organisation_id, Fraction(0)) + Fraction(minutes, 2**halvings)
-    return found
 
 
 def fair_share(organisations: Iterable[str], recent: Mapping[str, Fraction]) -> dict[str, int]:
@@ -275,8 +282,9 @@ def fairness(facts: Facts, grid: Grid) -> Fairness:
     what the organisation asks for where that is less.
     """
     asked: dict[int, dict[str, int]] = {}
+    weights = weights_of(facts)
     for request in facts.requests:
-        of_tier = asked.setdefault(TIER_WEIGHTS[request.access_class], {})
+        of_tier = asked.setdefault(weights[request.id], {})
         slots = request.sessions * grid.slots(request.session_minutes)
         of_tier[request.organisation_id] = of_tier.get(request.organisation_id, 0) + slots
     if not asked:

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.bookings import InstrumentRules
+from labshare.domain.ordering import decayed
 from labshare.domain.rounds import Offer, PlanRow, PlanState, Round, RoundState, require_next, state_with
 from labshare.domain.time_requests import Eligible
 from labshare.domain.timespan import MINUTE, Span
@@ -20,8 +21,8 @@ from labshare.scheduler.check import check
 from labshare.scheduler.plan import Plan
 from labshare.scheduler.problem import Instrument, Problem, encode, sha256
 from labshare.scheduler.reading import Malformed, parse, parse_plan
-from labshare.services import calendars, planning, standings
-from labshare.services.planning import REMEMBERED, Facts, build_problem
+from labshare.services import calendars, clauses, standings
+from labshare.services.planning import REMEMBERED_HALF_LIVES, Facts, build_problem
 from labshare.store import audit, outbox
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
@@ -201,7 +202,8 @@ def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
     # What occupies an instrument is counted in whole minutes; a minute that has begun belongs to the past.
     whole = now.replace(second=0, microsecond=0)
     now = whole if whole == now else whole + MINUTE
-    recent = requests_store.recent_use(db, rules, Span(now - REMEMBERED, now))
+    order = clauses.order_at(db, list(rules.values()), r.starts_at)
+    recent = requests_store.recent_use(db, rules, Span(now - REMEMBERED_HALF_LIVES * order.half_life, now))
     return Facts(
         round=r,
         now=now,
@@ -211,7 +213,8 @@ def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
         person_busy=requests_store.persons_busy(db, persons, around),
         qualified=people_store.qualified_on(db, persons, rules),
         projects=requests_store.usable_projects(db, {request.project_id for request in requests}),
-        recent=planning.decayed(recent, now),
+        recent=decayed(recent, now, order.half_life),
+        tiers=order.tiers,
     )
 
 

@@ -25,6 +25,7 @@ from labshare.domain.bookings import (
     InstrumentRules,
     Neighbour,
 )
+from labshare.domain.clauses import PersonUse
 from labshare.domain.opening import parse_opening
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Stale
@@ -114,6 +115,20 @@ _PERSON_BUSY = (
         bookings.c.ends_at > _START,
     )
 )
+_OF_PERSON = (
+    sa.select(bookings.c.id, instruments.c.id, instruments.c.centre_id, bookings.c.starts_at, bookings.c.ends_at)
+    .join(instruments, instruments.c.number == bookings.c.instrument_number)
+    .where(bookings.c.person_id == sa.bindparam("person_id"), bookings.c.kind == BookingKind.USE)
+)
+# What a round gave to somebody is not what they booked themselves.
+_OWN_USES = _OF_PERSON.where(
+    bookings.c.plan_id.is_(None),
+    bookings.c.state.in_(_OCCUPYING),
+    bookings.c.starts_at < _END,
+    bookings.c.starts_at > _BACK,
+    bookings.c.ends_at > _START,
+)
+_MISSED = _OF_PERSON.where(bookings.c.state == BookingState.NO_SHOW, bookings.c.starts_at > _START)
 _BUSY = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until).where(
     bookings.c.instrument_number.in_(NUMBERS), OCCUPIES
 )
@@ -218,6 +233,20 @@ def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour,
         Neighbour(id=row[0], kind=BookingKind(row[1]), occupied=Span(row[2], row[3]), instrument_id=row[4])
         for row in db.execute(_PERSON_BUSY, {"person_id": person_id, **over(span)})
     )
+
+
+def own_uses(db: Connection, person_id: UUID, span: Span) -> tuple[PersonUse, ...]:
+    """What this person booked themselves during the span, on whatever instrument; not what a round gave them."""
+    return _person_uses(db, _OWN_USES, {"person_id": person_id, **over(span)})
+
+
+def missed(db: Connection, person_id: UUID, since: datetime) -> tuple[PersonUse, ...]:
+    """The bookings to which this person did not come, of those that began after then."""
+    return _person_uses(db, _MISSED, {"person_id": person_id, "start": since.replace(second=0, microsecond=0)})
+
+
+def _person_uses(db: Connection, query: sa.Select[*tuple[Any, ...]], params: dict[str, Any]) -> tuple[PersonUse, ...]:
+    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4])) for row in db.execute(query, params))
 
 
 def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, list[Span]]:

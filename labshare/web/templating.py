@@ -19,7 +19,7 @@ STATIC_DIRECTORY = HERE / "static"
 ICON_DIRECTORY = STATIC_DIRECTORY / "vendor" / "lucide"
 
 _FILTERS = ("clock", "date", "day", "duration", "hours", "iso", "last_date", "long_weekday", "moment", "money",
-            "number", "percent", "short_date", "weekday")  # fmt: skip
+            "number", "opening", "percent", "short_date", "weekday")  # fmt: skip
 
 
 class Named(Protocol):

@@ -116,12 +116,12 @@ def test_the_weeks_around_a_wish_begin_on_monday() -> None:
     assert weeks_around(Span(local(29, 20), local(30, 8)), ZONE) == Span(local(23, 0), local(30, 0) + timedelta(days=7))
 
 
-hours = st.integers(0, 24 * 5)
-spans = st.builds(
-    lambda start, length: Span(local(23, 0) + timedelta(hours=start), local(23, 0) + timedelta(hours=start + length)),
-    hours,
-    st.integers(1, 40),
-)
+def stretch(start: int, length: int) -> Span:
+    """So many hours after Monday's midnight, so many hours long."""
+    return Span(local(23, start), local(23, start + length))
+
+
+spans = st.builds(stretch, st.integers(0, 24 * 5), st.integers(1, 40))
 
 
 @given(spans, st.lists(spans, max_size=3))

@@ -129,7 +129,7 @@ def test_who_is_due_nothing_comes_last() -> None:
 
 @given(st.permutations(TREE), st.lists(st.integers(0, 3), min_size=4, max_size=4))
 def test_the_order_of_accounts_changes_no_rank(accounts: list[Account], used: list[int]) -> None:
-    usage = dict(zip(("p1", "p2", "p3", "p4"), map(Fraction, used), strict=True))
+    usage: dict[str, Fraction] = dict(zip(("p1", "p2", "p3", "p4"), map(Fraction, used), strict=True))
     found = fair_tree(accounts, usage)
     assert found == fair_tree(TREE, usage)
     assert {each.id for each in found} == set(usage)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+from labshare.domain.askers import Group
+from labshare.domain.ordering import Tier
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.time_requests import Eligible, TimeRequest
 from labshare.domain.timespan import Span
@@ -17,11 +18,11 @@ from labshare.services.planning import (
     Facts,
     bookings_of,
     build_problem,
-    decayed,
     fair_share,
     request_of,
     session_ids,
     slot_value,
+    weights_of,
 )
 from tests.domain.test_rounds import a_round
 from tests.domain.test_time_requests import PERSON, PROJECT, ROUND, offered, request
@@ -147,7 +148,7 @@ def test_the_solver_is_told_class_organisation_person_and_activity() -> None:
 def test_worth_is_slots_of_use_times_tier_times_review_times_fair_share() -> None:
     """1,000 x 80 x 150 / 100 = 120,000 a slot; four slots of use make 480,000, whatever the set-up adds."""
     wish = request(review_score=80)
-    assert slot_value(wish, 150) == 120_000
+    assert slot_value(wish, 1_000, 150) == 120_000
     item = offered(2, span(0, 8, 12), setup_minutes=30)
     (asked,) = problem(wish, items=(item,)).requests
     # Nobody has used anything of late: the factor is 100, and 1,000 x 80 x 4 = 320,000.
@@ -164,13 +165,24 @@ def test_fair_share_is_the_due_share_over_the_used_one_within_bounds() -> None:
     assert fair_share(["A", "B"], {}) == {"A": 100, "B": 100}
 
 
-def test_use_loses_half_its_weight_each_fortnight() -> None:
-    uses = [
-        ("A", NOW - timedelta(days=1), 60),
-        ("A", NOW - timedelta(days=14), 60),
-        ("B", NOW - timedelta(days=42), 80),
-    ]
-    assert decayed(uses, NOW) == {"A": Fraction(90), "B": Fraction(10)}
+def test_an_agreements_tiers_replace_the_houses_own() -> None:
+    """By the table public research goes before partners, ten times; by the house's order it is the other way round.
+
+    100 of review and 100 of fair share: a slot of the lower tier is worth 1 x 100 x 100 / 100 = 100.
+    """
+    tiers = (
+        Tier(id="public", who=(Group(access_class=(AccessClass.PUBLIC_RESEARCH,)),)),
+        Tier(id="partner", who=(Group(access_class=(AccessClass.PARTNER,)),)),
+    )
+    public, partner = request(), request(id=UUID(int=902), access_class=AccessClass.PARTNER)
+
+    def worth(**changes: Any) -> dict[UUID, int]:
+        return weights_of(facts(public, partner, **changes))
+
+    assert worth(tiers=tiers) == {public.id: 10, partner.id: 1}
+    assert worth() == {public.id: 1_000, partner.id: 10_000}
+    values = {each.access_class: each.options[0].value for each in problem(public, partner, tiers=tiers).requests}
+    assert values == {"public_research": 4 * 1_000, "partner": 4 * 100}
 
 
 def test_fairness_rewards_the_organisations_of_the_tier_that_asks_for_most() -> None:

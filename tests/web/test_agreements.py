@@ -6,10 +6,14 @@ from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.agreements import Scope, Selector
+from labshare.store import tables as t
 from labshare.store.engine import Database
+from tests.domain.clauses import whole
 from tests.furniture import FESEM, a_booking, span
 from tests.services.test_agreements import ONE, a_floor, a_rule, an_agreement, by_industry, load, put
 from tests.web.conftest import Client, send, sign_in, text_of
@@ -97,3 +101,74 @@ def test_the_home_page_tells_a_partner_where_its_share_stands(client: Client) ->
     assert "còn 5 giờ · đến 29/11/2026" in page
     sign_in(client, "researcher")
     assert "Hạn mức theo thỏa thuận" not in text_of(client.get("/"))
+
+
+# ---------------------------------------------------------------- clauses that are no share rules
+
+
+def with_every_clause(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        parties = [("O-A", "Công ty A", "Company A"), ("O-B", "Công ty B", "Company B")]
+        db.execute(
+            sa.insert(t.organisations),
+            [
+                {"id": key, "name_vi": vi, "name_en": en, "kind": "company", "verification": "illustrative"}
+                for key, vi, en in parties
+            ],
+        )
+        load(db, tmp_path, msgspec.structs.replace(whole(), parties=(*whole().parties, "O-CO")))
+
+
+def test_other_clauses_stand_in_plain_words(client: Client, house: Database, tmp_path: Path) -> None:
+    """A bears 8 of 50 bn, 16 % (R03). A small firm pays 75 % (R15). What security lists name is not told (R26)."""
+    with_every_clause(house, tmp_path)
+    sign_in(client, "partner")
+    page = text_of(client.get("/agreements/PPP-ALL"))
+    for said in (
+        "Liên doanh, liên kết có sử dụng tài sản công",
+        "8.000.000.000 ₫",
+        "(tiền 6.800.000.000 ₫, hiện vật 1.200.000.000 ₫)",
+        "Công ty A: 16 %",
+        "120 giờ mỗi quý",
+        "tại 1/3 của kỳ: dùng dưới 10 % thì mất 25 % phần còn lại",
+        "chưa xác nhận trước 72 giờ",
+        "lấy nhiều nhất 30 % thời gian, báo trước 10 ngày làm việc",
+        "Nhiệm vụ Nhà nước giao",
+        "sau 14 ngày phần đã dùng chỉ tính một nửa",
+        "2.400.000 ₫ mỗi giờ",
+        "75 % (Doanh nghiệp, Đối tác PPP (nhỏ và vừa))",
+        "được miễn 100 % trong 3 năm",
+        "giảm 20 %",
+        "T2–T6 08:00–18:00; 5 giờ một người mỗi ngày",
+        "sau 3 lần trong 90 ngày thì không được đặt trong 14 ngày",
+        "ít nhất 3 bên; tên công việc khác hiện sau 24 tháng",
+        "Lưỡng dụng, Quốc phòng: quyết định trong 5 ngày làm việc",
+        "Trung tâm Một",
+    ):
+        assert said in page
+    assert "Công ty B:" not in page
+    assert "UAV" not in page
+    assert "O-WATCHED" not in page
+
+
+def test_other_clauses_are_complete_in_english(client: Client, house: Database, tmp_path: Path) -> None:
+    with_every_clause(house, tmp_path)
+    sign_in(client, "partner")
+    send(client, "/language", {"value": "en", "next": "/agreements/PPP-ALL"})
+    page = text_of(client.get("/agreements/PPP-ALL"))
+    for said in (
+        "Joint venture with public assets",
+        "Company A: 16 %",
+        "used under 10 %, loses 25 % of the rest",
+        "75 % (Industry, PPP partner (small or medium))",
+        "Mon–Fri 08:00–18:00; 5 h per person a day",
+        "without a decision the request stays held",
+    ):
+        assert said in page
+
+
+def test_an_agreement_without_them_has_no_empty_sections(client: Client) -> None:
+    sign_in(client, "partner")
+    page = text_of(client.get("/agreements/PPP-1"))
+    for heading in ("Hợp đồng và phần góp", "Thứ tự ưu tiên", "Biểu giá", "Giờ cao điểm"):
+        assert heading not in page

@@ -1,0 +1,190 @@
+"""Clauses of courtesy and of order at work, on both databases: bookings are bound by them, and so is a round's plan.
+
+Centre One has the FE-SEM and the XRD, open Monday to Friday 08:00-18:00. The agreement allows one person 5 h of these
+a day, asks for half an hour at least, and opens 14 days ahead.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from labshare.domain.agreements import Agreement, Scope, Version
+from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.courtesy import Courtesy, PrimeTime
+from labshare.domain.ordering import FairShare
+from labshare.domain.timespan import Span
+from labshare.errors import Refusal, Refused
+from labshare.i18n import speaking
+from labshare.sentences import sentence
+from labshare.services import bookings as service
+from labshare.services import clauses, plans
+from labshare.store import agreements as agreements_store
+from labshare.store import bookings as store
+from labshare.store.engine import Database
+from tests.domain.clauses import whole
+from tests.domain.test_agreements import an_agreement
+from tests.furniture import (
+    COLLEAGUE,
+    FESEM,
+    MANAGER,
+    NMR,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    at,
+    counted,
+    furnish,
+    span,
+)
+from tests.round_of import close, open_round, queue
+
+
+def courteous(**changes: Any) -> Agreement:
+    values: dict[str, Any] = {"courtesy": whole().courtesy, "covered": Scope(centres=("C-ONE",)), "parties": ("I-IMS",)}
+    return an_agreement(**(values | changes))
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+        agreements_store.add_version(db, Version(number=1, agreement=courteous()), actor_id=None, now=NOW)
+    return database
+
+
+def book(house: Database, number: int, when: Span, who: UUID = RESEARCHER) -> Booking:
+    wish = Wish(instrument_number=number, span=when, project_id=PUBLIC_PROJECT)
+    with house.write() as db:
+        return service.book(db, actor(who), wish, NOW)
+
+
+def refused(house: Database, number: int, when: Span, who: UUID = RESEARCHER) -> tuple[Refusal, ...]:
+    with pytest.raises(Refused) as caught:
+        book(house, number, when, who)
+    return caught.value.refusals
+
+
+def put(house: Database, *some: Booking) -> None:
+    with house.write() as db:
+        store.add(db, some)
+
+
+def test_six_hours_from_nine_are_refused_and_five_are_taken(house: Database) -> None:
+    """R20: the refusal says until when the wish may last."""
+    (refusal,) = refused(house, FESEM, span(25, 9, 15))
+    assert refusal.code == "courtesy_prime_day"
+    with speaking("en"):
+        assert sentence(refusal) == (
+            "Prime time (Mon–Fri 08:00–18:00) is limited to 5 h per person a day; you have 0 min and ask for 6 h."
+            " Shorten it to end by Wed 25 Nov 2026, 14:00, or choose other hours."
+        )
+    assert book(house, FESEM, span(25, 9, 14)).ends_at == at(25, 14)
+
+
+def test_all_instruments_that_the_agreement_covers_count_together(house: Database) -> None:
+    """Four hours at the XRD leave one at the FE-SEM; the NMR is another centre's, and other people have their own."""
+    book(house, XRD, span(25, 8, 12))
+    (refusal,) = refused(house, FESEM, span(25, 13, 15))
+    assert (refusal.params["taken_minutes"], refusal.params["until"]) == (240, at(25, 14).isoformat())
+    book(house, FESEM, span(25, 13, 14))
+    (refusal,) = refused(house, FESEM, span(25, 14, 15))
+    assert refusal.code == "courtesy_prime_day_full"
+    book(house, NMR, span(25, 14, 17))
+    book(house, FESEM, span(25, 14, 17), COLLEAGUE)
+    book(house, FESEM, span(26, 8, 13))
+
+
+def test_a_booking_that_moves_does_not_stand_in_its_own_way(house: Database) -> None:
+    booking = book(house, FESEM, span(25, 8, 13))
+    with house.write() as db:
+        moved = service.move(db, actor(RESEARCHER), booking.id, span(25, 9, 14), seen_version=1, now=NOW)
+    assert moved.starts_at == at(25, 9)
+    with house.write() as db, pytest.raises(Refused) as caught:
+        service.move(db, actor(RESEARCHER), booking.id, span(25, 9, 15), seen_version=2, now=NOW)
+    assert [each.code for each in caught.value.refusals] == ["courtesy_prime_day"]
+
+
+def test_what_a_round_gave_is_bound_by_no_courtesy(house: Database) -> None:
+    """Seven hours of a plan neither count against the person's own five nor keep the session from moving."""
+    with house.write() as db:
+        plan = queue(db, close(db, open_round(db)))
+        session = a_booking(XRD, span(25, 8, 15), plan_id=plan.id)
+        store.add(db, [session])
+    book(house, FESEM, span(25, 15, 18))
+    with house.write() as db:
+        moved = service.move(db, actor(RESEARCHER), session.id, span(26, 8, 15), seen_version=1, now=NOW)
+    assert moved.ends_at == at(26, 15)
+
+
+def test_an_agreement_may_narrow_the_window_ahead_and_the_shortest_slot(house: Database) -> None:
+    """The instrument alone allows 60 days and half an hour; the agreement 14 days; the least of an hour is stated."""
+    far = Span(at(25, 9) + timedelta(days=14), at(25, 10) + timedelta(days=14))
+    assert [each.code for each in refused(house, XRD, far)] == ["too_far_ahead"]
+    book(house, NMR, far)
+    stricter = courteous(courtesy=Courtesy(least_minutes=60))
+    with house.write() as db:
+        agreements_store.add_version(db, Version(number=2, agreement=stricter), actor_id=None, now=NOW)
+    (refusal,) = refused(house, XRD, Span(at(25, 9), at(25, 9, 30)))
+    assert (refusal.code, refusal.params["least_minutes"]) == ("too_short", 60)
+
+
+def test_the_third_no_show_bars_and_the_fourteenth_day_frees(house: Database) -> None:
+    """R21: missed 40, 20 and 3 days ago: barred until 14 days after the last, 11 days from now."""
+    missed = [NOW - timedelta(days=days) for days in (40, 20, 3)]
+    put(
+        house,
+        *(a_booking(XRD, Span(start, start + timedelta(hours=1)), state=BookingState.NO_SHOW) for start in missed),
+    )
+    (refusal,) = refused(house, FESEM, span(25, 9, 10))
+    assert refusal.code == "courtesy_blocked"
+    assert refusal.params == {"strikes": 3, "until": (NOW + timedelta(days=11)).isoformat()}
+    # Others may book, and so may this person where the agreement does not hold.
+    book(house, FESEM, span(25, 9, 10), COLLEAGUE)
+    book(house, NMR, span(25, 9, 10))
+    later = NOW + timedelta(days=11)
+    with house.write() as db:
+        wish = Wish(instrument_number=FESEM, span=Span(later, later + timedelta(hours=1)), project_id=PUBLIC_PROJECT)
+        assert service.book(db, actor(RESEARCHER), wish, later).starts_at == later
+
+
+def test_blocks_of_the_centre_know_no_courtesy(house: Database) -> None:
+    with house.write() as db:
+        block = service.block(db, actor(MANAGER), XRD, BookingKind.MAINTENANCE, span(25, 8, 18), "", NOW)
+    assert block.ends_at == at(25, 18)
+
+
+def test_without_a_clause_a_booking_asks_one_question_more(house: Database) -> None:
+    """The NMR is covered by nobody: that is known from the agreements in force alone."""
+    wish = Wish(instrument_number=NMR, span=span(25, 9, 10), person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
+    with house.read() as db:
+        rules = store.rules_of(db, [NMR])[NMR]
+        with counted(house.engine) as seen:
+            assert clauses.conducts(db, rules, wish, NOW) == ()
+    assert len(seen) == 1
+
+
+def test_a_version_that_has_ended_binds_nobody(house: Database) -> None:
+    every_minute = Courtesy(prime=PrimeTime(hours="daily", day_minutes=1))
+    ended = courteous(id="B", courtesy=every_minute, effective_until=date(2026, 11, 24))
+    with house.write() as db:
+        agreements_store.add_version(db, Version(number=1, agreement=ended), actor_id=None, now=NOW)
+    book(house, FESEM, span(25, 9, 14))
+
+
+def test_a_round_is_planned_by_the_order_that_is_in_force(house: Database) -> None:
+    stated = courteous(id="ORDER", courtesy=None, tiers=whole().tiers, fair_share=FairShare(half_life_days=28))
+    with house.write() as db:
+        agreements_store.add_version(db, Version(number=1, agreement=stated), actor_id=None, now=NOW)
+        began = NOW - timedelta(days=28)
+        store.add(db, [a_booking(XRD, Span(began, began + timedelta(hours=1)))])
+        covered = plans.load_facts(db, open_round(db), NOW)
+    assert covered.tiers == whole().tiers
+    # An hour of 28 days ago is half an hour by this half-life, and would be a quarter by the usual one.
+    assert covered.recent == {"I-IMS": 30}
