@@ -15,11 +15,11 @@ from itertools import combinations, pairwise
 from typing import Protocol
 
 from labshare.domain.agreements import Agreement, effective_span
-from labshare.domain.askers import Group, everybody, is_among
 from labshare.domain.contributions import investment_of
 from labshare.domain.disclosure import MIN_PARTIES
 from labshare.domain.ledger_clauses import Entitlement, PullBack
 from labshare.domain.ordering import Mark
+from labshare.domain.profiles import Group, everybody, is_among
 from labshare.domain.projects import AccessClass
 from labshare.domain.tariffs import Tariff
 from labshare.errors import Malformed, Refusal
@@ -284,8 +284,8 @@ def _classes(where: str, tariff: Tariff) -> Iterator[Refusal]:
     for access_class in _left_out([row.who for row in tariff.classes]):
         yield Refusal(code="clause_class_missing", params={"where": where, "access_class": access_class.value})
     told: set[tuple[str, str]] = set()
-    for asker in everybody():
-        mine = [row.id for row in tariff.classes if is_among(row.who, asker)]
+    for profile in everybody():
+        mine = [row.id for row in tariff.classes if is_among(row.who, profile)]
         if len(mine) > 1 and (mine[0], mine[1]) not in told:
             told.add((mine[0], mine[1]))
             yield Refusal(code="clause_class_both", params={"where": where, "one": mine[0], "other": mine[1]})
@@ -362,7 +362,7 @@ def _twice(where: str, names: Iterable[str]) -> Iterator[Refusal]:
 
 def _left_out(rows: Sequence[Sequence[Group]]) -> list[AccessClass]:
     """The access classes of which somebody is in no row."""
-    lost = (asker.access_class for asker in everybody() if not any(is_among(row, asker) for row in rows))
+    lost = (profile.access_class for profile in everybody() if not any(is_among(row, profile) for row in rows))
     return list(dict.fromkeys(lost))
 
 

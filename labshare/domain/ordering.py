@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from labshare.domain.askers import Asker, Group, is_among
+from labshare.domain.profiles import Group, Profile, is_among
 from labshare.domain.timespan import Span
 
 # A decay is rounded to this fineness, so that a sum does not depend on the order of its parts.
@@ -173,7 +173,7 @@ class Mark(StrEnum):
 class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A row of the table of R13; the rows stand in their order, the highest first.
 
-    An ordinary tier has the askers of its groups; one with a mark has the requests with that mark, whoever asks.
+    An ordinary tier has everybody in its groups; one with a mark has the requests with that mark, whoever asks.
     """
 
     id: str
@@ -182,30 +182,30 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     title_vi: str = ""
     title_en: str = ""
 
-    def has(self, asker: Asker, mark: Mark) -> bool:
-        return self.mark is mark and (mark is not Mark.ORDINARY or is_among(self.who, asker))
+    def has(self, profile: Profile, mark: Mark) -> bool:
+        return self.mark is mark and (mark is not Mark.ORDINARY or is_among(self.who, profile))
 
 
-def tier_of(tiers: Sequence[Tier], asker: Asker, mark: Mark = Mark.ORDINARY) -> int:
-    """The place of the asker's tier, 0 for the highest: the first row that has them counts, the end where none has."""
-    return next((place for place, tier in enumerate(tiers) if tier.has(asker, mark)), len(tiers))
+def tier_of(tiers: Sequence[Tier], profile: Profile, mark: Mark = Mark.ORDINARY) -> int:
+    """The place of somebody's tier, 0 for the highest: the first row that has them counts, the end where none has."""
+    return next((place for place, tier in enumerate(tiers) if tier.has(profile, mark)), len(tiers))
 
 
-def tier_weights(tiers: Sequence[Tier], askers: Iterable[Asker]) -> dict[Asker, int]:
-    """What a slot is worth to each asker: ten times as much in each tier that is higher, among the tiers that ask.
+def tier_weights(tiers: Sequence[Tier], profiles: Iterable[Profile]) -> dict[Profile, int]:
+    """What a slot is worth to each: ten times as much in each tier that is higher, among the tiers that ask.
 
     Only tiers with somebody in them count, so that the numbers stay small.
     """
-    places = {asker: tier_of(tiers, asker) for asker in askers}
+    places = {profile: tier_of(tiers, profile) for profile in profiles}
     present = sorted(set(places.values()), reverse=True)
-    return {asker: 10 ** present.index(place) for asker, place in places.items()}
+    return {profile: 10 ** present.index(place) for profile, place in places.items()}
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):
     """A request for a slot that others want too. `rank` is its place by fair share (R12), 0 for the first."""
 
     id: str
-    asker: Asker
+    profile: Profile
     mark: Mark = Mark.ORDINARY
     rank: int = 0
     asked_at: datetime
@@ -225,7 +225,7 @@ def settle(tiers: Sequence[Tier], contenders: Iterable[Contender], free: Iterabl
     Raises ValueError when nobody contends.
     """
     order = sorted(
-        contenders, key=lambda each: (tier_of(tiers, each.asker, each.mark), each.rank, each.asked_at, each.id)
+        contenders, key=lambda each: (tier_of(tiers, each.profile, each.mark), each.rank, each.asked_at, each.id)
     )
     if not order:
         raise ValueError("nobody contends")

@@ -15,13 +15,13 @@ from math import floor
 
 import msgspec
 
-from labshare.domain.askers import Asker, Group, is_among
+from labshare.domain.profiles import Group, Profile, is_among
 from labshare.domain.projects import AccessClass
 from labshare.errors import Refusal, Refused
 
 
 class TariffClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A row of R15: these askers pay this share of the full cost."""
+    """A row of R15: these groups pay this share of the full cost."""
 
     id: str
     share: Fraction
@@ -78,7 +78,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Payer(msgspec.Struct, frozen=True, kw_only=True):
     """Who pays for one booking. `recognised_on` is the day of a startup's recognition, `gives_data` a promise kept."""
 
-    asker: Asker
+    profile: Profile
     recognised_on: date | None = None
     gives_data: bool = False
 
@@ -124,9 +124,9 @@ def tariff_for(tariffs: Iterable[Tariff], instrument_id: str, day: date) -> Tari
     return next(iter(named or [each for each in found if not each.instruments]), None)
 
 
-def class_of(tariff: Tariff, asker: Asker) -> TariffClass | None:
-    """The one row that has this asker. At entry it is checked that there is exactly one for everybody."""
-    return next((row for row in tariff.classes if is_among(row.who, asker)), None)
+def class_of(tariff: Tariff, profile: Profile) -> TariffClass | None:
+    """The one row that has somebody like this. At entry it is checked that there is exactly one for everybody."""
+    return next((row for row in tariff.classes if is_among(row.who, profile)), None)
 
 
 def price(tariff: Tariff, payer: Payer, minutes: int, day: date) -> Price:
@@ -137,7 +137,7 @@ def price(tariff: Tariff, payer: Payer, minutes: int, day: date) -> Price:
     """
     if minutes < 0:
         raise ValueError("minutes must not be negative")
-    row = class_of(tariff, payer.asker)
+    row = class_of(tariff, payer.profile)
     if row is None or not tariff.is_effective(day):
         raise Refused([Refusal(code="tariff_not_for_you", params={"tariff": tariff.id, "day": day.isoformat()})])
     return Price(
@@ -168,7 +168,7 @@ def _steps(tariff: Tariff, row: TariffClass, payer: Payer, day: date) -> Iterato
 
 
 def _waived(tariff: Tariff, payer: Payer, day: date) -> Fraction:
-    if tariff.waiver is None or payer.recognised_on is None or payer.asker.access_class is not AccessClass.STARTUP:
+    if tariff.waiver is None or payer.recognised_on is None or payer.profile.access_class is not AccessClass.STARTUP:
         return Fraction(0)
     return tariff.waiver.share(payer.recognised_on, day)
 

@@ -15,9 +15,9 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from labshare.domain.askers import Asker
 from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules
 from labshare.domain.ordering import Tier, tier_weights
+from labshare.domain.profiles import Profile
 from labshare.domain.rounds import Round
 from labshare.domain.time_requests import TIER_WEIGHTS, Eligible, TimeRequest, eligible, starts
 from labshare.domain.timespan import MINUTE, Span, clipped, merged, subtracted
@@ -224,13 +224,13 @@ def _requests(
 def weights_of(facts: Facts) -> dict[UUID, int]:
     """What the tier of each request weighs (R13), by the table in force; tiers are ten times apart.
 
-    Nothing is known yet of an organisation's size, so every asker counts as large.
+    Nothing is known yet of an organisation's size, so everybody counts as large.
     """
     if not facts.tiers:
         return {each.id: TIER_WEIGHTS[each.access_class] for each in facts.requests}
-    askers = {each.id: Asker(access_class=each.access_class, activity=each.activity) for each in facts.requests}
-    weights = tier_weights(facts.tiers, askers.values())
-    return {request_id: weights[asker] for request_id, asker in askers.items()}
+    profiles = {each.id: Profile(access_class=each.access_class, activity=each.activity) for each in facts.requests}
+    weights = tier_weights(facts.tiers, profiles.values())
+    return {request_id: weights[profile] for request_id, profile in profiles.items()}
 
 
 def slot_value(request: TimeRequest, weight: int, factor_percent: int) -> int:

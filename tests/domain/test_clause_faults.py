@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from labshare.domain.agreement_documents import Known, faults, from_json, from_toml, to_json, to_toml
 from labshare.domain.agreements import Agreement, Scope
-from labshare.domain.askers import Group, Size
 from labshare.domain.clause_faults import has_other_clauses
 from labshare.domain.contributions import ContractForm, Contribution, Preference
 from labshare.domain.courtesy import Courtesy, Penalties, PrimeTime
@@ -31,6 +30,7 @@ from labshare.domain.ledger_clauses import (
     Turn,
 )
 from labshare.domain.ordering import FairShare, Mark, Tier
+from labshare.domain.profiles import Group, Size
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.screening import Screening, Silence, WatchList
 from labshare.domain.tariffs import DataDiscount, Tariff, TariffClass, Waiver

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labshare.domain.askers import Asker, Size
 from labshare.domain.ordering import (
     Account,
     Contender,
@@ -23,6 +22,7 @@ from labshare.domain.ordering import (
     tier_of,
     tier_weights,
 )
+from labshare.domain.profiles import Profile, Size
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from tests.domain.clauses import whole
@@ -161,14 +161,14 @@ def test_what_is_no_tree_is_refused(accounts: tuple[Account, ...]) -> None:
 # ---------------------------------------------------------------- R13: tiers
 
 
-def asker(access_class: AccessClass, size: Size = Size.LARGE) -> Asker:
-    return Asker(access_class=access_class, activity=Activity.ECONOMIC, size=size)
+def profile(access_class: AccessClass, size: Size = Size.LARGE) -> Profile:
+    return Profile(access_class=access_class, activity=Activity.ECONOMIC, size=size)
 
 
 STATE, SMALL, LARGE = (
-    asker(AccessClass.STATE_ORDER),
-    asker(AccessClass.INDUSTRY, Size.SME),
-    asker(AccessClass.INDUSTRY),
+    profile(AccessClass.STATE_ORDER),
+    profile(AccessClass.INDUSTRY, Size.SME),
+    profile(AccessClass.INDUSTRY),
 )
 
 
@@ -177,14 +177,14 @@ STATE, SMALL, LARGE = (
     [
         (LARGE, Mark.SAFETY, "safety"),
         (STATE, Mark.ORDINARY, "state_order"),
-        (asker(AccessClass.HOST), Mark.ORDINARY, "public_peer_reviewed"),
-        (asker(AccessClass.STARTUP), Mark.ORDINARY, "sme_startup"),
+        (profile(AccessClass.HOST), Mark.ORDINARY, "public_peer_reviewed"),
+        (profile(AccessClass.STARTUP), Mark.ORDINARY, "sme_startup"),
         (SMALL, Mark.ORDINARY, "sme_startup"),
         (LARGE, Mark.ORDINARY, "industry"),
         (STATE, Mark.STANDBY, "standby"),
     ],
 )
-def test_the_first_row_that_has_them_is_their_tier(who: Asker, mark: Mark, tier: str) -> None:
+def test_the_first_row_that_has_them_is_their_tier(who: Profile, mark: Mark, tier: str) -> None:
     tiers = whole().tiers
     assert tiers[tier_of(tiers, who, mark)].id == tier
 
@@ -202,8 +202,8 @@ def slot(hour: int) -> Span:
 
 
 CONTENDERS = (
-    Contender(id="firm", asker=LARGE, asked_at=NOW - timedelta(days=9)),
-    Contender(id="order", asker=STATE, asked_at=NOW),
+    Contender(id="firm", profile=LARGE, asked_at=NOW - timedelta(days=9)),
+    Contender(id="order", profile=STATE, asked_at=NOW),
 )
 FREE = [slot(hour) for hour in (4, 1, 3, 2, 5)]
 
@@ -216,7 +216,7 @@ def test_a_tie_goes_to_the_higher_tier_and_the_lower_is_offered_the_next_three_s
 
 
 def test_no_slot_is_offered_twice() -> None:
-    late = Contender(id="late", asker=LARGE, rank=1, asked_at=NOW - timedelta(days=30))
+    late = Contender(id="late", profile=LARGE, rank=1, asked_at=NOW - timedelta(days=30))
     found = settle(whole().tiers, (*CONTENDERS, late), FREE)
     # In the same tier the better fair share goes first, whoever asked first.
     assert found.offered == {"firm": (slot(1), slot(2), slot(3)), "late": (slot(4), slot(5))}

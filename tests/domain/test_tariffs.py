@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labshare.domain.askers import Asker, Size
+from labshare.domain.profiles import Profile, Size
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.tariffs import DataDiscount, Part, Payer, Tariff, Waiver, class_of, price, tariff_for
 from labshare.errors import Refused
@@ -26,7 +26,7 @@ def tariff() -> Tariff:
 
 
 def payer(access_class: AccessClass, size: Size = Size.LARGE, **more: object) -> Payer:
-    values = {"asker": Asker(access_class=access_class, activity=Activity.ECONOMIC, size=size)} | more
+    values = {"profile": Profile(access_class=access_class, activity=Activity.ECONOMIC, size=size)} | more
     return msgspec.convert(values, Payer)
 
 
@@ -46,7 +46,7 @@ def total(who: Payer, day: date = DAY, minutes: int = FIVE_HOURS) -> int:
     ],
 )
 def test_a_class_pays_its_share_of_the_full_cost(who: Payer, class_id: str, vnd: int) -> None:
-    found = class_of(tariff(), who.asker)
+    found = class_of(tariff(), who.profile)
     assert found is not None
     assert (found.id, total(who)) == (class_id, vnd)
 

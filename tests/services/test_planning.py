@@ -6,8 +6,8 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from labshare.domain.askers import Group
 from labshare.domain.ordering import Tier
+from labshare.domain.profiles import Group
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.time_requests import Eligible, TimeRequest
 from labshare.domain.timespan import Span

@@ -21,8 +21,8 @@ class Size(StrEnum):
     LARGE = "large"
 
 
-class Asker(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, as a project and the register of organisations say it."""
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of who asks, as a project and the register of organisations say it."""
 
     access_class: AccessClass
     activity: Activity
@@ -30,26 +30,26 @@ class Asker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Askers alike: every key that is given must match one of its values. Without a key it is everybody."""
+    """Users alike: every key that is given must match one of its values. Without a key it is everybody."""
 
     access_class: tuple[AccessClass, ...] = ()
     activity: tuple[Activity, ...] = ()
     size: tuple[Size, ...] = ()
 
-    def has(self, asker: Asker) -> bool:
+    def has(self, profile: Profile) -> bool:
         return (
-            (not self.access_class or asker.access_class in self.access_class)
-            and (not self.activity or asker.activity in self.activity)
-            and (not self.size or asker.size in self.size)
+            (not self.access_class or profile.access_class in self.access_class)
+            and (not self.activity or profile.activity in self.activity)
+            and (not self.size or profile.size in self.size)
         )
 
 
-def is_among(groups: Iterable[Group], asker: Asker) -> bool:
-    """Whether one of the groups has this asker; no groups at all have nobody."""
-    return any(group.has(asker) for group in groups)
+def is_among(groups: Iterable[Group], profile: Profile) -> bool:
+    """Whether one of the groups has somebody like this; no groups at all have nobody."""
+    return any(group.has(profile) for group in groups)
 
 
-def everybody() -> Iterator[Asker]:
-    """One asker of each kind: a table that serves all of these leaves nobody out."""
+def everybody() -> Iterator[Profile]:
+    """One profile of each kind: a table that serves all of these leaves nobody out."""
     for access_class, activity, size in product(AccessClass, Activity, Size):
-        yield Asker(access_class=access_class, activity=activity, size=size)
+        yield Profile(access_class=access_class, activity=activity, size=size)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from labshare.domain.askers import Asker, Group, Size, everybody, is_among
+from labshare.domain.profiles import Group, Profile, Size, everybody, is_among
 from labshare.domain.projects import AccessClass, Activity
 
-A_SMALL_FIRM = Asker(access_class=AccessClass.INDUSTRY, activity=Activity.ECONOMIC, size=Size.SME)
+A_SMALL_FIRM = Profile(access_class=AccessClass.INDUSTRY, activity=Activity.ECONOMIC, size=Size.SME)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_no_groups_have_nobody_and_one_that_matches_is_enough() -> None:
 
 
 def test_a_size_that_nobody_has_proved_is_large() -> None:
-    assert Asker(access_class=AccessClass.INDUSTRY, activity=Activity.ECONOMIC).size is Size.LARGE
+    assert Profile(access_class=AccessClass.INDUSTRY, activity=Activity.ECONOMIC).size is Size.LARGE
 
 
 def test_everybody_is_one_asker_of_each_kind() -> None:
