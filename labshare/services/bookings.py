@@ -232,6 +232,7 @@ def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
             organisation_id=booking.organisation_id,
             access_class=booking.access_class,
             activity=booking.activity,
+            is_outside=booking.organisation_id != rules.host_id,
             agreement_id=booking.agreement_id,
             project_id=booking.project_id,
             instrument_number=rules.number,
