@@ -1,13 +1,14 @@
 """Agreements as documents: TOML for people, canonical JSON for the database, and every fault found at entry.
 
 `FAULTS` is the list of what is checked before an agreement may come into force; all faults are told at once, each a
-code with parameters. What must not live here: what a rule means once it stands (agreements.py).
+code with parameters. What must not live here: what a rule means once it stands (agreements.py), or whether rules can
+hold together (services/feasibility.py).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -15,15 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from labshare.domain.agreements import (
-    Agreement,
-    Base,
-    Kind,
-    Selector,
-    ShareRule,
-    Strictness,
-    effective_span,
-)
+from labshare.domain.agreements import Agreement, Base, Kind, Strictness
 from labshare.domain.clause_faults import CLAUSE_FAULTS, has_other_clauses
 from labshare.errors import Malformed, Param, Refusal
 
@@ -95,12 +88,12 @@ def _write(value: Any) -> Any:
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agreement may name, and the other agreements that it has to live with."""
+    """What an agreement may name."""
 
     organisation_ids: frozenset[str]
     centre_ids: frozenset[str]
     instrument_ids: frozenset[str]
-    others: tuple[Agreement, ...] = ()
+    project_codes: frozenset[str] = frozenset()
 
 
 def faults(agreement: Agreement, known: Known) -> tuple[Refusal, ...]:
@@ -146,6 +139,9 @@ def _who(agreement: Agreement, known: Known) -> Iterator[Refusal]:
         for party in rule.who.organisation:
             if party not in known.organisation_ids:
                 yield Refusal(code="agreement_unknown_party", params={"rule": rule.id, "party": party})
+        for project in rule.who.project:
+            if project not in known.project_codes:
+                yield Refusal(code="agreement_unknown_project", params={"rule": rule.id, "project": project})
 
 
 def _where(agreement: Agreement, known: Known) -> Iterator[Refusal]:
@@ -194,31 +190,6 @@ def _sentences(agreement: Agreement, _: Known) -> Iterator[Refusal]:
             yield Refusal(code="agreement_sentence", params={"rule": rule.id})
 
 
-def _jointly(agreement: Agreement, known: Known) -> Iterator[Refusal]:
-    """Floors of parties that exclude each other cannot promise more than all of the same scope, window and base."""
-    for group in _alike(agreement, known):
-        floors = [rule for rule in group if rule.kind is Kind.FLOOR]
-        chosen = _heaviest(floors)
-        promised = _sum(chosen)
-        if promised > 1:
-            yield Refusal(
-                code="agreement_floors_exceed",
-                params={"rules": ", ".join(rule.id for rule in chosen), "share": format_share(promised)},
-            )
-        for floor in floors:
-            for cap in group:
-                if cap.kind is Kind.CAP and is_part(floor.who, cap.who) and _share(floor) > _share(cap):
-                    yield Refusal(
-                        code="agreement_floor_over_cap",
-                        params={
-                            "rule": floor.id,
-                            "cap": cap.id,
-                            "share": format_share(_share(floor)),
-                            "limit": format_share(_share(cap)),
-                        },
-                    )
-
-
 FAULTS: tuple[Callable[[Agreement, Known], Iterator[Refusal]], ...] = (
     _dates,
     _timezone,
@@ -230,66 +201,5 @@ FAULTS: tuple[Callable[[Agreement, Known], Iterator[Refusal]], ...] = (
     _base,
     _strictness,
     _sentences,
-    _jointly,
     *CLAUSE_FAULTS,
 )
-
-
-# ---------------------------------------------------------------- what can hold together
-
-
-def is_part(inner: Selector, outer: Selector) -> bool:
-    """Whether everybody whom `inner` counts is counted by `outer` too."""
-    return all(
-        not wanted or (given and set(given) <= set(wanted))
-        for given, wanted in zip(_keys(inner), _keys(outer), strict=True)
-    )
-
-
-def exclude(first: Selector, second: Selector) -> bool:
-    """Whether nobody can be counted by both."""
-    return any(a and b and not set(a) & set(b) for a, b in zip(_keys(first), _keys(second), strict=True))
-
-
-def _keys(selector: Selector) -> tuple[tuple[str, ...], ...]:
-    return selector.access_class, selector.activity, selector.organisation
-
-
-def _alike(agreement: Agreement, known: Known) -> list[list[ShareRule]]:
-    """Rules with a share of the same minutes, this agreement's and those of others in force at the same time."""
-    if any(_dates(agreement, known)) or any(_timezone(agreement, known)):
-        return []
-    days = effective_span(agreement)
-    beside = [other for other in known.others if effective_span(other).overlaps(days)]
-    groups: dict[Any, list[ShareRule]] = {}
-    for rule in (rule for each in (agreement, *beside) for rule in each.rules):
-        if rule.share is not None:
-            groups.setdefault((rule.where, rule.window, rule.base, rule.level), []).append(rule)
-    return [group for group in groups.values() if any(rule in agreement.rules for rule in group)]
-
-
-def _heaviest(floors: Sequence[ShareRule]) -> list[ShareRule]:
-    """The floors of parties that exclude each other pairwise with the largest sum."""
-    ordered = sorted(floors, key=_share, reverse=True)
-    best: list[ShareRule] = []
-
-    def search(at: int, chosen: list[ShareRule]) -> None:
-        nonlocal best
-        if _sum(chosen) > _sum(best):
-            best = list(chosen)
-        if at == len(ordered) or _sum(chosen) + _sum(ordered[at:]) <= _sum(best):
-            return
-        if all(exclude(ordered[at].who, other.who) for other in chosen):
-            search(at + 1, [*chosen, ordered[at]])
-        search(at + 1, chosen)
-
-    search(0, [])
-    return best
-
-
-def _share(rule: ShareRule) -> Fraction:
-    return rule.share or Fraction(0)
-
-
-def _sum(rules: Sequence[ShareRule]) -> Fraction:
-    return sum((_share(rule) for rule in rules), Fraction(0))

@@ -70,7 +70,11 @@ class Strictness(StrEnum):
 
 
 class Who(Protocol):
-    """Whoever asks, as a project says it: a booking, a time request or a `Use` will do."""
+    """Whoever asks, as a project says it: a `Use` will do.
+
+    `programme` is the project's funding line. `is_outside` tells that the organisation is not the host of the
+    instrument's centre.
+    """
 
     @property
     def organisation_id(self) -> str | None: ...
@@ -78,6 +82,12 @@ class Who(Protocol):
     def access_class(self) -> AccessClass | None: ...
     @property
     def activity(self) -> Activity | None: ...
+    @property
+    def project_code(self) -> str: ...
+    @property
+    def programme(self) -> str: ...
+    @property
+    def is_outside(self) -> bool: ...
 
 
 class Where(Protocol):
@@ -95,6 +105,9 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     organisation_id: str
     access_class: AccessClass
     activity: Activity
+    project_code: str = ""
+    programme: str = ""
+    is_outside: bool = True
     agreement_id: str | None = None
     project_id: UUID | None = None
     instrument_number: int
@@ -104,11 +117,23 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Selector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Whom a rule counts: every key that is given must match one of its values. Without a key it is everybody."""
+    """Whom a rule counts: every key that is given must match one of its values. Without a key it is everybody.
+
+    `project` holds codes, `programme` funding lines; `outside` counts only those who do not come from the host of the
+    instrument's centre (R19).
+    """
 
     access_class: tuple[AccessClass, ...] = ()
     activity: tuple[Activity, ...] = ()
     organisation: tuple[str, ...] = ()
+    project: tuple[str, ...] = ()
+    programme: tuple[str, ...] = ()
+    outside: bool = False
+
+    @property
+    def needs_project(self) -> bool:
+        """Whether it tells projects of one organisation, class and activity apart."""
+        return bool(self.project or self.programme)
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -288,6 +313,9 @@ def matches(selector: Selector, who: Who) -> bool:
         (not selector.access_class or who.access_class in selector.access_class)
         and (not selector.activity or who.activity in selector.activity)
         and (not selector.organisation or who.organisation_id in selector.organisation)
+        and (not selector.project or who.project_code in selector.project)
+        and (not selector.programme or who.programme in selector.programme)
+        and (not selector.outside or who.is_outside)
     )
 
 

@@ -120,6 +120,7 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     calendar_version: int = 0
     name_vi: str = ""
     name_en: str = ""
+    host_id: str = ""
 
     @property
     def takes_bookings(self) -> bool:

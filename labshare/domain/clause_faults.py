@@ -26,14 +26,12 @@ from labshare.errors import Malformed, Refusal
 
 
 class Known(Protocol):
-    """What an agreement may name, and the other agreements."""
+    """The places that an agreement may name."""
 
     @property
     def centre_ids(self) -> AbstractSet[str]: ...
     @property
     def instrument_ids(self) -> AbstractSet[str]: ...
-    @property
-    def others(self) -> Sequence[Agreement]: ...
 
 
 Amounts = Iterator[tuple[str, int | None, int]]
@@ -250,13 +248,11 @@ def _tiers(agreement: Agreement, _: Known) -> Iterator[Refusal]:
             yield Refusal(code="clause_tier_unknown", params={"tier": spared})
 
 
-def _one_order(agreement: Agreement, known: Known) -> Iterator[Refusal]:
-    """A round spans centres and has one order: agreements in force at the same time must not state two."""
-    if not agreement.tiers or not _has_days(agreement):
-        return
-    days = effective_span(agreement)
-    for other in known.others:
-        if other.tiers and other.tiers != agreement.tiers and _has_days(other) and effective_span(other).overlaps(days):
+def other_orders(agreement: Agreement, others: Iterable[Agreement]) -> Iterator[Refusal]:
+    """A round spans centres and has one order: sound agreements in force at the same time must not state two."""
+    for other in others:
+        is_other = agreement.tiers and other.tiers and other.tiers != agreement.tiers
+        if is_other and effective_span(other).overlaps(effective_span(agreement)):
             yield Refusal(code="clause_tiers_differ", params={"other": other.id})
 
 
@@ -343,7 +339,6 @@ CLAUSE_FAULTS: tuple[Callable[[Agreement, Known], Iterator[Refusal]], ...] = (
     _checkpoints,
     _reserved,
     _tiers,
-    _one_order,
     _tariffs,
     _courtesy,
     _min_cell,
@@ -368,12 +363,3 @@ def _left_out(rows: Sequence[Sequence[Group]]) -> list[AccessClass]:
 
 def _rises(numbers: Sequence[Fraction]) -> bool:
     return all(low < high for low, high in pairwise((Fraction(0), *numbers)))
-
-
-def _has_days(agreement: Agreement) -> bool:
-    """Whether its days and its zone can be read; what is wrong with them is told elsewhere."""
-    try:
-        effective_span(agreement)
-    except (Malformed, ValueError, KeyError):
-        return False
-    return True

@@ -65,6 +65,13 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         return self.state is ProjectState.VERIFIED and (self.expires_at is None or at < self.expires_at)
 
 
+class ProjectName(msgspec.Struct, frozen=True, kw_only=True):
+    """What a share rule may name a project by; neither ever changes. `programme` is its funding line."""
+
+    code: str
+    programme: str
+
+
 class ProjectLine(msgspec.Struct, frozen=True, kw_only=True):
     """A project as people read it: with the names of its organisation, its PI and its members."""
 

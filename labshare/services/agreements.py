@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from labshare.domain.agreement_documents import Known, faults, from_toml, to_json
+from labshare.domain.agreement_documents import faults, from_toml, to_json
 from labshare.domain.agreements import (
     Agreement,
     Balance,
@@ -28,13 +28,18 @@ from labshare.domain.agreements import (
     terms,
 )
 from labshare.domain.bookings import Booking
+from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import Span, total_minutes
 from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
 from labshare.errors import Malformed, Refusal, Refused
+from labshare.services import capacity
 from labshare.services.counting import Tally, hull
+from labshare.services.feasibility import Site, clashes
 from labshare.store import agreements as store
 from labshare.store import audit
+from labshare.store import capacity as capacity_store
+from labshare.store import projects as projects_store
 from labshare.store.engine import Connection
 
 # ---------------------------------------------------------------- weighing a change
@@ -84,13 +89,17 @@ def weigh(
 
     To be called under the locks of the instruments and before the bookings are written: a balance that is missing is
     opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know.
-    Three queries, whatever the number of rules; opening balances costs four more, once for each window.
+    Three queries, whatever the number of rules, and one more where a rule names projects or programmes; opening
+    balances costs four more, once for each window.
     """
     span = hull([use.span for use in (*added, *removed)])
     if span is None:
         return Weighed()
     around = _terms_around(db, span)
-    changes = tuple(shifts(chain.from_iterable(around.values()), added, removed, now))
+    standing = tuple(chain.from_iterable(around.values()))
+    if any(term.rule.who.needs_project for term in standing):
+        added, removed = _with_projects(db, added, removed)
+    changes = tuple(shifts(standing, added, removed, now))
     balances = _locked(db, [shift.counter for shift in changes], now)
     return Weighed(
         refusals=tuple(
@@ -101,6 +110,20 @@ def weigh(
         shifts=changes,
         versions=dict(filter(None, (_judge_of(use, around) for use in added))),
     )
+
+
+def _with_projects(db: Connection, *groups: Sequence[Use]) -> list[list[Use]]:
+    """The uses with the code and the programme of their projects."""
+    told = projects_store.names_of(db, {use.project_id for uses in groups for use in uses if use.project_id})
+    return [
+        [
+            msgspec.structs.replace(use, project_code=name.code, programme=name.programme)
+            if (name := told.get(use.project_id)) is not None
+            else use
+            for use in uses
+        ]
+        for uses in groups
+    ]
 
 
 def _judge_of(use: Use, around: dict[str, tuple[Term, ...]]) -> tuple[str, int] | None:
@@ -245,7 +268,7 @@ def load_agreements(db: Connection, actor: Actor | None, paths: Sequence[Path], 
     store.hold_still(db)
     read = _read_files(paths)
     held = _newest(db, {agreement.id for _, agreement in read})
-    problems = _problems(db, read, held)
+    problems = _problems(db, read, held, now)
     if problems:
         raise Refused(problems)
     return [_load(db, actor, file, agreement, now) for file, agreement in read]
@@ -273,21 +296,34 @@ def _newest(db: Connection, without: Collection[str]) -> list[Agreement]:
     return [versions[-1].agreement for agreement_id, versions in everything.items() if agreement_id not in without]
 
 
-def _problems(db: Connection, read: Sequence[tuple[str, Agreement]], held: list[Agreement]) -> list[Refusal]:
-    organisation_ids, centre_ids, instrument_ids = store.known_ids(db)
+def _problems(
+    db: Connection, read: Sequence[tuple[str, Agreement]], held: list[Agreement], now: datetime
+) -> list[Refusal]:
+    known = store.known(db)
+    sites = _sites(db, now)
     problems: list[Refusal] = []
     for place, (file, agreement) in enumerate(read):
-        beside = [other for at, (_, other) in enumerate(read) if at != place]
-        if any(other.id == agreement.id for other in beside[:place]):
+        beside = [*held, *(other for at, (_, other) in enumerate(read) if at != place and other.id != agreement.id)]
+        if any(other.id == agreement.id for _, other in read[:place]):
             problems.append(Refusal(code="agreement_twice", params={"file": file, "agreement": agreement.id}))
-        known = Known(
-            organisation_ids=organisation_ids,
-            centre_ids=centre_ids,
-            instrument_ids=instrument_ids,
-            others=tuple(other for other in (*held, *beside) if other.id != agreement.id),
-        )
-        problems += [_in_file(file, fault) for fault in faults(agreement, known)]
+        found = faults(agreement, known) or (*other_orders(agreement, beside), *clashes(agreement, beside, sites))
+        problems += [_in_file(file, fault) for fault in found]
     return problems
+
+
+def _sites(db: Connection, now: datetime) -> list[Site]:
+    """Every instrument that is booked by time, with its mean open minutes in a week of the four that follow."""
+    moment = now.replace(second=0, microsecond=0)
+    span = Span(moment, moment + 4 * WEEK)
+    return [
+        Site(
+            instrument_id=each.instrument_id,
+            centre_id=each.centre_id,
+            host_id=each.host_id,
+            minutes=total_minutes(capacity.opened(each, span)) // 4,
+        )
+        for each in capacity_store.timed_instruments(db, span)
+    ]
 
 
 def _in_file(file: str, fault: Refusal) -> Refusal:

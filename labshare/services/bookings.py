@@ -232,6 +232,7 @@ def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
             organisation_id=booking.organisation_id,
             access_class=booking.access_class,
             activity=booking.activity,
+            is_outside=booking.organisation_id != rules.host_id,
             agreement_id=booking.agreement_id,
             project_id=booking.project_id,
             instrument_number=rules.number,
@@ -344,9 +345,8 @@ def _end(db: Connection, rules: InstrumentRules, booking: Booking, state: Bookin
     """Take a booking out of the calendar and its minutes out of the balances."""
     weighed = agreements.weigh(db, added=(), removed=uses(rules, booking), now=now)
     ended = msgspec.structs.replace(booking, state=state, updated_at=now)
-    ended = store.change(db, ended, seen_version=booking.version)
     agreements.post(db, weighed)
-    return ended
+    return store.change(db, ended, seen_version=booking.version)
 
 
 def _expire_due(db: Connection, rules: InstrumentRules, neighbours: Iterable[Neighbour], now: datetime) -> int:

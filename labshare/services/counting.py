@@ -51,7 +51,8 @@ class Tally:
         self._rows: dict[Span, list[Counted]] = {window: [] for window in windows}
         if named is not None:
             named = {*named, *(each for counter in counters for each in counter.term.rule.who.organisation)}
-        for row in store.count(db, windows, now, self.instruments, named=named):
+        by_project = any(counter.term.rule.who.needs_project for counter in counters)
+        for row in store.count(db, windows, now, self.instruments, named=named, by_project=by_project):
             self._rows[row.window].append(row)
 
     def rows(self, counter: Counter) -> Iterator[Counted]:

@@ -18,12 +18,13 @@ import msgspec
 from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules
 from labshare.domain.ordering import Tier, tier_weights
 from labshare.domain.profiles import Profile
+from labshare.domain.projects import ProjectName
 from labshare.domain.rounds import Round
 from labshare.domain.time_requests import TIER_WEIGHTS, Eligible, TimeRequest, eligible, starts
 from labshare.domain.timespan import MINUTE, Span, clipped, merged, subtracted
 from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import Fairness, Group, Instrument, Option, Problem, Request
-from labshare.services.planning_rules import Standing, linear_rules, tags_of
+from labshare.services.planning_rules import Asker, Standing, linear_rules, tags_of, tags_of_place
 from labshare.services.slots import Grid, grid_of
 
 FULL = 100
@@ -36,7 +37,7 @@ FAIRNESS_STEPS = ((25, 20), (50, 10), (100, 5))
 
 
 class Place(msgspec.Struct, frozen=True):
-    """An instrument of the round, as the matcher of share rules reads it."""
+    """An instrument of the round, as the scope of share rules reads it."""
 
     instrument_id: str
     centre_id: str
@@ -47,9 +48,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     `instruments` say nothing of qualifications: `qualified` holds, for each person, the instruments they are qualified
     for and until when (None: for ever). `busy` are occupied ranges by instrument, `person_busy` where people already
-    are. `expires` says when a project ends; `recent` is each organisation's use of late, in minutes that lose half
-    their weight every half-life (R12). `tiers` are the order that an agreement in force states for these instruments
-    (R13); without one the house's own order holds.
+    are. `projects` says when each ends, `project_names` what rules may call it; `recent` is each organisation's use of
+    late, in minutes that lose half their weight every half-life (R12). `tiers` are the order that an agreement in force
+    states for these instruments (R13); without one the house's own order holds.
     """
 
     round: Round
@@ -60,6 +61,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     person_busy: dict[UUID, list[Span]] = {}
     qualified: dict[UUID, dict[int, datetime | None]] = {}
     projects: dict[UUID, datetime | None] = {}
+    project_names: Mapping[UUID | None, ProjectName] = {}
     recent: dict[str, Fraction] = {}
     tiers: tuple[Tier, ...] = ()
 
@@ -84,9 +86,10 @@ def build_problem(facts: Facts, standings: Sequence[Standing] = ()) -> Problem:
     values = {each.id: slot_value(each, weights[each.id], factors[each.organisation_id]) for each in facts.requests}
     requests: list[Request] = []
     for request in facts.requests:
-        mine = options.of(request, values[request.id])
+        mine = options.of(request, values[request.id], standings)
         is_attended = any(option.instrument in attended for option in mine)
-        requests += _requests(request, mine, grid, tags_of(request, standings), attended=is_attended)
+        tags = tags_of(asker_of(request, facts), standings)
+        requests += _requests(request, mine, grid, tags, attended=is_attended)
     groups = [
         Group(requests=session_ids(request), min=request.min_sessions)
         for request in facts.requests
@@ -101,6 +104,18 @@ def build_problem(facts: Facts, standings: Sequence[Standing] = ()) -> Problem:
         groups=tuple(groups),
         rules=tuple(linear_rules(standings, facts.places, grid, facts.now, max(values.values(), default=0))),
         fairness=fairness(facts, grid),
+    )
+
+
+def asker_of(request: TimeRequest, facts: Facts) -> Asker:
+    """Who asks, as the matcher of share rules reads it, on an instrument of no particular host."""
+    name = facts.project_names.get(request.project_id)
+    return Asker(
+        organisation_id=request.organisation_id,
+        access_class=request.access_class,
+        activity=request.activity,
+        project_code=name.code if name else "",
+        programme=name.programme if name else "",
     )
 
 
@@ -128,8 +143,9 @@ class _Options:
         for number, item in sorted(self._facts.instruments.items()):
             yield Instrument(id=item.rules.id, centre=item.rules.centre_id, open=tuple(self._open[number]))
 
-    def of(self, request: TimeRequest, value: int) -> tuple[Option, ...]:
+    def of(self, request: TimeRequest, value: int, standings: Sequence[Standing]) -> tuple[Option, ...]:
         found: list[Option] = []
+        asker = asker_of(request, self._facts)
         use_slots = self._grid.slots(request.session_minutes)
         for item in eligible(request, self._for_person(request.person_id)):
             rules = item.rules
@@ -138,8 +154,16 @@ class _Options:
             windows = tuple(self._windows(request, item))
             if ranges := self._ranges(rules.number, request.session_minutes, windows):
                 length = self._grid.slots(request.session_minutes + rules.setup_minutes + rules.cleanup_minutes)
-                option = Option(instrument=rules.id, value=use_slots * value, starts=ranges, slots=length)
-                found.append(option)
+                here = msgspec.structs.replace(asker, is_outside=asker.organisation_id != rules.host_id)
+                found.append(
+                    Option(
+                        instrument=rules.id,
+                        value=use_slots * value,
+                        starts=ranges,
+                        slots=length,
+                        tags=tags_of_place(here, standings),
+                    )
+                )
         return tuple(found)
 
     def _for_person(self, person_id: UUID) -> dict[int, Eligible]:

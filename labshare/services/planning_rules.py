@@ -14,7 +14,7 @@ from math import floor
 import msgspec
 
 from labshare.domain.agreements import Kind, ShareRule, Term, Where, covers, limit, matches, scope_key
-from labshare.domain.time_requests import TimeRequest
+from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from labshare.scheduler.problem import Rule, Who
 from labshare.services.slots import Grid
@@ -67,16 +67,53 @@ def read_name(text: str) -> RuleName:
     return RuleName(agreement_id, rule_id, key, datetime.fromisoformat(start), last == [OTHERS])
 
 
-def tags_of(request: TimeRequest, standings: Iterable[Standing]) -> tuple[str, ...]:
-    """What the solver is told of a request beside its class and organisation: its activity, and whose other it is."""
-    floors = (each.term for each in standings if _keeps(each))
-    others = {tag_of_others(term) for term in floors if not matches(term.rule.who, request)}
-    return (request.activity.value, *sorted(others))
+class Asker(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks for time on an instrument, as the matcher of share rules reads it."""
+
+    organisation_id: str
+    access_class: AccessClass
+    activity: Activity
+    project_code: str = ""
+    programme: str = ""
+    is_outside: bool = True
+
+
+def tags_of(asker: Asker, standings: Iterable[Standing]) -> tuple[str, ...]:
+    """What the solver is told of a request beside its class and organisation: its activity, and which rules count it or
+    keep time from it, as far as that is the same on every instrument.
+    """
+    same = (each for each in standings if not each.term.rule.who.outside)
+    return (asker.activity.value, *_told(asker, same))
+
+
+def tags_of_place(asker: Asker, standings: Iterable[Standing]) -> tuple[str, ...]:
+    """The same for one of its instruments, by rules that count only those who come from outside its host."""
+    return _told(asker, (each for each in standings if each.term.rule.who.outside))
+
+
+def _told(asker: Asker, standings: Iterable[Standing]) -> tuple[str, ...]:
+    tags: set[str] = set()
+    for standing in standings:
+        term = standing.term
+        if not matches(term.rule.who, asker):
+            tags |= {tag_of_others(term)} if _keeps(standing) else set()
+        elif _is_told(term.rule):
+            tags.add(tag_of_counted(term))
+    return tuple(sorted(tags))
 
 
 def tag_of_others(term: Term) -> str:
     """Stands on every request that a floor does not count."""
     return f"not {term.agreement.id}|{term.rule.id}"
+
+
+def tag_of_counted(term: Term) -> str:
+    """Stands on every request that a rule counts whose selector the solver has no words for."""
+    return f"{term.agreement.id}|{term.rule.id}"
+
+
+def _is_told(rule: ShareRule) -> bool:
+    return rule.who.needs_project or rule.who.outside
 
 
 def linear_rules(
@@ -114,7 +151,7 @@ def _cap(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None) ->
     rule = standing.term.rule
     left = limit(rule, standing.base_minutes) - standing.matched_minutes
     penalty = None if rule.is_hard else (rule.penalty or 0) * grid.slot_minutes
-    yield from _capped(standing, grid, instruments, left, who_of(rule), penalty)
+    yield from _capped(standing, grid, instruments, left, who_of(standing.term), penalty)
 
 
 def _cap_on_others(
@@ -161,13 +198,23 @@ def _floor(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None, 
     if first < last and slots:
         name = str(_name(standing))
         yield Rule(
-            id=name, kind="floor", who=who_of(rule), instruments=instruments, window=(first, last), slots=slots,
+            id=name,
+            kind="floor",
+            who=who_of(standing.term),
+            instruments=instruments,
+            window=(first, last),
+            slots=slots,
             penalty=penalty,
-        )  # fmt: skip
+        )
 
 
-def who_of(rule: ShareRule) -> Who:
-    """The selector in the solver's words. Both activities together are no restriction; one is a tag."""
+def who_of(term: Term) -> Who:
+    """The selector in the solver's words. Both activities together are no restriction; one is a tag, and so is what the
+    solver has no words for.
+    """
+    rule = term.rule
+    if _is_told(rule):
+        return Who(tags=(tag_of_counted(term),))
     activities = sorted({each.value for each in rule.who.activity})
     return Who(
         access_class=tuple(each.value for each in rule.who.access_class) or None,

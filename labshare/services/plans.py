@@ -27,6 +27,7 @@ from labshare.store import audit, outbox
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
 from labshare.store import plans as store
+from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
@@ -213,6 +214,7 @@ def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
         person_busy=requests_store.persons_busy(db, persons, around),
         qualified=people_store.qualified_on(db, persons, rules),
         projects=requests_store.usable_projects(db, {request.project_id for request in requests}),
+        project_names=projects_store.names_of(db, {request.project_id for request in requests}),
         recent=decayed(recent, now, order.half_life),
         tiers=order.tiers,
     )

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from labshare.domain.agreement_documents import from_json, to_json
+from labshare.domain.agreement_documents import Known, from_json, to_json
 from labshare.domain.agreements import Balance, BalanceKey, Term, Version
 from labshare.domain.agreements import terms as terms_of
 from labshare.domain.projects import AccessClass, Activity
@@ -31,6 +31,7 @@ from labshare.store.tables import (
     centres,
     instruments,
     organisations,
+    projects,
 )
 from labshare.store.usage import uses
 
@@ -124,12 +125,18 @@ def add_version(db: Connection, version: Version, *, actor_id: UUID | None, now:
     )
 
 
-def known_ids(db: Connection) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """The ids of all organisations, centres and instruments, for the check of an agreement at its entry."""
-    organisation_ids, centre_ids, instrument_ids = (
-        frozenset(db.execute(sa.select(table.c.id)).scalars()) for table in (organisations, centres, instruments)
+def known(db: Connection) -> Known:
+    """What an agreement may name, for its check at entry."""
+    organisation_ids, centre_ids, instrument_ids, project_codes = (
+        frozenset(db.execute(sa.select(column)).scalars())
+        for column in (organisations.c.id, centres.c.id, instruments.c.id, projects.c.code)
     )
-    return organisation_ids, centre_ids, instrument_ids
+    return Known(
+        organisation_ids=organisation_ids,
+        centre_ids=centre_ids,
+        instrument_ids=instrument_ids,
+        project_codes=project_codes,
+    )
 
 
 def hold_still(db: Connection) -> None:
@@ -223,7 +230,8 @@ def _insert(db: Connection) -> Any:
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """Minutes of one window, on one instrument, by those who share organisation, access class and activity.
+    """Minutes of one window, on one instrument, by those who share organisation, access class and activity, and project
+    where that was asked for.
 
     `used` is past: delivered where a usage record exists, else booked. `committed` is to come; `firm` is the part of
     it that is confirmed or running. `delivered` is what usage records prove. Where organisations are masked, `rival`
@@ -236,6 +244,9 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     rival: int | None
     access_class: AccessClass
     activity: Activity
+    is_outside: bool
+    project_code: str
+    programme: str
     used: int
     committed: int
     firm: int
@@ -249,22 +260,33 @@ def count(
     numbers: Collection[int] | None,
     *,
     named: Collection[str] | None = None,
+    by_project: bool = False,
 ) -> list[Counted]:
     """Count the uses of these windows from the bookings themselves, on these instruments or (None) on all.
 
     One query, however many windows. A use that crosses a border of a window counts with its minutes inside. With
-    `named`, the ids of all other organisations stay in the database.
+    `named`, the ids of all other organisations stay in the database. `by_project` tells projects apart.
     """
     if not windows:
         return []
     ordered = sorted(windows)
-    parts = sa.union_all(*(_counted(place, window, now, numbers) for place, window in enumerate(ordered))).subquery()
+    parts = sa.union_all(
+        *(_counted(place, window, now, numbers, by_project=by_project) for place, window in enumerate(ordered))
+    ).subquery()
     is_named = parts.c.organisation_id.in_(sorted(named)) if named is not None else sa.true()
     query = sa.select(
         *(column for column in parts.c if column.name != "organisation_id"),
         sa.case((is_named, parts.c.organisation_id)).label("organisation_id"),
         sa.case((is_named, None), else_=sa.func.dense_rank().over(order_by=parts.c.organisation_id)).label("rival"),
+        (parts.c.organisation_id != centres.c.host_id).label("is_outside"),
+        *(projects.c[name] if by_project else sa.literal("").label(name) for name in ("code", "funding_line")),
+    ).select_from(
+        parts.join(instruments, instruments.c.number == parts.c.instrument_number).join(
+            centres, centres.c.id == instruments.c.centre_id
+        )
     )
+    if by_project:
+        query = query.outerjoin(projects, projects.c.id == parts.c.project_id)
     return [_as_counted(row, ordered) for row in db.execute(query)]
 
 
@@ -277,6 +299,9 @@ def _as_counted(row: Any, windows: Sequence[Span]) -> Counted:
         rival=row.rival,
         access_class=AccessClass(row.access_class),
         activity=Activity(row.activity),
+        is_outside=bool(row.is_outside),
+        project_code=row.code or "",
+        programme=row.funding_line or "",
         used=row.used,
         committed=row.committed,
         firm=row.firm,
@@ -284,19 +309,19 @@ def _as_counted(row: Any, windows: Sequence[Span]) -> Counted:
     )
 
 
-def _counted(place: int, window: Span, now: datetime, numbers: Collection[int] | None) -> Query:
+def _counted(place: int, window: Span, now: datetime, numbers: Collection[int] | None, *, by_project: bool) -> Query:
     each = uses(window, now, numbers).subquery()
     # A use that is done and has a record counts as it was delivered. It is the check-out that changes the count, never
     # the passing of time, so that running balances can follow it.
     is_delivered = sa.and_(each.c.records > 0, each.c.is_done)
+    apart = (each.c.instrument_number, each.c.organisation_id, each.c.access_class, each.c.activity)
+    if by_project:
+        apart += (each.c.project_id,)
     return sa.select(
         sa.literal(place).label("place"),
-        each.c.instrument_number,
-        each.c.organisation_id,
-        each.c.access_class,
-        each.c.activity,
+        *apart,
         total(sa.case((is_delivered, each.c.delivered), else_=each.c.past)).label("used"),
         total(sa.case((is_delivered, 0), else_=each.c.ahead)).label("committed"),
         total(sa.case((sa.and_(each.c.is_firm, sa.not_(is_delivered)), each.c.ahead), else_=0)).label("firm"),
         total(each.c.delivered).label("delivered"),
-    ).group_by(each.c.instrument_number, each.c.organisation_id, each.c.access_class, each.c.activity)
+    ).group_by(*apart)

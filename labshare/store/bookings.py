@@ -56,7 +56,7 @@ _RULE_COLUMNS = (
     instruments.c.retired_at,
     *(
         sa.select(centres.c[name]).where(centres.c.id == instruments.c.centre_id).scalar_subquery().label(name)
-        for name in ("timezone", "stage")
+        for name in ("timezone", "stage", "host_id")
     ),
 )
 

@@ -30,6 +30,7 @@ class TimedInstrument(msgspec.Struct, frozen=True, kw_only=True):
     centre_id: str
     opening: OpeningHours
     timezone: str
+    host_id: str = ""
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
             instruments.c.centre_id,
             instruments.c.opening,
             centres.c.timezone,
+            centres.c.host_id,
         )
         .join(centres, centres.c.id == instruments.c.centre_id)
         .where(
@@ -65,8 +67,9 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
             centre_id=centre_id,
             opening=_opening(opening),
             timezone=timezone,
+            host_id=host_id,
         )
-        for number, instrument_id, centre_id, opening, timezone in db.execute(query)
+        for number, instrument_id, centre_id, opening, timezone, host_id in db.execute(query)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from labshare.domain.projects import Member, Project, ProjectLine, ProjectState
+from labshare.domain.projects import Member, Project, ProjectLine, ProjectName, ProjectState
 from labshare.store.tables import organisations, persons, project_members, projects
 
 
@@ -26,6 +26,12 @@ def with_membership(db: Connection, project_id: UUID, person_id: UUID) -> tuple[
 def by_code(db: Connection, code: str) -> Project | None:
     row: Any = db.execute(sa.select(projects).where(projects.c.code == code)).one_or_none()
     return None if row is None else msgspec.convert(row, Project, from_attributes=True)
+
+
+def names_of(db: Connection, project_ids: Collection[UUID | None]) -> dict[UUID | None, ProjectName]:
+    """Code and funding line of these projects."""
+    query = sa.select(projects.c.id, projects.c.code, projects.c.funding_line).where(projects.c.id.in_(project_ids))
+    return {row.id: ProjectName(code=row.code, programme=row.funding_line) for row in db.execute(query)}
 
 
 def lines_of(db: Connection, person_id: UUID) -> list[ProjectLine]:

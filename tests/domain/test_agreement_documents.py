@@ -14,12 +14,10 @@ from hypothesis import strategies as st
 
 from labshare.domain.agreement_documents import (
     Known,
-    exclude,
     faults,
     format_share,
     from_json,
     from_toml,
-    is_part,
     parse_share,
     to_json,
     to_toml,
@@ -36,7 +34,6 @@ KNOWN = Known(
     instrument_ids=frozenset({"N001"}),
 )
 PUBLIC = Selector(access_class=(AccessClass.PUBLIC_RESEARCH,))
-PARTNER = Selector(organisation=("O-CO",))
 
 
 def a_good_rule(**changes: Any) -> ShareRule:
@@ -110,7 +107,7 @@ def test_a_document_says_what_the_rule_is() -> None:
             id="partner-floor",
             kind=Kind.FLOOR,
             window=Window.QUARTER,
-            who=PARTNER,
+            who=Selector(organisation=("O-CO",)),
             where=Scope(centres=("C-ONE",)),
             share=Fraction(4, 25),
             release_hours=168,
@@ -196,6 +193,7 @@ def test_a_fault_of_the_agreement_is_named(changes: dict[str, Any], code: str) -
     ("changes", "code"),
     [
         ({"who": Selector(organisation=("O-NONE",))}, "agreement_unknown_party"),
+        ({"who": Selector(project=("P-NONE",))}, "agreement_unknown_project"),
         ({"where": Scope(centres=("C-NONE",))}, "agreement_unknown_centre"),
         ({"where": Scope(instruments=("N999",))}, "agreement_unknown_instrument"),
         ({"where": Scope(centres=("C-ONE",), instruments=("N001",))}, "agreement_where_both"),
@@ -222,70 +220,13 @@ def test_all_faults_are_told_at_once() -> None:
     assert codes(agreement) == ["agreement_unknown_party", "agreement_share_over_one", "agreement_sentence"]
 
 
-# ---------------------------------------------------------------- what can hold together
-
-
-def a_floor(name: str, share: Fraction, who: Selector, **changes: Any) -> ShareRule:
-    return a_good_rule(id=name, kind=Kind.FLOOR, share=share, who=who, **changes)
-
-
-def test_floors_of_different_classes_cannot_promise_more_than_all() -> None:
-    industry = Selector(access_class=(AccessClass.INDUSTRY,))
-    agreement = an_agreement(a_floor("a", Fraction(3, 5), PUBLIC), a_floor("b", Fraction(1, 2), industry))
-    (fault,) = faults(agreement, KNOWN)
-    # 60 % + 50 % = 110 %.
-    assert (fault.code, fault.params) == ("agreement_floors_exceed", {"rules": "a, b", "share": "110 %"})
-
-
-def test_floors_that_one_use_can_serve_together_may_overlap() -> None:
-    # 60 % public + 30 % non-economic + 16 % of one partner: one hour may count for several, so 106 % can be kept.
-    agreement = an_agreement(
-        a_floor("a", Fraction(3, 5), PUBLIC),
-        a_floor("b", Fraction(3, 10), Selector(activity=(Activity.NON_ECONOMIC,))),
-        a_floor("c", Fraction(4, 25), PARTNER),
-    )
-    assert codes(agreement) == []
-
-
-def test_floors_of_two_agreements_are_added_while_both_are_in_force() -> None:
-    held = an_agreement(a_floor("theirs", Fraction(3, 5), PARTNER), id="B", effective_until=date(2026, 12, 31))
-    known = Known(
-        organisation_ids=KNOWN.organisation_ids,
-        centre_ids=KNOWN.centre_ids,
-        instrument_ids=KNOWN.instrument_ids,
-        others=(held,),
-    )
-    mine = a_floor("mine", Fraction(1, 2), Selector(organisation=("O-TWO",)))
-    assert codes(an_agreement(mine), known) == ["agreement_floors_exceed"]
-    assert codes(an_agreement(mine, effective_from=date(2027, 1, 1)), known) == []
-
-
-def test_a_floor_cannot_stand_above_the_cap_of_the_same_parties() -> None:
-    economic_partner = Selector(organisation=("O-CO",), activity=(Activity.ECONOMIC,))
-    agreement = an_agreement(
-        a_floor("floor", Fraction(3, 10), economic_partner),
-        a_good_rule(id="cap", who=Selector(activity=(Activity.ECONOMIC,)), share=Fraction(1, 5)),
-    )
-    (fault,) = faults(agreement, KNOWN)
-    assert fault.code == "agreement_floor_over_cap"
-    assert fault.params == {"rule": "floor", "cap": "cap", "share": "30 %", "limit": "20 %"}
-
-
-def test_selectors_know_who_is_in_both() -> None:
-    industry = Selector(access_class=(AccessClass.INDUSTRY,))
-    assert exclude(PUBLIC, industry)
-    assert not exclude(PUBLIC, PARTNER)
-    assert is_part(Selector(access_class=(AccessClass.INDUSTRY,), organisation=("O-CO",)), industry)
-    assert not is_part(Selector(), industry)
-    assert is_part(industry, Selector())
-
-
 # ---------------------------------------------------------------- the agreements that are shipped
 
-FIXTURES = sorted((Path(__file__).parents[2] / "fixtures" / "agreements").glob("*.toml"))
+FOLDER = Path(__file__).parents[2] / "fixtures" / "agreements"
+FIXTURES, PRESETS = sorted(FOLDER.glob("*.toml")), sorted((FOLDER / "presets").glob("*.toml"))
 
 
-@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FIXTURES + PRESETS, ids=lambda path: path.stem)
 def test_a_shipped_agreement_is_without_fault_and_round_trips(path: Path) -> None:
     agreement = from_toml(path.read_text(encoding="utf-8"))
     assert agreement.id == path.stem
@@ -305,4 +246,4 @@ def test_the_shipped_agreements_keep_the_shares_of_the_access_rules() -> None:
         found = {(rule.kind.value, rule.window.value, rule.share) for rule in rules}
         assert {("floor", "quarter", Fraction(3, 5)), ("cap", "year", Fraction(1, 5))} < found
         assert Fraction(16, 100) in {share for _, window, share in found if window == "quarter"}
-    assert len(FIXTURES) == 2
+    assert (len(FIXTURES), len(PRESETS)) == (2, 4)

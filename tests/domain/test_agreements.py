@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 
 from labshare.domain.agreements import (
@@ -84,10 +85,18 @@ def a_use(start: datetime, hours: int, **changes: Any) -> Use:
         (Selector(activity=(Activity.ECONOMIC,), organisation=("O-CO",)), True),
         # Every key that is given must match: the activity does, the organisation does not.
         (Selector(activity=(Activity.ECONOMIC,), organisation=("I-IMS",)), False),
+        (Selector(project=("P-1", "P-2")), True),
+        (Selector(project=("P-2",)), False),
+        (Selector(programme=("state",)), True),
+        (Selector(programme=("P-1",)), False),
+        (Selector(outside=True), True),
     ],
 )
 def test_a_selector_counts_who_matches_every_key(selector: Selector, is_counted: bool) -> None:
-    assert matches(selector, a_use(local(11, 2), 1)) is is_counted
+    use = a_use(local(11, 2), 1, project_code="P-1", programme="state")
+    assert matches(selector, use) is is_counted
+    # R19: whoever comes from the host of the centre is no outsider there.
+    assert matches(selector, msgspec.structs.replace(use, is_outside=False)) is (is_counted and not selector.outside)
 
 
 def test_a_scope_is_instruments_or_centres_or_the_network() -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labshare.domain.agreement_documents import Known, faults, from_json, from_toml, to_json, to_toml
+from labshare.domain.agreement_documents import faults, from_json, from_toml, to_json, to_toml
 from labshare.domain.agreements import Agreement, Scope
-from labshare.domain.clause_faults import has_other_clauses
+from labshare.domain.clause_faults import has_other_clauses, other_orders
 from labshare.domain.contributions import ContractForm, Contribution, Preference
 from labshare.domain.courtesy import Courtesy, Penalties, PrimeTime
 from labshare.domain.disclosure import Confidentiality
@@ -40,9 +40,9 @@ from tests.domain.clauses import DOCUMENT, KNOWN, whole
 from tests.domain.test_agreements import an_agreement
 
 
-def told(agreement: Agreement, known: Known = KNOWN) -> list[tuple[str, object]]:
+def told(agreement: Agreement) -> list[tuple[str, object]]:
     """Each fault's code with the first of its parameters."""
-    return [(fault.code, next(iter(fault.params.values()), None)) for fault in faults(agreement, known)]
+    return [(fault.code, next(iter(fault.params.values()), None)) for fault in faults(agreement, KNOWN)]
 
 
 def with_text(old: str, new: str) -> Agreement:
@@ -153,15 +153,13 @@ def test_tariffs_of_the_same_instruments_follow_one_another() -> None:
 
 
 def test_two_agreements_in_force_state_one_order_of_tiers() -> None:
+    """A beside others: with another order at the same time, with the same one, with another that is over, with none."""
     other = msgspec.structs.replace(whole(), id="OTHER", tiers=tuple(reversed(whole().tiers)))
-
-    def known(beside: Agreement) -> Known:
-        return msgspec.structs.replace(KNOWN, others=(beside,))
-
-    assert told(whole(), known(other)) == [("clause_tiers_differ", "OTHER")]
-    assert told(whole(), known(msgspec.structs.replace(other, tiers=whole().tiers))) == []
+    same = msgspec.structs.replace(other, tiers=whole().tiers)
     over = msgspec.structs.replace(other, effective_from=date(2025, 1, 1), effective_until=date(2025, 12, 31))
-    assert told(whole(), known(over)) == []
+    (refusal,) = other_orders(whole(), [other, same, over, an_agreement()])
+    assert (refusal.code, refusal.params) == ("clause_tiers_differ", {"other": "OTHER"})
+    assert list(other_orders(an_agreement(), [other])) == []
 
 
 def test_empty_lists_are_told() -> None:

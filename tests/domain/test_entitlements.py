@@ -26,6 +26,9 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     rival: int | None = None
     access_class: AccessClass = AccessClass.INDUSTRY
     activity: Activity = Activity.ECONOMIC
+    project_code: str = ""
+    programme: str = ""
+    is_outside: bool = True
     used: int = 0
     committed: int = 0
     firm: int = 0

@@ -35,6 +35,6 @@ def test_a_size_that_nobody_has_proved_is_large() -> None:
     assert Profile(access_class=AccessClass.INDUSTRY, activity=Activity.ECONOMIC).size is Size.LARGE
 
 
-def test_everybody_is_one_asker_of_each_kind() -> None:
+def test_everybody_is_one_profile_of_each_kind() -> None:
     # Seven classes, two activities, two sizes.
     assert len(set(everybody())) == 7 * 2 * 2

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from labshare.domain.agreement_documents import to_toml
-from labshare.domain.agreements import Agreement, Kind, Level, Scope, Selector, ShareRule, Use
+from labshare.domain.agreements import Agreement, Balance, BalanceKey, Kind, Level, Scope, Selector, ShareRule, Use
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.projects import AccessClass, Activity
@@ -28,6 +29,10 @@ from labshare.domain.windows import Window
 from labshare.errors import Forbidden, LabShareError, Refused
 from labshare.services import agreements as service
 from labshare.services import bookings as booking_service
+from labshare.services import entitlements
+from labshare.services.planning import Place
+from labshare.services.planning_rules import Standing, linear_rules
+from labshare.services.slots import Grid
 from labshare.store import agreements as store
 from labshare.store import bookings as booking_store
 from labshare.store import tables as t
@@ -40,6 +45,7 @@ from tests.furniture import (
     MANAGER,
     NMR,
     NOW,
+    OFFICE,
     RESEARCHER,
     XRD,
     a_booking,
@@ -107,6 +113,9 @@ def the_use(booking: Booking) -> Use:
         organisation_id=booking.organisation_id,
         access_class=booking.access_class,
         activity=booking.activity,
+        # The host of all three is I-IMS.
+        is_outside=booking.organisation_id != "I-IMS",
+        project_id=booking.project_id,
         instrument_number=booking.instrument_number,
         instrument_id=instrument_id,
         centre_id=centre_id,
@@ -382,13 +391,20 @@ steps = st.lists(
 
 @given(steps)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_running_balances_equal_a_recount(
+def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
     furnished: Database, tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[str, int, int, int, bool, int]]
 ) -> None:
+    """Of every selector, after any bookings, moves and cancellations: the running balance is a recount of the bookings,
+    the page shows what it holds, and the solver may give away what the page says is left, in whole slots of 30 min.
+    """
     rules = [
         a_rule(share=Fraction(1), window=Window.WEEK),
         a_floor(share=Fraction(0), window=Window.MONTH),
         a_rule(id="each", share=Fraction(1), level=Level.INSTRUMENT, where=Scope(), window=Window.QUARTER),
+        a_rule(id="outside", share=Fraction(1), who=Selector(outside=True), level=Level.CENTRE, where=Scope()),
+        a_rule(id="project", share=Fraction(1), who=Selector(project=("KC-01",)), window=Window.YEAR),
+        a_rule(id="programme", share=Fraction(1), who=Selector(programme=("state",)), window=Window.SEMESTER),
+        a_rule(id="mixed", share=Fraction(1), who=Selector(activity=(Activity.ECONOMIC,), project=("DN-01",))),
     ]
     with rolled_back(furnished) as db:
         load(db, tmp_path_factory.mktemp("a"), an_agreement(*rules))
@@ -399,11 +415,41 @@ def test_running_balances_equal_a_recount(
         before = store.balances_of(db)
         assert service.rebuild_balances(db, NOW) == 0
         assert store.balances_of(db) == before
+        for key, balance in before.items():
+            _agree(db, key, balance)
         # A wrong balance is noticed, so that the recount above means something.
         if before:
             db.execute(sa.update(t.balances).values(total_minutes=t.balances.c.total_minutes + 1))
             assert service.rebuild_balances(db, NOW) == len(before)
             assert store.balances_of(db) == before
+
+
+def _agree(db: Connection, key: BalanceKey, balance: Balance) -> None:
+    """What the page and the solver make of a window, beside its running balance. All bookings lie after NOW."""
+    moment = max(balance.window.start, NOW)
+    (shown,) = [
+        each
+        for each in entitlements.standings(db, actor(OFFICE), moment, NOW)
+        if (each.rule.id, each.scope_key, each.window.start) == (key.rule_id, key.scope_key, key.window_start)
+    ]
+    assert shown.measure
+    assert shown.measure.used + shown.measure.committed == balance.matched_minutes
+    if shown.rule.kind is Kind.FLOOR:
+        return
+    assert shown.measure.slack == shown.limit - balance.matched_minutes
+    (term,) = [each for each in service.in_force(db, balance.window) if each.key == (key.agreement_id, key.rule_id)]
+    standing = Standing(
+        term=term,
+        scope_key=key.scope_key,
+        window=balance.window,
+        part=balance.window,
+        base_minutes=balance.base_minutes,
+        matched_minutes=balance.matched_minutes,
+        total_minutes=balance.total_minutes,
+    )
+    places = [Place("N001", "C-ONE"), Place("N002", "C-ONE"), Place("N003", "C-TWO")]
+    (linear,) = linear_rules([standing], places, Grid(balance.window.start, 30, 1000), NOW, 1)
+    assert linear.slots == max(0, floor(shown.measure.slack / 30))
 
 
 def _step(db: Connection, action: str, standing: list[Booking], number: int, when: Span, is_industry: bool) -> None:

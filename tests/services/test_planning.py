@@ -6,11 +6,15 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from labshare.domain.agreements import Kind, Selector, ShareRule, Term
 from labshare.domain.ordering import Tier
 from labshare.domain.profiles import Group
-from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.projects import AccessClass, Activity, ProjectName
 from labshare.domain.time_requests import Eligible, TimeRequest
 from labshare.domain.timespan import Span
+from labshare.domain.windows import Window
 from labshare.scheduler.plan import Session
 from labshare.scheduler.problem import Problem, encode
 from labshare.scheduler.reading import parse
@@ -24,6 +28,8 @@ from labshare.services.planning import (
     slot_value,
     weights_of,
 )
+from labshare.services.planning_rules import Standing
+from tests.domain.test_agreements import an_agreement
 from tests.domain.test_rounds import a_round
 from tests.domain.test_time_requests import PERSON, PROJECT, ROUND, offered, request
 from tests.furniture import NOW
@@ -224,3 +230,43 @@ def test_a_session_becomes_a_booking_with_its_set_up_and_clean_up() -> None:
     assert (made.request_id, made.plan_id, made.organisation_id) == (wish.id, plan_id, "I-IMS")
     (again,) = bookings_of(a_round(), [wish], {2: item.rules}, plan_id, [session], NOW)
     assert again.id == made.id
+
+
+# ---------------------------------------------------------------- agreements
+
+
+def test_the_solver_is_told_who_comes_from_outside_where_and_of_which_programme() -> None:
+    """R19 and R24: one organisation is at home on the first instrument and from outside on the second."""
+    outside = ShareRule(id="out", kind=Kind.FLOOR, window=Window.WEEK, who=Selector(outside=True), share=Fraction(1, 2))
+    programme = ShareRule(
+        id="prog", kind=Kind.CAP, window=Window.WEEK, who=Selector(programme=("state",)), share=Fraction(1, 2)
+    )
+    week = Span(at(0, 0), at(7, 0))
+    standings = [
+        Standing(
+            term=Term(agreement=an_agreement(rule), version=1, rule=rule, spans=(week,)),
+            scope_key="",
+            window=week,
+            part=Span(at(0, 0), at(5, 0)),
+            base_minutes=1000,
+            matched_minutes=0,
+            total_minutes=0,
+            left_minutes=1000,
+            inside_minutes=1000,
+        )
+        for rule in (outside, programme)
+    ]
+    home, away = (
+        msgspec.structs.replace(item, rules=msgspec.structs.replace(item.rules, host_id=host))
+        for item, host in ((offered(2, span(0, 8, 12)), "I-IMS"), (offered(3, span(0, 8, 12)), "O-ELSE"))
+    )
+    asked = request(organisation_id="I-IMS", instrument_numbers=(2, 3))
+    names = {PROJECT: ProjectName(code="KC-01", programme="state")}
+    built = build_problem(facts(asked, items=(home, away), project_names=names), standings)
+    assert built.requests[0].tags == ("non_economic", "A|prog")
+    assert [option.tags for option in built.requests[0].options] == [("not A|out",), ("A|out",)]
+    assert [(rule.kind, rule.who.tags) for rule in built.rules] == [
+        ("floor", ("A|out",)),
+        ("cap", ("not A|out",)),
+        ("cap", ("A|prog",)),
+    ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
-from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +18,18 @@ from labshare.domain.timespan import Span
 from labshare.domain.windows import Window
 from labshare.scheduler.problem import Rule
 from labshare.services.planning import Place
-from labshare.services.planning_rules import RuleName, Standing, linear_rules, read_name, tags_of, who_of
+from labshare.services.planning_rules import (
+    Asker,
+    RuleName,
+    Standing,
+    linear_rules,
+    read_name,
+    tags_of,
+    tags_of_place,
+    who_of,
+)
 from labshare.services.slots import Grid
 from tests.domain.test_agreements import an_agreement
-from tests.domain.test_time_requests import request
 from tests.furniture import NOW
 from tests.round_of import at
 
@@ -43,6 +50,15 @@ def a_rule(**changes: Any) -> ShareRule:
         "penalty": None,
     }
     return ShareRule(**(values | changes))
+
+
+def asker(**changes: Any) -> Asker:
+    values: dict[str, Any] = {
+        "organisation_id": "I-IMS",
+        "access_class": AccessClass.PUBLIC_RESEARCH,
+        "activity": Activity.NON_ECONOMIC,
+    }
+    return Asker(**(values | changes))
 
 
 def a_standing(rule: ShareRule, **changes: Any) -> Standing:
@@ -104,8 +120,8 @@ def test_a_hard_floor_is_never_hard_in_a_round_and_keeps_within_reach() -> None:
     assert read_name(rules[1].id).is_for_others
     # Whom the floor does not count carries the tag by which the cap finds them.
     standing = a_standing(floor)
-    assert set(rules[1].who.tags) <= set(tags_of(request(access_class=AccessClass.INDUSTRY), [standing]))
-    assert tags_of(request(), [standing]) == ("non_economic",)
+    assert set(rules[1].who.tags) <= set(tags_of(asker(access_class=AccessClass.INDUSTRY), [standing]))
+    assert tags_of(asker(), [standing]) == ("non_economic",)
 
 
 def test_time_that_a_floor_has_released_is_free_for_others() -> None:
@@ -146,27 +162,33 @@ def test_a_name_says_whose_clause_it_is() -> None:
 
 
 ANYBODY = st.builds(
-    request,
-    id=st.just(UUID(int=3)),
+    asker,
     access_class=st.sampled_from(AccessClass),
     activity=st.sampled_from(Activity),
     organisation_id=st.sampled_from(["A", "B"]),
+    project_code=st.sampled_from(["P", "Q"]),
+    programme=st.sampled_from(["P", "Q"]),
+    is_outside=st.booleans(),
 )
 SELECTORS = st.builds(
     Selector,
     access_class=st.lists(st.sampled_from(AccessClass), unique=True).map(tuple),
     activity=st.lists(st.sampled_from(Activity), unique=True).map(tuple),
     organisation=st.lists(st.sampled_from(["A", "B"]), unique=True).map(tuple),
+    project=st.lists(st.sampled_from(["P", "Q"]), unique=True).map(tuple),
+    programme=st.lists(st.sampled_from(["P", "Q"]), unique=True).map(tuple),
+    outside=st.booleans(),
 )
 
 
 @given(SELECTORS, ANYBODY)
 def test_the_solver_counts_whom_the_booking_check_counts(selector: Selector, asks: Any) -> None:
     """The selector in the solver's words: listed values match any of theirs, every tag must be there."""
-    who = who_of(a_rule(who=selector))
+    standing = a_standing(a_rule(who=selector))
+    who = who_of(standing.term)
     counted = (
         (who.access_class is None or asks.access_class.value in who.access_class)
         and (who.organisation is None or asks.organisation_id in who.organisation)
-        and set(who.tags) <= set(tags_of(asks, []))
+        and set(who.tags) <= {*tags_of(asks, [standing]), *tags_of_place(asks, [standing])}
     )
     assert counted == matches(selector, asks)

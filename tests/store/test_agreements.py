@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from labshare.domain.agreement_documents import Known
 from labshare.domain.agreements import Balance, BalanceKey, Counter, Version, terms
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.weighing import Shift
@@ -150,6 +151,11 @@ def test_a_count_sums_by_party_and_window_and_masks_the_rest(house: Database) ->
         assert store.count(db, [], NOW, None) == []
 
 
-def test_the_known_ids_are_those_of_the_registry(house: Database) -> None:
+def test_an_agreement_may_name_what_there_is(house: Database) -> None:
     with house.read() as db:
-        assert store.known_ids(db) == ({"I-IMS", "O-CO"}, {"C-ONE", "C-TWO"}, {"N001", "N002", "N003"})
+        assert store.known(db) == Known(
+            organisation_ids=frozenset({"I-IMS", "O-CO"}),
+            centre_ids=frozenset({"C-ONE", "C-TWO"}),
+            instrument_ids=frozenset({"N001", "N002", "N003"}),
+            project_codes=frozenset({"KC-01", "DN-01"}),
+        )
