@@ -233,7 +233,11 @@ def test_a_shipped_agreement_is_without_fault_and_round_trips(path: Path) -> Non
     assert from_toml(to_toml(agreement)) == agreement
     known = Known(
         organisation_ids=frozenset(agreement.parties),
-        centre_ids=frozenset(centre for rule in agreement.rules for centre in rule.where.centres),
+        centre_ids=frozenset(
+            centre
+            for scope in (agreement.covered, *(rule.where for rule in agreement.rules))
+            for centre in scope.centres
+        ),
         instrument_ids=frozenset(),
     )
     assert faults(agreement, known) == ()
@@ -246,4 +250,4 @@ def test_the_shipped_agreements_keep_the_shares_of_the_access_rules() -> None:
         found = {(rule.kind.value, rule.window.value, rule.share) for rule in rules}
         assert {("floor", "quarter", Fraction(3, 5)), ("cap", "year", Fraction(1, 5))} < found
         assert Fraction(16, 100) in {share for _, window, share in found if window == "quarter"}
-    assert (len(FIXTURES), len(PRESETS)) == (2, 4)
+    assert (len(FIXTURES), len(PRESETS)) == (2, 5)
