@@ -20,6 +20,7 @@ from labshare.domain.agreements import (
     BalanceKey,
     Counter,
     Kind,
+    ShareRule,
     Term,
     Use,
     Version,
@@ -267,11 +268,25 @@ def load_agreements(db: Connection, actor: Actor | None, paths: Sequence[Path], 
         require(actor, Action.LOAD_AGREEMENT)
     store.hold_still(db)
     read = _read_files(paths)
+    require_sound(db, read, now)
+    return [_load(db, actor, file, agreement, now) for file, agreement in read]
+
+
+def sign(db: Connection, actor: Actor, text: str, now: datetime) -> Loaded:
+    """Bring the agreement of one TOML text into force, as `load_agreements` does with a file."""
+    require(actor, Action.LOAD_AGREEMENT)
+    store.hold_still(db)
+    agreement = from_toml(text)
+    require_sound(db, [("", agreement)], now)
+    return _load(db, actor, "", agreement, now)
+
+
+def require_sound(db: Connection, read: Sequence[tuple[str, Agreement]], now: datetime) -> None:
+    """Raise `Refused` with every fault of these agreements, each with its file, beside those that stand."""
     held = _newest(db, {agreement.id for _, agreement in read})
     problems = _problems(db, read, held, now)
     if problems:
         raise Refused(problems)
-    return [_load(db, actor, file, agreement, now) for file, agreement in read]
 
 
 def _read_files(paths: Sequence[Path]) -> list[tuple[str, Agreement]]:
@@ -358,14 +373,15 @@ def _drop_changed(db: Connection, before: Sequence[Term], after: Sequence[Term],
     changed = [
         key
         for key, balance in held.items()
-        if _frozen_by(_term_of(balance, before)) != _frozen_by(_term_of(balance, after))
+        if _frozen_by_term(_term_of(balance, before)) != _frozen_by_term(_term_of(balance, after))
     ]
     store.drop_balances(db, changed)
 
 
-def _frozen_by(term: Term | None) -> object:
-    """What decides the base of a balance and which minutes it follows."""
-    if term is None:
-        return None
-    rule = term.rule
+def _frozen_by_term(term: Term | None) -> object:
+    return None if term is None else frozen_by(term.rule)
+
+
+def frozen_by(rule: ShareRule) -> object:
+    """What decides the base of a balance and which minutes it follows: where this changes, a window begins anew."""
     return rule.kind, rule.where, rule.base, rule.level

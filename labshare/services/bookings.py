@@ -12,10 +12,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from labshare.domain.agreements import Use
 from labshare.domain.bookings import (
     BLOCK_RULES,
-    LONGEST_MINUTES,
     MOVABLE,
     RULES,
     Booking,
@@ -34,6 +32,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Refused, Stale, TimeTaken, WrongState
 from labshare.services import agreements, clauses
 from labshare.services.calendars import closed_dates_over, kept_time
+from labshare.services.counting import uses
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
 from labshare.store import people as people_store
@@ -217,30 +216,6 @@ def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:
 
 
 # ---------------------------------------------------------------- parts
-
-
-def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
-    """What a booking means to the share rules: nothing for blocks, the occupied range for a use."""
-    if booking.kind is not BookingKind.USE or booking.span.minutes > LONGEST_MINUTES:
-        # What is too long is refused for that; counting decades window by window would only hold the locks.
-        return ()
-    if not (booking.organisation_id and booking.access_class and booking.activity and booking.project_id):
-        # The project is unknown: the booking rules refuse it, and there is nobody to count it for.
-        return ()
-    return (
-        Use(
-            organisation_id=booking.organisation_id,
-            access_class=booking.access_class,
-            activity=booking.activity,
-            is_outside=booking.organisation_id != rules.host_id,
-            agreement_id=booking.agreement_id,
-            project_id=booking.project_id,
-            instrument_number=rules.number,
-            instrument_id=rules.id,
-            centre_id=rules.centre_id,
-            span=booking.occupied,
-        ),
-    )
 
 
 def _again(booking: Booking, span: Span, purpose: str | None) -> Wish:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from labshare.domain.agreements import Counter, covers, scope_key
+from labshare.domain.agreements import Counter, Use, covers, scope_key
+from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, InstrumentRules
 from labshare.domain.timespan import Span
 from labshare.services import capacity
 from labshare.store import agreements as store
@@ -72,3 +73,27 @@ class Tally:
             for number, each in self.instruments.items()
             if covers(rule.where, each) and scope_key(rule, each) == counter.scope_key
         }
+
+
+def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:
+    """What a booking means to the share rules: nothing for blocks, the occupied range for a use."""
+    if booking.kind is not BookingKind.USE or booking.span.minutes > LONGEST_MINUTES:
+        # What is too long is refused for that; counting decades window by window would only hold the locks.
+        return ()
+    if not (booking.organisation_id and booking.access_class and booking.activity and booking.project_id):
+        # The project is unknown: the booking rules refuse it, and there is nobody to count it for.
+        return ()
+    return (
+        Use(
+            organisation_id=booking.organisation_id,
+            access_class=booking.access_class,
+            activity=booking.activity,
+            is_outside=booking.organisation_id != rules.host_id,
+            agreement_id=booking.agreement_id,
+            project_id=booking.project_id,
+            instrument_number=rules.number,
+            instrument_id=rules.id,
+            centre_id=rules.centre_id,
+            span=booking.occupied,
+        ),
+    )

@@ -20,8 +20,7 @@ from labshare.domain.people_document import PeopleDocument, ProjectEntry, from_t
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import CENTRE_ZONE_NAME, midnight
 from labshare.errors import Refused
-from labshare.services import agreements, people_document, registry
-from labshare.services import bookings as bookings_service
+from labshare.services import agreements, counting, people_document, registry
 from labshare.services.demo_diary import minutes
 from labshare.services.demo_fate import run_of
 from labshare.services.demo_places import failures, planned, sites_of
@@ -192,7 +191,7 @@ def use_instruments(stage: Stage) -> None:
     # The balances that the round of the past has opened must know of the past before the future is weighed.
     agreements.rebuild_balances(stage.db, stage.now)
     ahead = [each for each in made if each.starts_at >= stage.now]
-    added = [use for each in ahead for use in bookings_service.uses(stage.rules[each.instrument_number], each)]
+    added = [use for each in ahead for use in counting.uses(stage.rules[each.instrument_number], each)]
     weighed = agreements.weigh(stage.db, added=added, now=stage.now)
     if weighed.refusals:
         raise Refused(weighed.refusals)
@@ -225,7 +224,7 @@ def _share(stage: Stage, told: ShareStory, teams: dict[str, Team]) -> Share:
     places = {each.number: Place(each.id, each.centre_id) for each in rules.values()}
 
     def counts(booking: Booking) -> bool:
-        uses = bookings_service.uses(rules[booking.instrument_number], booking)
+        uses = counting.uses(rules[booking.instrument_number], booking)
         return any(covers(term.rule.where, use) and matches(term.rule.who, use) for use in uses)
 
     return Share(

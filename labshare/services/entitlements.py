@@ -65,18 +65,25 @@ def standings(
     instruments = capacity_store.timed_instruments(db, span)
     terms = readable_terms(db, actor, span, instruments)
     counters = [
-        (Counter(term=term, scope_key=key, window=window), is_whole)
-        for term, is_whole in terms
-        for key in sorted(
-            {
-                scope_key(term.rule, each)
-                for each in instruments
-                if covers(term.rule.where, each) and (within is None or each.number in within)
-            }
-        )
-        for window, _ in rule_windows(term, span)
+        (counter, is_whole) for term, is_whole in terms for counter in counters_of(term, span, instruments, within)
     ]
     return _measured(db, actor, counters, now)
+
+
+def counters_of(
+    term: Term, span: Span, instruments: Sequence[TimedInstrument], within: Collection[int] | None = None
+) -> list[Counter]:
+    """The windows of a rule that the span touches, for each denominator with an instrument (of those `within`)."""
+    keys = {
+        scope_key(term.rule, each)
+        for each in instruments
+        if covers(term.rule.where, each) and (within is None or each.number in within)
+    }
+    return [
+        Counter(term=term, scope_key=key, window=window)
+        for key in sorted(keys)
+        for window, _ in rule_windows(term, span)
+    ]
 
 
 # ---------------------------------------------------------------- the pages of agreements
