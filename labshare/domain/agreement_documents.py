@@ -16,12 +16,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from labshare.domain.agreements import Agreement, Base, Kind, Selector, ShareRule, Strictness, effective_span
+from labshare.domain.ledger import NO_RULES
 from labshare.errors import Malformed, Param, Refusal
 
 _PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?%")
 _QUOTIENT = re.compile(r"(\d{1,9})/(\d{1,9})")
 # A share of these stands still once frozen, so that it can be kept at booking.
 _STILL = (Base.OPEN, Base.ALLOCABLE)
+MOST_CREDIT_DAYS = 3660
 
 # ---------------------------------------------------------------- shares as text
 
@@ -210,6 +212,24 @@ def _jointly(agreement: Agreement, known: Known) -> Iterator[Refusal]:
                     )
 
 
+def _ledger(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    """R08, R09, R11, R14: parts are between nothing and all, and a credit lasts a day at least."""
+    rules = agreement.ledger or NO_RULES
+    parts = {"carry_over": rules.carry_over, "state_orders": rules.state_orders}
+    for number, each in enumerate(rules.checkpoints, start=1):
+        parts[f"checkpoints {number}"] = each.at
+        for step in each.steps:
+            parts |= {
+                f"checkpoints {number} used_less_than": step.used_less_than,
+                f"checkpoints {number} forfeit": step.forfeit,
+            }
+    for name, part in parts.items():
+        if part is not None and part > 1:
+            yield Refusal(code="agreement_ledger_part", params={"name": name, "share": format_share(part)})
+    if not 1 <= rules.credit_days <= MOST_CREDIT_DAYS:
+        yield Refusal(code="agreement_ledger_days", params={"days": rules.credit_days, "most": MOST_CREDIT_DAYS})
+
+
 FAULTS: tuple[Callable[[Agreement, Known], Iterator[Refusal]], ...] = (
     _dates,
     _timezone,
@@ -222,6 +242,7 @@ FAULTS: tuple[Callable[[Agreement, Known], Iterator[Refusal]], ...] = (
     _strictness,
     _sentences,
     _jointly,
+    _ledger,
 )
 
 

@@ -19,6 +19,7 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.ledger import LedgerRules
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span, intersection, subtracted
 from labshare.domain.windows import CENTRE_ZONE_NAME, Window, days_span, windows
@@ -144,7 +145,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A signed agreement, one version of it. `effective_until` is the last day on which it is in force.
 
     `partner_id` is the partner whose agreement this is, when it has one; `parties` are all organisations that it
-    names. Its windows run on the calendar of `timezone`.
+    names. Its windows run on the calendar of `timezone`. `ledger` says how entitlements change by themselves.
     """
 
     format: Literal["labshare-agreement/1"]
@@ -158,6 +159,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     timezone: str = CENTRE_ZONE_NAME
     legal: str = ""
     rules: tuple[ShareRule, ...] = ()
+    ledger: LedgerRules | None = None
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
