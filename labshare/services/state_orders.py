@@ -87,15 +87,7 @@ def state_order(db: Connection, actor: Actor | None, wish: OrderWish, now: datet
     )
     if not store.add_order(db, order):
         raise Refused([posted_already(wish.reference)])
-    day = now.astimezone(ZoneInfo(terms.agreement.timezone)).date()
-    until = midnight(day + timedelta(days=terms.rules.credit_days + 1), terms.agreement.timezone)
-    entries: list[LedgerEntry] = []
-    for organisation_id, minutes in sorted(wish.taken.items()):
-        account = LedgerAccount(agreement_id=wish.agreement_id, organisation_id=organisation_id, period=wish.period)
-        for cause, moved, last in ((Cause.DISPLACED, -minutes, None), (Cause.CREDITED, minutes, until)):
-            entries.append(
-                entry_of(terms, account, cause, moved, "R14", now, wish.reference, by=by.person_id, until=last)
-            )
+    entries = _displacing(terms, wish, by, now)
     if entries:
         keep(db, terms, entries, now)
     audit.record(
@@ -107,6 +99,19 @@ def state_order(db: Connection, actor: Actor | None, wish: OrderWish, now: datet
         now=now,
         details={"order": str(order.id), "minutes": wish.minutes, "from_parties": sum(wish.taken.values())},
     )
+    return entries
+
+
+def _displacing(terms: Terms, wish: OrderWish, by: Actor, now: datetime) -> list[LedgerEntry]:
+    """What is taken from each party and, until the end of the last day of its credit, given back."""
+    day = now.astimezone(ZoneInfo(terms.agreement.timezone)).date()
+    until = midnight(day + timedelta(days=terms.rules.credit_days + 1), terms.agreement.timezone)
+    entries: list[LedgerEntry] = []
+    for organisation_id, minutes in sorted(wish.taken.items()):
+        account = LedgerAccount(agreement_id=wish.agreement_id, organisation_id=organisation_id, period=wish.period)
+        for cause, moved, last in ((Cause.DISPLACED, -minutes, None), (Cause.CREDITED, minutes, until)):
+            entry = entry_of(terms, account, cause, moved, "R14", now, wish.reference, by=by.person_id, until=last)
+            entries.append(entry)
     return entries
 
 

@@ -25,6 +25,7 @@ from labshare.domain.agreement_documents import (
     to_toml,
 )
 from labshare.domain.agreements import Agreement, Base, Kind, Scope, Selector, ShareRule, Strictness
+from labshare.domain.ledger import Checkpoint, LedgerRules, Step
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.windows import Window
 from labshare.errors import Malformed
@@ -186,6 +187,10 @@ def test_an_unreadable_document_names_the_place_in_one_line(change: Mapping[str,
         ({"timezone": "Asia/Nowhere"}, "agreement_unknown_timezone"),
         ({"rules": ()}, "agreement_without_rules"),
         ({"rules": (a_good_rule(), a_good_rule())}, "agreement_rule_twice"),
+        ({"ledger": LedgerRules(carry_over=Fraction(3, 2))}, "agreement_ledger_part"),
+        ({"ledger": LedgerRules(state_orders=Fraction(101, 100))}, "agreement_ledger_part"),
+        ({"ledger": LedgerRules(checkpoints=(Checkpoint(at=Fraction(4, 3), steps=()),))}, "agreement_ledger_part"),
+        ({"ledger": LedgerRules(credit_days=0)}, "agreement_ledger_days"),
     ],
 )
 def test_a_fault_of_the_agreement_is_named(changes: dict[str, Any], code: str) -> None:
@@ -306,3 +311,11 @@ def test_the_shipped_agreements_keep_the_shares_of_the_access_rules() -> None:
         assert {("floor", "quarter", Fraction(3, 5)), ("cap", "year", Fraction(1, 5))} < found
         assert Fraction(16, 100) in {share for _, window, share in found if window == "quarter"}
     assert len(FIXTURES) == 2
+
+
+def test_the_rules_of_a_ledger_come_back_as_they_were_written() -> None:
+    step = Step(used_less_than=Fraction(1, 10), forfeit=Fraction(3, 10))
+    rules = LedgerRules(carry_over=Fraction(1, 4), checkpoints=(Checkpoint(at=Fraction(1, 3), steps=(step,)),))
+    agreement = an_agreement(rules=(a_good_rule(),), ledger=rules)
+    assert from_toml(to_toml(agreement)) == from_json(to_json(agreement)) == agreement
+    assert codes(agreement) == []
