@@ -51,9 +51,10 @@ def test_a_statement_says_each_entry_its_clause_its_authority_and_the_balance(cl
     # 120 - 9.5 = 110.5.
     assert "Số dư 110,50 giờ" in page
     assert "Tổng cộng vào 120 giờ Tổng trừ ra 9,50 giờ" in page
-    assert "13/11/2026 08:00 Cấp giờ 15/2026/QĐ Khoản 4.1 phiên bản 1 Office + 120 giờ 120 giờ" in page
+    assert "13/11/2026 08:00 Cấp giờ 15/2026/QĐ Khoản 4.1 phiên bản 1 Office + 120 giờ Số dư 120 giờ" in page
     assert (
-        "18/11/2026 08:00 Giờ đã dùng B-1 R22 · tính giờ đã thực hiện phiên bản 1 Office − 9,50 giờ 110,50 giờ" in page
+        "18/11/2026 08:00 Giờ đã dùng B-1 R22 · tính giờ đã thực hiện phiên bản 1 Office − 9,50 giờ Số dư 110,50 giờ"
+        in page
     )
     assert "Cấp giờ +120 giờ Giờ đã dùng −9,50 giờ" in page
     # 30 % of the allocable time of the quarter: 64 weekdays less 24 November, of ten hours on two instruments.
@@ -65,12 +66,12 @@ def test_the_statement_as_it_stood_at_any_instant(client: Client) -> None:
     sign_in(client, "office")
     for query, told in (
         ("on=2026-11-12", "Đến lúc đó chưa có bút toán nào."),
-        ("on=2026-11-13", "Số dư 120 giờ"),
+        ("on=2026-11-13", "Số dư 120 giờ Tổng cộng vào"),
         ("on=13/11/2026&clock=7h59", "Đến lúc đó chưa có bút toán nào."),
-        ("on=2026-11-13&clock=08:00", "Số dư 120 giờ"),
-        ("on=2026-11-17", "Số dư 120 giờ"),
-        ("on=2026-11-18", "Số dư 110,50 giờ"),
-        ("on=2099-01-01", "Số dư 110,50 giờ"),
+        ("on=2026-11-13&clock=08:00", "Số dư 120 giờ Tổng cộng vào"),
+        ("on=2026-11-17", "Số dư 120 giờ Tổng cộng vào"),
+        ("on=2026-11-18", "Số dư 110,50 giờ Tổng cộng vào"),
+        ("on=2099-01-01", "Số dư 110,50 giờ Tổng cộng vào"),
     ):
         assert told in text_of(client.get(f"{LEDGER}?{query}")), query
 
@@ -137,7 +138,7 @@ def test_english_is_complete(client: Client) -> None:
     send(client, "/language", {"value": "en", "next": LEDGER})
     page = text_of(client.get(LEDGER))
     assert "Balance 110.50 h" in page
-    assert "13 Nov 2026 08:00 Granted 15/2026/QĐ Khoản 4.1 version 1 Office + 120 h 120 h" in page
+    assert "13 Nov 2026 08:00 Granted 15/2026/QĐ Khoản 4.1 version 1 Office + 120 h Balance 120 h" in page
     assert "State orders may still take" in page
 
 
@@ -173,7 +174,7 @@ def test_the_user_office_posts_a_grant(client: Client, house: Database) -> None:
     )  # fmt: skip
     page = text_of(client.get(answer.headers["location"]))
     assert "Đã ghi bút toán vào sổ." in page
-    assert "Cấp giờ BB-7 dùng đến hết 24/12/2026 Khoản 4.1 phiên bản 1 Office + 24,50 giờ 135 giờ" in page
+    assert "Cấp giờ BB-7 dùng đến hết 24/12/2026 Khoản 4.1 phiên bản 1 Office + 24,50 giờ Số dư 135 giờ" in page
     assert "Còn 24,50 giờ dùng được đến hết 24/12/2026 (cấp giờ BB-7)" in page
     assert balance(house) == 135
 
@@ -274,7 +275,8 @@ def test_an_entry_is_corrected_by_another(client: Client, house: Database) -> No
     page = text_of(client.get(LEDGER))
     assert "Đã ghi bút toán điều chỉnh." in page
     assert (
-        "Điều chỉnh BB-9 sửa bút toán: cấp giờ ngày 13/11/2026 Khoản 4.1 phiên bản 1 Office − 20 giờ 90,50 giờ" in page
+        "Điều chỉnh BB-9 sửa bút toán: cấp giờ ngày 13/11/2026 Khoản 4.1 phiên bản 1 Office − 20 giờ Số dư 90,50 giờ"
+        in page
     )
     assert "đã điều chỉnh còn +100 giờ" in text_of(client.get(address))
     assert balance(house) == 90.5
