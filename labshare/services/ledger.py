@@ -242,9 +242,7 @@ def entry_of(
     )
 
 
-def keep(
-    db: Connection, terms: Terms, entries: Sequence[LedgerEntry], now: datetime, *, is_settled: bool = False
-) -> None:
+def keep(db: Connection, terms: Terms, entries: Sequence[LedgerEntry], now: datetime) -> None:
     """Write the entries in one statement, tell the audit and whoever watches, and see to the next deadlines."""
     if not store.append(db, entries):
         raise Refused([posted_already(entries[0].reference)])
@@ -266,23 +264,23 @@ def keep(
     for account in dict.fromkeys(entry.account for entry in entries):
         payload = {"agreement": account.agreement_id, "organisation": account.organisation_id}
         outbox.post(db, TOPIC, payload)
-        schedule(db, terms, account, now, is_settled=is_settled)
+        _bring_forward(db, terms, account, [entry for entry in entries if entry.account == account], now)
 
 
-def schedule(db: Connection, terms: Terms, account: LedgerAccount, now: datetime, *, is_settled: bool = False) -> None:
-    """One deadline for each account, the next, under the id of its first entry.
+def _bring_forward(
+    db: Connection, terms: Terms, account: LedgerAccount, new: Sequence[LedgerEntry], now: datetime
+) -> None:
+    """An account has one deadline, its next, under the id of its first entry; new entries can only make it earlier.
 
-    One that has come and still waits to be dealt with is left, unless the account has just been settled.
+    So posting costs the same however long the statement is, and one that waits to be dealt with is not put off.
     """
-    known = store.entries_of(db, account)
-    moment = rules.next_deadline(known, account.period, terms.rules, now)
-    waiting = None if is_settled else due_store.when(db, DUE, known[0].id)
-    if waiting is not None and waiting <= now:
-        return
+    moment = rules.next_deadline(new, account.period, terms.rules, now)
     if moment is None:
-        due_store.forget(db, DUE, known[0].id)
-    else:
-        due_store.schedule(db, DUE, known[0].id, moment)
+        return
+    first_id = store.first_id(db, account)
+    waiting = due_store.when(db, DUE, first_id)
+    if waiting is None or moment < waiting:
+        due_store.schedule(db, DUE, first_id, moment)
 
 
 def refuse(problems: Sequence[Refusal]) -> None:

@@ -15,7 +15,8 @@ import msgspec
 from labshare.domain import ledger as rules
 from labshare.domain.ledger import Cause, LedgerAccount, LedgerEntry
 from labshare.errors import NotFound
-from labshare.services.ledger import Terms, entry_of, keep, locked, schedule
+from labshare.services.ledger import DUE, Terms, entry_of, keep, locked
+from labshare.store import due as due_store
 from labshare.store import ledger as store
 from labshare.store.engine import Connection
 
@@ -34,8 +35,11 @@ def settle(db: Connection, entry_id: UUID, now: datetime) -> None:
     new += _pulled_back(terms, account, [*known, *new], now)
     new += _closed(terms, account, [*known, *new], now)
     if new:
-        keep(db, terms, new, now, is_settled=True)
-    schedule(db, terms, account, now, is_settled=True)
+        keep(db, terms, new, now)
+    after = [*known, *(each for each in new if each.account == account)]
+    moment = rules.next_deadline(after, account.period, terms.rules, now)
+    if moment is not None:
+        due_store.schedule(db, DUE, store.first_id(db, account), moment)
 
 
 def _lapsed(terms: Terms, known: Sequence[LedgerEntry], now: datetime) -> list[LedgerEntry]:

@@ -91,6 +91,12 @@ def balance(db: Connection, account: LedgerAccount, at: datetime | None = None) 
     return int(db.execute(_posted_by(query, at)).scalar_one())
 
 
+def first_id(db: Connection, account: LedgerAccount) -> UUID:
+    """The entry with which the account began: it never changes. The account must have one."""
+    query = sa.select(_COLUMNS.id).where(*_is(account)).order_by(_COLUMNS.number).limit(1)
+    return db.execute(query).scalar_one()
+
+
 def accounts(db: Connection, agreement_id: str) -> list[LedgerAccount]:
     """Every account under the agreement that has an entry, by organisation, the newest period first."""
     key = (_COLUMNS.agreement_id, _COLUMNS.organisation_id, _COLUMNS.period_start, _COLUMNS.period_end)
