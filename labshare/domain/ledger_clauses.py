@@ -7,7 +7,7 @@ calls posts the entries. What must not live here: share rules (agreements.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -17,7 +17,7 @@ import msgspec
 
 from labshare.domain import ledger
 from labshare.domain.contributions import Contribution
-from labshare.domain.ledger import Step
+from labshare.domain.ledger import LedgerRules, Step
 from labshare.domain.screening import working_days_later
 from labshare.domain.timespan import Span
 from labshare.domain.windows import Window
@@ -110,6 +110,23 @@ class Entitlement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     conversion: Conversion | None = None
     pull_back: PullBack | None = None
     carry_over: CarryOver | None = None
+
+    @property
+    def ledger_rules(self) -> LedgerRules:
+        """What the ledger does by itself: a pull-back with notice is ALCC's (R09), one without INCITE's (R08)."""
+        carry_over = self.carry_over.most if self.carry_over else None
+        return LedgerRules(carry_over=carry_over, checkpoints=tuple(self._checkpoints()))
+
+    def _checkpoints(self) -> Iterator[ledger.Checkpoint]:
+        for each in self.pull_back.checkpoints if self.pull_back else ():
+            assert self.pull_back
+            yield ledger.Checkpoint(
+                at=each.at,
+                steps=each.steps,
+                rule="R09" if self.pull_back.notice_days else "R08",
+                grace_days=self.pull_back.grace_days,
+                notice_days=self.pull_back.notice_days,
+            )
 
 
 # ---------------------------------------------------------------- clauses about everybody's time

@@ -109,6 +109,7 @@ class Action(StrEnum):
     VERIFY_PROJECT = "verify_project"
     LOAD_REGISTRY = "load_registry"
     LOAD_AGREEMENT = "load_agreement"
+    POST_LEDGER = "post_ledger"
     MANAGE_PEOPLE = "manage_people"
 
 
@@ -142,6 +143,7 @@ PERMISSIONS: dict[Action, tuple[tuple[Role, str], ...]] = {
     Action.VERIFY_PROJECT: ((Role.USER_OFFICE, ANYWHERE),),
     Action.LOAD_REGISTRY: ((Role.ADMINISTRATOR, ANYWHERE),),
     Action.LOAD_AGREEMENT: ((Role.ADMINISTRATOR, ANYWHERE),),
+    Action.POST_LEDGER: ((Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
     Action.MANAGE_PEOPLE: ((Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
 }
 

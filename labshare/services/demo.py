@@ -23,6 +23,7 @@ from labshare.errors import Refused
 from labshare.services import agreements, counting, people_document, registry
 from labshare.services.demo_diary import minutes
 from labshare.services.demo_fate import run_of
+from labshare.services.demo_ledger import post_entries
 from labshare.services.demo_places import failures, planned, sites_of
 from labshare.services.demo_rounds import Cast, bring, new_rounds
 from labshare.services.demo_story import ShareStory, Story, read, read_story
@@ -236,10 +237,16 @@ def _share(stage: Stage, told: ShareStory, teams: dict[str, Team]) -> Share:
     )
 
 
+def post_ledger(stage: Stage) -> None:
+    """What the agreements made due to the partners this quarter, and what became of it."""
+    post_entries(stage.db, stage.story.ledger, stage.cast.office, stage.now)
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("registry", load_registry),
     ("people", load_people),
     ("work", plan_work),
     ("rounds", bring_rounds),
     ("use", use_instruments),
+    ("ledger", post_ledger),
 )

@@ -98,6 +98,23 @@ class RoundStory(_Part, frozen=True, kw_only=True):
     asks: tuple[AskStory, ...] = ()
 
 
+class EntryStory(_Part, frozen=True, kw_only=True):
+    """An entry of an agreement's ledger, posted when `percent` of the time since the quarter began had passed.
+
+    `cause` is that of domain/ledger.py; `to` is for a transfer, `order_hours` (all of it) for a state order.
+    """
+
+    agreement: str
+    organisation: str
+    percent: int
+    cause: str
+    hours: int
+    clause: str
+    reference: str
+    to: str = ""
+    order_hours: int = 0
+
+
 class Story(_Part, frozen=True, kw_only=True):
     """The whole story. Percentages are of open time (loads) or of all past uses (no-shows, cancellations).
 
@@ -121,6 +138,7 @@ class Story(_Part, frozen=True, kw_only=True):
     outages: tuple[OutageStory, ...]
     blocks: tuple[BlockStory, ...]
     rounds: tuple[RoundStory, ...]
+    ledger: tuple[EntryStory, ...] = ()
 
 
 def read_story(path: Path) -> Story:

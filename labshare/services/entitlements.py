@@ -129,13 +129,7 @@ def agreements(db: Connection, actor: Actor | None, now: datetime) -> tuple[list
 
 def agreement(db: Connection, actor: Actor | None, agreement_id: str, now: datetime) -> AgreementPage:
     """One agreement. Raises `NotFound` when it does not exist or does not name this reader."""
-    reader = _require_reader(actor)
-    versions = store.versions_of(db, agreement_id)
-    if not versions:
-        raise NotFound("agreement_not_found")
-    centre_ids = _concerned(versions[-1].agreement, _centres_of(db, now))
-    if not may_read(reader, versions[-1].agreement, centre_ids):
-        raise NotFound("agreement_not_found")
+    reader, versions, centre_ids = readable(db, actor, agreement_id, now)
     found = versions[-1].agreement
     preference = found.preference or Preference()
     scopes = [found.covered, *(rule.where for rule in found.rules)]
@@ -153,6 +147,20 @@ def agreement(db: Connection, actor: Actor | None, agreement_id: str, now: datet
         investment=investment_of(preference, found.contributions),
         preferred=preferential_shares(preference, found.contributions),
     )
+
+
+def readable(
+    db: Connection, actor: Actor | None, agreement_id: str, now: datetime
+) -> tuple[Actor, list[Version], frozenset[str]]:
+    """The reader, all versions of the agreement and the centres that it concerns. Raises what `agreement` raises."""
+    reader = _require_reader(actor)
+    versions = store.versions_of(db, agreement_id)
+    if not versions:
+        raise NotFound("agreement_not_found")
+    centre_ids = _concerned(versions[-1].agreement, _centres_of(db, now))
+    if not may_read(reader, versions[-1].agreement, centre_ids):
+        raise NotFound("agreement_not_found")
+    return reader, versions, centre_ids
 
 
 def _require_reader(actor: Actor | None) -> Actor:

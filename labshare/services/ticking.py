@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from labshare.services import bookings, rounds
+from labshare.services import bookings, ledger, ledger_deadlines, rounds
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import outbox
@@ -42,9 +42,12 @@ def deadlines(db: Connection, now: datetime) -> list[Due]:
 
 
 def deal_with(db: Connection, row: Due, now: datetime) -> None:
-    """Do what is due. Raises `KeyError` for a kind that nobody handles."""
+    """Do what is due; whoever does it may put the noun's next deadline in the row's place.
+
+    Raises `KeyError` for a kind that nobody handles.
+    """
     HANDLERS[row.kind](db, UUID(row.noun_id), now)
-    due_store.forget(db, row.kind, row.noun_id)
+    due_store.done(db, row)
 
 
 def put_off(db: Connection, row: Due, now: datetime) -> None:
@@ -60,4 +63,5 @@ def _expire_hold(db: Connection, booking_id: UUID, now: datetime) -> None:
 HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {
     rounds.CLOSES: rounds.close_when_due,
     HOLD_EXPIRES: _expire_hold,
+    ledger.DUE: ledger_deadlines.settle,
 }

@@ -40,6 +40,18 @@ def forget(db: Connection, kind: str, noun_id: object) -> None:
     db.execute(sa.delete(due).where(due.c.kind == kind, due.c.noun_id == str(noun_id)))
 
 
+def done(db: Connection, row: Due) -> None:
+    """Forget a row that has been dealt with; one of its kind and noun that was scheduled meanwhile stays."""
+    # Its id is no proof: SQLite gives the id of a row that was deleted last to the next one.
+    db.execute(sa.delete(due).where(due.c.kind == row.kind, due.c.noun_id == row.noun_id, due.c.due_at == row.due_at))
+
+
+def when(db: Connection, kind: str, noun_id: object) -> datetime | None:
+    """When this is to happen; None when it is not."""
+    query = sa.select(due.c.due_at).where(due.c.kind == kind, due.c.noun_id == str(noun_id))
+    return db.execute(query).scalar_one_or_none()
+
+
 def over(db: Connection, now: datetime, limit: int = 100) -> list[Due]:
     """What is due now, the oldest first."""
     query = sa.select(due).where(due.c.due_at <= now).order_by(due.c.due_at, due.c.id).limit(limit)

@@ -338,6 +338,62 @@ balances = Table(
     CheckConstraint("matched_minutes >= 0 AND total_minutes >= matched_minutes", name="counts"),
 )
 
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    # Rises in the order of posting, which orders the entries of one instant. Rows are only added: guard.py refuses all
+    # else. Whose time it is: agreement, organisation and period.
+    Column("number", BigId, primary_key=True, autoincrement=True),
+    Column("id", sa.Uuid, nullable=False, unique=True),
+    Column("agreement_id", sa.Text, ForeignKey("agreements.id"), nullable=False),
+    Column("organisation_id", sa.Text, ForeignKey("organisations.id"), nullable=False, index=True),
+    Column("period_start", UTCMinute, nullable=False),
+    Column("period_end", UTCMinute, nullable=False),
+    Column("cause", sa.Text, nullable=False),
+    Column("minutes", sa.BigInteger, nullable=False),
+    Column("posted_at", UTCDateTime, nullable=False),
+    # The clause that caused it, and the version of the agreement in which it stood.
+    Column("rule_id", sa.Text, nullable=False),
+    Column("version", sa.Integer, nullable=False),
+    Column("until", UTCDateTime),
+    # NULL where the house itself posted, at a deadline.
+    Column("authorised_by_id", sa.Uuid, ForeignKey("persons.id")),
+    _text("reference"),
+    Column("corrects", sa.Uuid, ForeignKey("ledger_entries.id"), index=True),
+    CheckConstraint(
+        "cause IN ('granted', 'converted', 'carried_over', 'pulled_back', 'released', 'displaced', 'credited',"
+        " 'delivered', 'refunded', 'transferred', 'lapsed', 'corrected')",
+        name="cause",
+    ),
+    CheckConstraint("minutes <> 0", name="minutes"),
+    CheckConstraint("period_end > period_start", name="period"),
+    CheckConstraint("(cause = 'corrected') = (corrects IS NOT NULL)", name="corrects"),
+    CheckConstraint("cause <> 'credited' OR until IS NOT NULL", name="credit_has_day"),
+    Index("ix_ledger_entries_account", "agreement_id", "organisation_id", "period_start", "posted_at"),
+)
+# Two workers, or one form sent twice, cannot post one thing twice: domain/ledger.py names these causes ONCE.
+_ONCE = ledger_entries.c.cause.not_in(("granted", "converted", "transferred", "corrected"))
+_ACCOUNT = tuple(ledger_entries.c[name] for name in ("agreement_id", "organisation_id", "period_start", "period_end"))
+Index("uq_ledger_entries_once", *_ACCOUNT, ledger_entries.c.cause, ledger_entries.c.rule_id,
+      ledger_entries.c.reference, unique=True, sqlite_where=_ONCE, postgresql_where=_ONCE)  # fmt: skip
+
+state_orders = Table(
+    "state_orders",
+    metadata,
+    # R14: what a state order takes of the time of an agreement's instruments in a period, whoever had it. Append-only.
+    Column("id", sa.Uuid, primary_key=True),
+    Column("agreement_id", sa.Text, ForeignKey("agreements.id"), nullable=False),
+    Column("reference", sa.Text, nullable=False),
+    Column("period_start", UTCMinute, nullable=False),
+    Column("period_end", UTCMinute, nullable=False),
+    Column("minutes", sa.BigInteger, nullable=False),
+    Column("ordered_at", UTCDateTime, nullable=False),
+    Column("authorised_by_id", sa.Uuid, ForeignKey("persons.id"), nullable=False),
+    UniqueConstraint("agreement_id", "reference"),
+    CheckConstraint("minutes > 0", name="minutes"),
+    CheckConstraint("period_end > period_start", name="period"),
+)
+
 projects = Table(
     "projects",
     metadata,

@@ -20,6 +20,7 @@ Provider = Callable[[Connection, Actor, datetime], Section | None]
 PROVIDERS: tuple[Provider, ...] = (
     projects.waiting_section,
     round_sections.decisions,
+    share_sections.credits,
     booking_lines.next_bookings,
     booking_lines.next_free,
     share_sections.shares,

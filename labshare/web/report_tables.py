@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import msgspec
@@ -33,11 +33,16 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def csv_bytes(table: Table, report: Report) -> bytes:
-    """The table as UTF-8 with a byte-order mark, without which Excel garbles Vietnamese."""
+    """The table of a report as CSV."""
+    return encoded(table.heads, table.rows(report))
+
+
+def encoded(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """CSV as UTF-8 with a byte-order mark, without which Excel garbles Vietnamese."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(table.heads)
-    for row in table.rows(report):
+    writer.writerow(heads)
+    for row in rows:
         writer.writerow([harmless(cell) for cell in row])
     return (BOM + text.getvalue()).encode()
 

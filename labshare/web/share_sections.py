@@ -12,7 +12,8 @@ from labshare.domain.agreements import Kind
 from labshare.domain.entitlements import ShareState, Shown
 from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.i18n import gettext
-from labshare.services import Connection, entitlements
+from labshare.services import Connection, entitlements, ledger_pages
+from labshare.services.ledger_pages import Credit
 from labshare.web.sections import Line, Section
 
 PRESSING = frozenset({ShareState.NEAR, ShareState.OVER, ShareState.OUT_OF_REACH})
@@ -31,6 +32,32 @@ def shares(db: Connection, actor: Actor, now: datetime) -> Section | None:
         lines=tuple(_line(each) for each in found),
         more="/agreements",
         empty=gettext("No share is near its limit."),
+    )
+
+
+def credits(db: Connection, actor: Actor, now: datetime) -> Section | None:
+    """For those who speak for a partner: time that a state order took, and until when its credit can be used (R14)."""
+    if not actor.partner_ids:
+        return None
+    return Section(
+        title=gettext("State orders took your time: use the credit"),
+        icon="clock",
+        lines=tuple(_credit(each) for each in ledger_pages.credits(db, actor, now)),
+        more="/agreements",
+        empty=gettext("No state order has taken your time."),
+        urgent=True,
+    )
+
+
+def _credit(credit: Credit) -> Line:
+    agreement, entry = credit.agreement, credit.entry
+    values = {"time": formats.hours(entry.minutes, 2), "order": entry.reference, "left": formats.hours(credit.left, 2)}
+    until = formats.last_date(entry.until) if entry.until else ""
+    return Line(
+        href=f"/agreements/{agreement.id}/ledger",
+        title=gettext("%(time)s taken for state order %(order)s, %(left)s of the credit left") % values,
+        detail=f"{agreement.title_vi if i18n.language() == 'vi' else agreement.title_en} · "
+        + gettext("until %(date)s") % {"date": until},
     )
 
 

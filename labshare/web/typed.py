@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 from labshare.domain.opening import DAY_MINUTES
 from labshare.errors import Malformed
@@ -23,6 +24,7 @@ _LENGTH = re.compile(
     r"(?:(?P<minutes>\d{1,6})\s*(?:ph|phút|m|min|minutes?)?)?",
     re.IGNORECASE,
 )
+_HOURS = re.compile(r"(\d{1,6}(?:[.,]\d{1,2})?)(?:\s*(?:h|g|giờ|hours?))?", re.IGNORECASE)
 _COLON_LENGTH = re.compile(r"(\d{1,4}):([0-5]\d)")
 _DAY_FIRST = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})")
 
@@ -67,6 +69,16 @@ def typed_length(text: str, field: str) -> int:
     if not 0 < minutes <= LONGEST_MINUTES:
         raise Malformed("malformed_length", field=field)
     return minutes
+
+
+def typed_hours(text: str, field: str) -> int:
+    """Minutes of an amount of time: a number is hours (24, 1,5), else a length as in `typed_length`; 0 can be read.
+
+    Raises `Malformed` naming the field.
+    """
+    if match := _HOURS.fullmatch(text.strip()):
+        return round(Decimal(match[1].replace(",", ".")) * 60)
+    return typed_length(text, field)
 
 
 def instant(day: date, minute: int) -> datetime:

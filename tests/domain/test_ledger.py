@@ -6,27 +6,41 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from labshare.domain.ledger import (
+    BY_HAND,
+    ONCE,
     Cause,
+    Checkpoint,
     LedgerAccount,
     LedgerEntry,
+    LedgerRules,
     Step,
     balance,
     by_cause,
     carried_over,
     charged,
+    check_reference,
+    closing,
     converted,
+    credits_left,
     displaced,
     lapsing,
     next_chunk,
+    next_deadline,
+    next_period,
+    period_name,
     pulled_back,
+    pulled_back_at,
     shared_out,
+    used,
 )
 from labshare.domain.timespan import Span
+from labshare.domain.windows import Window, window_at
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 ACCOUNT = LedgerAccount(
@@ -176,3 +190,98 @@ def test_r22_what_is_delivered_is_charged_and_a_fault_refunded() -> None:
     """A classical night of 10 h counts 7.5 h; after a fault 3 h into 8, 5 h come back."""
     assert charged(10 * HOUR, 10 * HOUR, rate=Fraction("0.75")) == (Fraction("7.5") * HOUR, 0)
     assert charged(8 * HOUR, 3 * HOUR, fault_at=3 * HOUR) == (3 * HOUR, 5 * HOUR)
+
+
+# ---------------------------------------------------------------- corrections, deadlines and periods
+
+
+def test_a_corrected_credit_lapses_as_corrected() -> None:
+    """24 h credited were 20 h; 6 h of them are used before day 80, so 14 h lapse."""
+    entries = (
+        *STATEMENT,
+        msgspec.structs.replace(entry(5, Cause.CORRECTED, -4 * HOUR, 21), corrects=STATEMENT[3].id),
+        entry(6, Cause.DELIVERED, -6 * HOUR, 30),
+    )
+    assert lapsing(entries, at(80)) == [(STATEMENT[3], 14 * HOUR)]
+
+
+def test_what_is_carried_over_is_no_credits_time() -> None:
+    """The credit still runs after the period: the 10 h that go into the next one are not taken from it."""
+    entries = (*STATEMENT, entry(5, Cause.CARRIED_OVER, -10 * HOUR, 60))
+    assert credits_left(entries, at(70)) == [(STATEMENT[3], 24 * HOUR)]
+
+
+def test_used_is_what_was_delivered_less_refunds_as_corrected() -> None:
+    """9 h delivered, corrected to 8; 5 h refunded: 3 h."""
+    entries = (
+        *STATEMENT,
+        msgspec.structs.replace(entry(5, Cause.CORRECTED, 1 * HOUR, 30), corrects=STATEMENT[1].id),
+        entry(6, Cause.REFUNDED, 5 * HOUR, 40),
+    )
+    assert [used(entries, at(day)) // HOUR for day in (9, 10, 30, 40)] == [0, 9, 8, 3]
+
+
+def test_an_account_closes_with_a_part_carried_over_and_the_rest_lapsed() -> None:
+    """120 h granted, 9 used, 24 displaced and credited until day 80. At day 70: 111 - 24 open = 87 h are left of 96 due
+    (87 + 9), of which a quarter, 24 h, goes over and 63 h lapse.
+    """
+    assert closing(STATEMENT, Fraction(1, 4), at(70)) == (24 * HOUR, 63 * HOUR)
+    # After its day the credit's 24 h are no longer kept apart: they must have lapsed before.
+    gone = (*STATEMENT, entry(7, Cause.LAPSED, -24 * HOUR, 80, reference=str(STATEMENT[3].id)))
+    assert closing(gone, Fraction(1, 4), at(80)) == (24 * HOUR, 63 * HOUR)
+    assert closing((), Fraction(1, 4), at(80)) == (0, 0)
+
+
+def test_the_next_deadline_is_the_first_of_checkpoints_credits_and_the_end() -> None:
+    """92 days: a third is over after 30 days and 16 hours."""
+    rules = LedgerRules(
+        carry_over=Fraction(1, 4),
+        checkpoints=(Checkpoint(at=Fraction(1, 3), steps=()), Checkpoint(at=Fraction(2, 3), steps=())),
+    )
+    third, end = START + timedelta(days=30, hours=16), ACCOUNT.period.end
+    asked = (at(0), third, third + timedelta(days=31), at(80), end)
+    assert [next_deadline(STATEMENT, ACCOUNT.period, rules, moment) for moment in asked] == [
+        third, START + timedelta(days=61, hours=8), at(80), end, None,
+    ]  # fmt: skip
+    assert next_deadline(STATEMENT[:3], ACCOUNT.period, LedgerRules(), at(0)) is None
+
+
+def test_a_late_pull_back_counts_earlier_ones_and_takes_no_more_than_is_left() -> None:
+    """100 h, nothing used. 30 h pulled back on day 90, late; at two thirds 75 % of the other 70 h (52.5) are due."""
+    checkpoint = Checkpoint(at=Fraction(2, 3), steps=(Step(used_less_than=Fraction(1, 10), forfeit=Fraction(3, 4)),))
+    entries = (entry(1, Cause.GRANTED, 100 * HOUR, 0), entry(2, Cause.PULLED_BACK, -30 * HOUR, 90))
+    assert pulled_back_at(entries, ACCOUNT.period, checkpoint, at(90)) == 3150
+    late = (*entries, entry(3, Cause.DELIVERED, -50 * HOUR, 89))
+    assert pulled_back_at(late, ACCOUNT.period, checkpoint, at(90)) == 20 * HOUR
+
+
+def test_the_next_period_is_the_next_of_its_kind() -> None:
+    zone = "Asia/Ho_Chi_Minh"
+    for kind in Window:
+        first = window_at(kind, START, zone)
+        assert next_period(first, zone) == window_at(kind, first.end, zone)
+    # Ten days are no window of the calendar: ten more follow.
+    assert next_period(Span(at(3), at(13)), "UTC") == Span(at(13), at(23))
+
+
+def test_a_period_is_named_by_its_days_in_the_agreements_zone() -> None:
+    quarter = window_at(Window.QUARTER, START + timedelta(days=9), "Asia/Ho_Chi_Minh")
+    assert period_name(quarter, "Asia/Ho_Chi_Minh") == "2026-10-01/2026-12-31"
+    assert period_name(ACCOUNT.period, "UTC") == "2026-10-01/2026-12-31"
+
+
+@pytest.mark.parametrize("text", ["15/2026/QĐ-BKHCN", "B-1", "a" * 60, "8f0c:2#1"])
+def test_a_reference_is_a_number_or_a_code(text: str) -> None:
+    assert check_reference(text) == ()
+
+
+@pytest.mark.parametrize("text", ["", "two words", "a" * 61, "a\nb", "<b>"])
+def test_a_reference_is_no_text(text: str) -> None:
+    assert len(check_reference(text)) == 1
+
+
+def test_every_cause_has_a_way_into_the_ledger() -> None:
+    """By hand with a sign, moved or corrected by hand, by a state order, or by a rule at its deadline."""
+    by_rule = {Cause.CARRIED_OVER, Cause.PULLED_BACK, Cause.LAPSED, Cause.RELEASED}
+    assert {*BY_HAND, Cause.TRANSFERRED, Cause.CORRECTED, Cause.DISPLACED, *by_rule} == set(Cause)
+    assert set(Cause) - ONCE == {Cause.GRANTED, Cause.CONVERTED, Cause.TRANSFERRED, Cause.CORRECTED}

@@ -36,6 +36,19 @@ def test_what_is_done_is_forgotten(database: Database) -> None:
         assert due.over(db, NOW) == []
 
 
+def test_a_deadline_that_was_moved_while_it_was_dealt_with_stays(database: Database) -> None:
+    """SQLite may give the new row the old one's id, so that the id alone would forget the wrong one."""
+    with database.write() as db:
+        due.schedule(db, "round_closes", ROUND, NOW)
+        (row,) = due.over(db, NOW)
+        assert due.when(db, "round_closes", ROUND) == NOW
+        due.schedule(db, "round_closes", ROUND, NOW + timedelta(days=1))
+        due.done(db, row)
+        assert due.when(db, "round_closes", ROUND) == NOW + timedelta(days=1)
+        due.done(db, due.over(db, NOW + timedelta(days=1))[0])
+        assert due.when(db, "round_closes", ROUND) is None
+
+
 def test_what_fails_is_tried_again_each_time_twice_as_late(database: Database) -> None:
     """After 5, 10 and 20 seconds; never more than an hour."""
     with database.write() as db:

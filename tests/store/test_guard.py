@@ -125,6 +125,36 @@ def test_without_its_guard_a_database_is_not_served(own_database_url: str) -> No
     database.dispose()
 
 
+@pytest.mark.parametrize("table", ["ledger_entries", "state_orders"])
+@pytest.mark.parametrize("name", ["unchanged", "kept"])
+def test_without_the_guard_of_its_ledger_a_database_is_not_served(own_database_url: str, table: str, name: str) -> None:
+    database = open_database(own_database_url)
+    with database.write() as db:
+        on = "" if database.is_sqlite else f" ON {table}"
+        db.exec_driver_sql(f"DROP TRIGGER {table}_{name}{on}")
+    with database.read() as db, pytest.raises(StartupError, match="guard_missing"):
+        require_current(db)
+    with database.write() as db:
+        guard.apply(db)
+    with database.read() as db:
+        require_current(db)
+    database.dispose()
+
+
+def test_a_guard_that_was_switched_off_does_not_stand(own_database_url: str) -> None:
+    database = open_database(own_database_url)
+    with database.write() as db:
+        if database.is_sqlite:
+            # SQLite cannot switch a trigger off, only put another in its place.
+            db.exec_driver_sql("DROP TRIGGER ledger_entries_kept")
+            db.exec_driver_sql("CREATE TRIGGER ledger_entries_kept BEFORE DELETE ON ledger_entries BEGIN SELECT 1; END")
+        else:
+            db.exec_driver_sql("ALTER TABLE ledger_entries DISABLE TRIGGER ledger_entries_unchanged")
+    with database.read() as db:
+        assert not guard.stands(db)
+    database.dispose()
+
+
 def test_the_sqlite_guard_looks_at_one_row_however_long_the_history(house: Database) -> None:
     if not house.is_sqlite:
         # PostgreSQL answers from the constraint's own GiST index.

@@ -14,7 +14,7 @@ from labshare.errors import StartupError, TimeTaken
 from labshare.store import bookings as store
 from labshare.store import guard
 from labshare.store.engine import Database, open_database
-from labshare.store.migrations import migrate
+from labshare.store.migrations import migrate, require_current
 from labshare.store.tables import metadata
 from tests.furniture import FESEM, NMR, XRD, a_booking, furnish, span
 
@@ -81,6 +81,26 @@ def test_what_only_touches_or_was_given_back_is_no_overlap(unguarded: Database) 
             ],
         )
     assert migrate(unguarded)
+
+
+def test_a_database_of_the_version_before_gets_its_ledger_with_its_guard(own_database_url: str) -> None:
+    """As an operator's would: bookings stand in it, and the ledger does not."""
+    database = open_database(own_database_url)
+    with database.write() as db:
+        furnish(db)
+        store.add(db, [a_booking(FESEM, span(23, 9, 11))])
+        for table in ("ledger_entries", "state_orders"):
+            db.exec_driver_sql(f"DROP TABLE {table}")
+        if not database.is_sqlite:
+            db.exec_driver_sql(f"DROP FUNCTION {guard.APPEND_ONLY}")
+        db.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    assert migrate(database)
+    with database.read() as db:
+        require_current(db)
+        assert {"ledger_entries", "state_orders"} <= set(sa.inspect(db).get_table_names())
+        assert db.exec_driver_sql("SELECT count(*) FROM bookings").scalar_one() == 1
+    assert not migrate(database)
+    database.dispose()
 
 
 def test_migrations_make_the_tables_that_the_code_names(database: Database) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labshare.errors import Malformed
-from labshare.web.typed import instant, typed_clock, typed_date, typed_length
+from labshare.web.typed import instant, typed_clock, typed_date, typed_hours, typed_length
 
 
 @pytest.mark.parametrize("text", ["2026-11-26", "26/11/2026", " 26.11.2026 ", "26-11-2026"])
@@ -69,3 +69,18 @@ def test_whatever_is_typed_is_read_or_refused_and_never_breaks(text: str) -> Non
             reader(text, "field")
         except Malformed as refused:
             assert refused.params == {"field": "field"}  # noqa: PT017  either way is right, breaking is not
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [("24", 1440), ("0", 0), (" 1,5 ", 90), ("1.25", 75), ("24h", 1440), ("2 giờ", 120), ("1h30", 90), ("90 phút", 90)],
+)
+def test_a_bare_number_is_hours_where_hours_are_asked_for(text: str, minutes: int) -> None:
+    assert typed_hours(text, "hours") == minutes
+
+
+@pytest.mark.parametrize("text", ["", "-3", "1,234", "a day", "1e3", "1234567"])
+def test_what_is_no_amount_of_time_is_refused_by_the_name_of_its_field(text: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        typed_hours(text, "hours")
+    assert (caught.value.code, caught.value.params) == ("malformed_length", {"field": "hours"})

@@ -1,0 +1,83 @@
+"""What the ledger posts by itself: credits that lapse, time pulled back at checkpoints, time carried into a new period.
+
+Run by ticking.py. What must not live here: how many minutes each rule moves (domain/ledger.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from fractions import Fraction
+from uuid import UUID
+
+import msgspec
+
+from labshare.domain import ledger as rules
+from labshare.domain.ledger import Cause, LedgerAccount, LedgerEntry
+from labshare.errors import NotFound
+from labshare.services.ledger import DUE, Terms, entry_of, keep, locked
+from labshare.store import due as due_store
+from labshare.store import ledger as store
+from labshare.store.engine import Connection
+
+
+def settle(db: Connection, entry_id: UUID, now: datetime) -> None:
+    """Post what has come due on the account of this entry: lapsed credits, pull-backs (R08, R09), the end of its period
+    (R11). Whatever has been posted is not posted again, so a deadline may be dealt with twice.
+    """
+    entry = store.get(db, entry_id)
+    if entry is None:
+        raise NotFound("ledger_entry_not_found")
+    account = entry.account
+    terms = locked(db, account.agreement_id, now)
+    known = store.entries_of(db, account)
+    new = _lapsed(terms, known, now)
+    new += _pulled_back(terms, account, [*known, *new], now)
+    new += _closed(terms, account, [*known, *new], now)
+    if new:
+        keep(db, terms, new, now)
+    after = [*known, *(each for each in new if each.account == account)]
+    moment = rules.next_deadline(after, account.period, terms.rules(account), now)
+    if moment is not None:
+        due_store.schedule(db, DUE, store.first_id(db, account), moment)
+
+
+def _lapsed(terms: Terms, known: Sequence[LedgerEntry], now: datetime) -> list[LedgerEntry]:
+    return [
+        entry_of(terms, credit.account, Cause.LAPSED, -minutes, credit.rule_id, now, str(credit.id))
+        for credit, minutes in rules.lapsing(known, now)
+    ]
+
+
+def _pulled_back(
+    terms: Terms, account: LedgerAccount, known: Sequence[LedgerEntry], now: datetime
+) -> list[LedgerEntry]:
+    new: list[LedgerEntry] = []
+    for checkpoint in sorted(terms.rules(account).checkpoints, key=lambda each: each.at):
+        at, name = rules.checkpoint_at(account.period, checkpoint), str(checkpoint.at)
+        is_posted = any(each.cause is Cause.PULLED_BACK and each.reference == name for each in known)
+        # What was granted after a checkpoint was never to be used by then.
+        if rules.posted_at(account.period, checkpoint) > now or is_posted or known[0].posted_at > at:
+            continue
+        minutes = rules.pulled_back_at([*known, *new], account.period, checkpoint, now)
+        if minutes:
+            new.append(entry_of(terms, account, Cause.PULLED_BACK, -minutes, checkpoint.rule, now, name))
+    return new
+
+
+def _closed(terms: Terms, account: LedgerAccount, known: Sequence[LedgerEntry], now: datetime) -> list[LedgerEntry]:
+    timezone = terms.agreement.timezone
+    name = rules.period_name(account.period, timezone)
+    is_closed = any(each.rule_id == "R11" and each.reference == name for each in known)
+    carry_over = terms.rules(account).carry_over
+    if carry_over is None or now < account.period.end or is_closed:
+        return []
+    following = rules.next_period(account.period, timezone)
+    most = carry_over if following.start < terms.force.end else Fraction(0)
+    carried, lapsed = rules.closing(known, most, now)
+    new = [entry_of(terms, account, Cause.LAPSED, -lapsed, "R11", now, name)] if lapsed else []
+    if carried:
+        after = msgspec.structs.replace(account, period=following)
+        new.append(entry_of(terms, account, Cause.CARRIED_OVER, -carried, "R11", now, name))
+        new.append(entry_of(terms, after, Cause.CARRIED_OVER, carried, "R11", now, name, until=following.end))
+    return new
