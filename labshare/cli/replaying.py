@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 DAY = click.DateTime(["%Y-%m-%d"])
-DEFAULT_STEPS = 2_000
+# About a minute for two weeks of a busy centre; with a tenth of it the gaps hide most effects.
+DEFAULT_STEPS = 20_000
 # Those of domain/replay.py, which is not loaded to show the help.
 FREEDOM_DAYS, MOST_FREEDOM_DAYS = 3, 31
 NOISE = "~"

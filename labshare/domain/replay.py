@@ -1,8 +1,8 @@
 """What changed rules would have done to a past period: who gains, who loses, and which differences may be noise (R25).
 
 Two plans of the same demand are compared, one under the rules as they were and one under those of a sandbox. A solver
-that stopped early leaves a gap: a better plan may be worth so much more. What that gap could buy of somebody's time, at
-the worth of their cheapest slot, is the margin under which a difference says nothing.
+that stopped early leaves a gap: a better plan may be worth so much more. What that gap could buy of somebody's time,
+the cheapest slots first, is the margin within which a difference says nothing.
 
 A reader who may not see everybody's figures gets the exact rows of their own organisations; of others only sums over at
 least three of them, chosen by who asked and never by what came of it (R23, disclosure.py).
@@ -233,9 +233,20 @@ def compared_for(replayed: Replayed, own: Collection[str]) -> Comparison:
     )
 
 
-def margin(gaps: int, worth: int, slot_minutes: int) -> int:
-    """Minutes that these units of objective could buy of somebody whose cheapest slot is worth so much."""
-    return gaps // max(1, worth) * slot_minutes
+def margin(gaps: int, wants: Iterable[Want], slot_minutes: int) -> int:
+    """Minutes that these units of objective could buy of what is wanted, the cheapest of it first.
+
+    A slot given or taken changes the objective by its worth, so plans that differ by no more than the gaps differ by no
+    more than this; rewards and penalties of rules are left out of account.
+    """
+    found = 0
+    for want in sorted(wants, key=lambda want: want.worth):
+        slots = -(-want.minutes // slot_minutes)
+        if want.worth * slots > gaps:
+            return found + gaps // want.worth * slot_minutes
+        gaps -= want.worth * slots
+        found += want.minutes
+    return found
 
 
 # Which rows a request's minutes belong to: with the centre that served it, or (None) where it is only wanted.
@@ -250,17 +261,13 @@ class _Tables:
         self._hides_total = hides_total
 
     def rows(self, keys: _Keys) -> tuple[Row, ...]:
-        wanted: Counter[str] = Counter()
-        worth: dict[str, int] = {}
-        parties: dict[str, set[str]] = {}
+        wanted: dict[str, list[Want]] = {}
         for want in self._replayed.wants:
             for key in keys(want, None):
-                wanted[key] += want.minutes
-                worth[key] = min(want.worth, worth.get(key, want.worth))
-                parties.setdefault(key, set()).add(want.organisation_id)
+                wanted.setdefault(key, []).append(want)
         before, after = (self._given(served, keys) for served in (self._replayed.before, self._replayed.after))
         return tuple(
-            self._row(key, len(parties[key]), wanted[key], before[key], after[key], worth[key])
+            self._row(key, wanted[key], before[key], after[key])
             for key in sorted(wanted, key=lambda key: (key == OTHERS, key))
         )
 
@@ -271,12 +278,12 @@ class _Tables:
                 found[key] += each.minutes
         return found
 
-    def _row(self, key: str, parties: int, wanted: int, before: int, after: int, worth: int) -> Row:
-        open_minutes = margin(self._replayed.gaps, worth, self._replayed.plain.slot_minutes)
+    def _row(self, key: str, wants: Sequence[Want], before: int, after: int) -> Row:
+        open_minutes = margin(self._replayed.gaps, wants, self._replayed.plain.slot_minutes)
         return Row(
             key=key,
-            parties=parties,
-            wanted=wanted,
+            parties=len({want.organisation_id for want in wants}),
+            wanted=sum(want.minutes for want in wants),
             before=before,
             after=after,
             difference=after - before,

@@ -121,7 +121,6 @@ def test_a_difference_that_the_gaps_could_have_made_may_be_noise() -> None:
 
     Nothing is said of who neither gains nor loses.
     """
-    assert margin(250, 100, 60) == 120
     given = (("A", "industry", 9, 4, 6), ("B", "industry", 9, 4, 7), ("C", "industry", 9, 4, 2), ("D", "x", 9, 4, 4))
     found = compared(replayed(*given, gaps=250))
     assert {row.key: (row.margin, row.may_be_noise) for row in found.organisations} == {
@@ -137,10 +136,20 @@ def test_without_a_gap_every_difference_is_an_effect() -> None:
     assert [(row.margin, row.may_be_noise) for row in found.organisations] == [(0, False)]
 
 
-def test_the_margin_is_that_of_the_cheapest_slot() -> None:
-    cheap, dear = replayed(("A", "industry", 2, 1, 2), worth=50), replayed(("A", "partner", 2, 1, 2), worth=1000)
-    both = msgspec.structs.replace(cheap, wants=(*cheap.wants, *dear.wants), gaps=100)
-    assert compared(both).organisations[0].margin == 2 * 60
+def test_the_cheapest_hours_are_the_first_that_a_gap_could_move() -> None:
+    """Two hours are worth 50 each and three 1,000 each. 49 units move nothing, 50 one hour, 1,099 the two cheap ones,
+    1,100 one more; and all five are the most there is.
+    """
+    wants = [*replayed(("A", "x", 3, 0, 0), worth=1000).wants, *replayed(("A", "x", 2, 0, 0), worth=50).wants]
+    hours_moved = {gaps: margin(gaps, wants, 60) / 60 for gaps in (49, 50, 1099, 1100, 10**9)}
+    assert hours_moved == {49: 0, 50: 1, 1099: 2, 1100: 3, 10**9: 5}
+
+
+def test_a_slot_that_is_not_used_up_costs_the_whole_slot() -> None:
+    """A use of 90 minutes takes two slots of 60, worth 100 each: 199 units move one slot of it, 200 all 90 minutes."""
+    (want,) = replayed(("A", "x", 1, 0, 0)).wants
+    longer = [msgspec.structs.replace(want, minutes=90)]
+    assert [margin(gaps, longer, 60) for gaps in (99, 199, 200)] == [0, 60, 90]
 
 
 # ---------------------------------------------------------------- rules side by side
