@@ -103,7 +103,7 @@ def test_for_a_partner_it_tells_no_single_other(run: Run, overlay: Path) -> None
     done = run(*WEEK, "--overlay", overlay, "--steps", "300", "--for", "O-CO")
     assert cells(done, "O-CO")[:5] == ["O-CO", "30 h", "10 h", "20 h", "+10 h"]
     assert "I-IMS" not in done.stdout
-    assert "Fewer than three others" in done.stdout
+    assert "Others are told only of one whole month" in done.stdout
 
 
 # ---------------------------------------------------------------- what goes wrong

@@ -151,7 +151,7 @@ def table(found: Comparison) -> Iterator[str]:
             yield f"  {row.agreement_id} {row.rule_id}: {text}"
     yield ""
     if found.withheld:
-        yield gettext("Fewer than three others asked for this time, so nothing is told of them.")
+        yield gettext("Others are told only of one whole month, and where three of them asked at each centre.")
     if any(row.may_be_noise for row in (*found.organisations, *found.access_classes, *found.by_centre)):
         yield gettext("~ lies within what the solver's gaps leave open: it may be noise, and more steps may tell.")
 

@@ -25,7 +25,7 @@ from labshare.domain.agreements import Kind
 from labshare.domain.bookings import BookingState
 from labshare.domain.disclosure import MIN_PARTIES, partition
 from labshare.domain.timespan import Span
-from labshare.domain.windows import CENTRE_ZONE_NAME, days_span
+from labshare.domain.windows import CENTRE_ZONE_NAME, Window, days_span, window_dates
 from labshare.errors import Malformed
 
 MOST_PERIOD_DAYS = 184
@@ -198,39 +198,59 @@ def compared(replayed: Replayed) -> Comparison:
 def compared_for(replayed: Replayed, own: Collection[str]) -> Comparison:
     """What a reader may see who speaks for these organisations: their rows, and sums over at least three others.
 
-    Centres are left out: with the classes they would cut the same few parties in two ways.
+    As in reports, two answers laid over each other must tell no more than one: so others are told only of one whole
+    calendar month, when each centre has three of them or none, and by class only where the sandbox has one centre.
+    Rows of centres are left out: with the classes they would cut the same few parties in two ways.
     """
     rivals = {want.organisation_id for want in replayed.wants} - set(own)
-    number = {organisation_id: place for place, organisation_id in enumerate(sorted(rivals))}
-    cells: dict[str, set[int]] = {}
-    for want in replayed.wants:
-        if want.organisation_id in rivals:
-            cells.setdefault(want.access_class, set()).add(number[want.organisation_id])
-    cut = partition(cells)
-    tables = _Tables(replayed, hides_total=cut.is_withheld)
+    cut = partition(_by_class(replayed.wants, rivals))
+    is_told = bool(rivals) and _may_be_told(replayed, rivals)
+    is_hidden = bool(rivals) and not is_told
+    tables = _Tables(replayed, hides_total=is_hidden)
 
     def of_others(want: Want) -> list[str]:
-        if want.organisation_id not in rivals or cut.is_withheld:
+        if want.organisation_id not in rivals:
             return []
         return [want.access_class if want.access_class in cut.told else OTHERS]
 
     named = tables.rows(lambda want, _: [want.organisation_id] if want.organisation_id not in rivals else [])
     together = tables.rows(lambda want, _: [OTHERS] if want.organisation_id in rivals else [])
-    is_told = len(rivals) >= MIN_PARTIES
+    has_classes = is_told and len(replayed.plain.centres) == 1
     return msgspec.structs.replace(
         replayed.plain,
-        before=_told(replayed.plain.before, is_hidden=cut.is_withheld),
-        after=_told(replayed.plain.after, is_hidden=cut.is_withheld),
+        before=_told(replayed.plain.before, is_hidden=is_hidden),
+        after=_told(replayed.plain.after, is_hidden=is_hidden),
         organisations=(*named, *(map(_without_margin, together) if is_told else ())),
-        access_classes=tuple(map(_without_margin, tables.rows(lambda want, _: of_others(want)))),
+        access_classes=tuple(map(_without_margin, tables.rows(lambda want, _: of_others(want)))) if has_classes else (),
         rules=tuple(_for(row, own) for row in replayed.plain.rules if row.parties & set(own)),
         # How many asked would tell of a rival where there are few.
-        uses=0 if cut.is_withheld else replayed.plain.uses,
-        requests=0 if cut.is_withheld else replayed.plain.requests,
-        without_place=0 if cut.is_withheld else replayed.plain.without_place,
+        uses=0 if is_hidden else replayed.plain.uses,
+        requests=0 if is_hidden else replayed.plain.requests,
+        without_place=0 if is_hidden else replayed.plain.without_place,
         is_masked=True,
-        withheld=cut.is_withheld,
+        withheld=is_hidden,
     )
+
+
+def _by_class(wants: Iterable[Want], rivals: Collection[str]) -> dict[str, set[int]]:
+    """Which rivals asked under each class, by number."""
+    number = {organisation_id: place for place, organisation_id in enumerate(sorted(rivals))}
+    cells: dict[str, set[int]] = {}
+    for want in wants:
+        if want.organisation_id in rivals:
+            cells.setdefault(want.access_class, set()).add(number[want.organisation_id])
+    return cells
+
+
+def _may_be_told(replayed: Replayed, rivals: Collection[str]) -> bool:
+    """Whether the period is one whole calendar month and no centre has one rival or two."""
+    plain = replayed.plain
+    asked: dict[str, set[str]] = {}
+    for want in replayed.wants:
+        for centre_id in want.centre_ids if want.organisation_id in rivals else ():
+            asked.setdefault(centre_id, set()).add(want.organisation_id)
+    is_month = window_dates(Window.MONTH, plain.first) == (plain.first, plain.last + timedelta(days=1))
+    return is_month and all(len(some) >= MIN_PARTIES for some in asked.values())
 
 
 def margin(gaps: int, wants: Iterable[Want], slot_minutes: int) -> int:

@@ -42,8 +42,8 @@ def side(hours: int) -> Side:
     return Side(objective=100 * hours, bound=100 * hours, gap=0.0, status="optimal", sessions=hours, minutes=60 * hours)
 
 
-def replayed(*given: Given, gaps: int = 0, worth: int = 100, rules: tuple[RuleRow, ...] = ()) -> Replayed:
-    """Each wanted hour is a request of its own, of which the first so many are served, all at C-ONE."""
+def replayed(*given: Given, gaps: int = 0, worth: int = 100, rules: tuple[RuleRow, ...] = (), **plain: Any) -> Replayed:
+    """October. Each wanted hour is a request of its own, of which the first so many are served, all at C-ONE."""
     wants: list[Want] = []
     served: tuple[list[Served], list[Served]] = ([], [])
     for organisation_id, access_class, wanted, *hours in given:
@@ -51,13 +51,19 @@ def replayed(*given: Given, gaps: int = 0, worth: int = 100, rules: tuple[RuleRo
         wants += mine
         for place, count in enumerate(hours):
             served[place].extend(Served(want=want, centre_id="C-ONE", minutes=60) for want in mine[:count])
-    plain = Comparison(
-        sandbox_id="SBX", title_vi="Thử nghiệm", title_en="Trial", centres=("C-ONE",), first=date(2026, 11, 16),
-        last=date(2026, 11, 22), freedom_days=3, slot_minutes=60, seed=1, budget="100 steps", uses=len(wants),
-        requests=0, without_place=0, before=side(len(served[0])), after=side(len(served[1])), organisations=(),
-        access_classes=(), by_centre=(), rules=rules,
-    )  # fmt: skip
-    return Replayed(plain=plain, gaps=gaps, wants=tuple(wants), before=tuple(served[0]), after=tuple(served[1]))
+    values: dict[str, Any] = {
+        "sandbox_id": "SBX", "title_vi": "Thử nghiệm", "title_en": "Trial", "centres": ("C-ONE",),
+        "first": date(2026, 10, 1), "last": date(2026, 10, 31), "freedom_days": 3, "slot_minutes": 60, "seed": 1,
+        "budget": "100 steps", "uses": len(wants), "requests": 0, "without_place": 0, "before": side(len(served[0])),
+        "after": side(len(served[1])), "organisations": (), "access_classes": (), "by_centre": (), "rules": rules,
+    }  # fmt: skip
+    return Replayed(
+        plain=Comparison(**(values | plain)),
+        gaps=gaps,
+        wants=tuple(wants),
+        before=tuple(served[0]),
+        after=tuple(served[1]),
+    )
 
 
 def _want(organisation_id: str, access_class: str, worth: int) -> Want:
@@ -239,3 +245,35 @@ def test_where_nobody_else_asked_there_is_nothing_to_hide() -> None:
     found = compared_for(replayed(("OWN", "partner", 10, 5, 7)), {"OWN"})
     assert not found.withheld
     assert found.organisations[0].share_after == 1
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        {"first": date(2026, 10, 1), "last": date(2026, 10, 30)},
+        {"first": date(2026, 10, 2), "last": date(2026, 10, 31)},
+        {"first": date(2026, 9, 1), "last": date(2026, 10, 31)},
+    ],
+    ids=["a day less", "a day later", "two months"],
+)
+def test_others_are_told_of_one_whole_month_only(days: dict[str, Any]) -> None:
+    """Two periods that differ by a day would tell of that day by subtracting one sum from the other."""
+    found = compared_for(replayed(*FOUR, **days), {"OWN"})
+    assert found.withheld
+    assert hours(found.organisations) == {"OWN": (10, 5, 7, 2)}
+    assert found.access_classes == ()
+
+
+def test_a_centre_with_two_others_keeps_the_sum_of_both_centres_to_itself() -> None:
+    """Else a sandbox of both centres less one of C-ONE alone would tell of the two at C-TWO. Three there may be told,
+    but not by class.
+    """
+    here = replayed(*FOUR, centres=("C-ONE", "C-TWO"))
+    there = [
+        msgspec.structs.replace(want, centre_ids=frozenset({"C-TWO"}), organisation_id=organisation_id)
+        for want, organisation_id in zip(here.wants, ("E", "F", "G"), strict=False)
+    ]
+    two = msgspec.structs.replace(here, wants=(*here.wants, *there[:2]))
+    assert compared_for(two, {"OWN"}).withheld
+    three = compared_for(msgspec.structs.replace(here, wants=(*here.wants, *there)), {"OWN"})
+    assert (three.withheld, three.organisations[-1].parties, three.access_classes) == (False, 6, ())

@@ -29,6 +29,7 @@ from labshare.store import agreements as agreements_store
 from labshare.store import bookings as bookings_store
 from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
+from tests import round_of
 from tests.domain.test_agreements import a_rule, an_agreement
 from tests.domain.test_sandbox import an_overlay
 from tests.furniture import (
@@ -217,6 +218,25 @@ def test_uses_that_may_not_move_stay_in_their_days(database: Database) -> None:
         furnished(db)
     comparison = found(database, Change(agreement="A", remove="cap"), freedom_days=0)
     assert hours(comparison.organisations) == {"I-IMS": (30, 30, 30, 0), "O-CO": (30, 10, 20, 10)}
+
+
+def test_requests_of_a_round_are_planned_with_their_sessions(database: Database) -> None:
+    """In the round's week of 50 hours the company asked for four sessions of 5 hours and got none. Its cap is 10 hours
+    a week, and 30 with the sandbox: two sessions, and all four.
+    """
+    offers = [("N002", round_of.span(day, 8, 18)) for day in range(5)]
+    with database.write() as db:
+        furnished(db, uses=[])
+        r = round_of.open_round(db, *offers)
+        wanted = {"sessions": 4, "session_minutes": 300, "project_id": INDUSTRY_PROJECT}
+        round_of.ask(db, r, COMPETITOR, **wanted)
+    with database.read() as db:
+        days = {"first": date(2026, 11, 30), "last": date(2026, 12, 6)}
+        case = replay.load(db, asked(LIFT, **days), round_of.at(7, 0))
+    comparison = compared(replay.replayed(case, SOLVER))
+    assert hours(comparison.organisations) == {"O-CO": (20, 10, 20, 10)}
+    assert (comparison.uses, comparison.requests) == (0, 1)
+    assert (comparison.before.sessions, comparison.after.sessions) == (2, 4)
 
 
 # ---------------------------------------------------------------- the same again, and nothing written
