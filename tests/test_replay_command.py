@@ -144,6 +144,7 @@ def test_a_file_that_cannot_be_read_is_named(run: Run, tmp_path: Path, text: byt
         (("--from", "yesterday", "--to", "2026-11-16"), 2, "yesterday"),
         ((*WEEK, "--seconds", "1", "--steps", "5"), 2, "exclude each other"),
         ((*WEEK, "--freedom", "32"), 2, "32"),
+        ((*WEEK, "--for", "O-NONE"), 2, "No organisation has the id O-NONE"),
         ((*WEEK, "--json", "nowhere/file.json"), 1, "nowhere/file.json: No such file or directory"),
     ],
 )

@@ -79,8 +79,6 @@ def replay(
 
     if seconds is not None and steps is not None:
         raise click.UsageError("--seconds and --steps exclude each other.")
-    if seconds is None and steps is None:
-        steps = DEFAULT_STEPS
     if json_file:
         must_be_writable(json_file)
     overlay = _read(file)
@@ -88,13 +86,18 @@ def replay(
     with open_database(settings()) as database, database.read() as db:
         with _faults_of(file):
             service.require_sound(db, overlay)
+        service.require_organisations(db, readers)
         case = service.load(db, asked, utc_now())
-    done = service.replayed(case, service.solver(seconds=seconds, steps=steps, seed=seed))
+    done = service.replayed(case, service.solver(seconds=seconds, steps=steps or _steps(seconds), seed=seed))
     comparison = compared_for(done, readers) if readers else compared(done)
     if json_file:
         write_atomically(json_file, service.to_json(comparison))
     for line in table(comparison):
         click.echo(line)
+
+
+def _steps(seconds: float | None) -> int | None:
+    return DEFAULT_STEPS if seconds is None else None
 
 
 def _read(file: Path) -> Overlay:

@@ -13,7 +13,7 @@ Nothing here writes. What must not live here: what counts as demand (demand.py),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from uuid import UUID
@@ -38,7 +38,7 @@ from labshare.domain.sandbox import Overlay
 from labshare.domain.sandbox_documents import Around, sandbox_faults
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import shifts
-from labshare.errors import Forbidden, NotSignedIn, Refusal, Refused
+from labshare.errors import Forbidden, Malformed, NotSignedIn, Refusal, Refused
 from labshare.scheduler.plan import Plan, encode_plan
 from labshare.scheduler.problem import CurrentSession, Problem, encode
 from labshare.services import agreements, bookings, demand, plans, standings
@@ -125,6 +125,14 @@ def require_sound(db: Connection, overlay: Overlay) -> None:
     )
     if faults := sandbox_faults(overlay, around):
         raise Refused(faults)
+
+
+def require_organisations(db: Connection, ids: Collection[str]) -> None:
+    """Raises `Malformed` for an id that no organisation has: its partner would be shown an empty comparison."""
+    known, _, _ = agreements_store.known_ids(db)
+    for organisation_id in ids:
+        if organisation_id not in known:
+            raise Malformed("replay_unknown_reader", party=organisation_id)
 
 
 def _changed(terms: Sequence[Term], overlay: Overlay) -> tuple[Term, ...]:
