@@ -12,6 +12,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -23,6 +24,8 @@ from labshare.domain.replay import Comparison, Count, Replayed, Row, RuleRow, co
 from labshare.domain.sandbox import Change, Overlay
 from labshare.domain.windows import Window
 from labshare.errors import Forbidden, Malformed, NotSignedIn, Refused
+from labshare.scheduler.plan import Plan
+from labshare.scheduler.problem import Problem
 from labshare.services import replay
 from labshare.services.replay import Asked
 from labshare.store import agreements as agreements_store
@@ -168,6 +171,55 @@ def test_a_tie_is_no_effect(database: Database) -> None:
     comparison = found(database, same)
     assert [row.difference for row in (*comparison.organisations, *comparison.by_centre)] == [0, 0, 0]
     assert comparison.after.objective == comparison.before.objective
+
+
+class Watched:
+    """The solver, with what it was asked and what it answered."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.plans: list[Plan] = []
+
+    def __call__(self, problem: Problem) -> Plan:
+        self.problems.append(problem)
+        self.plans.append(SOLVER(problem))
+        return self.plans[-1]
+
+
+def test_the_second_plan_begins_with_the_first_and_each_move_costs_it_one_unit(database: Database) -> None:
+    """So that of plans of the same worth it takes the one that changes least: both ask for the same, but for rules."""
+    with database.write() as db:
+        furnished(db)
+    with database.read() as db:
+        case = replay.load(db, asked(LIFT), NOW)
+    watched = Watched()
+    replay.replayed(case, watched)
+    first, second = watched.problems
+    assert (first.current, first.change_penalty, second.change_penalty) == ((), 0, 1)
+    assert {(row.request, row.instrument, row.start) for row in second.current} == {
+        (session.request, session.instrument, session.start) for session in watched.plans[0].sessions
+    }
+    assert msgspec.structs.replace(second, current=(), change_penalty=0, rules=first.rules) == first
+    assert [(rule.kind, rule.slots) for rule in (*first.rules, *second.rules)] == [("cap", 10), ("cap", 30)]
+
+
+def test_a_plan_that_the_checker_faults_is_not_compared(database: Database) -> None:
+    """A solver that puts its second session where its first one is."""
+
+    def careless(problem: Problem) -> Plan:
+        plan = SOLVER(problem)
+        one, two, *rest = plan.sessions
+        return msgspec.structs.replace(
+            plan, sessions=(one, msgspec.structs.replace(two, start=one.start, end=one.end), *rest)
+        )
+
+    with database.write() as db:
+        furnished(db)
+    with database.read() as db:
+        case = replay.load(db, asked(LIFT), NOW)
+    with pytest.raises(Refused) as raised:
+        replay.replayed(case, careless)
+    assert {refusal.code for refusal in raised.value.refusals} == {"plan_faulted"}
 
 
 # ---------------------------------------------------------------- what stands beside the period
