@@ -41,7 +41,7 @@ NOISE = "~"
 )  # fmt: skip
 @click.option(
     "--seconds", type=click.FloatRange(min=0, min_open=True), callback=finite,
-    help="Stop each of the two plans after so many seconds.",
+    help="Stop each of the two or three searches after so many seconds.",
 )  # fmt: skip
 @click.option(
     "--steps", type=click.IntRange(min=1),
@@ -175,7 +175,7 @@ def _heading(found: Comparison) -> Iterator[str]:
         yield gettext(
             "%(uses)s uses and %(requests)s requests of rounds; %(nowhere)s of them fit nowhere by today's rules"
         ) % {"uses": found.uses, "requests": found.requests, "nowhere": found.without_place}
-    yield gettext("seed %(seed)s, %(budget)s for each plan") % {"seed": found.seed, "budget": found.budget}
+    yield gettext("seed %(seed)s, %(budget)s for each search") % {"seed": found.seed, "budget": found.budget}
     yield from _aligned([_side(gettext("as signed"), found.before), _side(gettext("in the sandbox"), found.after)])
 
 

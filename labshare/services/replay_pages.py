@@ -31,8 +31,8 @@ from labshare.store import names
 from labshare.store.engine import Connection
 from labshare.store.names import Name
 
-# What each of the two plans may take, and how far it may overrun that before it is ended: loading and building.
-SECONDS, OVERRUN = 4.0, 12.0
+# What each of the two or three searches may take, and how far it may overrun that before it is ended.
+SECONDS, OVERRUN = 3.0, 12.0
 MOST_KEPT = 20
 
 

@@ -24,7 +24,7 @@ from labshare.domain.replay import Comparison, Count, Replayed, Row, RuleRow, co
 from labshare.domain.sandbox import Change, Overlay
 from labshare.domain.windows import Window
 from labshare.errors import Forbidden, Malformed, NotSignedIn, Refused
-from labshare.scheduler.plan import Plan
+from labshare.scheduler.plan import Plan, gap_between
 from labshare.scheduler.problem import Problem
 from labshare.services import replay
 from labshare.services.replay import Asked
@@ -201,6 +201,33 @@ def test_the_second_plan_begins_with_the_first_and_each_move_costs_it_one_unit(d
     }
     assert msgspec.structs.replace(second, current=(), change_penalty=0, rules=first.rules) == first
     assert [(rule.kind, rule.slots) for rule in (*first.rules, *second.rules)] == [("cap", 10), ("cap", 30)]
+
+
+def test_a_first_plan_that_is_not_proven_is_searched_again_from_the_second(database: Database) -> None:
+    """Else what the second search found beyond the first would pass for an effect of the rules."""
+    with database.write() as db:
+        furnished(db)
+    with database.read() as db:
+        case = replay.load(db, asked(LIFT), NOW)
+    watched = Watched()
+
+    def unsure(problem: Problem) -> Plan:
+        plan = watched(problem)
+        if len(watched.plans) > 1:
+            return plan
+        bound = plan.bound + 100
+        gap = gap_between(plan.score.objective, bound)
+        return msgspec.structs.replace(plan, status="feasible", bound=bound, gap=gap)
+
+    done = replay.replayed(case, unsure)
+    first, _, again = watched.problems
+    assert {(row.request, row.start) for row in again.current} == {
+        (session.request, session.start) for session in watched.plans[1].sessions
+    }
+    assert msgspec.structs.replace(again, current=()) == first
+    # The third plan is as good and proven, so its bound counts and no gap is left.
+    assert (done.gaps, done.plain.before.gap) == (0, 0)
+    assert hours(compared(done).organisations)["O-CO"] == (30, 10, 20, 10)
 
 
 def test_a_plan_that_the_checker_faults_is_not_compared(database: Database) -> None:
