@@ -40,7 +40,7 @@ from labshare.domain.sandbox_documents import Around, sandbox_faults
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import shifts
 from labshare.errors import Forbidden, Malformed, NotSignedIn, Refusal, Refused
-from labshare.scheduler.plan import Plan, encode_plan
+from labshare.scheduler.plan import Plan, encode_plan, gap_between
 from labshare.scheduler.problem import CurrentSession, Problem, encode
 from labshare.services import agreements, bookings, demand, plans, standings
 from labshare.services.agreements import sees_all
@@ -202,7 +202,8 @@ def replayed(case: Case, solve: Solve) -> Replayed:
     if first.status != "optimal":
         # What the second search found beyond the first is no effect of the rules: the first one begins there as well.
         again = _sound(_from(before, second, 0), solve)
-        first = max(again, first, key=lambda plan: plan.score.objective)
+        best, bound = max(again, first, key=lambda plan: plan.score.objective), min(again.bound, first.bound)
+        first = msgspec.structs.replace(best, bound=bound, gap=gap_between(best.score.objective, bound))
     wants = _wants(case, before)
     served = [_served(case, wants, plan) for plan in (first, second)]
     sides = [_side(plan, given) for plan, given in zip((first, second), served, strict=True)]
