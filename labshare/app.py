@@ -23,6 +23,7 @@ from labshare.errors import NotFound, NotSignedIn
 from labshare.jobs import Jobs
 from labshare.live import Hub
 from labshare.services import Database, open_database
+from labshare.services.replay_pages import Shelf
 from labshare.settings import Settings, require_secret
 from labshare.web import (
     agreements,
@@ -42,6 +43,7 @@ from labshare.web import (
     registry,
     reports,
     rounds,
+    sandbox,
     time_requests,
     usage,
 )
@@ -69,6 +71,7 @@ ROUTERS: tuple[Router, ...] = (
     agreements.router,
     drafts.router,
     ledger.router,
+    sandbox.router,
     reports.router,
     usage.router,
     live.router,
@@ -125,7 +128,9 @@ def _dependencies(settings: Settings, database: Database, hub: Hub, clock: Clock
             raise NotSignedIn()
         return actor
 
+    shelf = Shelf()
     return {
+        "shelf": Provide(lambda: shelf, sync_to_thread=False),
         "database": Provide(lambda: database, sync_to_thread=False),
         "settings": Provide(lambda: settings, sync_to_thread=False),
         "hub": Provide(lambda: hub, sync_to_thread=False),

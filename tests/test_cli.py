@@ -84,7 +84,7 @@ def test_the_commands_are_those_that_the_documentation_names() -> None:
     assert {" ".join(words) for words in COMMANDS} == {
         "demo", "serve", "migrate", "load registry", "load people", "load agreements", "export registry",
         "agreement check", "create-admin", "token create", "token list", "token revoke", "solve", "check", "explain",
-        "repair", "schema",
+        "repair", "schema", "replay",
     }  # fmt: skip
 
 

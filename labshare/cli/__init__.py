@@ -10,7 +10,7 @@ from __future__ import annotations
 import rich_click as click
 
 from labshare import __version__
-from labshare.cli import loading, serving, solving, tokens
+from labshare.cli import loading, replaying, serving, solving, tokens
 from labshare.cli.common import Commands
 
 main = Commands(name="labshare", help="Shared research instruments: registry, booking, planning, reports.")
@@ -30,5 +30,6 @@ for _command in (
     solving.explain,
     solving.repair,
     solving.schema,
+    replaying.replay,
 ):
     main.add_command(_command)

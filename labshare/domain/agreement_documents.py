@@ -50,27 +50,28 @@ def format_share(share: Fraction) -> str:
 def from_toml(text: str) -> Agreement:
     """An agreement from its TOML document. Raises `Malformed` with `reason`, one line that names the place."""
     try:
-        return msgspec.toml.decode(text, type=Agreement, dec_hook=_read)
+        return msgspec.toml.decode(text, type=Agreement, dec_hook=read_exact)
     except msgspec.MsgspecError as error:
         raise Malformed("agreement_unreadable", reason=" ".join(str(error).split())) from error
 
 
 def to_toml(agreement: Agreement) -> str:
     """The agreement as TOML. Reading it gives an equal agreement."""
-    return msgspec.toml.encode(agreement, enc_hook=_write).decode()
+    return msgspec.toml.encode(agreement, enc_hook=write_exact).decode()
 
 
 def from_json(document: str) -> Agreement:
     """An agreement that `to_json` wrote."""
-    return msgspec.json.decode(document, type=Agreement, dec_hook=_read)
+    return msgspec.json.decode(document, type=Agreement, dec_hook=read_exact)
 
 
 def to_json(agreement: Agreement) -> str:
     """The canonical text: equal agreements give equal texts."""
-    return msgspec.json.encode(agreement, enc_hook=_write).decode()
+    return msgspec.json.encode(agreement, enc_hook=write_exact).decode()
 
 
-def _read(kind: type[Any], value: Any) -> Any:
+def read_exact(kind: type[Any], value: Any) -> Any:
+    """The decoding hook of documents with exact shares."""
     if kind is not Fraction:
         raise NotImplementedError(kind)
     if not isinstance(value, str):
@@ -78,7 +79,8 @@ def _read(kind: type[Any], value: Any) -> Any:
     return parse_share(value)
 
 
-def _write(value: Any) -> Any:
+def write_exact(value: Any) -> Any:
+    """The encoding hook of documents with exact shares."""
     if isinstance(value, Fraction):
         return format_share(value)
     raise NotImplementedError(repr(value))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from labshare.domain.agreements import Balance, BalanceKey, Counter, Kind, Where, covers, rule_windows, scope_key
+from labshare.domain.agreements import Balance, BalanceKey, Counter, Kind, Term, Where, covers, rule_windows, scope_key
 from labshare.domain.timespan import Span, intersection
 from labshare.services import agreements, capacity
 from labshare.services.planning import Facts
@@ -23,14 +23,19 @@ def standings(db: Connection, facts: Facts) -> list[Standing]:
     """One for each rule in force, denominator with an offered instrument, and window that the horizon touches."""
     found = touched(db, facts.round.horizon, facts.places)
     held = balances(db, [counter for counter, _ in found], facts.now)
-    return [_standing(db, held[counter.key], counter, part, facts.now) for counter, part in found]
+    return [standing(db, held[counter.key], counter, part, facts.now) for counter, part in found]
 
 
 def touched(db: Connection, horizon: Span, places: Sequence[Where]) -> list[tuple[Counter, Span]]:
     """Every window of a rule in force that the horizon touches, for each denominator of these instruments."""
+    return touched_by(agreements.in_force(db, horizon), horizon, places)
+
+
+def touched_by(terms: Iterable[Term], horizon: Span, places: Sequence[Where]) -> list[tuple[Counter, Span]]:
+    """The same for these rules, whether anybody has signed them or not."""
     return [
         (Counter(term=term, scope_key=key, window=window), part)
-        for term in agreements.in_force(db, horizon)
+        for term in terms
         for key in sorted({scope_key(term.rule, at) for at in places if covers(term.rule.where, at)})
         for window, part in rule_windows(term, horizon)
     ]
@@ -44,7 +49,8 @@ def balances(db: Connection, counters: Iterable[Counter], now: datetime) -> dict
     return found | {balance.key: balance for balance in agreements.counted(db, missing, now)}
 
 
-def _standing(db: Connection, balance: Balance, counter: Counter, part: Span, now: datetime) -> Standing:
+def standing(db: Connection, balance: Balance, counter: Counter, part: Span, now: datetime) -> Standing:
+    """A balance as planning reads it: with what is left to plan of its window, where the rule is a floor."""
     is_floor = counter.term.rule.kind is Kind.FLOOR
     ahead = Span(max(now, counter.window.start), counter.window.end) if now < counter.window.end else None
     inside = intersection(part, ahead) if ahead else None

@@ -139,6 +139,11 @@ def known(db: Connection) -> Known:
     )
 
 
+def centres_of_instruments(db: Connection) -> dict[str, str]:
+    """The centre of every instrument, by their ids."""
+    return {row.id: row.centre_id for row in db.execute(sa.select(instruments.c.id, instruments.c.centre_id))}
+
+
 def hold_still(db: Connection) -> None:
     """Wait until no booking is being written, and let none begin before this transaction ends.
 

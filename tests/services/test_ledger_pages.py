@@ -29,7 +29,13 @@ def house(database: Database, tmp_path: Path) -> Database:
     elsewhere = a_rule(where=Scope(centres=("C-TWO",)))
     with database.write() as db:
         furnish_ledger(db, tmp_path)
-        load(db, tmp_path, the_agreement(id="THEIRS", parties=("I-IMS",), partner_id=None, rules=(elsewhere,)))
+        load(
+            db,
+            tmp_path,
+            the_agreement(
+                id="THEIRS", parties=("I-IMS",), partner_id=None, rules=(elsewhere,), covered=elsewhere.where
+            ),
+        )
         for day, posting in enumerate(
             (
                 a_posting(Cause.GRANTED, 120),

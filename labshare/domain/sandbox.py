@@ -1,0 +1,248 @@
+"""Controlled trials of share rules (R25): a dated overlay on agreements for named centres, which ends by itself.
+
+What an overlay must say is what Law 93/2025, chapter II section 2, asks of a controlled trial: goal, participants,
+scope in place and time, criteria, authority, and how it is adjusted, suspended and ended. `applied` is the whole of its
+effect: inside its days and centres some rules are others, and nothing else changes. No agreement is ever rewritten, so
+that ending a trial is doing nothing.
+
+What must not live here: how an overlay is read from a file and checked (sandbox_documents.py), or what would have come
+of it in the past (replay.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from typing import Literal
+
+import msgspec
+
+from labshare.domain.agreements import Agreement, ShareRule, Term
+from labshare.domain.timespan import Span, clipped, subtracted
+from labshare.domain.windows import CENTRE_ZONE_NAME, days_span
+
+# No trial lasts longer (R25).
+MOST_DAYS = 180
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A misspelt word in the file must not pass for an absent one."""
+
+
+class Words(_Part, frozen=True, kw_only=True):
+    """What people read, in both languages."""
+
+    vi: str
+    en: str
+
+
+class Metric(_Part, frozen=True, kw_only=True):
+    """Something that is measured while the trial lasts; `says` tells what, over what, and from which records."""
+
+    id: str
+    says: Words
+
+
+class Criterion(_Part, frozen=True, kw_only=True):
+    """The trial succeeds when the metric goes from its baseline to the target: up, or down where that lies lower."""
+
+    metric: str
+    baseline: Fraction
+    target: Fraction
+
+    def is_met(self, value: Fraction) -> bool:
+        """Whether a measured value reaches the target."""
+        return value >= self.target if self.target > self.baseline else value <= self.target
+
+
+class Compared(StrEnum):
+    """On which side of its threshold a metric stops the trial; on the threshold itself it goes on."""
+
+    ABOVE = "above"
+    BELOW = "below"
+
+
+class StopCondition(_Part, frozen=True, kw_only=True):
+    """A measured value beyond the threshold stops the trial at once, without anybody's decision."""
+
+    metric: str
+    when: Compared
+    threshold: Fraction
+
+    def stops_at(self, value: Fraction) -> bool:
+        return value > self.threshold if self.when is Compared.ABOVE else value < self.threshold
+
+
+class Authority(_Part, frozen=True, kw_only=True):
+    """Which organisation approved the trial, by which act or clause."""
+
+    approved_by: str
+    legal: str
+
+
+class Change(_Part, frozen=True, kw_only=True):
+    """One difference to an agreement: exactly one of a rule to `add`, a rule to `replace` the one of the same id, or
+    the id of a rule to `remove`.
+    """
+
+    agreement: str
+    add: ShareRule | None = None
+    replace: ShareRule | None = None
+    remove: str | None = None
+
+    @property
+    def rule(self) -> ShareRule | None:
+        """The rule that the trial brings, if it brings one."""
+        return self.add or self.replace
+
+    @property
+    def rule_id(self) -> str:
+        return self.rule.id if self.rule else self.remove or ""
+
+
+class Overlay(_Part, frozen=True, kw_only=True):
+    """A controlled trial. `end` is its last day; days are those of the centres' zone.
+
+    `rollback` has one value: from the moment at which it stops or ends, the agreements hold as they were signed.
+    """
+
+    format: Literal["labshare-sandbox/1"]
+    id: str
+    title_vi: str
+    title_en: str
+    goal: Words
+    participants: tuple[str, ...]
+    centres: tuple[str, ...]
+    start: date
+    end: date
+    max_days: int = MOST_DAYS
+    rollback: Literal["auto"]
+    evaluator: str
+    authority: Authority
+    adjust: Words
+    suspend: Words
+    ending: Words
+    metrics: tuple[Metric, ...]
+    criteria: tuple[Criterion, ...]
+    stop_if: tuple[StopCondition, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days + 1
+
+    @property
+    def span(self) -> Span:
+        """From the first minute of the first day to the last minute of the last. Raises `Malformed` when reversed."""
+        return days_span(self.start, self.end + timedelta(days=1), CENTRE_ZONE_NAME)
+
+
+# ---------------------------------------------------------------- whether it is in force
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric as it was measured at some moment."""
+
+    metric: str
+    at: datetime
+    value: Fraction
+
+
+class Stopped(msgspec.Struct, frozen=True, kw_only=True):
+    """The reading that ended a trial early, and the condition that it met."""
+
+    reading: Reading
+    condition: StopCondition
+
+
+class SandboxState(StrEnum):
+    """Where a trial stands. It never comes back once it is stopped or ended."""
+
+    NOT_BEGUN = "not_begun"
+    IN_FORCE = "in_force"
+    STOPPED = "stopped"
+    ENDED = "ended"
+
+
+def stopped_by(overlay: Overlay, readings: Iterable[Reading]) -> Stopped | None:
+    """The first reading inside the trial's days that met a stop condition; None while none has."""
+    span = overlay.span
+    for reading in sorted(readings, key=lambda each: each.at):
+        if span.start <= reading.at < span.end:
+            for condition in overlay.stop_if:
+                if condition.metric == reading.metric and condition.stops_at(reading.value):
+                    return Stopped(reading=reading, condition=condition)
+    return None
+
+
+def in_force(overlay: Overlay, readings: Iterable[Reading] = ()) -> Span | None:
+    """The time in which the overlay's rules hold: its days, or up to the minute of the reading that stopped it."""
+    span, stopped = overlay.span, stopped_by(overlay, readings)
+    end = stopped.reading.at.replace(second=0, microsecond=0) if stopped else span.end
+    return Span(span.start, end) if span.start < end else None
+
+
+def state_at(overlay: Overlay, at: datetime, readings: Iterable[Reading] = ()) -> SandboxState:
+    """Where the trial stands at this instant, knowing no reading that is taken later."""
+    span, known = overlay.span, [each for each in readings if each.at <= at]
+    if at < span.start:
+        return SandboxState.NOT_BEGUN
+    if stopped_by(overlay, known):
+        return SandboxState.STOPPED
+    return SandboxState.ENDED if at >= span.end else SandboxState.IN_FORCE
+
+
+def is_in_force(overlay: Overlay, at: datetime, readings: Iterable[Reading] = ()) -> bool:
+    """Whether the overlay's rules hold at this instant."""
+    return state_at(overlay, at, readings) is SandboxState.IN_FORCE
+
+
+# ---------------------------------------------------------------- what it changes
+
+
+def applied(terms: Sequence[Term], overlay: Overlay, during: Span | None = None) -> tuple[Term, ...]:
+    """The rules of agreements as they would be: during this time (the overlay's days, unless told) the changed rules
+    are others, and before and after it they are what they were.
+
+    Rules that the overlay does not name come back untouched. That a changed rule reaches no other centre is checked
+    when the overlay is entered (sandbox_documents.py). A rule whose time is cut has its windows cut with it, as when an
+    agreement gets a new version.
+    """
+    during = during or overlay.span
+    named = {(change.agreement, change.rule_id): change for change in overlay.changes if change.add is None}
+    found: list[Term] = []
+    for term in terms:
+        change = named.get(term.key)
+        found += [term] if change is None else _exchanged(term, change.replace, during)
+    return (*found, *(term for change in overlay.changes if change.add for term in _added(terms, change, during)))
+
+
+def _exchanged(term: Term, rule: ShareRule | None, during: Span) -> list[Term]:
+    """The term without this time, and in it the other rule if there is one."""
+    outside, inside = tuple(subtracted(term.spans, [during])), tuple(clipped(term.spans, during))
+    found = [msgspec.structs.replace(term, spans=outside)] if outside else []
+    if rule and inside:
+        found.append(msgspec.structs.replace(term, rule=rule, spans=inside))
+    return found
+
+
+def _added(terms: Sequence[Term], change: Change, during: Span) -> list[Term]:
+    """The new rule in each version of its agreement that is in force in this time."""
+    assert change.add is not None
+    versions = {term.version: term for term in terms if term.agreement.id == change.agreement}
+    return [
+        msgspec.structs.replace(term, rule=change.add, spans=inside)
+        for _, term in sorted(versions.items())
+        if (inside := tuple(clipped(term.spans, during)))
+    ]
+
+
+def changed(agreement: Agreement, overlay: Overlay) -> Agreement:
+    """The agreement with the rules that the trial would have it carry, each where it stood and new ones at the end."""
+    mine = [change for change in overlay.changes if change.agreement == agreement.id]
+    others = {change.rule_id: change.replace for change in mine if change.add is None}
+    kept = (others.get(rule.id, rule) for rule in agreement.rules)
+    new = (change.add for change in mine)
+    return msgspec.structs.replace(agreement, rules=tuple(rule for rule in (*kept, *new) if rule is not None))

@@ -1,0 +1,226 @@
+"""A sandbox is read from TOML, written back the same, and told everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from labshare.domain.agreement_documents import from_toml as agreement_from_toml
+from labshare.domain.agreements import Agreement, Kind, Scope, Selector
+from labshare.domain.projects import AccessClass
+from labshare.domain.sandbox import Authority, Change, Criterion, Metric, Overlay, Words
+from labshare.domain.sandbox_documents import Around, from_toml, sandbox_faults, to_toml
+from labshare.errors import Malformed
+from tests.domain.test_agreements import a_rule, an_agreement
+from tests.domain.test_sandbox import CAP, FLOOR, LIFT, LIFTED, an_overlay, words
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+OVERLAYS = sorted((FIXTURES / "sandboxes").glob("*.toml"))
+
+
+def around(*agreements: Agreement) -> Around:
+    held = agreements or (an_agreement(CAP),)
+    return Around(
+        organisation_ids=frozenset({"I-IMS", "O-CO"}),
+        centre_ids=frozenset({"C-ONE", "C-TWO"}),
+        centre_of={"N001": "C-ONE", "N003": "C-TWO"},
+        agreements={each.id: each for each in held},
+    )
+
+
+def codes(overlay: Overlay, *agreements: Agreement) -> list[str]:
+    return [fault.code for fault in sandbox_faults(overlay, around(*agreements))]
+
+
+# ---------------------------------------------------------------- as text
+
+
+def test_reading_what_was_written_gives_an_equal_overlay() -> None:
+    overlay = an_overlay(LIFT, Change(agreement="A", add=FLOOR), Change(agreement="B", remove="cap"))
+    assert from_toml(to_toml(overlay)) == overlay
+
+
+def test_a_metric_may_be_a_whole_number_and_never_a_float() -> None:
+    text = to_toml(an_overlay()).replace('threshold = "1/500"', "threshold = 3")
+    assert from_toml(text).stop_if[0].threshold == 3
+    with pytest.raises(Malformed, match="threshold"):
+        from_toml(text.replace("threshold = 3", "threshold = 0.3"))
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "named"),
+    [
+        ("rollback", "rolback", "rolback"),
+        ('rollback = "auto"', 'rollback = "by hand"', "rollback"),
+        ("start = 2026-04-01", 'start = "spring"', "start"),
+        ("[[changes]]", "[[changes", "changes"),
+    ],
+)
+def test_what_cannot_be_read_is_named(was: str, becomes: str, named: str) -> None:
+    text = to_toml(an_overlay())
+    assert was in text
+    with pytest.raises(Malformed) as raised:
+        from_toml(text.replace(was, becomes, 1))
+    assert raised.value.code == "sandbox_unreadable"
+    assert named in str(raised.value.params["reason"]) or "line" in str(raised.value.params["reason"])
+
+
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.name)
+def test_the_overlays_that_come_with_the_system_are_sound(path: Path) -> None:
+    """Against the agreements beside them; what the registry must hold is taken from the overlay itself."""
+    text = path.read_text(encoding="utf-8")
+    overlay = from_toml(text)
+    agreements = [
+        agreement_from_toml(each.read_text(encoding="utf-8")) for each in (FIXTURES / "agreements").glob("*.toml")
+    ]
+    named = {*overlay.participants, overlay.evaluator, *(party for each in agreements for party in each.parties)}
+    known = Around(
+        organisation_ids=frozenset(named),
+        centre_ids=frozenset({*overlay.centres, "C-IMSKL"}),
+        centre_of={},
+        agreements={each.id: each for each in agreements},
+    )
+    assert sandbox_faults(overlay, known) == ()
+    assert "minh họa" in overlay.title_vi
+    assert "illustrative" in overlay.title_en
+    assert text.startswith("# Mẫu minh họa / illustrative")
+    assert from_toml(to_toml(overlay)) == overlay
+
+
+def test_there_is_an_overlay_to_begin_with() -> None:
+    assert OVERLAYS
+
+
+# ---------------------------------------------------------------- every fault
+
+
+def test_a_sound_overlay_has_no_faults() -> None:
+    assert codes(an_overlay()) == []
+    assert codes(an_overlay(Change(agreement="A", add=FLOOR))) == []
+    # For a while an agreement may be without any rule.
+    assert codes(an_overlay(Change(agreement="A", remove="cap"))) == []
+
+
+ELSEWHERE = a_rule(id="cap", where=Scope(centres=("C-ONE", "C-TWO")), sentence_vi="x", sentence_en="x")
+EVERYWHERE = a_rule(id="cap", sentence_vi="x", sentence_en="x")
+ON_ANOTHER = a_rule(id="cap", where=Scope(instruments=("N003",)), sentence_vi="x", sentence_en="x")
+TOO_MUCH = msgspec.structs.replace(FLOOR, share=Fraction(11, 10))
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"end": date(2026, 3, 31)}, "sandbox_dates_reversed"),
+        # 1 April to 27 September are 180 days: 30 + 31 + 30 + 31 + 31 + 27.
+        ({"end": date(2026, 9, 28)}, "sandbox_too_long"),
+        ({"end": date(2026, 9, 28), "max_days": 365}, "sandbox_too_long"),
+        ({"max_days": 30}, "sandbox_too_long"),
+        ({"centres": ("C-ONE", "C-NONE")}, "sandbox_unknown_centre"),
+        ({"participants": ()}, "sandbox_without_participants"),
+        ({"participants": ("O-NONE",)}, "sandbox_unknown_party"),
+        ({"evaluator": "O-NONE"}, "sandbox_unknown_party"),
+        ({"authority": Authority(approved_by="O-NONE", legal="x")}, "sandbox_unknown_party"),
+        ({"authority": Authority(approved_by="I-IMS", legal=" ")}, "sandbox_text_missing"),
+        ({"goal": Words(vi="", en="more")}, "sandbox_text_missing"),
+        ({"suspend": Words(vi="x", en=" ")}, "sandbox_text_missing"),
+        ({"title_en": ""}, "sandbox_text_missing"),
+        ({"changes": ()}, "sandbox_without_changes"),
+    ],
+)
+def test_each_fault_of_the_frame_is_found(values: dict[str, Any], code: str) -> None:
+    assert codes(an_overlay(**values)) == [code]
+
+
+def test_a_hundred_and_eighty_days_are_not_too_long() -> None:
+    assert an_overlay(end=date(2026, 9, 27)).days == 180
+    assert codes(an_overlay(end=date(2026, 9, 27))) == []
+
+
+def test_a_trial_without_centres_reaches_nowhere_so_every_rule_reaches_beyond_it() -> None:
+    assert codes(an_overlay(centres=())) == ["sandbox_without_centres", "sandbox_rule_outside"]
+
+
+NIGHT, INCIDENTS = (Metric(id=name, says=words(name)) for name in ("night", "incidents"))
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"criteria": ()}, ["sandbox_without_criteria", "sandbox_metric_unused"]),
+        ({"stop_if": ()}, ["sandbox_without_stop", "sandbox_metric_unused"]),
+        ({"metrics": (NIGHT,)}, ["sandbox_unknown_metric"]),
+        ({"metrics": (NIGHT, INCIDENTS, NIGHT)}, ["sandbox_metric_twice"]),
+        ({"metrics": (NIGHT, INCIDENTS, Metric(id="cost", says=words("cost")))}, ["sandbox_metric_unused"]),
+        (
+            {"criteria": (Criterion(metric="night", baseline=Fraction(1, 4), target=Fraction(1, 4)),)},
+            ["sandbox_criterion_still"],
+        ),
+        ({"metrics": (NIGHT, Metric(id="incidents", says=Words(vi="", en="x")))}, ["sandbox_text_missing"]),
+    ],
+)
+def test_each_fault_of_the_metrics_is_found(values: dict[str, Any], found: list[str]) -> None:
+    assert codes(an_overlay(**values)) == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ((Change(agreement="A"),), ["sandbox_change_unclear"]),
+        ((Change(agreement="A", replace=LIFTED, remove="cap"),), ["sandbox_change_unclear"]),
+        ((LIFT, Change(agreement="A", remove="cap")), ["sandbox_rule_twice"]),
+        ((Change(agreement="B", remove="cap"),), ["sandbox_unknown_agreement"]),
+        ((Change(agreement="A", remove="floor"),), ["sandbox_unknown_rule"]),
+        ((Change(agreement="A", replace=FLOOR),), ["sandbox_unknown_rule"]),
+        ((Change(agreement="A", add=LIFTED),), ["sandbox_rule_taken"]),
+        ((Change(agreement="A", replace=ELSEWHERE),), ["sandbox_rule_outside"]),
+        ((Change(agreement="A", replace=EVERYWHERE),), ["sandbox_rule_outside"]),
+        ((Change(agreement="A", replace=ON_ANOTHER),), ["sandbox_rule_outside"]),
+        # 110 % for everybody is more than one, more than there is, and more than the cap of 20 % for everybody.
+        (
+            (Change(agreement="A", add=TOO_MUCH),),
+            ["agreement_share_over_one", "agreement_floors_exceed", "agreement_floor_over_cap"],
+        ),
+    ],
+)
+def test_each_fault_of_the_changes_is_found(changes: tuple[Change, ...], found: list[str]) -> None:
+    assert codes(an_overlay(*changes)) == found
+
+
+@pytest.mark.parametrize("signed", [ELSEWHERE, EVERYWHERE, ON_ANOTHER], ids=["two centres", "everywhere", "instrument"])
+def test_a_signed_rule_that_reaches_other_centres_cannot_be_changed_here(signed: Any) -> None:
+    agreement = an_agreement(signed)
+    assert codes(an_overlay(LIFT), agreement) == ["sandbox_rule_outside"]
+    assert codes(an_overlay(Change(agreement="A", remove="cap")), agreement) == ["sandbox_rule_outside"]
+
+
+def test_instruments_of_the_centre_are_inside_it() -> None:
+    here = msgspec.structs.replace(ON_ANOTHER, where=Scope(instruments=("N001",)))
+    assert codes(an_overlay(Change(agreement="A", replace=here)), an_agreement(here)) == []
+
+
+def test_the_agreement_must_hold_on_every_day_of_the_trial() -> None:
+    """The trial is April and May."""
+    assert codes(an_overlay(), an_agreement(CAP, effective_until=date(2026, 5, 31))) == []
+    assert codes(an_overlay(), an_agreement(CAP, effective_until=date(2026, 5, 30))) == ["sandbox_agreement_over"]
+    assert codes(an_overlay(), an_agreement(CAP, effective_from=date(2026, 4, 2))) == ["sandbox_agreement_over"]
+
+
+def test_floors_of_the_trial_must_hold_together_with_those_of_other_agreements() -> None:
+    """Public research has 95 % under another agreement; a tenth more for startups is more than there is."""
+    public = Selector(access_class=(AccessClass.PUBLIC_RESEARCH,))
+    most = msgspec.structs.replace(FLOOR, id="most", share=Fraction(19, 20), who=public)
+    startups = msgspec.structs.replace(FLOOR, who=Selector(access_class=(AccessClass.STARTUP,)))
+    other = an_agreement(most, id="B")
+    found = sandbox_faults(an_overlay(Change(agreement="A", add=startups)), around(an_agreement(CAP), other))
+    assert [(fault.code, fault.params["share"]) for fault in found] == [("agreement_floors_exceed", "105 %")]
+
+
+def test_a_fault_of_the_signed_agreement_is_not_the_trial_s() -> None:
+    """A rule without a sentence stands; the trial changes another one."""
+    silent = a_rule(id="silent", kind=Kind.FLOOR, where=CAP.where, share=Fraction(1, 20))
+    assert codes(an_overlay(), an_agreement(CAP, silent)) == []
