@@ -92,9 +92,12 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def usable(project: Project, person_id: UUID, member_ids: frozenset[UUID], at: datetime) -> tuple[Refusal, ...]:
-    """Why this person may not spend this project's time at this instant; empty when they may."""
+    """Why this person may not spend this project's time at this instant; empty when they may.
+
+    `member_ids` are those who belong to it now, its PI among them: one who has left is still named, and may not.
+    """
     refusals: list[Refusal] = []
-    if person_id != project.pi_id and person_id not in member_ids:
+    if person_id not in member_ids:
         refusals.append(Refusal(code="project_not_member", params={"project": project.code}))
     if project.state is not ProjectState.VERIFIED:
         refusals.append(Refusal(code="project_not_verified", params={"project": project.code}))

@@ -111,11 +111,12 @@ def decline(db: Connection, actor: Actor, project_id: UUID, *, version: int, rea
 def add_member(db: Connection, actor: Actor, project_id: UUID, login: str, now: datetime) -> None:
     """Let somebody spend the project's time; adding a member twice changes nothing.
 
-    Raises `Forbidden` unless the actor is its PI or may verify it, and `Refused` for an unknown login.
+    Raises `Forbidden` unless the actor is its PI or may verify it, and `Refused` for a login that is
+    unknown, or whose person has left or is not confirmed yet.
     """
     line = _managed(db, actor, project_id)
     person = people.by_login(db, login.strip())
-    if person is None or person.disabled_at or person.erased_at:
+    if person is None or people.absent(db, [person.id]):
         raise Refused([Refusal(code="person_unknown", params={"login": login.strip()})])
     if person.id not in {line.project.pi_id, *(member.person_id for member in line.members)}:
         store.add_member(db, project_id, person.id)

@@ -107,7 +107,12 @@ def test_a_verification_ends_at_the_instant_of_its_expiry() -> None:
 def test_a_projects_time_is_for_its_people_while_it_is_verified(
     project: Project, person_id: UUID, at: datetime, expected: list[str]
 ) -> None:
-    assert [refusal.code for refusal in usable(project, person_id, frozenset({MEMBER}), at)] == expected
+    assert [refusal.code for refusal in usable(project, person_id, frozenset({PI, MEMBER}), at)] == expected
+
+
+def test_an_investigator_who_no_longer_belongs_to_the_project_spends_none_of_its_time() -> None:
+    project = verified(PROPOSED, by_id=OFFICE, evidence="x", expires_at=IN_A_YEAR, now=NOW)
+    assert [r.code for r in usable(project, PI, frozenset({MEMBER}), NOW)] == ["project_not_member"]
 
 
 def test_a_proposal_is_trimmed() -> None:
