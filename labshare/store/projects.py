@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,11 @@ def lines_of(db: Connection, person_id: UUID) -> list[ProjectLine]:
 def lines_in(db: Connection, state: ProjectState) -> list[ProjectLine]:
     """All projects in this state, by code."""
     return lines_where(db, projects.c.state == state)
+
+
+def ending(db: Connection, first: datetime, last: datetime) -> list[ProjectLine]:
+    """Verified projects that expire within these instants, both included, by code."""
+    return lines_where(db, projects.c.state == ProjectState.VERIFIED, projects.c.expires_at.between(first, last))
 
 
 def line(db: Connection, project_id: UUID) -> ProjectLine | None:

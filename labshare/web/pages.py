@@ -22,6 +22,7 @@ PROVIDERS: tuple[Provider, ...] = (
     organisations.waiting_section,
     affiliations.waiting_section,
     projects.waiting_section,
+    projects.review_section,
     round_sections.decisions,
     booking_lines.next_bookings,
     booking_lines.next_free,

@@ -33,14 +33,14 @@ def a_check(state: CheckState) -> OrganisationCheck:
 
 
 def test_what_is_stated_is_trimmed() -> None:
-    new = check_new(NewOrganisation(**(STATED | {"name_vi": "  Công   ty mẫu ", "country": " vn "})))
+    typed: dict[str, Any] = STATED | {"name_vi": "  Công   ty mẫu ", "country": " vn "}
+    new = check_new(NewOrganisation(**typed))
     assert new == NewOrganisation(**STATED)
 
 
 def test_a_foreign_organisation_needs_no_vietnamese_name() -> None:
-    assert (
-        check_new(NewOrganisation(**(STATED | {"name_vi": "", "name_en": "Sample", "country": "JP"}))).country == "JP"
-    )
+    typed: dict[str, Any] = STATED | {"name_vi": "", "name_en": "Sample", "country": "JP"}
+    assert check_new(NewOrganisation(**typed)).country == "JP"
 
 
 @pytest.mark.parametrize(
