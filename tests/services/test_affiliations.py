@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -190,6 +191,27 @@ def test_a_leaver_loses_everything_at_once(house: Database) -> None:
         # The manager of the centre gives the time back.
         bookings.cancel(db, actor(MANAGER), booked.id, seen_version=booked.version, now=NOW)
         assert affiliations.left_behind(db, actor(OFFICE), NOW).bookings == []
+
+
+def test_a_booking_made_while_somebody_is_leaving_waits_and_is_refused(house: Database) -> None:
+    outcomes = list[str]()
+
+    def try_to_book() -> None:
+        try:
+            with house.write() as db:
+                book(db, actor(COLLEAGUE))
+            outcomes.append("booked")
+        except Refused as refused:
+            outcomes.append(refused.refusals[0].code)
+
+    other = threading.Thread(target=try_to_book)
+    with house.write() as db:
+        end(db, COLLEAGUE)
+        other.start()
+        other.join(0.3)
+        assert outcomes == []
+    other.join()
+    assert outcomes == ["project_not_member"]
 
 
 def test_an_investigator_who_left_spends_nothing_although_they_are_still_named(house: Database) -> None:
