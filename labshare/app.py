@@ -22,10 +22,12 @@ from labshare.domain.people import Actor
 from labshare.errors import NotFound, NotSignedIn
 from labshare.jobs import Jobs
 from labshare.live import Hub
+from labshare.mail import Postman
 from labshare.services import Database, open_database
 from labshare.services.replay_pages import Shelf
 from labshare.settings import Settings, require_secret
 from labshare.web import (
+    affiliations,
     agreements,
     api,
     bookings,
@@ -35,8 +37,10 @@ from labshare.web import (
     drafts,
     errors,
     headers,
+    invitations,
     ledger,
     live,
+    organisations,
     pages,
     people,
     projects,
@@ -53,14 +57,17 @@ from labshare.web.rendering import Request
 from labshare.web.templating import STATIC_DIRECTORY, templates
 
 POOL_SIZE = 10
-# The ticker and the runner of plans have a connection each, however busy the requests are.
-JOB_CONNECTIONS = 2
+# The ticker, the runner of plans and the sender of letters have a connection each, however busy the requests are.
+JOB_CONNECTIONS = 3
 A_YEAR_SECONDS = 365 * 24 * 3600
 Clock = Callable[[], datetime]
 
 ROUTERS: tuple[Router, ...] = (
     pages.router,
     people.router,
+    affiliations.router,
+    invitations.router,
+    organisations.router,
     projects.router,
     registry.router,
     bookings.router,
@@ -94,6 +101,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
         settings.database_url, pool_size=POOL_SIZE + JOB_CONNECTIONS, lock_timeout_seconds=settings.lock_timeout_seconds
     )
     hub = Hub()
+    postman = Postman(opened, settings, clock)
     return Litestar(
         route_handlers=[*ROUTERS, _static_files()],
         plugins=[HTMXPlugin()],
@@ -111,7 +119,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
         exception_handlers=errors.HANDLERS,  # pyright: ignore[reportUnknownMemberType]  Litestar types handlers loosely
         dependencies=_dependencies(settings, opened, hub, clock),
         state=State({"settings": settings, "database": opened, "hub": hub}),
-        lifespan=[_threads(opened, close=database is None), _streams(hub), _jobs(opened, hub, clock)],
+        lifespan=[_threads(opened, close=database is None), _streams(hub), _jobs(opened, hub, clock, postman)],
         # Pages stay out of the API's description; its router takes itself in.
         include_in_schema=False,
         openapi_config=schema.CONFIG,
@@ -167,12 +175,14 @@ def _streams(hub: Hub) -> Callable[[Litestar], AbstractAsyncContextManager[None]
     return lifespan
 
 
-def _jobs(database: Database, hub: Hub, clock: Clock) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _jobs(
+    database: Database, hub: Hub, clock: Clock, postman: Postman
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """Plans are run and deadlines kept for as long as the application answers."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None]:
-        jobs = Jobs(database, hub, clock=clock)
+        jobs = Jobs(database, hub, clock=clock, send=postman.deliver)
         jobs.start()
         yield
         await asyncio.to_thread(jobs.stop)

@@ -1,5 +1,6 @@
-"""The work beside requests, in the serving process: one thread ticks, one runs plans. Rows are the truth, threads only
-make them quick: whatever a stopped process leaves, the next one finds (ARCHITECTURE.md, decision 7).
+"""The work beside requests, in the serving process: one thread ticks, one runs plans, one sends letters. Rows are the
+truth, threads only make them quick: whatever a stopped process leaves, the next one finds (ARCHITECTURE.md,
+decision 7).
 
 What must not live here: SQL, or what a deadline or a plan means (services).
 """
@@ -13,6 +14,7 @@ from datetime import timedelta
 
 from labshare.live import Hub
 from labshare.services import Database, plans, ticking
+from labshare.services.invitations import LETTERS
 from labshare.solving import Clock, run_next, utc_now
 
 # Nobody waits longer than this for what a write in another process, or a deadline, has left to do.
@@ -29,7 +31,9 @@ log = logging.getLogger(__name__)
 class Jobs:
     """Start it with the server and stop it with the server. Every write of this process wakes it at once."""
 
-    def __init__(self, database: Database, hub: Hub, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, database: Database, hub: Hub, *, clock: Clock = utc_now, send: Callable[[], None] = lambda: None
+    ) -> None:
         self._database = database
         self._hub = hub
         self._clock = clock
@@ -37,9 +41,11 @@ class Jobs:
         self._stopping = threading.Event()
         self._ticks = threading.Event()
         self._runs = threading.Event()
+        self._letters = threading.Event()
         self._threads = [
             threading.Thread(target=self._repeat, args=(self.tick, self._ticks), name="ticker", daemon=True),
             threading.Thread(target=self._repeat, args=(self.run_plans, self._runs), name="plans", daemon=True),
+            threading.Thread(target=self._repeat, args=(send, self._letters), name="letters", daemon=True),
         ]
 
     def start(self) -> None:
@@ -48,7 +54,7 @@ class Jobs:
             thread.start()
 
     def stop(self) -> None:
-        """End both threads, each within `STOP_SECONDS`; a plan that runs is given back to the next process."""
+        """End the threads, each within `STOP_SECONDS`; a plan that runs is given back to the next process."""
         self._database.after_write.remove(self._tick_soon)
         self._stopping.set()
         self.wake()
@@ -59,6 +65,7 @@ class Jobs:
         """Look for work now. Cheap, and safe from any thread."""
         self._ticks.set()
         self._runs.set()
+        self._letters.set()
 
     def _tick_soon(self) -> None:
         """After a write. The ticker's own writes leave nothing that it would not see by itself within a second."""
@@ -98,6 +105,8 @@ class Jobs:
             self._hub.publish(message.topic, message.payload)
             if message.topic == PLANS:
                 self._runs.set()
+            if message.topic == LETTERS:
+                self._letters.set()
         if waiting:
             now = self._clock()
             with self._database.write() as db:

@@ -18,8 +18,8 @@ PREFIX = "LABSHARE_"
 # Variables of the test run, not of the product.
 TEST_PREFIX = "LABSHARE_TEST_"
 SECRET_LENGTH = 32
-# Their values are never shown: an address of a database may carry a password.
-UNSPOKEN = frozenset({"secret", "database_url"})
+# Their values are never shown: an address of a database or a mail server may carry a password.
+UNSPOKEN = frozenset({"secret", "database_url", "smtp_url"})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +34,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sign_in_hours: Annotated[int, Meta(ge=1, le=720)] = 12
     solve_seconds: Annotated[int, Meta(ge=1, le=86400)] = 60
     lock_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 2.0
+    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+/?$")] = "http://127.0.0.1:8000"
+    smtp_url: Annotated[str, Meta(pattern=r"^(smtps?://\S+)?$")] = ""
+    mail_from: Annotated[str, Meta(pattern=r"^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$")] = "labshare@localhost"
     demo: bool = False
 
 

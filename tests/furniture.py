@@ -30,7 +30,7 @@ MANAGER, PARTNER, OFFICE, ADMINISTRATOR = UUID(int=4), UUID(int=5), UUID(int=6),
 PUBLIC_PROJECT, INDUSTRY_PROJECT = UUID(int=21), UUID(int=22)
 FESEM, XRD, NMR = 1, 2, 3
 # The names of the threads of jobs.py.
-BESIDE = ("ticker", "plans")
+BESIDE = ("ticker", "plans", "letters")
 
 _PEOPLE: dict[UUID, tuple[str, str, tuple[Grant, ...]]] = {
     RESEARCHER: ("researcher", "I-IMS", (Grant(role=Role.RESEARCHER),)),

@@ -202,3 +202,19 @@ def problem_of(database: Database, plan_id: Any) -> str:
 
 def test_the_deadline_of_a_round_has_someone_to_keep_it() -> None:
     assert rounds.CLOSES in module.ticking.HANDLERS
+
+
+def test_a_letter_wakes_its_sender_right_after_the_commit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait between two looks is made longer than the test waits, so that only the message can have woken it."""
+    monkeypatch.setattr(module, "TICK_SECONDS", 2 * PATIENCE)
+    looks: list[float] = []
+    running = Jobs(database, Ear(), clock=lambda: LATER, send=lambda: looks.append(time.monotonic()))
+    running.start()
+    try:
+        wait_until(lambda: looks)
+        before = len(looks)
+        with database.write() as db:
+            outbox.post(db, "letters", {"invitation": "i"})
+        wait_until(lambda: len(looks) > before)
+    finally:
+        running.stop()

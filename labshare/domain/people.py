@@ -21,12 +21,15 @@ class Role(StrEnum):
     RESEARCHER = "researcher"
     LAB_MANAGER = "lab_manager"
     PARTNER = "partner"
+    REPRESENTATIVE = "representative"
     USER_OFFICE = "user_office"
     ADMINISTRATOR = "administrator"
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """A role somewhere: `lab_manager` names a centre, `partner` an organisation; the others hold everywhere."""
+    """A role somewhere: `lab_manager` names a centre, `partner` and `representative` an organisation; the others hold
+    everywhere.
+    """
 
     role: Role
     centre_id: str | None = None
@@ -111,6 +114,7 @@ class Action(StrEnum):
     LOAD_AGREEMENT = "load_agreement"
     POST_LEDGER = "post_ledger"
     MANAGE_PEOPLE = "manage_people"
+    CHECK_ORGANISATION = "check_organisation"
 
 
 ANYWHERE, THERE = "anywhere", "there"
@@ -144,7 +148,14 @@ PERMISSIONS: dict[Action, tuple[tuple[Role, str], ...]] = {
     Action.LOAD_REGISTRY: ((Role.ADMINISTRATOR, ANYWHERE),),
     Action.LOAD_AGREEMENT: ((Role.ADMINISTRATOR, ANYWHERE),),
     Action.POST_LEDGER: ((Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
-    Action.MANAGE_PEOPLE: ((Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
+    # To invite people, and to confirm or end that somebody works for the organisation.
+    Action.MANAGE_PEOPLE: (
+        (Role.PARTNER, THERE),
+        (Role.REPRESENTATIVE, THERE),
+        (Role.USER_OFFICE, ANYWHERE),
+        (Role.ADMINISTRATOR, ANYWHERE),
+    ),
+    Action.CHECK_ORGANISATION: ((Role.USER_OFFICE, ANYWHERE),),
 }
 
 
@@ -164,6 +175,14 @@ def may_somewhere(actor: Actor | None, action: Action) -> bool:
     if actor is None:
         return False
     return any(grant.role is role for role, _ in PERMISSIONS[action] for grant in actor.grants)
+
+
+def reach(actor: Actor, action: Action) -> frozenset[str] | None:
+    """The organisations for which the actor may do this; None means for all of them."""
+    held = [(grant, how) for role, how in PERMISSIONS[action] for grant in actor.grants if grant.role is role]
+    if any(how == ANYWHERE for _, how in held):
+        return None
+    return frozenset(grant.organisation_id for grant, _ in held if grant.organisation_id)
 
 
 def _is_there(grant: Grant, centre: str | None, organisation: str | None) -> bool:

@@ -25,6 +25,7 @@ from labshare.domain.registry_terms import OrganisationKind, Verification
 from labshare.errors import Malformed, Refusal
 
 _HASH_PREFIX = "$argon2id$"
+_PLACES = {Role.LAB_MANAGER: "centre", Role.PARTNER: "organisation", Role.REPRESENTATIVE: "organisation"}
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,10 +149,10 @@ def languages_are_ours(document: PeopleDocument, _: Known) -> Iterator[Refusal]:
 
 
 def roles_stand_where_they_hold(document: PeopleDocument, _: Known) -> Iterator[Refusal]:
-    """A lab manager belongs to a centre, a partner speaks for an organisation, and the others hold everywhere."""
+    """A lab manager belongs to a centre, a partner or representative to an organisation, the others hold everywhere."""
     for person in document.person:
         for held in person.roles:
-            wanted = {Role.LAB_MANAGER: "centre", Role.PARTNER: "organisation"}.get(held.role, "nothing")
+            wanted = _PLACES.get(held.role, "nothing")
             given = {"centre": held.centre, "organisation": held.organisation}
             if {name for name, value in given.items() if value} != {wanted} - {"nothing"}:
                 yield _fault("people_role_place", f"person {person.login}", role=held.role.value, wanted=wanted)

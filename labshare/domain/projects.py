@@ -5,6 +5,7 @@ What must not live here: bookings or rounds; they copy what a project says at th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -99,9 +100,12 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def usable(project: Project, person_id: UUID, member_ids: frozenset[UUID], at: datetime) -> tuple[Refusal, ...]:
-    """Why this person may not spend this project's time at this instant; empty when they may."""
+    """Why this person may not spend this project's time at this instant; empty when they may.
+
+    `member_ids` are those who belong to it now, its PI among them: one who has left is still named, and may not.
+    """
     refusals: list[Refusal] = []
-    if person_id != project.pi_id and person_id not in member_ids:
+    if person_id not in member_ids:
         refusals.append(Refusal(code="project_not_member", params={"project": project.code}))
     if project.state is not ProjectState.VERIFIED:
         refusals.append(Refusal(code="project_not_verified", params={"project": project.code}))
@@ -110,7 +114,9 @@ def usable(project: Project, person_id: UUID, member_ids: frozenset[UUID], at: d
     return tuple(refusals)
 
 
-LONGEST_CODE, LONGEST_TEXT = 40, 300
+LONGEST_CODE, LONGEST_TEXT, LONGEST_EVIDENCE = 40, 300, 2000
+# How long before its end a verification is to be looked at again, so that nobody stands before a closed door.
+REVIEW_AHEAD = timedelta(days=30)
 # The recognition of a startup holds for five years (Decree 260/2026); nothing is verified for longer.
 LONGEST_VERIFICATION = timedelta(days=5 * 366)
 
@@ -130,12 +136,61 @@ def check_proposal(code: str, title: str, funding_line: str) -> tuple[str, str, 
     return texts["code"], texts["title"], texts["funding_line"]
 
 
-def verified(project: Project, *, by_id: UUID, evidence: str, expires_at: datetime, now: datetime) -> Project:
+def check_evidence(evidence: str) -> None:
+    """Raises `Refused` for more than anybody would read; a proposal may leave it to the user office."""
+    if len(evidence) > LONGEST_EVIDENCE:
+        raise Refused([Refusal(code="field_too_long", params={"field": "evidence", "limit": LONGEST_EVIDENCE})])
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verification rests on besides the evidence. `parties` are those of the agreement that it names."""
+
+    pi_is_here: bool = True
+    organisation_is_checked: bool = True
+    parties: frozenset[str] = frozenset()
+
+
+def standing_faults(project: Project, standing: Standing) -> Iterator[Refusal]:
+    """Why nothing that the project says can be confirmed, whatever the evidence."""
+    if not standing.pi_is_here:
+        yield Refusal(code="pi_absent")
+    if not standing.organisation_is_checked:
+        yield Refusal(code="organisation_unchecked")
+    if project.agreement_id is None and project.access_class is AccessClass.PARTNER:
+        yield Refusal(code="partner_needs_agreement")
+    if project.agreement_id is not None and project.organisation_id not in standing.parties:
+        yield Refusal(code="agreement_not_party", params={"agreement": project.agreement_id})
+
+
+def is_for_review(project: Project, now: datetime) -> bool:
+    """Whether its verification ends within `REVIEW_AHEAD`, or has ended no longer ago than that."""
+    if project.state is not ProjectState.VERIFIED or project.expires_at is None:
+        return False
+    return abs(project.expires_at - now) <= REVIEW_AHEAD
+
+
+def handed_over(project: Project, pi_id: UUID) -> Project:
+    """The project with another investigator; what was verified stays verified. Raises `WrongState` for the same one."""
+    if project.pi_id == pi_id:
+        raise WrongState("pi_already", project=project.code)
+    return msgspec.structs.replace(project, pi_id=pi_id, version=project.version + 1)
+
+
+def verified(
+    project: Project,
+    *,
+    by_id: UUID,
+    evidence: str,
+    expires_at: datetime,
+    now: datetime,
+    standing: Standing | None = None,
+) -> Project:
     """The project with its class confirmed until `expires_at`. A verified one may be verified anew, to prolong it.
 
-    Raises `Refused` without evidence, or with an expiry that has passed or lies too far ahead.
+    Raises `Refused` without evidence, with an expiry that has passed or lies too far ahead, and for what `standing`
+    does not bear.
     """
-    refusals: list[Refusal] = []
+    refusals = list(standing_faults(project, standing or Standing()))
     if not evidence.strip():
         refusals.append(Refusal(code="evidence_missing"))
     if expires_at <= now:

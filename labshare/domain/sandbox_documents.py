@@ -52,6 +52,7 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     centre_ids: frozenset[str]
     centre_of: dict[str, str]
     agreements: dict[str, Agreement]
+    project_codes: frozenset[str] = frozenset()
 
 
 def sandbox_faults(overlay: Overlay, around: Around) -> tuple[Refusal, ...]:
@@ -160,16 +161,15 @@ def _in_place(overlay: Overlay, around: Around) -> Iterator[Refusal]:
 
 
 def _as_agreements(overlay: Overlay, around: Around) -> Iterator[Refusal]:
-    """The agreements that the trial would make could be signed: no unknown names, no shares that exceed the whole."""
+    """The agreements that the trial would make could be signed: no unknown names, no clause that cannot be read."""
     if any(_changes(overlay, around)):
         return
     for agreement in _touched(overlay, around):
-        others = tuple(changed(other, overlay) for other in around.agreements.values() if other.id != agreement.id)
         known = Known(
             organisation_ids=around.organisation_ids,
             centre_ids=around.centre_ids,
             instrument_ids=frozenset(around.centre_of),
-            others=others,
+            project_codes=around.project_codes,
         )
         signed = set(map(_key, faults(agreement, known)))
         for fault in faults(changed(agreement, overlay), known):

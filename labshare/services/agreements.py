@@ -6,7 +6,7 @@ are locked. What must not live here: the meaning of rules (domain/agreements.py,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -98,8 +98,7 @@ def weigh(
         return Weighed()
     around = _terms_around(db, span)
     standing = tuple(chain.from_iterable(around.values()))
-    if any(term.rule.who.needs_project for term in standing):
-        added, removed = _with_projects(db, added, removed)
+    added, removed = (with_projects(db, standing, uses) for uses in (added, removed))
     changes = tuple(shifts(standing, added, removed, now))
     balances = _locked(db, [shift.counter for shift in changes], now)
     return Weighed(
@@ -113,18 +112,18 @@ def weigh(
     )
 
 
-def _with_projects(db: Connection, *groups: Sequence[Use]) -> list[list[Use]]:
-    """The uses with the code and the programme of their projects."""
-    told = projects_store.names_of(db, {use.project_id for uses in groups for use in uses if use.project_id})
-    return [
-        [
-            msgspec.structs.replace(use, project_code=name.code, programme=name.programme)
-            if (name := told.get(use.project_id)) is not None
-            else use
-            for use in uses
-        ]
-        for uses in groups
-    ]
+def with_projects(db: Connection, standing: Iterable[Term], uses: Iterable[Use]) -> tuple[Use, ...]:
+    """The uses with the code and the programme of their projects, where one of these rules names any: one query."""
+    found = tuple(uses)
+    if not found or not any(term.rule.who.needs_project for term in standing):
+        return found
+    told = projects_store.names_of(db, {use.project_id for use in found})
+    return tuple(
+        msgspec.structs.replace(use, project_code=name.code, programme=name.programme)
+        if (name := told.get(use.project_id)) is not None
+        else use
+        for use in found
+    )
 
 
 def _judge_of(use: Use, around: dict[str, tuple[Term, ...]]) -> tuple[str, int] | None:
@@ -315,18 +314,18 @@ def _problems(
     db: Connection, read: Sequence[tuple[str, Agreement]], held: list[Agreement], now: datetime
 ) -> list[Refusal]:
     known = store.known(db)
-    sites = _sites(db, now)
+    places = sites(db, now)
     problems: list[Refusal] = []
     for place, (file, agreement) in enumerate(read):
         beside = [*held, *(other for at, (_, other) in enumerate(read) if at != place and other.id != agreement.id)]
         if any(other.id == agreement.id for _, other in read[:place]):
             problems.append(Refusal(code="agreement_twice", params={"file": file, "agreement": agreement.id}))
-        found = faults(agreement, known) or (*other_orders(agreement, beside), *clashes(agreement, beside, sites))
+        found = faults(agreement, known) or (*other_orders(agreement, beside), *clashes(agreement, beside, places))
         problems += [_in_file(file, fault) for fault in found]
     return problems
 
 
-def _sites(db: Connection, now: datetime) -> list[Site]:
+def sites(db: Connection, now: datetime) -> list[Site]:
     """Every instrument that is booked by time, with its mean open minutes in a week of the four that follow."""
     moment = now.replace(second=0, microsecond=0)
     span = Span(moment, moment + 4 * WEEK)

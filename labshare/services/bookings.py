@@ -291,8 +291,8 @@ def _locked(db: Connection, actor: Actor, booking_id: UUID, seen_version: int) -
     booking = store.get(db, booking_id)
     if not _is_visible(actor, booking, rules.centre_id):
         raise NotFound("booking_not_found")
-    if booking.person_id != actor.person_id:
-        require(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    action = Action.BOOK if booking.person_id == actor.person_id else Action.MANAGE_CALENDAR
+    require(actor, action, centre=rules.centre_id)
     if booking.version != seen_version:
         raise Stale("booking_changed")
     return booking, rules

@@ -22,16 +22,18 @@ from uuid import UUID, uuid5
 import msgspec
 
 from labshare.domain.bookings import OCCUPYING, Booking, InstrumentRules
+from labshare.domain.ordering import decayed
 from labshare.domain.replay import WANTED
 from labshare.domain.rounds import SLOT_CHOICES, Offer, Round, RoundState
 from labshare.domain.time_requests import RequestState, TimeRequest
 from labshare.domain.timespan import Span, clipped
-from labshare.services import planning, plans
-from labshare.services.planning import Facts
+from labshare.services import clauses, plans
+from labshare.services.planning import REMEMBERED_HALF_LIVES, Facts
 from labshare.store import bookings as bookings_store
 from labshare.store import capacity as capacity_store
 from labshare.store import demand as store
 from labshare.store import people as people_store
+from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
@@ -190,7 +192,9 @@ def _facts(
     for use in used:
         assert use.person_id
         qualified.setdefault(use.person_id, {})[use.instrument_number] = None
-    recent = requests_store.recent_use(db, rules, Span(r.starts_at - planning.REMEMBERED, r.starts_at))
+    order = clauses.order_at(db, list(rules.values()), r.starts_at)
+    since = r.starts_at - REMEMBERED_HALF_LIVES * order.half_life
+    recent = requests_store.recent_use(db, rules, Span(since, r.starts_at))
     return Facts(
         round=r,
         now=r.starts_at,
@@ -200,5 +204,7 @@ def _facts(
         person_busy=elsewhere,
         qualified=qualified,
         projects=dict.fromkeys((request.project_id for request in requests), None),
-        recent=planning.decayed(recent, r.starts_at),
+        project_names=projects_store.names_of(db, {request.project_id for request in requests}),
+        recent=decayed(recent, r.starts_at, order.half_life),
+        tiers=order.tiers,
     )

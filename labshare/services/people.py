@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.affiliations import AffiliationState
 from labshare.domain.people import TRY_WINDOW, Actor, Grant, Place, Role, SignIn, require_login, require_try
 from labshare.errors import NotFound, NotSignedIn
 from labshare.store import audit
@@ -127,6 +128,8 @@ def create_admin(
     if organisation_id not in store.places(db, [organisation_id]):
         raise NotFound("organisation_not_found", id=organisation_id)
     values = {"name": name, "organisation_id": organisation_id, "password_hash": password_hash}
+    # Whoever runs the command line stands behind this person.
+    values["affiliation"] = AffiliationState.CONFIRMED
     person_id, _ = put_person(db, {"login": login, **values})
     actor = store.actor(db, person_id)
     if actor is None or not actor.has(Role.ADMINISTRATOR):

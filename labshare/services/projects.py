@@ -5,14 +5,17 @@ What must not live here: bookings and requests; they copy what a project says at
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from labshare.domain import projects as rules
-from labshare.domain.people import Action, Actor, may, require
-from labshare.domain.projects import AccessClass, Activity, Project, ProjectLine, ProjectState
+from labshare.domain.agreements import Agreement
+from labshare.domain.people import Action, Actor, Person, Place, may, require
+from labshare.domain.projects import AccessClass, Activity, Project, ProjectLine, ProjectState, Standing
+from labshare.domain.windows import CENTRE_ZONE_NAME
 from labshare.errors import Forbidden, NotFound, Refusal, Refused, Stale
-from labshare.store import audit, people
+from labshare.store import agreements, audit, organisations, people
 from labshare.store import projects as store
 from labshare.store.engine import Connection
 
@@ -67,13 +70,19 @@ def propose(
     access_class: AccessClass,
     activity: Activity,
     now: datetime,
+    evidence: str = "",
+    agreement_id: str = "",
 ) -> Project:
     """A new project of the actor's organisation with the actor as its PI, for the user office to verify.
 
-    Raises `Refused` when a text is missing or the code is taken.
+    Raises `Refused` when a text is missing or too long, the code is taken, or the agreement does not name the
+    organisation.
     """
     require(actor, Action.PROPOSE_PROJECT)
     code, title, funding_line = rules.check_proposal(code, title, funding_line)
+    rules.check_evidence(evidence)
+    if agreement_id and agreement_id not in {choice.id for choice in agreements_of(db, actor, now)}:
+        raise Refused([Refusal(code="agreement_not_party", params={"agreement": agreement_id})])
     project = Project(
         id=uuid4(),
         code=code,
@@ -83,6 +92,8 @@ def propose(
         access_class=access_class,
         activity=activity,
         funding_line=funding_line,
+        agreement_id=agreement_id or None,
+        evidence=evidence.strip(),
     )
     if not store.add(db, project):
         raise Refused([Refusal(code="project_code_taken", params={"project": code})])
@@ -96,7 +107,14 @@ def verify(
     """Confirm the class of a project, with the evidence and until when. Raises `Stale` and what `verified` raises."""
     require(actor, Action.VERIFY_PROJECT)
     before = _seen(db, actor, project_id, version)
-    after = rules.verified(before, by_id=actor.person_id, evidence=evidence, expires_at=expires_at, now=now)
+    standing = Standing(
+        pi_is_here=not people.absent(db, [before.pi_id]),
+        organisation_is_checked=organisations.is_checked(db, before.organisation_id),
+        parties=_parties(db, before.agreement_id, now) if before.agreement_id else frozenset(),
+    )
+    after = rules.verified(
+        before, by_id=actor.person_id, evidence=evidence, expires_at=expires_at, now=now, standing=standing
+    )
     return _save(db, actor, after, version, "verify", now)
 
 
@@ -108,15 +126,43 @@ def decline(db: Connection, actor: Actor, project_id: UUID, *, version: int, rea
     return _save(db, actor, after, version, "decline", now)
 
 
+def hand_over(db: Connection, actor: Actor, project_id: UUID, login: str, *, version: int, now: datetime) -> Project:
+    """Name another investigator of the same organisation, as after the first one has left. For the user office.
+
+    Raises `Stale`, `WrongState` when it is the same one, and `Refused` for a login that is unknown, gone or elsewhere.
+    """
+    require(actor, Action.VERIFY_PROJECT)
+    before = _seen(db, actor, project_id, version)
+    person = _present(db, login)
+    if person.organisation_id != before.organisation_id:
+        raise Refused([Refusal(code="pi_elsewhere", params={"login": person.login})])
+    return _save(db, actor, rules.handed_over(before, person.id), version, "hand_over", now)
+
+
+def reviews(db: Connection, actor: Actor, now: datetime) -> list[ProjectLine]:
+    """Projects whose verification ends soon or has just ended: the actor's own as PI, and all for the user office."""
+    ending = store.ending(db, now - rules.REVIEW_AHEAD, now + rules.REVIEW_AHEAD)
+    return [line for line in ending if line.project.pi_id == actor.person_id or may(actor, Action.VERIFY_PROJECT)]
+
+
+def agreements_of(db: Connection, actor: Actor, now: datetime) -> list[Place]:
+    """The agreements, in force today or later, that name the actor's organisation as a party."""
+    ahead = agreements.versions(db, _today(now), date.max)
+    return [
+        Place(id=agreement_id, name_vi=versions[-1].agreement.title_vi, name_en=versions[-1].agreement.title_en)
+        for agreement_id, versions in sorted(ahead.items())
+        if any(actor.organisation_id in _named_by(version.agreement) for version in versions)
+    ]
+
+
 def add_member(db: Connection, actor: Actor, project_id: UUID, login: str, now: datetime) -> None:
     """Let somebody spend the project's time; adding a member twice changes nothing.
 
-    Raises `Forbidden` unless the actor is its PI or may verify it, and `Refused` for an unknown login.
+    Raises `Forbidden` unless the actor is its PI or may verify it, and `Refused` for a login that is
+    unknown, or whose person has left or is not confirmed yet.
     """
     line = _managed(db, actor, project_id)
-    person = people.by_login(db, login.strip())
-    if person is None or person.disabled_at or person.erased_at:
-        raise Refused([Refusal(code="person_unknown", params={"login": login.strip()})])
+    person = _present(db, login)
     if person.id not in {line.project.pi_id, *(member.person_id for member in line.members)}:
         store.add_member(db, project_id, person.id)
         _audit(db, actor, "add_member", line.project, now, person=str(person.id))
@@ -140,6 +186,27 @@ def _managed(db: Connection, actor: Actor, project_id: UUID) -> ProjectLine:
     if not may_manage(line, actor):
         raise Forbidden("only_the_pi", project=line.project.code)
     return line
+
+
+def _present(db: Connection, login: str) -> Person:
+    person = people.by_login(db, login.strip())
+    if person is None or people.absent(db, [person.id]):
+        raise Refused([Refusal(code="person_unknown", params={"login": login.strip()})])
+    return person
+
+
+def _parties(db: Connection, agreement_id: str, now: datetime) -> frozenset[str]:
+    """Whom an agreement names in a version that is in force today or later."""
+    versions = agreements.versions(db, _today(now), date.max).get(agreement_id, ())
+    return frozenset(party for version in versions for party in _named_by(version.agreement))
+
+
+def _today(now: datetime) -> date:
+    return now.astimezone(ZoneInfo(CENTRE_ZONE_NAME)).date()
+
+
+def _named_by(agreement: Agreement) -> set[str]:
+    return {*agreement.parties, *([agreement.partner_id] if agreement.partner_id else [])}
 
 
 def _seen(db: Connection, actor: Actor, project_id: UUID, version: int) -> Project:

@@ -42,10 +42,11 @@ from labshare.domain.weighing import shifts
 from labshare.errors import Forbidden, Malformed, NotSignedIn, Refusal, Refused
 from labshare.scheduler.plan import Plan, encode_plan, gap_between
 from labshare.scheduler.problem import CurrentSession, Problem, encode
-from labshare.services import agreements, bookings, demand, plans, standings
+from labshare.services import agreements, counting, demand, plans, standings
 from labshare.services.agreements import sees_all
 from labshare.services.counting import Tally, hull
 from labshare.services.demand import REPLAY, Demand
+from labshare.services.feasibility import clashes
 from labshare.services.planning import bookings_of, build_problem, request_of, worth_of
 from labshare.services.planning_rules import Standing
 from labshare.services.slots import grid_of
@@ -107,30 +108,42 @@ def load(db: Connection, asked: Asked, now: datetime) -> Case:
     if not found.facts.requests:
         raise Refused([Refusal(code="replay_no_demand", params={"centres": ", ".join(asked.overlay.centres)})])
     tally = Tally(db, counters, whole, period.start)
-    uses = tuple(_uses_until(found, period.end))
+    uses = agreements.with_projects(db, [counter.term for counter in counters], _uses_until(found, period.end))
     before, after = (_standings(db, tally, each, uses, period) for each in touched)
     return Case(asked=asked, demand=found, before=before, after=after)
 
 
 def require_sound(db: Connection, overlay: Overlay) -> None:
     """Raises `Refused` with everything that is wrong with the overlay."""
-    organisation_ids, centre_ids, _ = agreements_store.known_ids(db)
+    known = agreements_store.known(db)
     around = Around(
-        organisation_ids=organisation_ids,
-        centre_ids=centre_ids,
+        organisation_ids=known.organisation_ids,
+        centre_ids=known.centre_ids,
+        project_codes=known.project_codes,
         centre_of=agreements_store.centres_of_instruments(db),
         agreements={
             agreement_id: versions[-1].agreement
             for agreement_id, versions in agreements_store.versions(db, date.min, date.max).items()
         },
     )
-    if faults := sandbox_faults(overlay, around):
+    if faults := sandbox_faults(overlay, around) or _clashes(db, overlay, around):
         raise Refused(faults)
+
+
+def _clashes(db: Connection, overlay: Overlay, around: Around) -> tuple[Refusal, ...]:
+    """Rules that could not hold together while the trial is on."""
+    sites = agreements.sites(db, overlay.span.start)
+    made = {agreement_id: sandbox.changed(each, overlay) for agreement_id, each in around.agreements.items()}
+    return tuple(
+        fault
+        for agreement_id in sorted({change.agreement for change in overlay.changes})
+        for fault in clashes(made[agreement_id], (each for key, each in made.items() if key != agreement_id), sites)
+    )
 
 
 def require_organisations(db: Connection, ids: Collection[str]) -> None:
     """Raises `Malformed` for an id that no organisation has: its partner would be shown an empty comparison."""
-    known, _, _ = agreements_store.known_ids(db)
+    known = agreements_store.known(db).organisation_ids
     for organisation_id in ids:
         if organisation_id not in known:
             raise Malformed("replay_unknown_reader", party=organisation_id)
@@ -157,7 +170,7 @@ def _changed(terms: Sequence[Term], overlay: Overlay) -> tuple[Term, ...]:
 def _uses_until(found: Demand, end: datetime) -> Iterable[Use]:
     """What is not planned again, as share rules count it, up to the end of the period."""
     for booking in found.standing:
-        for use in bookings.uses(found.rules[booking.instrument_number], booking):
+        for use in counting.uses(found.rules[booking.instrument_number], booking):
             if use.span.start < end:
                 yield msgspec.structs.replace(use, span=Span(use.span.start, min(use.span.end, end)))
 
@@ -305,7 +318,7 @@ def _rules(case: Case, held: Sequence[Standing], plan: Plan, side: str) -> dict[
     facts = case.demand.facts
     rules = {number: each.rules for number, each in facts.instruments.items()}
     made = bookings_of(facts.round, facts.requests, rules, REPLAY, plan.sessions, facts.now)
-    uses = [use for booking in made for use in bookings.uses(rules[booking.instrument_number], booking)]
+    uses = [use for booking in made for use in counting.uses(rules[booking.instrument_number], booking)]
     counts = counted([each.term for each in held], uses, facts.now)
     found: dict[tuple[str, ...], RuleRow] = {}
     for each in held:

@@ -35,6 +35,7 @@ from labshare.scheduler.reading import parse_plan
 from labshare.services import bookings, planning, plans
 from labshare.store import audit, due, outbox
 from labshare.store import bookings as bookings_store
+from labshare.store import people as people_store
 from labshare.store import plans as plans_store
 from labshare.store import rounds as store
 from labshare.store import time_requests as requests_store
@@ -237,7 +238,10 @@ def publish(db: Connection, actor: Actor, round_id: UUID, *, plan_sha256: str, n
     _, document = plans_store.documents(db, plan.id)
     requests = tuple(requests_store.of_round(db, round_id))
     sessions = parse_plan(document).sessions
-    new = planning.bookings_of(current, requests, instruments, plan.id, sessions, now)
+    planned = planning.bookings_of(current, requests, instruments, plan.id, sessions, now)
+    # What was planned for somebody who has left since is given back to everybody.
+    gone = people_store.absent(db, {booking.person_id for booking in planned if booking.person_id})
+    new = [booking for booking in planned if booking.person_id not in gone]
     bookings.publish_sessions(db, actor, new, now)
     placed = {booking.request_id for booking in new}
     requests_store.decide(

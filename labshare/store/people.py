@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from labshare.domain.affiliations import AffiliationState
 from labshare.domain.people import Actor, Grant, Person, Place, SignIn
 from labshare.store.tables import centres, grants, organisations, persons, qualifications, sign_in_tries, sign_ins
 
@@ -21,6 +22,8 @@ _PERSON = [
     persons.c[name]
     for name in ("id", "login", "name", "email", "organisation_id", "language", "disabled_at", "erased_at")
 ]
+# Grants count while somebody stands behind the person: whoever left, or is not confirmed yet, holds none.
+_IS_CONFIRMED = persons.c.affiliation == AffiliationState.CONFIRMED
 _GRANT = [grants.c.role, grants.c.centre_id, grants.c.organisation_id.label("granted_organisation_id")]
 
 
@@ -43,7 +46,7 @@ def actors(db: Connection, *where: sa.ColumnElement[bool]) -> list[Actor]:
     """Persons with all their grants, in the order of their logins. The disabled are not among them."""
     query = (
         sa.select(*_PERSON, *_GRANT)
-        .select_from(persons.outerjoin(grants, grants.c.person_id == persons.c.id))
+        .select_from(persons.outerjoin(grants, sa.and_(grants.c.person_id == persons.c.id, _IS_CONFIRMED)))
         .where(persons.c.disabled_at.is_(None), persons.c.erased_at.is_(None), *where)
         .order_by(persons.c.login, grants.c.role, grants.c.centre_id, grants.c.organisation_id)
     )
@@ -56,6 +59,19 @@ def actors(db: Connection, *where: sa.ColumnElement[bool]) -> list[Actor]:
 def actor(db: Connection, person_id: UUID) -> Actor | None:
     found = actors(db, persons.c.id == person_id)
     return found[0] if found else None
+
+
+def absent(db: Connection, person_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Who of these has left, is disabled or not confirmed; all of them are held as they are until the transaction ends.
+
+    Their rows are locked in the order in which bookings lock them.
+    """
+    wanted = sorted(set(person_ids))
+    query = sa.select(persons.c.id, persons.c.affiliation, persons.c.disabled_at, persons.c.erased_at)
+    rows = db.execute(query.where(persons.c.id.in_(wanted)).order_by(persons.c.id).with_for_update()) if wanted else ()
+    return frozenset(
+        row.id for row in rows if row.affiliation != AffiliationState.CONFIRMED or row.disabled_at or row.erased_at
+    )
 
 
 def places(db: Connection, ids: Iterable[str]) -> dict[str, Place]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from labshare.domain.affiliations import AffiliationState
 from labshare.domain.projects import Member, Project, ProjectLine, ProjectName, ProjectState
 from labshare.store.tables import organisations, persons, project_members, projects
 
 
 def with_membership(db: Connection, project_id: UUID, person_id: UUID) -> tuple[Project | None, bool]:
-    """A project, and whether this person is its PI or a member. (None, False) when there is no such project."""
+    """A project, and whether this person belongs to it: as PI or member, and not gone. (None, False): no project."""
     row: Any = db.execute(_WITH_MEMBERSHIP, {"project_id": project_id, "person_id": person_id}).one_or_none()
     if row is None:
         return None, False
@@ -36,21 +38,54 @@ def names_of(db: Connection, project_ids: Collection[UUID | None]) -> dict[UUID 
 
 def lines_of(db: Connection, person_id: UUID) -> list[ProjectLine]:
     """The projects of which this person is PI or member, by code."""
-    return _lines(db, belongs(person_id))
+    return lines_where(db, belongs(person_id))
 
 
 def lines_in(db: Connection, state: ProjectState) -> list[ProjectLine]:
     """All projects in this state, by code."""
-    return _lines(db, projects.c.state == state)
+    return lines_where(db, projects.c.state == state)
+
+
+def ending(db: Connection, first: datetime, last: datetime) -> list[ProjectLine]:
+    """Verified projects that expire within these instants, both included, by code."""
+    return lines_where(db, projects.c.state == ProjectState.VERIFIED, projects.c.expires_at.between(first, last))
 
 
 def line(db: Connection, project_id: UUID) -> ProjectLine | None:
-    found = _lines(db, projects.c.id == project_id)
+    found = lines_where(db, projects.c.id == project_id)
     return found[0] if found else None
 
 
 def all_lines(db: Connection) -> list[ProjectLine]:
-    return _lines(db, sa.true())
+    return lines_where(db, sa.true())
+
+
+def lines_where(db: Connection, *where: sa.ColumnElement[bool]) -> list[ProjectLine]:
+    """Projects of which all this is true, by code."""
+    query = (
+        sa.select(
+            projects,
+            organisations.c.name_vi.label("organisation_vi"),
+            organisations.c.name_en.label("organisation_en"),
+            persons.c.name.label("pi_name"),
+        )
+        .join(organisations, organisations.c.id == projects.c.organisation_id)
+        .join(persons, persons.c.id == projects.c.pi_id)
+        .where(*where)
+        .order_by(projects.c.code)
+    )
+    rows: Sequence[Any] = db.execute(query).all()
+    members = _members(db, [row.id for row in rows])
+    return [
+        ProjectLine(
+            project=msgspec.convert(row, Project, from_attributes=True),
+            organisation_vi=row.organisation_vi,
+            organisation_en=row.organisation_en,
+            pi_name=row.pi_name,
+            members=tuple(members.get(row.id, ())),
+        )
+        for row in rows
+    ]
 
 
 def add(db: Connection, project: Project) -> bool:
@@ -91,37 +126,17 @@ def belongs(person_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     return sa.or_(projects.c.pi_id == person_id, member)
 
 
+def _is_here(person_id: sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
+    """An investigator who has left stays named on the project, and spends none of its time."""
+    here = (persons.c.affiliation == AffiliationState.CONFIRMED, persons.c.disabled_at.is_(None))
+    return sa.select(sa.literal(1)).where(persons.c.id == person_id, *here, persons.c.erased_at.is_(None)).exists()
+
+
+_PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid())
 # Built once: every booking asks it.
-_WITH_MEMBERSHIP = sa.select(projects, belongs(sa.bindparam("person_id", type_=sa.Uuid())).label("is_member")).where(
+_WITH_MEMBERSHIP = sa.select(projects, sa.and_(belongs(_PERSON_ID), _is_here(_PERSON_ID)).label("is_member")).where(
     projects.c.id == sa.bindparam("project_id")
 )
-
-
-def _lines(db: Connection, where: sa.ColumnElement[bool]) -> list[ProjectLine]:
-    query = (
-        sa.select(
-            projects,
-            organisations.c.name_vi.label("organisation_vi"),
-            organisations.c.name_en.label("organisation_en"),
-            persons.c.name.label("pi_name"),
-        )
-        .join(organisations, organisations.c.id == projects.c.organisation_id)
-        .join(persons, persons.c.id == projects.c.pi_id)
-        .where(where)
-        .order_by(projects.c.code)
-    )
-    rows: Sequence[Any] = db.execute(query).all()
-    members = _members(db, [row.id for row in rows])
-    return [
-        ProjectLine(
-            project=msgspec.convert(row, Project, from_attributes=True),
-            organisation_vi=row.organisation_vi,
-            organisation_en=row.organisation_en,
-            pi_name=row.pi_name,
-            members=tuple(members.get(row.id, ())),
-        )
-        for row in rows
-    ]
 
 
 def _members(db: Connection, project_ids: list[UUID]) -> dict[UUID, list[Member]]:

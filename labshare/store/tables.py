@@ -241,6 +241,11 @@ persons = Table(
     Column("language", sa.Text, nullable=False, server_default="vi"),
     Column("disabled_at", UTCDateTime),
     Column("erased_at", UTCDateTime),
+    # Whether the organisation, or the user office, stands behind "works there"; who judged it says the audit.
+    Column("affiliation", sa.Text, nullable=False, server_default="confirmed"),
+    _text("affiliation_reason"),
+    Column("affiliation_at", UTCDateTime),
+    Column("affiliation_version", sa.Integer, nullable=False, server_default="1"),
     # Raised as the lock that keeps one person in one place while two of their bookings are written at once.
     Column("calendar_version", sa.BigInteger, nullable=False, server_default="0"),
 )
@@ -284,6 +289,48 @@ sign_in_tries = Table(
     Column("tried_at", UTCDateTime, nullable=False),
     Index("ix_sign_in_tries_login", "login", "tried_at"),
     Index("ix_sign_in_tries_address", "address", "tried_at"),
+)
+
+# What an organisation that onboarded itself states, and whether the user office has checked it. One without a row
+# here came with the registry or with a file of the user office.
+organisation_checks = Table(
+    "organisation_checks",
+    metadata,
+    Column("organisation_id", sa.Text, ForeignKey("organisations.id"), primary_key=True),
+    Column("state", sa.Text, nullable=False, index=True),
+    _text("registration_number"),
+    _text("country"),
+    _text("contact"),
+    _text("evidence"),
+    Column("proposed_by_id", sa.Uuid, ForeignKey("persons.id"), nullable=False),
+    Column("proposed_at", UTCDateTime, nullable=False),
+    Column("judged_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("judged_at", UTCDateTime),
+    _text("reason"),
+    Column("version", sa.Integer, nullable=False, server_default="1"),
+    CheckConstraint("state IN ('proposed', 'checked', 'declined')", name="state"),
+    Index("ix_organisation_checks_number", "country", "registration_number"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("token_hash", sa.Text, nullable=False, unique=True),
+    Column("email", sa.Text, nullable=False, index=True),
+    _text("name"),
+    Column("language", sa.Text, nullable=False, server_default="vi"),
+    # Whom the inviter speaks for; NULL where somebody asked for themselves.
+    Column("organisation_id", sa.Text, ForeignKey("organisations.id")),
+    # Whose password it renews; NULL where it lets somebody new in.
+    Column("person_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("invited_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("expires_at", UTCDateTime, nullable=False),
+    Column("used_at", UTCDateTime),
+    # When its letter is due; NULL once it is sent.
+    Column("send_at", UTCDateTime, index=True),
+    Column("attempts", sa.Integer, nullable=False, server_default="0"),
 )
 
 tokens = Table(

@@ -30,6 +30,7 @@ ITEMS: tuple[Item, ...] = (
     Item(path="/bookings", label="Bookings", icon="calendar-days", signed_in=True),
     Item(path="/rounds", label="Rounds", icon="clipboard-list"),
     Item(path="/projects", label="Projects", icon="file-text", signed_in=True),
+    Item(path="/people", label="People", icon="users", needs=(Action.MANAGE_PEOPLE,)),
     Item(path="/agreements", label="Agreements", icon="handshake", needs=(Action.READ_AGREEMENT,)),
     Item(path="/reports/utilisation", label="Reports", icon="chart-column", needs=(Action.READ_REPORT,)),
     Item(path="/centres", label="Centres", icon="building-2"),

@@ -9,7 +9,7 @@ from litestar import Response, Router, get
 
 from labshare.domain.people import Actor
 from labshare.services import Connection, Database, registry
-from labshare.web import booking_lines, given, projects, round_sections, share_sections
+from labshare.web import affiliations, booking_lines, given, organisations, projects, round_sections, share_sections
 from labshare.web.rendering import Request, render
 from labshare.web.sections import Section
 
@@ -18,7 +18,11 @@ Provider = Callable[[Connection, Actor, datetime], Section | None]
 # In the order in which they are shown: what waits for the reader's decision stands first. None is said by a noun that
 # has nothing for this reader.
 PROVIDERS: tuple[Provider, ...] = (
+    affiliations.my_section,
+    organisations.waiting_section,
+    affiliations.waiting_section,
     projects.waiting_section,
+    projects.review_section,
     round_sections.decisions,
     share_sections.credits,
     booking_lines.next_bookings,

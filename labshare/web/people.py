@@ -14,14 +14,16 @@ from litestar import Response, Router, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromQuery
 
+from labshare.domain.affiliations import AffiliationState
 from labshare.domain.people import Actor
 from labshare.errors import LabShareError, NotFound, NotSignedIn, Refusal, Refused, TooManyTries
 from labshare.i18n import known_language
-from labshare.services import Database, passwords, people
+from labshare.services import Database, affiliations, organisations, passwords, people
 from labshare.settings import Settings
 from labshare.web import given
 from labshare.web.auth import LANGUAGE_COOKIE, SIGN_IN_COOKIE
 from labshare.web.rendering import THEMES, Form, Request, cookie, local_path, redirect, render
+from labshare.web.templating import named
 
 A_YEAR_SECONDS = 365 * 24 * 3600
 
@@ -46,6 +48,10 @@ class NewPassword(msgspec.Struct, frozen=True):
     again: str = ""
 
 
+class Employer(msgspec.Struct, frozen=True):
+    organisation_id: str = ""
+
+
 class Choice(msgspec.Struct, frozen=True):
     value: str
     next: str = "/"
@@ -65,7 +71,7 @@ async def sign_in(
     """Asynchronous, unlike other handlers, because the password is judged on other threads than requests are."""
     login = data.login.strip()
     try:
-        candidate = await sync_to_thread(_begin, database, login, _address(request), now)
+        candidate = await sync_to_thread(_begin, database, login, address_of(request), now)
         is_right = await asyncio.get_running_loop().run_in_executor(
             HASHING, passwords.matches, data.password[: passwords.MAX_LENGTH], candidate[1] if candidate else None
         )
@@ -86,7 +92,7 @@ def sign_in_to_demo(
         raise NotFound()
     with database.write() as db:
         actor, token = people.sign_in_as(db, data.login, now, hours=settings.sign_in_hours)
-    return _signed_in(request, settings, actor, token, data.next)
+    return signed_in(request, settings, actor, token, data.next)
 
 
 @post("/sign-out", sync_to_thread=True)
@@ -130,6 +136,18 @@ def account(request: Request, database: given.Database, me: given.Me) -> Respons
     return _account_page(request, database, me)
 
 
+@post("/account/organisation", sync_to_thread=True)
+def name_organisation(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[Employer]
+) -> Response[str]:
+    try:
+        with database.write() as db:
+            affiliations.name_organisation(db, me, data.organisation_id, now)
+    except Refused as error:
+        return _account_page(request, database, me, error)
+    return redirect(request, "/account", notice="organisation_named")
+
+
 @post("/account/password")
 async def change_password(
     request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[NewPassword]
@@ -164,10 +182,11 @@ def _finish(
 ) -> Response[str]:
     with database.write() as db:
         actor, token = people.sign_in(db, candidate[0], login, now, hours=settings.sign_in_hours)
-    return _signed_in(request, settings, actor, token, next_url)
+    return signed_in(request, settings, actor, token, next_url)
 
 
-def _signed_in(request: Request, settings: Settings, actor: Actor, token: str, next_url: str) -> Response[str]:
+def signed_in(request: Request, settings: Settings, actor: Actor, token: str, next_url: str) -> Response[str]:
+    """The answer that carries the sign-in's cookie and leads to a page of ours."""
     response = redirect(request, local_path(next_url))
     response.set_cookie(cookie(request, SIGN_IN_COOKIE, token, max_age=settings.sign_in_hours * 3600))
     if LANGUAGE_COOKIE not in request.cookies:
@@ -203,6 +222,10 @@ def _account_page(request: Request, database: Database, me: Actor, error: LabSha
     with database.read() as db:
         held = people.held_places(db, me)
         employer = people.employer(db, me)
+        affiliation = affiliations.mine(db, me)
+        is_confirmed = affiliation.state is AffiliationState.CONFIRMED
+        check = organisations.of_actor(db, me)
+        places = [] if is_confirmed else affiliations.choices(db)
     return render(
         request,
         "people/account.html",
@@ -211,6 +234,9 @@ def _account_page(request: Request, database: Database, me: Actor, error: LabSha
         me=me,
         held=held,
         employer=employer,
+        affiliation=affiliation,
+        check=check,
+        choices=[(place.id, named(place)) for place in places],
         least=passwords.MIN_LENGTH,
     )
 
@@ -225,7 +251,8 @@ def _finish_change(database: Database, me: Actor, password_hash: str, now: datet
         people.change_password(db, me, password_hash, now, but=token)
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """The network address that the request came from: what tries are counted by besides the login."""
     return request.client.host if request.client else ""
 
 
@@ -233,5 +260,6 @@ router = Router(
     "/",
     route_handlers=[
         sign_in_page, sign_in, sign_in_to_demo, sign_out, choose_language, choose_theme, account, change_password,
+        name_organisation,
     ],
 )  # fmt: skip

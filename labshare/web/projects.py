@@ -11,14 +11,15 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from labshare.domain.people import Action, Actor, may
-from labshare.domain.projects import AccessClass, Activity, ProjectLine, ProjectState
-from labshare.errors import Refused
+from labshare.domain.projects import AccessClass, Activity, ProjectLine, ProjectState, is_for_review
+from labshare.errors import Refused, WrongState
 from labshare.formats import CENTRE_ZONE
 from labshare.i18n import gettext
 from labshare.services import Connection, projects
 from labshare.web import given
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.sections import Line, Section
+from labshare.web.templating import named
 from labshare.web.typed import typed_date
 
 
@@ -28,6 +29,13 @@ class Proposal(msgspec.Struct, frozen=True):
     funding_line: str = ""
     access_class: AccessClass = AccessClass.PUBLIC_RESEARCH
     activity: Activity = Activity.NON_ECONOMIC
+    evidence: str = ""
+    agreement_id: str = ""
+
+
+class HandOver(msgspec.Struct, frozen=True):
+    version: int
+    pi: str = ""
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -60,8 +68,8 @@ def listing(request: Request, database: given.Database, me: given.Me) -> Respons
 
 
 @get("/projects/new", sync_to_thread=True)
-def proposal(request: Request, me: given.Me) -> Response[str]:
-    return _proposal_page(request, Proposal())
+def proposal(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
+    return _proposal_page(request, database, me, now, Proposal())
 
 
 @post("/projects", sync_to_thread=True)
@@ -72,7 +80,7 @@ def propose(
         with database.write() as db:
             project = projects.propose(db, me, **msgspec.structs.asdict(data), now=now)
     except Refused as error:
-        return _proposal_page(request, data, error)
+        return _proposal_page(request, database, me, now, data, error)
     return redirect(request, f"/projects/{project.id}", notice="project_proposed")
 
 
@@ -153,6 +161,36 @@ def remove_member(
     return redirect(request, f"/projects/{project_id}", notice="member_removed")
 
 
+@post("/projects/{project_id:uuid}/hand-over", sync_to_thread=True)
+def hand_over(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    project_id: FromPath[UUID],
+    data: Form[HandOver],
+) -> Response[str]:
+    try:
+        with database.write() as db:
+            projects.hand_over(db, me, project_id, data.pi, version=data.version, now=now)
+    except (Refused, WrongState) as error:
+        return _project_page(request, database, me, now, project_id, error, pi=data.pi)
+    return redirect(request, f"/projects/{project_id}", notice="project_handed_over")
+
+
+def review_section(db: Connection, actor: Actor, now: datetime) -> Section | None:
+    """On the home page of a PI and of the user office: verifications that end soon, or have just ended."""
+    lines = tuple(
+        msgspec.structs.replace(
+            _home_line(line),
+            state=None if line.project.is_current(now) else ("project_state", "expired"),
+            due_at=line.project.expires_at,
+        )
+        for line in projects.reviews(db, actor, now)
+    )
+    return Section(title=gettext("Projects to review"), icon="calendar-x", lines=lines, more="/projects", urgent=True)
+
+
 def waiting_section(db: Connection, actor: Actor, now: datetime) -> Section | None:
     """On the user office's home page: projects to verify."""
     if not may(actor, Action.VERIFY_PROJECT):
@@ -178,7 +216,11 @@ def _home_line(line: ProjectLine) -> Line:
     )
 
 
-def _proposal_page(request: Request, typed: Proposal, error: Refused | None = None) -> Response[str]:
+def _proposal_page(
+    request: Request, database: given.Database, me: Actor, now: datetime, typed: Proposal, error: Refused | None = None
+) -> Response[str]:
+    with database.read() as db:
+        agreements = [(place.id, named(place)) for place in projects.agreements_of(db, me, now)]
     return render(
         request,
         "projects/new.html",
@@ -186,6 +228,7 @@ def _proposal_page(request: Request, typed: Proposal, error: Refused | None = No
         typed=typed,
         classes=list(AccessClass),
         activities=list(Activity),
+        agreements=agreements,
         refusals=error.refusals if error else (),
     )
 
@@ -196,13 +239,14 @@ def _project_page(
     me: Actor,
     now: datetime,
     project_id: UUID,
-    error: Refused | None = None,
+    error: Refused | WrongState | None = None,
     **typed: str,
 ) -> Response[str]:
     with database.read() as db:
         line = projects.show(db, me, project_id)
         verifier = projects.verifier_name(db, line.project)
-    context: dict[str, Any] = {"evidence": "", "login": "", **typed}
+    proposed = line.project.evidence if line.project.state is ProjectState.PROPOSED else ""
+    context: dict[str, Any] = {"evidence": proposed, "login": "", "pi": "", **typed}
     return render(
         request,
         "projects/project.html",
@@ -210,6 +254,7 @@ def _project_page(
         line=line,
         project=line.project,
         is_current=line.project.is_current(now),
+        is_for_review=is_for_review(line.project, now),
         verifier=verifier,
         may_manage=projects.may_manage(line, me),
         refusals=error.refusals if error else (),
@@ -219,5 +264,5 @@ def _project_page(
 
 router = Router(
     "/",
-    route_handlers=[listing, proposal, propose, show, verify, decline, add_member, remove_member],
+    route_handlers=[listing, proposal, propose, show, verify, decline, add_member, remove_member, hand_over],
 )

@@ -176,8 +176,10 @@ def test_a_project_must_be_known_verified_in_force_and_ones_own() -> None:
     assert codes(project=msgspec.structs.replace(PAYS, expires_at=local(23, 12))) == []
 
 
-def test_the_pi_is_a_member() -> None:
-    assert codes(msgspec.structs.replace(WISH, person_id=OTHER), is_member=False) == []
+def test_a_pi_who_has_left_is_a_member_no_more() -> None:
+    """The store says who belongs to a project; that somebody is still named as its PI does not let them in again."""
+    assert codes(msgspec.structs.replace(WISH, person_id=OTHER), is_member=False) == ["project_not_member"]
+    assert codes(msgspec.structs.replace(WISH, person_id=OTHER), is_member=True) == []
 
 
 def test_a_person_is_in_one_place_while_attended() -> None:

@@ -16,6 +16,7 @@ from labshare.domain.people import (
     Role,
     may,
     may_somewhere,
+    reach,
     require,
     require_try,
 )
@@ -110,3 +111,21 @@ def test_tries_are_limited_for_the_login_and_for_the_address(
     with pytest.raises(TooManyTries) as refused:
         require_try(login_tries, address_tries)
     assert refused.value.params == {"minutes": 15}
+
+
+def test_a_representative_manages_the_people_of_their_organisation_and_nothing_else() -> None:
+    speaker = an_actor(Grant(role=Role.REPRESENTATIVE, organisation_id="O-CO"))
+    held = {action for action in Action if may(speaker, action, centre="C-ONE", organisation="O-CO")}
+    assert held == {Action.MANAGE_PEOPLE}
+    assert not may(speaker, Action.MANAGE_PEOPLE, organisation="O-OTHER")
+    assert not may(speaker, Action.MANAGE_PEOPLE)
+
+
+def test_the_reach_of_an_action_is_what_the_grants_name_or_everything() -> None:
+    assert reach(PARTNER, Action.MANAGE_PEOPLE) == {"O-CO"}
+    two = an_actor(*PARTNER.grants, Grant(role=Role.REPRESENTATIVE, organisation_id="O-MORE"))
+    assert reach(two, Action.MANAGE_PEOPLE) == {"O-CO", "O-MORE"}
+    assert reach(an_actor(*PARTNER.grants, Grant(role=Role.USER_OFFICE)), Action.MANAGE_PEOPLE) is None
+    # Who speaks for nobody reaches nobody, which is not the same as everybody.
+    assert reach(MANAGER, Action.MANAGE_PEOPLE) == frozenset()
+    assert reach(an_actor(), Action.MANAGE_PEOPLE) == frozenset()

@@ -85,6 +85,9 @@ def test_a_file_that_cannot_be_read_says_where(text: str, place: str) -> None:
             ("people_bad_login", "person Đối tác"), ("people_unknown", "project KC-01"),
         ]),
         ('role = "partner", organisation = "O-NEW"', 'role = "partner"', [("people_role_place", "person partner.new")]),
+        ('role = "partner", organisation = "O-NEW"', 'role = "representative"', [
+            ("people_role_place", "person partner.new"),
+        ]),
         ('{ role = "researcher" }', '{ role = "researcher", centre = "C-ONE" }', [
             ("people_role_place", "person partner.new"),
         ]),

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from labshare.domain.projects import (
+    LONGEST_EVIDENCE,
     LONGEST_VERIFICATION,
     AccessClass,
     Activity,
     Project,
     ProjectState,
+    Standing,
+    check_evidence,
     check_proposal,
     declined,
+    handed_over,
+    is_for_review,
     usable,
     verified,
 )
@@ -107,7 +114,12 @@ def test_a_verification_ends_at_the_instant_of_its_expiry() -> None:
 def test_a_projects_time_is_for_its_people_while_it_is_verified(
     project: Project, person_id: UUID, at: datetime, expected: list[str]
 ) -> None:
-    assert [refusal.code for refusal in usable(project, person_id, frozenset({MEMBER}), at)] == expected
+    assert [refusal.code for refusal in usable(project, person_id, frozenset({PI, MEMBER}), at)] == expected
+
+
+def test_an_investigator_who_no_longer_belongs_to_the_project_spends_none_of_its_time() -> None:
+    project = verified(PROPOSED, by_id=OFFICE, evidence="x", expires_at=IN_A_YEAR, now=NOW)
+    assert [r.code for r in usable(project, PI, frozenset({MEMBER}), NOW)] == ["project_not_member"]
 
 
 def test_a_proposal_is_trimmed() -> None:
@@ -119,3 +131,56 @@ def test_a_proposal_says_all_that_is_missing_or_too_long() -> None:
         check_proposal("x" * 41, " ", "")
     said = [(refusal.code, refusal.params["field"]) for refusal in refused.value.refusals]
     assert said == [("field_missing", "title"), ("field_missing", "funding_line"), ("field_too_long", "code")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "standing", "expected"),
+    [
+        ({}, Standing(), []),
+        ({}, Standing(pi_is_here=False, organisation_is_checked=False), ["pi_absent", "organisation_unchecked"]),
+        ({"access_class": AccessClass.PARTNER}, Standing(), ["partner_needs_agreement"]),
+        ({"agreement_id": "A-1"}, Standing(parties=frozenset({"O-CO"})), ["agreement_not_party"]),
+        ({"agreement_id": "A-1"}, Standing(parties=frozenset({"O-CO", "I-IMS"})), []),
+        (
+            {"access_class": AccessClass.PARTNER, "agreement_id": "A-1"},
+            Standing(parties=frozenset({"I-IMS"})),
+            [],
+        ),
+    ],
+)
+def test_a_verification_rests_on_the_investigator_the_organisation_and_the_agreement(
+    changes: dict[str, Any], standing: Standing, expected: list[str]
+) -> None:
+    project = msgspec.structs.replace(PROPOSED, **changes)
+    if not expected:
+        after = verified(project, by_id=OFFICE, evidence="x", expires_at=IN_A_YEAR, now=NOW, standing=standing)
+        assert after.state is ProjectState.VERIFIED
+        return
+    with pytest.raises(Refused) as refused:
+        verified(project, by_id=OFFICE, evidence=" ", expires_at=IN_A_YEAR, now=NOW, standing=standing)
+    assert [refusal.code for refusal in refused.value.refusals] == [*expected, "evidence_missing"]
+
+
+def test_a_verification_is_for_review_thirty_days_around_its_end() -> None:
+    project = verified(PROPOSED, by_id=OFFICE, evidence="x", expires_at=IN_A_YEAR, now=NOW)
+    month, second = timedelta(days=30), timedelta(seconds=1)
+    assert not is_for_review(project, IN_A_YEAR - month - second)
+    assert is_for_review(project, IN_A_YEAR - month)
+    assert is_for_review(project, IN_A_YEAR + month)
+    assert not is_for_review(project, IN_A_YEAR + month + second)
+    assert not is_for_review(PROPOSED, NOW)
+    assert not is_for_review(declined(project, by_id=OFFICE, reason="x", now=NOW), IN_A_YEAR)
+
+
+def test_a_project_is_handed_over_to_another_one_and_stays_verified() -> None:
+    project = verified(PROPOSED, by_id=OFFICE, evidence="x", expires_at=IN_A_YEAR, now=NOW)
+    after = handed_over(project, MEMBER)
+    assert (after.pi_id, after.state, after.version) == (MEMBER, ProjectState.VERIFIED, project.version + 1)
+    with pytest.raises(WrongState):
+        handed_over(after, MEMBER)
+
+
+def test_evidence_has_an_end() -> None:
+    check_evidence("x" * LONGEST_EVIDENCE)
+    with pytest.raises(Refused, match="field_too_long"):
+        check_evidence("x" * (LONGEST_EVIDENCE + 1))

@@ -11,8 +11,7 @@ import msgspec
 import pytest
 
 from labshare.domain.agreement_documents import from_toml as agreement_from_toml
-from labshare.domain.agreements import Agreement, Kind, Scope, Selector
-from labshare.domain.projects import AccessClass
+from labshare.domain.agreements import Agreement, Kind, Scope
 from labshare.domain.sandbox import Authority, Change, Criterion, Metric, Overlay, Words
 from labshare.domain.sandbox_documents import Around, from_toml, sandbox_faults, to_toml
 from labshare.errors import Malformed
@@ -180,11 +179,7 @@ def test_each_fault_of_the_metrics_is_found(values: dict[str, Any], found: list[
         ((Change(agreement="A", replace=ELSEWHERE),), ["sandbox_rule_outside"]),
         ((Change(agreement="A", replace=EVERYWHERE),), ["sandbox_rule_outside"]),
         ((Change(agreement="A", replace=ON_ANOTHER),), ["sandbox_rule_outside"]),
-        # 110 % for everybody is more than one, more than there is, and more than the cap of 20 % for everybody.
-        (
-            (Change(agreement="A", add=TOO_MUCH),),
-            ["agreement_share_over_one", "agreement_floors_exceed", "agreement_floor_over_cap"],
-        ),
+        ((Change(agreement="A", add=TOO_MUCH),), ["agreement_share_over_one"]),
     ],
 )
 def test_each_fault_of_the_changes_is_found(changes: tuple[Change, ...], found: list[str]) -> None:
@@ -208,16 +203,6 @@ def test_the_agreement_must_hold_on_every_day_of_the_trial() -> None:
     assert codes(an_overlay(), an_agreement(CAP, effective_until=date(2026, 5, 31))) == []
     assert codes(an_overlay(), an_agreement(CAP, effective_until=date(2026, 5, 30))) == ["sandbox_agreement_over"]
     assert codes(an_overlay(), an_agreement(CAP, effective_from=date(2026, 4, 2))) == ["sandbox_agreement_over"]
-
-
-def test_floors_of_the_trial_must_hold_together_with_those_of_other_agreements() -> None:
-    """Public research has 95 % under another agreement; a tenth more for startups is more than there is."""
-    public = Selector(access_class=(AccessClass.PUBLIC_RESEARCH,))
-    most = msgspec.structs.replace(FLOOR, id="most", share=Fraction(19, 20), who=public)
-    startups = msgspec.structs.replace(FLOOR, who=Selector(access_class=(AccessClass.STARTUP,)))
-    other = an_agreement(most, id="B")
-    found = sandbox_faults(an_overlay(Change(agreement="A", add=startups)), around(an_agreement(CAP), other))
-    assert [(fault.code, fault.params["share"]) for fault in found] == [("agreement_floors_exceed", "105 %")]
 
 
 def test_a_fault_of_the_signed_agreement_is_not_the_trial_s() -> None:

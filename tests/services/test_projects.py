@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
 
+from labshare.domain.agreements import Agreement, Version
+from labshare.domain.bookings import Wish
+from labshare.domain.organisations import OrganisationCheck
 from labshare.domain.projects import AccessClass, Activity, Project, ProjectState
-from labshare.errors import Forbidden, NotFound, Refused, Stale
-from labshare.services import projects
-from labshare.store import audit
+from labshare.errors import Forbidden, NotFound, Refused, Stale, WrongState
+from labshare.services import affiliations, bookings, projects, time_requests
+from labshare.services.time_requests import RequestWish
+from labshare.store import agreements as agreements_store
+from labshare.store import audit, organisations
+from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
 from tests.furniture import (
     ADMINISTRATOR,
@@ -22,9 +28,13 @@ from tests.furniture import (
     OFFICE,
     PUBLIC_PROJECT,
     RESEARCHER,
+    XRD,
     actor,
     furnish,
+    span,
 )
+from tests.round_of import open_round
+from tests.round_of import wish as round_wish
 
 IN_A_YEAR = NOW + timedelta(days=365)
 
@@ -142,3 +152,143 @@ def test_each_change_leaves_a_line_without_its_words(house: Database) -> None:
     assert [(line.action, line.actor_id) for line in lines] == [("propose", RESEARCHER), ("verify", OFFICE)]
     assert "Hợp đồng 7" not in str(lines)
     assert len(str(lines[1].details["evidence"])) == 64
+
+
+# ---------------------------------------------------------------- what a verification rests on
+
+
+def add_agreement(db: Connection, agreement_id: str, *parties: str, until: date | None = None) -> None:
+    agreement = Agreement(
+        format="labshare-agreement/1", id=agreement_id, title_vi="Thỏa thuận", title_en="Agreement", parties=parties,
+        effective_from=date(2026, 1, 1), effective_until=until,
+    )  # fmt: skip
+    agreements_store.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+
+
+def under_agreement(db: Connection, agreement_id: str, access_class: AccessClass = AccessClass.PARTNER) -> Project:
+    return projects.propose(
+        db, actor(RESEARCHER), code="PPP-1", title="x", funding_line="x", access_class=access_class,
+        activity=Activity.ECONOMIC, now=NOW, agreement_id=agreement_id, evidence=" Hợp đồng 9 ",
+    )  # fmt: skip
+
+
+def test_a_proposal_names_its_evidence_and_an_agreement_of_its_organisation(house: Database) -> None:
+    """NOW is 23 November 2026: an agreement that ended the day before is none any more."""
+    with house.write() as db:
+        add_agreement(db, "A-OURS", "I-IMS", "O-CO")
+        add_agreement(db, "A-THEIRS", "O-CO")
+        add_agreement(db, "A-OVER", "I-IMS", until=date(2026, 11, 22))
+        assert [place.id for place in projects.agreements_of(db, actor(RESEARCHER), NOW)] == ["A-OURS"]
+        for agreement_id in ("A-THEIRS", "A-OVER", "A-NONE"):
+            with pytest.raises(Refused, match="agreement_not_party"):
+                under_agreement(db, agreement_id)
+        project = under_agreement(db, "A-OURS")
+        assert (project.agreement_id, project.evidence) == ("A-OURS", "Hợp đồng 9")
+        assert verify(db, project).state is ProjectState.VERIFIED
+
+
+def test_an_agreement_that_no_longer_names_the_organisation_bears_no_verification(house: Database) -> None:
+    with house.write() as db:
+        add_agreement(db, "A-OURS", "I-IMS")
+        project = under_agreement(db, "A-OURS")
+        db.execute(t.agreement_versions.update().values(effective_until=date(2026, 11, 22)))
+        with pytest.raises(Refused, match="agreement_not_party"):
+            verify(db, project)
+
+
+def test_nobody_is_a_partner_without_an_agreement(house: Database) -> None:
+    with house.write() as db:
+        project = under_agreement(db, "")
+        with pytest.raises(Refused, match="partner_needs_agreement"):
+            verify(db, project)
+        assert [p.code for p in projects.usable(db, actor(RESEARCHER), NOW)] == ["KC-01"]
+
+
+def test_a_project_of_somebody_who_left_or_of_an_unchecked_organisation_is_not_verified(house: Database) -> None:
+    with house.write() as db:
+        project = propose(db)
+        check = OrganisationCheck(
+            organisation_id="I-IMS", registration_number="1", country="VN", contact="x", evidence="x",
+            proposed_by_id=RESEARCHER, proposed_at=NOW,
+        )  # fmt: skip
+        organisations.ask(db, check)
+        affiliations.end(db, actor(OFFICE), RESEARCHER, version=1, reason="moved", now=NOW)
+        with pytest.raises(Refused) as refused:
+            verify(db, project)
+    assert [refusal.code for refusal in refused.value.refusals] == ["pi_absent", "organisation_unchecked"]
+
+
+def test_the_office_hands_a_project_over_to_somebody_of_the_same_organisation(house: Database) -> None:
+    with house.write() as db:
+        affiliations.end(db, actor(OFFICE), RESEARCHER, version=1, reason="moved", now=NOW)
+
+        def hand_over(login: str, by: UUID = OFFICE, version: int = 1) -> Project:
+            return projects.hand_over(db, actor(by), PUBLIC_PROJECT, login, version=version, now=NOW)
+
+        for login, code in (
+            ("competitor", "pi_elsewhere"),
+            ("ghost", "person_unknown"),
+            ("researcher", "person_unknown"),
+        ):
+            with pytest.raises(Refused, match=code):
+                hand_over(login)
+        with pytest.raises(Forbidden):
+            hand_over("colleague", by=COLLEAGUE)
+        with pytest.raises(Stale):
+            hand_over("colleague", version=9)
+        after = hand_over(" colleague ")
+        assert (after.pi_id, after.state) == (COLLEAGUE, ProjectState.VERIFIED)
+        # The new investigator admits members from now on.
+        projects.add_member(db, actor(COLLEAGUE), PUBLIC_PROJECT, "competitor", NOW)
+        with pytest.raises(WrongState):
+            hand_over("colleague", version=2)
+
+
+def test_a_review_is_due_to_its_investigator_and_the_office_thirty_days_before_the_end(house: Database) -> None:
+    with house.write() as db:
+        project = verify(db, propose(db))
+
+        def due(person_id: UUID, days: int) -> list[str]:
+            lines = projects.reviews(db, actor(person_id), IN_A_YEAR + timedelta(days=days))
+            return [line.project.code for line in lines]
+
+        for person_id, codes in ((RESEARCHER, ["KC-77"]), (OFFICE, ["KC-77"]), (COLLEAGUE, []), (ADMINISTRATOR, [])):
+            assert due(person_id, -31) == []
+            assert due(person_id, -30) == codes
+            assert due(person_id, 30) == codes
+            assert due(person_id, 31) == []
+        projects.decline(db, actor(OFFICE), project.id, version=2, reason="over", now=NOW)
+        assert due(OFFICE, 0) == []
+
+
+def test_who_is_removed_from_a_project_books_nothing_for_it_right_after(house: Database) -> None:
+    def book(db: Connection, hour: int) -> None:
+        wish = Wish(instrument_number=XRD, span=span(25, hour, hour + 1), project_id=PUBLIC_PROJECT)
+        bookings.book(db, actor(COLLEAGUE), wish, NOW)
+
+    with house.write() as db:
+        book(db, 9)
+        projects.remove_member(db, actor(RESEARCHER), PUBLIC_PROJECT, COLLEAGUE, NOW)
+        with pytest.raises(Refused, match="project_not_member"):
+            book(db, 10)
+
+
+@pytest.mark.parametrize("state", [ProjectState.PROPOSED, ProjectState.DECLINED])
+@pytest.mark.parametrize("access_class", list(AccessClass))
+def test_a_class_that_was_not_verified_books_and_applies_for_nothing(
+    house: Database, state: ProjectState, access_class: AccessClass
+) -> None:
+    """Whatever class is claimed, on both ways to time; and a booking copies its class, it takes none from the form."""
+    assert not {"access_class", "activity", "agreement_id"} & {*Wish.__struct_fields__, *RequestWish.__struct_fields__}
+    with house.write() as db:
+        project = projects.propose(
+            db, actor(RESEARCHER), code="X-1", title="x", funding_line="x", access_class=access_class,
+            activity=Activity.NON_ECONOMIC, now=NOW,
+        )  # fmt: skip
+        if state is ProjectState.DECLINED:
+            projects.decline(db, actor(OFFICE), project.id, version=1, reason="no", now=NOW)
+        asked = Wish(instrument_number=XRD, span=span(25, 9, 10), project_id=project.id)
+        with pytest.raises(Refused, match="project_not_verified"):
+            bookings.book(db, actor(RESEARCHER), asked, NOW)
+        with pytest.raises(Refused, match="project_not_verified"):
+            time_requests.apply(db, actor(RESEARCHER), open_round(db).id, round_wish(project_id=project.id), NOW)

@@ -360,6 +360,22 @@ def test_an_unsound_overlay_is_refused_with_every_fault(database: Database) -> N
     ]
 
 
+def test_floors_of_the_trial_must_hold_together_with_those_of_other_agreements(database: Database) -> None:
+    """Public research has 95 % under another agreement; a tenth more for startups is 5 % more than there is."""
+    public, startups = (
+        a_cap(id=name, kind=Kind.FLOOR, share=share, who=Selector(access_class=(access_class,)))
+        for name, share, access_class in (
+            ("most", Fraction(19, 20), AccessClass.PUBLIC_RESEARCH),
+            ("floor", Fraction(1, 10), AccessClass.STARTUP),
+        )
+    )
+    with database.write() as db:
+        furnished(db, an_agreement(a_cap()), an_agreement(public, id="B"))
+        with pytest.raises(Refused) as caught:
+            replay.load(db, asked(Change(agreement="A", add=startups)), NOW)
+    assert [(each.code, each.params["lacking"]) for each in caught.value.refusals] == [("agreement_cannot_hold", "5")]
+
+
 def test_a_period_without_demand_or_without_the_rule_or_not_over_is_refused(database: Database) -> None:
     with database.write() as db:
         furnished(db, an_agreement(a_cap(), effective_from=date(2026, 3, 1)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -14,7 +16,7 @@ from labshare.errors import StartupError, TimeTaken
 from labshare.store import bookings as store
 from labshare.store import guard
 from labshare.store.engine import Database, open_database
-from labshare.store.migrations import migrate, require_current
+from labshare.store.migrations import alembic_config, migrate, require_current
 from labshare.store.tables import metadata
 from tests.furniture import FESEM, NMR, XRD, a_booking, furnish, span
 
@@ -83,22 +85,19 @@ def test_what_only_touches_or_was_given_back_is_no_overlap(unguarded: Database) 
     assert migrate(unguarded)
 
 
-def test_a_database_of_the_version_before_gets_its_ledger_with_its_guard(own_database_url: str) -> None:
-    """As an operator's would: bookings stand in it, and the ledger does not."""
-    database = open_database(own_database_url)
+def test_a_database_of_the_first_version_gets_its_ledger_with_its_guard(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    config = alembic_config()
     with database.write() as db:
-        furnish(db)
-        store.add(db, [a_booking(FESEM, span(23, 9, 11))])
-        for table in ("ledger_entries", "state_orders"):
-            db.exec_driver_sql(f"DROP TABLE {table}")
-        if not database.is_sqlite:
-            db.exec_driver_sql(f"DROP FUNCTION {guard.APPEND_ONLY}")
-        db.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        config.attributes["connection"] = db
+        command.upgrade(config, "0001")
+        db.exec_driver_sql("INSERT INTO organisations (id) VALUES ('O-OLD')")
     assert migrate(database)
     with database.read() as db:
         require_current(db)
+        assert guard.stands(db)
         assert {"ledger_entries", "state_orders"} <= set(sa.inspect(db).get_table_names())
-        assert db.exec_driver_sql("SELECT count(*) FROM bookings").scalar_one() == 1
+        assert db.exec_driver_sql("SELECT count(*) FROM organisations").scalar_one() == 1
     assert not migrate(database)
     database.dispose()
 
@@ -114,3 +113,19 @@ def test_migrations_make_the_tables_that_the_code_names(database: Database) -> N
         for table in metadata.sorted_tables:
             named = {each.name for each in table.constraints if isinstance(each, sa.CheckConstraint)}
             assert {each["name"] for each in found.get_check_constraints(table.name)} == named, table.name
+
+
+def test_people_of_an_older_database_stay_who_they_were(tmp_path: Path) -> None:
+    """They came with a file of the user office, so nobody has to confirm them anew."""
+    database = open_database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    config = alembic_config()
+    with database.write() as db:
+        config.attributes["connection"] = db
+        command.upgrade(config, "0001")
+        db.exec_driver_sql("INSERT INTO organisations (id) VALUES ('O-OLD')")
+        db.exec_driver_sql("INSERT INTO persons (id, login, organisation_id) VALUES ('1', 'old', 'O-OLD')")
+    assert migrate(database)
+    with database.read() as db:
+        found = db.exec_driver_sql("SELECT affiliation, affiliation_version FROM persons").one()
+    assert tuple(found) == ("confirmed", 1)
+    database.dispose()

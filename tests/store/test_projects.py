@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import msgspec
@@ -9,8 +10,9 @@ import pytest
 
 from labshare.domain.projects import AccessClass, Activity, Project, ProjectState
 from labshare.store import projects
+from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, COMPETITOR, INDUSTRY_PROJECT, MANAGER, PUBLIC_PROJECT, RESEARCHER, furnish
+from tests.furniture import COLLEAGUE, COMPETITOR, INDUSTRY_PROJECT, MANAGER, NOW, PUBLIC_PROJECT, RESEARCHER, furnish
 
 
 @pytest.fixture
@@ -86,3 +88,16 @@ def test_membership_tells_a_member_from_a_stranger_and_from_no_project(house: Da
         assert (project and project.code, is_member) == ("KC-01", True)
         assert projects.with_membership(db, PUBLIC_PROJECT, COMPETITOR)[1] is False
         assert projects.with_membership(db, uuid4(), MANAGER) == (None, False)
+
+
+def test_projects_are_found_by_the_end_of_their_verification(house: Database) -> None:
+    with house.write() as db:
+        assert projects.ending(db, NOW, NOW + timedelta(days=30)) == []
+        for project_id, days in ((PUBLIC_PROJECT, 0), (INDUSTRY_PROJECT, 30)):
+            ends = t.projects.update().where(t.projects.c.id == project_id)
+            db.execute(ends.values(expires_at=NOW + timedelta(days=days)))
+        found = projects.ending(db, NOW, NOW + timedelta(days=30))
+        assert [line.project.code for line in found] == ["DN-01", "KC-01"]
+        assert projects.ending(db, NOW + timedelta(seconds=1), NOW + timedelta(days=29)) == []
+        db.execute(t.projects.update().values(state="declined"))
+        assert projects.ending(db, NOW, NOW + timedelta(days=30)) == []

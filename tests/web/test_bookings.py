@@ -69,6 +69,18 @@ def test_the_form_opens_with_what_its_address_says(client: Client) -> None:
     assert f'aria-labelledby="day-{DAY}"' in answer.text
 
 
+def test_nobody_claims_a_class_by_typing_it_into_the_form(client: Client, house: Database) -> None:
+    """What a crafted form says beside its fields is read by nobody: the booking carries what was verified."""
+    sign_in(client, "researcher")
+    claimed = {"access_class": "state_order", "activity": "economic", "agreement_id": "A-1", "organisation_id": "O-CO"}
+    assert send(client, "/bookings", TYPED | claimed).status_code == 303
+    with house.read() as db:
+        row = db.execute(sa.select(t.bookings)).one()
+    assert (row.access_class, row.activity, row.agreement_id, row.organisation_id) == (
+        "public_research", "non_economic", None, "I-IMS",
+    )  # fmt: skip
+
+
 def test_the_form_opens_today_when_no_day_is_named(client: Client) -> None:
     sign_in(client, "researcher")
     assert values(client.get("/bookings/new?instrument=N001"), "booking-form")["date"] == "2026-11-23"

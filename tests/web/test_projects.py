@@ -143,3 +143,45 @@ def test_what_a_person_typed_is_shown_as_text(client: Client) -> None:
 def test_nobody_sees_projects_without_signing_in(client: Client) -> None:
     for path in ("/projects", "/projects/new", f"/projects/{PUBLIC_PROJECT}"):
         assert client.get(path).status_code == 401
+
+
+def test_the_evidence_of_a_proposal_stands_before_the_office(client: Client) -> None:
+    sign_in(client, "researcher")
+    url = str(send(client, "/projects", PROPOSAL | {"evidence": "Quyết định 12"}).headers["location"])
+    sign_in(client, "office")
+    page = client.get(url)
+    assert "Căn cứ Quyết định 12" in text_of(page)
+    assert ">Quyết định 12</textarea>" in page.text
+
+
+def test_an_agreement_that_does_not_name_the_organisation_is_refused(client: Client) -> None:
+    sign_in(client, "researcher")
+    answer = send(client, "/projects", PROPOSAL | {"agreement_id": "A-NONE"})
+    assert answer.status_code == 422
+    assert 'data-code="agreement_not_party"' in answer.text
+
+
+def test_a_verification_that_ends_soon_is_told_to_its_investigator_and_the_office(client: Client) -> None:
+    """The clock stands at 23 November 2026: the last day, 10 December, is 18 days ahead."""
+    url = propose(client)
+    sign_in(client, "office")
+    seen = version(client, url)
+    send(client, f"{url}/verify", {"version": seen, "evidence": "Giấy chứng nhận 12", "expires": "2026-12-10"})
+    for login, told in (("office", True), ("researcher", True), ("colleague", False), ("manager", False)):
+        sign_in(client, login)
+        assert ("Dự án cần rà soát" in text_of(client.get("/"))) is told, login
+    sign_in(client, "researcher")
+    assert "Sắp đến hạn rà soát" in text_of(client.get(url))
+
+
+def test_the_office_hands_a_project_over_and_others_may_not(client: Client) -> None:
+    url = propose(client)
+    sign_in(client, "researcher")
+    assert send(client, f"{url}/hand-over", {"version": "1", "pi": "colleague"}).status_code == 403
+    sign_in(client, "office")
+    answer = send(client, f"{url}/hand-over", {"version": "1", "pi": "competitor"})
+    assert answer.status_code == 422
+    assert 'data-code="pi_elsewhere"' in answer.text
+    assert client.post(f"{url}/hand-over", data={"version": "1", "pi": "colleague"}).status_code == 403
+    assert send(client, f"{url}/hand-over", {"version": "1", "pi": "colleague"}).status_code == 303
+    assert "Colleague" in text_of(client.get(url))

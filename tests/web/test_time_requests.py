@@ -60,6 +60,15 @@ def test_a_researcher_applies_with_a_plain_form(english: Client, house: Database
     assert "You can change or withdraw this request until" in shown
 
 
+def test_nobody_claims_a_class_by_typing_it_into_the_form(english: Client, house: Database, call: Round) -> None:
+    claimed = {"access_class": "state_order", "activity": "economic", "agreement_id": "A-1", "organisation_id": "O-CO"}
+    assert send(english, f"/rounds/{call.id}/requests", TYPED | claimed).status_code == 303
+    (made,) = requests(house)
+    assert (made.access_class, made.activity, made.agreement_id, made.organisation_id) == (
+        "public_research", "non_economic", None, "I-IMS",
+    )  # fmt: skip
+
+
 def test_what_cannot_be_read_stays_in_the_form_with_its_faults(english: Client, house: Database, call: Round) -> None:
     answer = send(english, f"/rounds/{call.id}/requests", TYPED | {"length": "long", "from_clock": "late"})
     assert answer.status_code == 422

@@ -1,0 +1,151 @@
+"""Letters: what an invitation says, and how it leaves. By SMTP when `LABSHARE_SMTP_URL` is set; else into the log,
+where whoever runs the installation finds the link and hands it over.
+
+What must not live here: whom to write to and when (services/invitations.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from collections.abc import Callable
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from labshare import formats
+from labshare.domain.invitations import Outgoing
+from labshare.errors import Refusal
+from labshare.i18n import DEFAULT_LANGUAGE, gettext, known_language, language, speaking
+from labshare.services import Database, invitations
+from labshare.settings import Settings, SettingsError, require_secret, variable_of
+
+TIMEOUT_SECONDS = 20
+# A relay on the same machine hears the letter before anybody on a network could.
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+PORTS = {"smtp": 25, "smtps": 465}
+
+log = logging.getLogger(__name__)
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """One letter in plain text, in one language."""
+
+    to: str
+    subject: str
+    text: str
+
+
+Sender = Callable[[Letter], None]
+
+
+class Postman:
+    """Sends the letters that wait, each outside any transaction: a mail server may be slow, and is nobody's lock."""
+
+    def __init__(self, database: Database, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._settings = settings
+        self._clock = clock
+        self._send = sender(settings)
+
+    def deliver(self) -> None:
+        """Send what is due. One that cannot be sent is put off and holds up no other."""
+        with self._database.read() as db:
+            waiting = invitations.letters(db, self._clock())
+        for outgoing in waiting:
+            try:
+                self._send(letter(outgoing, self._settings))
+            except OSError:
+                log.exception("letter %s could not be sent", outgoing.invitation.id)
+                with self._database.write() as db:
+                    invitations.put_off(db, outgoing, self._clock())
+            else:
+                with self._database.write() as db:
+                    invitations.sent(db, outgoing)
+
+
+def link(settings: Settings, outgoing: Outgoing) -> str:
+    """Where the invitation's token is spent: the one address that lets its reader in."""
+    token = invitations.token_of(require_secret(settings), outgoing.invitation.id)
+    return f"{settings.base_url.rstrip('/')}/join/{token}"
+
+
+def letter(outgoing: Outgoing, settings: Settings) -> Letter:
+    """What the invitation says, in the language of its reader: to a newcomer, or to somebody who has an account."""
+    invitation = outgoing.invitation
+    kind = "known" if invitation.person_id else "invited" if invitation.invited_by_id else "asked"
+    with speaking(known_language(invitation.language) or DEFAULT_LANGUAGE):
+        organisation = outgoing.name_vi if language() == "vi" else outgoing.name_en
+        words = {
+            "link": link(settings, outgoing),
+            "login": outgoing.login,
+            "inviter": outgoing.inviter or "–",
+            "organisation": organisation or outgoing.name_vi or outgoing.name_en,
+            "until": formats.moment(invitation.expires_at),
+        }
+        text = gettext(f"letter_text.{kind}") % words
+        return Letter(to=invitation.email, subject=gettext(f"letter_subject.{kind}"), text=text)
+
+
+def sender(settings: Settings) -> Sender:
+    """How letters leave. Raises `SettingsError` for an address of a mail server that cannot be read."""
+    return _by_smtp(settings) if settings.smtp_url else to_log
+
+
+def to_log(letter: Letter) -> None:
+    """For an installation without a mail server: the letter is handed over by whoever reads the log."""
+    log.info("no mail server is set, so hand this letter to %s:\n%s\n\n%s", letter.to, letter.subject, letter.text)
+
+
+def _by_smtp(settings: Settings) -> Sender:
+    address = urlsplit(settings.smtp_url)
+    try:
+        host, port = address.hostname, address.port or PORTS[address.scheme]
+    except (KeyError, ValueError):
+        host, port = None, 0
+    if not host:
+        raise SettingsError([
+            Refusal(
+                code="setting_malformed_unspoken", params={"variable": variable_of("smtp_url"), "wanted": "smtp_url"}
+            )
+        ])  # fmt: skip
+
+    def send(letter: Letter) -> None:
+        """Raises OSError (smtplib's errors are) when the server is away or will not take it."""
+        with _connected(address.scheme, host, port) as server:
+            if address.username:
+                server.login(unquote(address.username), unquote(address.password or ""))
+            server.send_message(_message(letter, settings.mail_from))
+
+    return send
+
+
+def _connected(scheme: str, host: str, port: int) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if scheme == "smtps":
+        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
+    server = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+    if host not in LOCAL:
+        # A token must not cross a network in the open; a server that cannot do this raises.
+        try:
+            server.starttls(context=context)
+        except OSError:
+            server.close()
+            raise
+    return server
+
+
+def _message(letter: Letter, mail_from: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = mail_from
+    message["To"] = letter.to
+    message["Subject"] = letter.subject
+    message["Date"] = formatdate()
+    message["Message-ID"] = make_msgid(domain=mail_from.rpartition("@")[2].strip("> ") or "labshare")
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(letter.text)
+    return message

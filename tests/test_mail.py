@@ -1,0 +1,162 @@
+"""Letters: what they say in each language, and how they leave: by SMTP, or into the log."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import socketserver
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from labshare.domain.invitations import Invitation, Outgoing
+from labshare.mail import Letter, Postman, letter, link, sender
+from labshare.services import invitations
+from labshare.settings import Settings, SettingsError
+from labshare.store.engine import Database
+from tests.furniture import NOW, PARTNER, RESEARCHER, actor, furnish
+
+SECRET = "a secret that only these tests use"
+SETTINGS = Settings(secret=SECRET, base_url="https://labshare.example/")
+
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """Speaks as much SMTP as a letter needs, and keeps what it was told. With `refuses` it takes no letter."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Talk)
+        self.letters: list[str] = []
+        self.refuses = False
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.server_address[1]}"
+
+
+class _Talk(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        house = cast("MailServer", self.server)
+        self._say("220 here")
+        while line := self.rfile.readline().decode().strip():
+            verb = line.split()[0].upper()
+            if verb == "DATA":
+                self._say("354 go on")
+                house.letters.append("".join(iter(self._next, ".\r\n")))
+                self._say("250 kept")
+            elif verb == "QUIT":
+                self._say("221 bye")
+                return
+            elif verb == "MAIL" and house.refuses:
+                self._say("451 not now")
+            else:
+                self._say("250 yes")
+
+    def _next(self) -> str:
+        return self.rfile.readline().decode()
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with MailServer() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def outgoing(**changes: Any) -> Outgoing:
+    values: dict[str, Any] = {"id": UUID(int=1), "email": "an@x.vn", "language": "vi", "created_at": NOW,
+                              "expires_at": NOW + timedelta(days=1)}  # fmt: skip
+    return Outgoing(
+        invitation=Invitation(**(values | changes)), login="an", inviter="Ban", name_vi="Công ty", name_en="Company"
+    )
+
+
+def test_the_link_leads_to_the_address_that_people_open() -> None:
+    token = invitations.token_of(SECRET, UUID(int=1))
+    assert link(SETTINGS, outgoing()) == f"https://labshare.example/join/{token}"
+
+
+@pytest.mark.parametrize(
+    ("language", "changes", "says", "says_not"),
+    [
+        ("vi", {}, "muốn đăng ký LabShare", "Ban"),
+        ("en", {}, "wants to register", "Ban"),
+        ("vi", {"invited_by_id": PARTNER}, "Ban mời bạn dùng LabShare với tư cách người của Công ty.", "Company"),
+        ("en", {"invited_by_id": PARTNER}, "Ban invites you to LabShare as somebody of Company.", "Công ty"),
+        ("vi", {"person_id": RESEARCHER}, "tên đăng nhập là an.", "mời"),
+        ("en", {"person_id": RESEARCHER, "invited_by_id": PARTNER}, "its login is an.", "Ban"),
+    ],
+)
+def test_a_letter_is_in_its_readers_language_and_says_what_the_link_is_for(
+    language: str, changes: dict[str, Any], says: str, says_not: str
+) -> None:
+    made = letter(outgoing(language=language, **changes), SETTINGS)
+    assert made.to == "an@x.vn"
+    assert says in made.text
+    assert says_not not in made.text
+    assert link(SETTINGS, outgoing()) in made.text
+    # Tuesday 24 November 2026, 08:00 in Hanoi.
+    assert "08:00" in made.text
+    assert made.subject.startswith("LabShare: ")
+
+
+def test_a_letter_leaves_by_smtp_in_utf_8(server: MailServer) -> None:
+    send = sender(Settings(secret=SECRET, smtp_url=server.url, mail_from="LabShare <office@x.vn>"))
+    send(Letter(to="an@x.vn", subject="LabShare: lời mời", text="Mở liên kết\nhttps://x.vn/join/abc\n"))
+    (kept,) = server.letters
+    assert "From: LabShare <office@x.vn>" in kept
+    assert "To: an@x.vn" in kept
+    assert "Auto-Submitted: auto-generated" in kept
+    assert 'charset="utf-8"' in kept
+
+
+def test_a_server_across_a_network_must_hide_what_it_hears(monkeypatch: pytest.MonkeyPatch, server: MailServer) -> None:
+    """The server of these tests offers no STARTTLS; under a name that is not this machine's it gets no letter."""
+    monkeypatch.setattr("labshare.mail.LOCAL", frozenset[str]())
+    with pytest.raises(smtplib.SMTPNotSupportedError):
+        sender(Settings(secret=SECRET, smtp_url=server.url))(Letter(to="an@x.vn", subject="x", text="x"))
+    assert server.letters == []
+
+
+def test_without_a_mail_server_the_letter_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        sender(SETTINGS)(letter(outgoing(), SETTINGS))
+    assert link(SETTINGS, outgoing()) in caplog.text
+
+
+@pytest.mark.parametrize("url", ["smtp://", "smtp://:25", "smtp://host:port"])
+def test_an_address_of_a_mail_server_that_cannot_be_read_stops_the_start(url: str) -> None:
+    with pytest.raises(SettingsError, match="LABSHARE_SMTP_URL"):
+        sender(Settings(secret=SECRET, smtp_url=url))
+
+
+def test_the_postman_sends_once_and_tries_again_what_failed(
+    database: Database, server: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    moment = [NOW]
+    postman = Postman(database, Settings(secret=SECRET, smtp_url=server.url), lambda: moment[0])
+    with database.write() as db:
+        furnish(db)
+        invitations.invite(
+            db, actor(PARTNER), email="an@x.vn", name="", organisation_id="O-CO", language="vi", secret=SECRET, now=NOW
+        )
+    server.refuses = True
+    postman.deliver()
+    assert "could not be sent" in caplog.text
+    server.refuses = False
+    postman.deliver()
+    assert server.letters == []
+    moment[0] = NOW + timedelta(seconds=30)
+    postman.deliver()
+    postman.deliver()
+    assert len(server.letters) == 1
