@@ -329,11 +329,12 @@ def sites(db: Connection, now: datetime) -> list[Site]:
     """Every instrument that is booked by time, with its mean open minutes in a week of the four that follow."""
     moment = now.replace(second=0, microsecond=0)
     span = Span(moment, moment + 4 * WEEK)
+    hosts = capacity_store.hosts(db)
     return [
         Site(
             instrument_id=each.instrument_id,
             centre_id=each.centre_id,
-            host_id=each.host_id,
+            host_id=hosts[each.centre_id],
             minutes=total_minutes(capacity.opened(each, span)) // 4,
         )
         for each in capacity_store.timed_instruments(db, span)

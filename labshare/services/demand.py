@@ -179,13 +179,7 @@ def _facts(
         Offer(id=uuid5(r_id, each.id), round_id=r_id, instrument_number=number, starts_at=first, ends_at=end)
         for number, each in rules.items()
     )
-    busy: dict[int, list[Span]] = {number: [] for number in rules}
-    elsewhere: dict[UUID, list[Span]] = {}
-    for use in standing:
-        if use.instrument_number in busy:
-            busy[use.instrument_number].append(use.occupied)
-        if use.attended and use.person_id and use.person_id in persons:
-            elsewhere.setdefault(use.person_id, []).append(use.span)
+    busy, elsewhere = _taken(standing, rules, persons)
     for block in capacity_store.blocks(db, rules, r.horizon):
         busy[block.instrument_number].append(block.span)
     qualified = people_store.qualified_on(db, persons, rules)
@@ -208,3 +202,17 @@ def _facts(
         recent=decayed(recent, r.starts_at, order.half_life),
         tiers=order.tiers,
     )
+
+
+def _taken(
+    standing: Sequence[Booking], rules: Collection[int], persons: Collection[UUID]
+) -> tuple[dict[int, list[Span]], dict[UUID, list[Span]]]:
+    """When these instruments are occupied by what is not planned again, and where these persons are then."""
+    busy: dict[int, list[Span]] = {number: [] for number in rules}
+    elsewhere: dict[UUID, list[Span]] = {}
+    for use in standing:
+        if use.instrument_number in busy:
+            busy[use.instrument_number].append(use.occupied)
+        if use.attended and use.person_id and use.person_id in persons:
+            elsewhere.setdefault(use.person_id, []).append(use.span)
+    return busy, elsewhere

@@ -30,7 +30,6 @@ class TimedInstrument(msgspec.Struct, frozen=True, kw_only=True):
     centre_id: str
     opening: OpeningHours
     timezone: str
-    host_id: str = ""
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +38,11 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     instrument_number: int
     kind: BookingKind
     span: Span
+
+
+def hosts(db: Connection) -> dict[str, str]:
+    """The host organisation of each centre."""
+    return {row.id: row.host_id for row in db.execute(sa.select(centres.c.id, centres.c.host_id))}
 
 
 def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[bool]) -> list[TimedInstrument]:
@@ -50,7 +54,6 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
             instruments.c.centre_id,
             instruments.c.opening,
             centres.c.timezone,
-            centres.c.host_id,
         )
         .join(centres, centres.c.id == instruments.c.centre_id)
         .where(
@@ -67,9 +70,8 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
             centre_id=centre_id,
             opening=_opening(opening),
             timezone=timezone,
-            host_id=host_id,
         )
-        for number, instrument_id, centre_id, opening, timezone, host_id in db.execute(query)
+        for number, instrument_id, centre_id, opening, timezone in db.execute(query)
     ]
 
 
