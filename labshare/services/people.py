@@ -131,6 +131,8 @@ def create_admin(
     # Whoever runs the command line stands behind this person.
     values["affiliation"] = AffiliationState.CONFIRMED
     person_id, _ = put_person(db, {"login": login, **values})
+    # The login may have been somebody else's choice: what they hold ends here.
+    store.end_sign_ins_of(db, person_id)
     actor = store.actor(db, person_id)
     if actor is None or not actor.has(Role.ADMINISTRATOR):
         put_grants(db, person_id, {*(actor.grants if actor else ()), Grant(role=Role.ADMINISTRATOR)})

@@ -22,7 +22,7 @@ from labshare.store.engine import Connection
 
 def mine(db: Connection, actor: Actor) -> list[ProjectLine]:
     """The projects whose time the actor may spend, once they are verified."""
-    return store.lines_of(db, actor.person_id)
+    return store.lines_of(db, actor.person_id) if actor.grants else []
 
 
 def usable(db: Connection, actor: Actor, now: datetime) -> list[Project]:
@@ -57,7 +57,8 @@ def verifier_name(db: Connection, project: Project) -> str:
 
 def is_of(line: ProjectLine, actor: Actor) -> bool:
     """Whether the actor is its PI or a member."""
-    return actor.person_id in {line.project.pi_id, *(member.person_id for member in line.members)}
+    # Whoever has left, or is not confirmed, holds no grant.
+    return bool(actor.grants) and actor.person_id in {line.project.pi_id, *(each.person_id for each in line.members)}
 
 
 def propose(
@@ -178,7 +179,8 @@ def remove_member(db: Connection, actor: Actor, project_id: UUID, person_id: UUI
 
 def may_manage(line: ProjectLine, actor: Actor) -> bool:
     """Whether the actor may choose the members."""
-    return line.project.pi_id == actor.person_id or may(actor, Action.VERIFY_PROJECT)
+    is_pi = bool(actor.grants) and line.project.pi_id == actor.person_id
+    return is_pi or may(actor, Action.VERIFY_PROJECT)
 
 
 def _managed(db: Connection, actor: Actor, project_id: UUID) -> ProjectLine:

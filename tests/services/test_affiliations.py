@@ -162,6 +162,27 @@ def test_a_judgement_on_what_has_changed_is_stale(house: Database) -> None:
         assert loaded(db, NEWCOMER).grants == ()
 
 
+def test_an_investigator_who_has_left_manages_no_members(house: Database) -> None:
+    """The project names them still; whoever has no right left chooses nobody who spends its time."""
+    with house.write() as db:
+        end(db, RESEARCHER)
+        gone = loaded(db, RESEARCHER)
+        assert projects.mine(db, gone) == []
+        with pytest.raises(NotFound):
+            projects.show(db, gone, PUBLIC_PROJECT)
+        with pytest.raises(NotFound):
+            projects.add_member(db, gone, PUBLIC_PROJECT, "competitor", NOW)
+        with pytest.raises(NotFound):
+            projects.remove_member(db, gone, PUBLIC_PROJECT, COLLEAGUE, NOW)
+
+
+def test_an_administrator_s_new_password_ends_what_the_login_held_before(house: Database) -> None:
+    with house.write() as db:
+        _, token = people.sign_in(db, COLLEAGUE, "colleague", NOW, hours=12)
+        people.create_admin(db, login="colleague", name="Admin", organisation_id="I-IMS", password_hash="x", now=NOW)
+        assert people.actor_of_sign_in(db, token, NOW) is None
+
+
 def test_a_leaver_loses_everything_at_once(house: Database) -> None:
     with house.write() as db:
         booked = book(db, actor(COLLEAGUE))
