@@ -216,5 +216,6 @@ def test_a_letter_wakes_its_sender_right_after_the_commit(database: Database, mo
         with database.write() as db:
             outbox.post(db, "letters", {"invitation": "i"})
         wait_until(lambda: len(looks) > before)
+        assert len(looks) > before
     finally:
         running.stop()

@@ -25,6 +25,9 @@ _QUOTIENT = re.compile(r"(\d{1,9})/(\d{1,9})")
 # A share of these stands still once frozen, so that it can be kept at booking.
 _STILL = (Base.OPEN, Base.ALLOCABLE)
 
+# Dates of which every zone can tell the midnight; whoever means "without end" leaves the end out.
+FIRST_YEAR, LAST_YEAR = 1900, 9000
+
 # ---------------------------------------------------------------- shares as text
 
 
@@ -51,7 +54,7 @@ def from_toml(text: str) -> Agreement:
     """An agreement from its TOML document. Raises `Malformed` with `reason`, one line that names the place."""
     try:
         return msgspec.toml.decode(text, type=Agreement, dec_hook=read_exact)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Malformed("agreement_unreadable", reason=" ".join(str(error).split())) from error
 
 
@@ -105,6 +108,9 @@ def faults(agreement: Agreement, known: Known) -> tuple[Refusal, ...]:
 
 def _dates(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     until = agreement.effective_until
+    for day in (agreement.effective_from, until):
+        if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+            yield Refusal(code="agreement_date_unlikely", params={"day": day.isoformat(), "last": LAST_YEAR})
     if until is not None and until < agreement.effective_from:
         yield Refusal(
             code="agreement_dates_reversed",
@@ -115,7 +121,7 @@ def _dates(agreement: Agreement, _: Known) -> Iterator[Refusal]:
 def _timezone(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     try:
         ZoneInfo(agreement.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         yield Refusal(code="agreement_unknown_timezone", params={"timezone": agreement.timezone})
 
 

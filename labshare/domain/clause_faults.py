@@ -37,6 +37,8 @@ class Known(Protocol):
 Amounts = Iterator[tuple[str, int | None, int]]
 Shares = Iterator[tuple[str, Fraction]]
 
+# A hundred years: beyond that a number is a slip of the hand, and calendars end.
+MOST = {"_years": 100, "_months": 1200, "_days": 36_525, "_hours": 876_600, "minutes": 52_596_000}
 # Clauses that say something by themselves; who put in what does not.
 _CLAUSES = (
     "preference",
@@ -66,6 +68,9 @@ def _amounts(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     for where, amount, least in (*_party_amounts(agreement), *_common_amounts(agreement), *_user_amounts(agreement)):
         if amount is not None and amount < least:
             yield Refusal(code="clause_amount", params={"where": where, "amount": str(amount), "least": str(least)})
+        most = next((most for unit, most in MOST.items() if where.endswith(unit)), None)
+        if amount is not None and most is not None and amount > most:
+            yield Refusal(code="clause_amount_over", params={"where": where, "amount": str(amount), "most": str(most)})
 
 
 def _party_amounts(agreement: Agreement) -> Amounts:
@@ -86,6 +91,7 @@ def _party_amounts(agreement: Agreement) -> Amounts:
 
 def _common_amounts(agreement: Agreement) -> Amounts:
     if agreement.reserved:
+        yield "reserved release_hours", agreement.reserved.release_hours, 0
         yield "reserved standby_hours", agreement.reserved.standby_hours, 0
     if agreement.fair_share:
         yield "fair_share half_life_days", agreement.fair_share.half_life_days, 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from labshare.domain.agreement_documents import Known, faults, read_exact, write_exact
+from labshare.domain.agreement_documents import FIRST_YEAR, LAST_YEAR, Known, faults, read_exact, write_exact
 from labshare.domain.agreements import Agreement, ShareRule, effective_span
 from labshare.domain.sandbox import MOST_DAYS, Change, Overlay, changed
 from labshare.errors import Malformed, Refusal
@@ -28,7 +28,7 @@ def from_toml(text: str) -> Overlay:
     """An overlay from its TOML document. Raises `Malformed` with `reason`, one line that names the place."""
     try:
         return msgspec.toml.decode(text, type=Overlay, dec_hook=_read)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Malformed("sandbox_unreadable", reason=" ".join(str(error).split())) from error
 
 
@@ -62,6 +62,9 @@ def sandbox_faults(overlay: Overlay, around: Around) -> tuple[Refusal, ...]:
 
 def _days(overlay: Overlay, _: Around) -> Iterator[Refusal]:
     most = min(MOST_DAYS, overlay.max_days)
+    for day in (overlay.start, overlay.end):
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            yield Refusal(code="agreement_date_unlikely", params={"day": day.isoformat(), "last": LAST_YEAR})
     if overlay.end < overlay.start:
         first, last = overlay.start.isoformat(), overlay.end.isoformat()
         yield Refusal(code="sandbox_dates_reversed", params={"first": first, "last": last})

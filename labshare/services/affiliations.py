@@ -19,8 +19,12 @@ from labshare.errors import Forbidden, NotFound, Refusal, Refused, Stale
 from labshare.store import affiliations as store
 from labshare.store import audit
 from labshare.store import organisations as organisations_store
+from labshare.store import people as people_store
 from labshare.store.bookings import BookingLine
 from labshare.store.engine import Connection
+
+# Roles that reach beyond one organisation.
+OFFICES = frozenset({Role.ADMINISTRATOR, Role.USER_OFFICE, Role.LAB_MANAGER})
 
 
 def mine(db: Connection, actor: Actor) -> Affiliation:
@@ -81,9 +85,17 @@ def decline(db: Connection, actor: Actor, person_id: UUID, *, version: int, reas
 def end(db: Connection, actor: Actor, person_id: UUID, *, version: int, reason: str, now: datetime) -> Affiliation:
     """The person has left: roles, memberships, sign-ins and tokens end in this transaction; what they did stays.
 
-    What is still booked for them is listed for the user office, for people to decide about.
+    What is still booked for them is listed for the user office, for people to decide about. Raises `Refused` where a
+    representative would end somebody with an office in the network or a centre: that is for the user office.
     """
-    after = _judge(db, actor, person_id, version, "end", now, lambda before: rules.ended(before, reason, now))
+
+    def decide(before: Affiliation) -> Affiliation:
+        target = people_store.actor(db, person_id)
+        if _reach(actor) is not None and target and any(grant.role in OFFICES for grant in target.grants):
+            raise Refused([Refusal(code="affiliation_of_office")])
+        return rules.ended(before, reason, now)
+
+    after = _judge(db, actor, person_id, version, "end", now, decide)
     store.take_everything(db, person_id, now)
     return after
 

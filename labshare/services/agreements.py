@@ -34,7 +34,7 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span, total_minutes
 from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
 from labshare.errors import Malformed, Refusal, Refused
-from labshare.services import capacity
+from labshare.services import capacity, ledger
 from labshare.services.counting import Tally, hull
 from labshare.services.feasibility import Site, clashes
 from labshare.store import agreements as store
@@ -354,6 +354,7 @@ def _load(db: Connection, actor: Actor | None, file: str, agreement: Agreement, 
     _drop_changed(db, terms(before), terms([*before, version]), agreement.id)
     store.add_version(db, version, actor_id=actor_id, now=now)
     rebuild_balances(db, now, agreement.id)
+    ledger.reschedule(db, agreement.id, now)
     audit.record(
         db,
         actor_id=actor_id,

@@ -154,6 +154,7 @@ def renew_password(db: Connection, token: str, *, password_hash: str, now: datet
         raise NotFound("invitation_not_found")
     people.set_password_hash(db, actor.person_id, password_hash)
     people.end_sign_ins_of(db, actor.person_id)
+    store.close_of(db, actor.person_id, now)
     people.forget_tries(db, actor.login)
     audit.record(db, actor_id=actor.person_id, action="renew_password", noun="person", noun_id=actor.person_id, now=now)
     return actor

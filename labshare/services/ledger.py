@@ -287,6 +287,15 @@ def _bring_forward(
         due_store.schedule(db, DUE, first_id, moment)
 
 
+def reschedule(db: Connection, agreement_id: str, now: datetime) -> None:
+    """The deadlines of every account under a version that has come into force: what it does by itself may be new."""
+    accounts = store.accounts(db, agreement_id)
+    if accounts:
+        terms = locked(db, agreement_id, now)
+        for account in accounts:
+            _bring_forward(db, terms, account, store.entries_of(db, account), now)
+
+
 def refuse(problems: Sequence[Refusal]) -> None:
     """Raises `Refused` when there is any problem."""
     if problems:

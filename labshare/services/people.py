@@ -17,6 +17,7 @@ from labshare.domain.affiliations import AffiliationState
 from labshare.domain.people import TRY_WINDOW, Actor, Grant, Place, Role, SignIn, require_login, require_try
 from labshare.errors import NotFound, NotSignedIn
 from labshare.store import audit
+from labshare.store import invitations as invitations_store
 from labshare.store import people as store
 from labshare.store.engine import Connection
 from labshare.store.people_document import put_grants, put_person
@@ -114,6 +115,7 @@ def change_password(db: Connection, actor: Actor, password_hash: str, now: datet
     store.set_password_hash(db, actor.person_id, password_hash)
     store.forget_tries(db, actor.login)
     store.end_sign_ins_of(db, actor.person_id, but=_hashed(but))
+    invitations_store.close_of(db, actor.person_id, now)
     _audit(db, actor.person_id, "change_password", actor.person_id, now)
 
 

@@ -24,7 +24,7 @@ from labshare.domain.projects import Project, ProjectState
 from labshare.domain.text import searchable, sort_key
 from labshare.domain.windows import CENTRE_ZONE_NAME
 from labshare.errors import Refused
-from labshare.store import audit, people, projects
+from labshare.store import affiliations, audit, people, projects
 from labshare.store import people_document as store
 from labshare.store.engine import Connection
 
@@ -89,13 +89,20 @@ def _put_person(db: Connection, entry: PersonEntry, now: datetime) -> bool:
         "organisation_id": entry.organisation,
         "language": entry.language,
     }
-    # A file without a password leaves the one that the person has chosen.
-    if entry.password_hash:
+    # A file without a password leaves the one that the person has chosen, but not to somebody at another address: a
+    # newcomer may have chosen the login that the file means for this one.
+    before = people.by_login(db, entry.login)
+    is_another = before is not None and before.email != "" and before.email.lower() != entry.email.lower()
+    if entry.password_hash or is_another:
         values["password_hash"] = entry.password_hash
     person_id, changed = store.put_person(db, values)
+    if is_another:
+        people.end_sign_ins_of(db, person_id)
     roles = [Grant(role=held.role, centre_id=held.centre, organisation_id=held.organisation) for held in entry.roles]
     held = {q.instrument: (q.level, _end_of(q.until) if q.until else None) for q in entry.qualifications}
-    changed |= store.put_grants(db, person_id, roles)
+    # Whoever has left has no role that could wake up where another organisation confirms them.
+    if before is None or not affiliations.has_ended(db, before.id):
+        changed |= store.put_grants(db, person_id, roles)
     return store.put_qualifications(db, person_id, held, now) or changed
 
 

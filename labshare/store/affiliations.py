@@ -130,6 +130,12 @@ def give(db: Connection, person_id: UUID, grant: Grant) -> None:
         db.execute(grants.insert().values(id=uuid4(), person_id=person_id, **values))
 
 
+def has_ended(db: Connection, person_id: UUID) -> bool:
+    """Whether the person has left the organisation that they named."""
+    query = sa.select(persons.c.affiliation).where(persons.c.id == person_id)
+    return db.execute(query).scalar_one_or_none() == AffiliationState.ENDED
+
+
 def take_everything(db: Connection, person_id: UUID, now: datetime) -> None:
     """End the person's roles, memberships, sign-ins and tokens, and withdraw what they ask of rounds that still listen.
 

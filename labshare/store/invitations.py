@@ -47,6 +47,12 @@ def close_others(db: Connection, email: str, now: datetime) -> None:
     db.execute(invitations.update().where(theirs).values(used_at=now, send_at=None))
 
 
+def close_of(db: Connection, person_id: UUID, now: datetime) -> None:
+    """End every letter that would give this person a new password."""
+    theirs = sa.and_(invitations.c.person_id == person_id, invitations.c.used_at.is_(None))
+    db.execute(invitations.update().where(theirs).values(used_at=now, send_at=None))
+
+
 def persons_at(db: Connection, email: str) -> list[Person]:
     """Everybody at this address, the disabled too; compared without regard to capitals. Erased ones have none."""
     names = [persons.c[name] for name in Person.__struct_fields__]

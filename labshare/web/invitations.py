@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from labshare.domain.invitations import Invitation, check_newcomer
 from labshare.domain.registry_terms import OrganisationKind
 from labshare.errors import LabShareError, Refused, TooManyTries
-from labshare.i18n import language
+from labshare.i18n import DEFAULT_LANGUAGE, known_language, language
 from labshare.services import Database, affiliations, invitations, passwords, people
 from labshare.settings import Settings, require_secret
 from labshare.web import given
@@ -110,7 +110,8 @@ def invite(
 ) -> Response[str]:
     try:
         with database.write() as db:
-            invitations.invite(db, me, **msgspec.structs.asdict(data), secret=require_secret(settings), now=now)
+            spoken = msgspec.structs.replace(data, language=known_language(data.language) or DEFAULT_LANGUAGE)
+            invitations.invite(db, me, **msgspec.structs.asdict(spoken), secret=require_secret(settings), now=now)
     except Refused as error:
         return people_page(request, database, me, now, error=error, invited=data)
     return redirect(request, "/people", notice="invited")

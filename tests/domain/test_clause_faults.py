@@ -83,6 +83,8 @@ DEFENCE = 'terms = ["tác chiến điện tử"]\norganisations = ["O-WATCHED"]'
         ("strikes = 3", "strikes = 0", ("clause_amount", "courtesy penalties strikes")),
         ("embargo_months = 24", "embargo_months = -1", ("clause_amount", "confidentiality embargo_months")),
         ("working_days = 5", "working_days = 0", ("clause_amount", "screening working_days")),
+        ("credit_days = 60", "credit_days = 36_526", ("clause_amount_over", "state_order credit_days")),
+        ("minutes = 7_200", "minutes = 52_596_001", ("clause_amount_over", "entitlements O-A minutes")),
         # Shares.
         ('threshold = "10 %"', 'threshold = "110 %"', ("clause_share_over_one", "preference threshold")),
         ('clamp = "1/2"', 'clamp = "3/2"', ("clause_share_over_one", "entitlements O-A turn clamp")),

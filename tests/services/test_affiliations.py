@@ -20,6 +20,7 @@ from labshare.store import affiliations as store
 from labshare.store import audit
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
+from labshare.store import people_document as people_store_document
 from labshare.store import tables as t
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection, Database
@@ -181,6 +182,16 @@ def test_an_administrator_s_new_password_ends_what_the_login_held_before(house: 
         _, token = people.sign_in(db, COLLEAGUE, "colleague", NOW, hours=12)
         people.create_admin(db, login="colleague", name="Admin", organisation_id="I-IMS", password_hash="x", now=NOW)
         assert people.actor_of_sign_in(db, token, NOW) is None
+
+
+def test_a_representative_ends_nobody_with_an_office_beyond_the_organisation(house: Database) -> None:
+    with house.write() as db:
+        people_store_document.put_grants(db, COMPETITOR, [Grant(role=Role.ADMINISTRATOR)])
+        with pytest.raises(Refused, match="affiliation_of_office"):
+            end(db, COMPETITOR, by=PARTNER)
+        assert loaded(db, COMPETITOR).has(Role.ADMINISTRATOR)
+        end(db, COMPETITOR, by=OFFICE)
+        assert loaded(db, COMPETITOR).grants == ()
 
 
 def test_a_leaver_loses_everything_at_once(house: Database) -> None:

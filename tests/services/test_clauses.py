@@ -175,7 +175,7 @@ def test_a_version_that_has_ended_binds_nobody(house: Database) -> None:
     ended = courteous(id="B", courtesy=every_minute, effective_until=date(2026, 11, 24))
     with house.write() as db:
         agreements_store.add_version(db, Version(number=1, agreement=ended), actor_id=None, now=NOW)
-    book(house, FESEM, span(25, 9, 14))
+    assert book(house, FESEM, span(25, 9, 14)).state is BookingState.CONFIRMED
 
 
 def test_a_round_is_planned_by_the_order_that_is_in_force(house: Database) -> None:

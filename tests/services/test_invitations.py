@@ -228,6 +228,22 @@ def test_a_forgotten_password_is_replaced_and_every_sign_in_ends(house: Database
             invitations.renew_password(db, token, password_hash="again", now=NOW)
 
 
+def test_one_new_password_ends_every_other_letter(house: Database) -> None:
+    with house.write() as db:
+        for _ in range(3):
+            register(db, "researcher@x.vn")
+        first, second, third = tokens(db)
+        invitations.renew_password(db, first, password_hash="new", now=NOW)
+        with pytest.raises(NotFound):
+            invitations.renew_password(db, second, password_hash="stolen", now=NOW)
+        register(db, "researcher@x.vn")
+        people.change_password(db, actor(RESEARCHER), "own", NOW, but="")
+        for token in (third, *tokens(db)):
+            with pytest.raises(NotFound):
+                invitations.renew_password(db, token, password_hash="stolen", now=NOW)
+        assert people_store.password_hash(db, "researcher") == (RESEARCHER, "own")
+
+
 def test_a_newcomers_token_renews_nobodys_password(house: Database) -> None:
     with house.write() as db:
         invite(db)

@@ -137,6 +137,16 @@ def test_enough_use_keeps_everything_and_a_late_grant_meets_no_earlier_checkpoin
 # ---------------------------------------------------------------- R11
 
 
+def test_a_version_that_carries_over_holds_for_accounts_that_were_there_before(house: Database, tmp_path: Path) -> None:
+    """120 h granted under a version without R11; by the next version 30 h go over and 90 h lapse."""
+    with_rules(house, tmp_path, LedgerRules())
+    post(house, Cause.GRANTED, 120, QUARTER.start + timedelta(days=60))
+    with house.write() as db:
+        load(db, tmp_path, the_agreement(), now=QUARTER.start + timedelta(days=70))
+    assert tick(house, QUARTER.end) == 1
+    assert told(house)[1:] == [("lapsed", -90), ("carried_over", -30)]
+
+
 def test_r11_a_quarter_of_what_was_due_goes_into_the_next_quarter(house: Database) -> None:
     """120 h, 90 used: all 30 h go over, to be used in the next quarter; what is not used there lapses."""
     post(house, Cause.GRANTED, 120, later(0))

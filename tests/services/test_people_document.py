@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
 from labshare.domain.people import Grant, Role
 from labshare.errors import Refused
-from labshare.services import people_document
+from labshare.services import affiliations, people_document
+from labshare.services import people as people_service
 from labshare.services.people_document import Loaded
 from labshare.store import people, projects
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import FESEM, NOW, XRD, furnish
+from tests.furniture import FESEM, NOW, OFFICE, XRD, actor, furnish
 
 FILE = """
 [[organisation]]
@@ -144,6 +146,34 @@ def test_a_file_with_a_fault_changes_nothing(house: Database) -> None:
 def test_an_organisation_of_the_registry_stays_as_the_registry_says(house: Database) -> None:
     renamed = '[[organisation]]\nid = "I-IMS"\nkind = "company"\nname_vi = "Khác"\nname_en = "Other"\n'
     assert load(house, renamed) == Loaded()
+
+
+def test_roles_of_a_file_do_not_go_to_a_stranger_who_chose_its_login(house: Database) -> None:
+    """A newcomer is here as new.office; the file means somebody at another address, whose letter gives a password."""
+    meant = FILE.replace('login = "new.office"', 'login = "new.office"\nemail = "office@x.vn"')
+    with house.write() as db:
+        db.execute(
+            t.persons.insert().values(
+                id=(stranger := uuid4()), login="new.office", name="S", email="stranger@x.vn", organisation_id="I-IMS",
+                password_hash="$argon2id$stranger",
+            )
+        )  # fmt: skip
+        _, token = people_service.sign_in(db, stranger, "new.office", NOW, hours=12)
+    load(house, meant)
+    with house.write() as db:
+        assert people.password_hash(db, "new.office") == (stranger, "")
+        assert people_service.actor_of_sign_in(db, token, NOW) is None
+
+
+def test_whoever_has_left_gets_no_role_by_a_file(house: Database) -> None:
+    load(house, FILE)
+    with house.write() as db:
+        person = people.by_login(db, "partner.child")
+        assert person is not None
+        affiliations.end(db, actor(OFFICE), person.id, version=1, reason="moved", now=NOW)
+    load(house, FILE)
+    with house.read() as db:
+        assert db.execute(sa.select(t.grants).where(t.grants.c.person_id == person.id)).all() == []
 
 
 def test_a_file_without_a_password_keeps_the_one_that_was_chosen(house: Database) -> None:
