@@ -12,32 +12,13 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from labshare.domain.bookings import (
-    BLOCK_RULES,
-    MOVABLE,
-    RULES,
-    Booking,
-    BookingKind,
-    BookingState,
-    Context,
-    InstrumentRules,
-    Neighbour,
-    Wish,
-    check,
-    is_time_taken,
-)
+from labshare.domain.bookings import MOVABLE, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
-from labshare.errors import Malformed, NotFound, Refusal, Refused, Stale, TimeTaken, WrongState
-from labshare.services import agreements, clauses
-from labshare.services.calendars import closed_dates_over, kept_time
-from labshare.services.counting import uses
-from labshare.store import audit, outbox
+from labshare.errors import Malformed, NotFound, Refusal, Stale, WrongState
+from labshare.services.writing import Change, Locked, Payer, ended, judge, make, payer_of, refuse, tell, write
 from labshare.store import bookings as store
-from labshare.store import people as people_store
-from labshare.store import projects as projects_store
-from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
 
@@ -53,21 +34,25 @@ def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
     Raises `Forbidden` when the actor may not book (for this person), `TimeTaken` when all that is wrong is that
     somebody has the time, and `Refused` for everything else.
     """
+    return book_all(db, actor, [wish], now)[0]
+
+
+def book_all(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime) -> list[Booking]:
+    """Write a booking for each of these wishes, on whatever instruments, or none of them. Raises as `book` does.
+
+    A refusal of one wish among several names its place as `item`.
+    """
     require(actor, Action.BOOK)
-    person_id = wish.person_id or actor.person_id
-    wish = msgspec.structs.replace(wish, person_id=person_id, purpose=_purpose(wish.purpose))
-    rules = store.lock(db, [wish.instrument_number], [person_id])[wish.instrument_number]
-    if person_id != actor.person_id:
-        require(actor, Action.BOOK_FOR_OTHERS, centre=rules.centre_id)
-    context = _context(db, rules, wish, now)
-    booking = _new(rules, wish, context.project, actor, now)
-    weighed = agreements.weigh(db, added=uses(rules, booking), now=now, reader=actor)
-    _refuse(check(wish, context, RULES) + weighed.refusals)
-    booking = weighed.signed(booking)
-    store.add(db, [booking])
-    agreements.post(db, weighed)
-    _tell(db, actor, "book", booking, rules, now)
-    return booking
+    asked = [_asked(actor, wish) for wish in wishes]
+    persons = {wish.person_id or actor.person_id for wish in asked}
+    locked = store.lock(db, {wish.instrument_number for wish in asked}, persons)
+    if persons != {actor.person_id}:
+        for rules in locked.values():
+            require(actor, Action.BOOK_FOR_OTHERS, centre=rules.centre_id)
+    by_payer = {(wish.project_id, wish.person_id): wish for wish in asked}
+    payers = {key: payer_of(db, wish) for key, wish in by_payer.items()}
+    changes = [_adding(locked, wish, payers[wish.project_id, wish.person_id], actor, now) for wish in asked]
+    return write(db, actor, changes, locked, now, action="book")
 
 
 def move(
@@ -87,7 +72,6 @@ def move(
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
     wish = _again(booking, span, purpose)
-    context = _context(db, rules, wish, now)
     occupied = rules.occupied(span, booking.kind)
     moved = msgspec.structs.replace(
         booking,
@@ -98,13 +82,8 @@ def move(
         purpose=wish.purpose,
         updated_at=now,
     )
-    weighed = agreements.weigh(db, added=uses(rules, moved), removed=uses(rules, booking), now=now, reader=actor)
-    rule_list = RULES if booking.kind is BookingKind.USE else BLOCK_RULES
-    _refuse(check(wish, context, rule_list) + weighed.refusals)
-    moved = store.change(db, weighed.signed(moved), seen_version=seen_version)
-    agreements.post(db, weighed)
-    _tell(db, actor, "move", moved, rules, now)
-    return moved
+    change = Change(before=booking, after=moved, wish=wish, payer=payer_of(db, wish))
+    return _write(db, actor, change, rules, now, action="move")
 
 
 def describe(
@@ -114,18 +93,14 @@ def describe(
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
     described = msgspec.structs.replace(booking, purpose=_purpose(purpose), updated_at=now)
-    described = store.change(db, described, seen_version=seen_version)
-    _tell(db, actor, "describe", described, rules, now)
-    return described
+    return _write(db, actor, Change(before=booking, after=described), rules, now, action="describe")
 
 
 def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
     """Give the time back. Raises `WrongState` once it has begun, `Stale` when somebody changed it meanwhile."""
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
-    cancelled = _end(db, rules, booking, BookingState.CANCELLED, now)
-    _tell(db, actor, "cancel", cancelled, rules, now)
-    return cancelled
+    return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
 
 
 def block(
@@ -146,11 +121,8 @@ def block(
     rules = store.lock(db, [number])[number]
     require(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
     wish = Wish(instrument_number=number, span=span, purpose=_purpose(purpose), kind=kind)
-    _refuse(check(wish, _context(db, rules, wish, now), BLOCK_RULES))
     booking = _new(rules, wish, None, actor, now)
-    store.add(db, [booking])
-    _tell(db, actor, "block", booking, rules, now)
-    return booking
+    return _write(db, actor, Change(after=booking, wish=wish), rules, now, action="block")
 
 
 def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: datetime) -> None:
@@ -164,30 +136,19 @@ def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: 
     persons = {booking.person_id for booking in new if booking.person_id is not None}
     locked = store.lock(db, {booking.instrument_number for booking in new}, persons)
     whole = Span(min(b.occupied_from for b in new), max(b.occupied_until for b in new))
-    for number in sorted(locked):
-        _expire_due(db, locked[number], store.neighbours(db, number, whole), now)
+    _end_due(db, locked, whole, now)
     busy, elsewhere = store.busy_spans(db, locked, whole), requests_store.persons_busy(db, persons, whole)
-    _refuse(_clashes(new, locked, busy) + _elsewhere(new, locked, elsewhere))
-    added = [use for booking in new for use in uses(locked[booking.instrument_number], booking)]
-    weighed = agreements.weigh(db, added=added, now=now, reader=actor)
-    _refuse(weighed.refusals)
-    store.add(db, [weighed.signed(booking) for booking in new])
-    agreements.post(db, weighed)
-    for number, rules in locked.items():
-        outbox.post(db, "calendar", {"instrument": rules.id, "version": rules.calendar_version, "number": number})
-    for booking in new:
-        audit.record(
-            db, actor_id=actor.person_id, action="publish", noun="booking", noun_id=str(booking.id), now=now,
-            details={"instrument": locked[booking.instrument_number].id},
-        )  # fmt: skip
+    refuse(_clashes(new, locked, busy) + _elsewhere(new, locked, elsewhere))
+    write(db, actor, [Change(after=booking) for booking in new], locked, now, action="publish")
 
 
 def expire_holds(db: Connection, numbers: Iterable[int], span: Span, now: datetime) -> int:
     """Give back the time of holds that were never confirmed, on these instruments; returns how many there were."""
     locked = store.lock(db, numbers)
-    return sum(
-        _expire_due(db, rules, store.neighbours(db, number, span), now) for number, rules in sorted(locked.items())
-    )
+    count = _end_due(db, locked, span, now)
+    if count:
+        tell(db, locked)
+    return count
 
 
 # ---------------------------------------------------------------- looking at one's own
@@ -218,6 +179,11 @@ def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:
 # ---------------------------------------------------------------- parts
 
 
+def _asked(actor: Actor, wish: Wish) -> Wish:
+    """The wish with the person it is for, oneself unless it says so, and its purpose in one line."""
+    return msgspec.structs.replace(wish, person_id=wish.person_id or actor.person_id, purpose=_purpose(wish.purpose))
+
+
 def _again(booking: Booking, span: Span, purpose: str | None) -> Wish:
     """A booking as the wish for itself at another time; without a purpose it keeps its own."""
     return Wish(
@@ -229,6 +195,11 @@ def _again(booking: Booking, span: Span, purpose: str | None) -> Wish:
         replaces_id=booking.id,
         kind=booking.kind,
     )
+
+
+def _adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime) -> Change:
+    after = _new(locked[wish.instrument_number], wish, payer.project, actor, now)
+    return Change(after=after, wish=wish, payer=payer)
 
 
 def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Actor, now: datetime) -> Booking:
@@ -257,29 +228,10 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
     )
 
 
-def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) -> Context:
-    """Everything the rules look at, read under the lock; holds that are due give way first."""
-    asked = rules.occupied(wish.span, wish.kind)
-    neighbours = store.neighbours(db, rules.number, asked)
-    _expire_due(db, rules, neighbours, now)
-    project, is_member, qualified, until = None, False, False, None
-    if wish.project_id is not None and wish.person_id is not None:
-        project, is_member = projects_store.with_membership(db, wish.project_id, wish.person_id)
-    if rules.qualification and wish.person_id is not None:
-        qualified, until = people_store.qualification(db, wish.person_id, rules.number)
-    return Context(
-        now=now,
-        rules=rules,
-        neighbours=tuple(each for each in neighbours if not each.is_due(now)),
-        person_busy=store.person_busy(db, wish.person_id, wish.span) if rules.attended and wish.person_id else (),
-        kept=tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked)),
-        project=project,
-        is_member=is_member,
-        qualified=qualified,
-        qualified_until=until,
-        closed_dates=closed_dates_over(wish.span),
-        conducts=clauses.conducts(db, rules, wish, now),
-    )
+def _write(
+    db: Connection, actor: Actor, change: Change, rules: InstrumentRules, now: datetime, *, action: str
+) -> Booking:
+    return write(db, actor, [change], {rules.number: rules}, now, action=action)[0]
 
 
 def _locked(db: Connection, actor: Actor, booking_id: UUID, seen_version: int) -> tuple[Booking, InstrumentRules]:
@@ -309,25 +261,10 @@ def _require_movable(booking: Booking, now: datetime) -> None:
         raise WrongState("booking_begun")
 
 
-def _refuse(refusals: tuple[Refusal, ...]) -> None:
-    if is_time_taken(refusals):
-        raise TimeTaken(refusals)
-    if refusals:
-        raise Refused(refusals)
-
-
-def _end(db: Connection, rules: InstrumentRules, booking: Booking, state: BookingState, now: datetime) -> Booking:
-    """Take a booking out of the calendar and its minutes out of the balances."""
-    weighed = agreements.weigh(db, added=(), removed=uses(rules, booking), now=now)
-    ended = msgspec.structs.replace(booking, state=state, updated_at=now)
-    agreements.post(db, weighed)
-    return store.change(db, ended, seen_version=booking.version)
-
-
-def _expire_due(db: Connection, rules: InstrumentRules, neighbours: Iterable[Neighbour], now: datetime) -> int:
-    due = [each for each in neighbours if each.is_due(now)]
-    for each in due:
-        _end(db, rules, store.get(db, each.id), BookingState.EXPIRED, now)
+def _end_due(db: Connection, locked: Locked, span: Span, now: datetime) -> int:
+    found = (each for number in sorted(locked) for each in store.neighbours(db, number, span))
+    due = [ended(store.get(db, each.id), BookingState.EXPIRED, now) for each in found if each.is_due(now)]
+    make(db, due, judge(db, due, locked, now))
     return len(due)
 
 
@@ -357,15 +294,6 @@ def _elsewhere(
 def _refusal_at(code: str, rules: InstrumentRules, span: Span) -> Refusal:
     times = {"from": span.start.isoformat(), "until": span.end.isoformat()}
     return Refusal(code=code, params={"instrument": rules.id, **times})
-
-
-def _tell(db: Connection, actor: Actor, action: str, booking: Booking, rules: InstrumentRules, now: datetime) -> None:
-    """One audit line and one message to the watchers of this calendar, in the same transaction."""
-    details = {"instrument": rules.id, "version": booking.version, "state": booking.state.value}
-    audit.record(
-        db, actor_id=actor.person_id, action=action, noun="booking", noun_id=str(booking.id), now=now, details=details
-    )
-    outbox.post(db, "calendar", {"instrument": rules.id, "version": rules.calendar_version, "number": rules.number})
 
 
 def _purpose(text: str) -> str:

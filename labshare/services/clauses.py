@@ -6,7 +6,7 @@ What must not live here: what they mean (domain/courtesy.py, domain/ordering.py)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -52,11 +52,20 @@ def order_at(db: Connection, instruments: Sequence[InstrumentRules], moment: dat
     return Order(tiers=tiers_at(held, places), half_life=fair_share_at(held, places).half_life)
 
 
-def conducts(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Conduct, ...]:
+def conducts(
+    db: Connection,
+    rules: InstrumentRules,
+    wish: Wish,
+    now: datetime,
+    *,
+    planned: Sequence[PersonUse] = (),
+    leaving: Collection[UUID] = (),
+) -> tuple[Conduct, ...]:
     """The clauses of courtesy that hold for a wish (R20, R21). To be called under the lock of its person.
 
-    None for blocks, and none where a session of a plan moves: its length is what the round gave. One query, and two
-    more where a clause has prime time, one where it has strikes.
+    `planned` are uses of the same person that the same call will write, `leaving` the bookings that it takes away or
+    moves. None for blocks, and none where a session of a plan moves: its length is what the round gave. One query, and
+    two more where a clause has prime time, one where it has strikes.
     """
     if wish.kind is not BookingKind.USE or wish.person_id is None or wish.span.minutes > LONGEST_MINUTES:
         return ()
@@ -66,11 +75,11 @@ def conducts(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) 
         return ()
     weeks = weeks_around(wish.span, rules.timezone)
     closed = closed_dates_over(weeks)
-    uses = _uses(db, wish.person_id, wish.replaces_id, weeks) if any(_has_prime(each) for each in held) else ()
+    uses = _uses(db, wish.person_id, {wish.replaces_id, *leaving}, weeks) if any(map(_has_prime, held)) else ()
     return tuple(
         Conduct(
             clause=each.courtesy,
-            uses=tuple(use.span for use in _inside(each, uses)),
+            uses=tuple(use.span for use in _inside(each, (*uses, *planned))),
             strikes=_strikes(db, each, wish.person_id, now),
             closed=closed,
         )
@@ -83,8 +92,8 @@ def _has_prime(agreement: Agreement) -> bool:
     return agreement.courtesy is not None and agreement.courtesy.prime is not None
 
 
-def _uses(db: Connection, person_id: UUID, without: UUID | None, weeks: Span) -> tuple[PersonUse, ...]:
-    return tuple(use for use in bookings_store.own_uses(db, person_id, weeks) if use.id != without)
+def _uses(db: Connection, person_id: UUID, without: Collection[UUID | None], weeks: Span) -> tuple[PersonUse, ...]:
+    return tuple(use for use in bookings_store.own_uses(db, person_id, weeks) if use.id not in without)
 
 
 def _strikes(db: Connection, agreement: Agreement, person_id: UUID, now: datetime) -> tuple[datetime, ...]:

@@ -104,7 +104,15 @@ _NEIGHBOURS = sa.select(
     bookings.c.hold_expires_at,
 ).where(bookings.c.instrument_number == sa.bindparam("number"), OCCUPIES)
 _PERSON_BUSY = (
-    sa.select(bookings.c.id, bookings.c.kind, bookings.c.starts_at, bookings.c.ends_at, instruments.c.id)
+    sa.select(
+        bookings.c.id,
+        bookings.c.kind,
+        bookings.c.state,
+        bookings.c.starts_at,
+        bookings.c.ends_at,
+        bookings.c.hold_expires_at,
+        instruments.c.id.label("instrument_id"),
+    )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
     .where(
         bookings.c.person_id == sa.bindparam("person_id"),
@@ -230,7 +238,13 @@ def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]
 def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour, ...]:
     """Where this person is during the span: the use itself, since set-up and clean-up may be somebody else's."""
     return tuple(
-        Neighbour(id=row[0], kind=BookingKind(row[1]), occupied=Span(row[2], row[3]), instrument_id=row[4])
+        Neighbour(
+            id=row.id,
+            kind=BookingKind(row.kind),
+            occupied=Span(row.starts_at, row.ends_at),
+            instrument_id=row.instrument_id,
+            hold_expires_at=row.hold_expires_at if row.state == BookingState.HELD else None,
+        )
         for row in db.execute(_PERSON_BUSY, {"person_id": person_id, **over(span)})
     )
 
@@ -281,6 +295,11 @@ def change(db: Connection, booking: Booking, *, seen_version: int) -> Booking:
     if done.rowcount != 1:
         raise Stale("booking_changed")
     return changed
+
+
+def lift(db: Connection, ids: Sequence[UUID]) -> None:
+    """Take bookings out of the calendar that the same transaction will `change`, so that they may change places."""
+    db.execute(sa.update(bookings).where(bookings.c.id.in_(ids)).values(state=BookingState.CANCELLED))
 
 
 def get(db: Connection, booking_id: UUID) -> Booking:

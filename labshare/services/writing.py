@@ -1,0 +1,270 @@
+"""The one way to write bookings: changes are judged together, weighed together, and written all or none.
+
+Whoever calls has locked the instruments and persons (store.bookings.lock) and says what each booking becomes. The order
+is the same for one booking and for a series: every rule looks at every wish, with the other changes of the same call in
+place; due holds that stand in the way end; agreements weigh the whole; then all is written (ARCHITECTURE.md, decision
+4). What must not live here: who may do what (bookings.py), or the rules themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from labshare.domain.bookings import (
+    BLOCK_RULES,
+    OCCUPYING,
+    RULES,
+    Booking,
+    BookingKind,
+    BookingState,
+    Context,
+    InstrumentRules,
+    Neighbour,
+    Wish,
+    check,
+    is_time_taken,
+)
+from labshare.domain.clauses import PersonUse
+from labshare.domain.people import Actor
+from labshare.domain.projects import Project
+from labshare.domain.timespan import Span
+from labshare.errors import Refusal, Refused, TimeTaken
+from labshare.services import agreements, clauses
+from labshare.services.agreements import Weighed
+from labshare.services.calendars import closed_dates_over, kept_time
+from labshare.services.counting import uses
+from labshare.store import audit, outbox
+from labshare.store import bookings as store
+from labshare.store import people as people_store
+from labshare.store import projects as projects_store
+from labshare.store import rounds as rounds_store
+from labshare.store.engine import Connection
+
+# Instruments under lock, by number.
+Locked = Mapping[int, InstrumentRules]
+
+
+class Payer(msgspec.Struct, frozen=True):
+    """The project of a wish, None where there is no such, and whether its person belongs to it."""
+
+    project: Project | None = None
+    is_member: bool = False
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One booking before and after: a new one has no `before`, an ended one is in a state that occupies nothing.
+
+    `wish` is what the rules judge, on account of `payer`. Without one nothing is asked: time only comes free, or
+    somebody else has judged.
+    """
+
+    after: Booking
+    before: Booking | None = None
+    wish: Wish | None = None
+    payer: Payer = Payer()
+
+    @property
+    def occupies(self) -> bool:
+        """Whether the booking takes time once the change is made."""
+        return self.after.state in OCCUPYING
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules say of some changes: the refusals of each, those of the agreements for all of them together, and
+    the holds that are due and end with them.
+    """
+
+    refusals: tuple[tuple[Refusal, ...], ...]
+    weighed: Weighed
+    due: tuple[Change, ...]
+
+    @property
+    def all_refusals(self) -> tuple[Refusal, ...]:
+        """Every refusal; where there are several changes, each names the place of its own as `item`."""
+        if len(self.refusals) == 1:
+            return self.refusals[0] + self.weighed.refusals
+        numbered = (
+            Refusal(code=each.code, params={**each.params, "item": place})
+            for place, found in enumerate(self.refusals)
+            for each in found
+        )
+        return (*numbered, *self.weighed.refusals)
+
+
+def write(
+    db: Connection, actor: Actor, changes: Sequence[Change], locked: Locked, now: datetime, *, action: str
+) -> list[Booking]:
+    """Make all of these changes, or none and raise every refusal. Returns the bookings as they now stand.
+
+    `action` is the word for the audit. Raises `TimeTaken` when all that is wrong is that somebody has the time,
+    `Refused` for everything else, and `Stale` where a booking is no longer what `before` says.
+    """
+    judged = judge(db, changes, locked, now, reader=actor)
+    refuse(judged.all_refusals)
+    written = make(db, changes, judged)
+    for booking in written:
+        rules = locked[booking.instrument_number]
+        details = {"instrument": rules.id, "version": booking.version, "state": booking.state.value}
+        audit.record(
+            db, actor_id=actor.person_id, action=action, noun="booking", noun_id=str(booking.id), now=now,
+            details=details,
+        )  # fmt: skip
+    tell(db, {locked[booking.instrument_number].number: locked[booking.instrument_number] for booking in written})
+    return written
+
+
+def judge(
+    db: Connection, changes: Sequence[Change], locked: Locked, now: datetime, *, reader: Actor | None = None
+) -> Judged:
+    """What every rule says of every change, with the others in place. Writes nothing but balances that were missing."""
+    leaving = {change.before.id for change in changes if change.before}
+    planned: list[tuple[Change, InstrumentRules]] = []
+    due: dict[UUID, Change] = {}
+    refusals: list[tuple[Refusal, ...]] = []
+    for change in changes:
+        found: tuple[Refusal, ...] = ()
+        rules = locked[change.after.instrument_number]
+        if change.wish is not None:
+            neighbours = store.neighbours(db, rules.number, change.after.occupied)
+            due |= {each.id: _expiring(db, each.id, now) for each in neighbours if each.is_due(now)}
+            standing = [each for each in neighbours if each.id not in leaving and not each.is_due(now)]
+            context = _context(db, rules, change.wish, change.payer, standing, planned, leaving, now)
+            found = check(change.wish, context, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
+        refusals.append(found)
+        if change.occupies:
+            planned.append((change, rules))
+    weighed = _weighed(db, [*changes, *due.values()], locked, now, reader)
+    return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()))
+
+
+def make(db: Connection, changes: Sequence[Change], judged: Judged) -> list[Booking]:
+    """Write changes that were judged and not refused, and the balances that they move."""
+    everything = [*changes, *judged.due]
+    standing = [change for change in everything if change.before and change.occupies]
+    if len(standing) > 1:
+        # One may go where another still stands: all are lifted out of the calendar before the first is put down.
+        store.lift(db, [change.after.id for change in standing])
+    written = {
+        change.after.id: store.change(db, _signed(judged, change), seen_version=change.before.version)
+        for change in sorted(everything, key=lambda change: change.occupies)
+        if change.before
+    }
+    new = [_signed(judged, change) for change in changes if change.before is None]
+    store.add(db, new)
+    agreements.post(db, judged.weighed)
+    written |= {booking.id: booking for booking in new}
+    return [written[change.after.id] for change in changes]
+
+
+def _signed(judged: Judged, change: Change) -> Booking:
+    """The version that judged a booking stays on it when it ends."""
+    return judged.weighed.signed(change.after) if change.occupies else change.after
+
+
+def refuse(refusals: Sequence[Refusal]) -> None:
+    """Raise `TimeTaken` when time is all that is wrong, `Refused` for anything else, and nothing without refusals."""
+    if is_time_taken(tuple(refusals)):
+        raise TimeTaken(tuple(refusals))
+    if refusals:
+        raise Refused(tuple(refusals))
+
+
+def tell(db: Connection, changed: Locked) -> None:
+    """One message to the watchers of each of these calendars."""
+    for _, rules in sorted(changed.items()):
+        outbox.post(db, "calendar", {"instrument": rules.id, "version": rules.calendar_version, "number": rules.number})
+
+
+def payer_of(db: Connection, wish: Wish) -> Payer:
+    """The project that a wish names, if its person may be told of it. One query."""
+    if wish.project_id is None or wish.person_id is None:
+        return Payer()
+    return Payer(*projects_store.with_membership(db, wish.project_id, wish.person_id))
+
+
+def ended(booking: Booking, state: BookingState, now: datetime) -> Change:
+    """The change that takes a booking out of the calendar."""
+    return Change(before=booking, after=msgspec.structs.replace(booking, state=state, updated_at=now))
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _expiring(db: Connection, booking_id: UUID, now: datetime) -> Change:
+    return ended(store.get(db, booking_id), BookingState.EXPIRED, now)
+
+
+def _context(
+    db: Connection,
+    rules: InstrumentRules,
+    wish: Wish,
+    payer: Payer,
+    standing: Sequence[Neighbour],
+    planned: Sequence[tuple[Change, InstrumentRules]],
+    leaving: Collection[UUID],
+    now: datetime,
+) -> Context:
+    """Everything the rules look at, read under the lock, with what the same call has planned already."""
+    asked = rules.occupied(wish.span, wish.kind)
+    qualified, until = False, None
+    if rules.qualification and wish.person_id is not None:
+        qualified, until = people_store.qualification(db, wish.person_id, rules.number)
+    elsewhere: list[Neighbour] = []
+    if rules.attended and wish.person_id is not None:
+        busy = store.person_busy(db, wish.person_id, wish.span)
+        elsewhere = [each for each in busy if each.id not in leaving and not each.is_due(now)]
+        elsewhere += [
+            _neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, wish.person_id)
+        ]
+    here = [each for each, _ in planned if each.after.instrument_number == rules.number]
+    return Context(
+        now=now,
+        rules=rules,
+        neighbours=(*standing, *(_neighbour(each.after, each.after.occupied) for each in here)),
+        person_busy=tuple(elsewhere),
+        kept=tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked)),
+        project=payer.project,
+        is_member=payer.is_member,
+        qualified=qualified,
+        qualified_until=until,
+        closed_dates=closed_dates_over(wish.span),
+        conducts=clauses.conducts(db, rules, wish, now, planned=_own(planned, wish), leaving=leaving),
+    )
+
+
+def _neighbour(booking: Booking, span: Span) -> Neighbour:
+    return Neighbour(id=booking.id, kind=booking.kind, occupied=span)
+
+
+def _has(booking: Booking, person_id: UUID) -> bool:
+    return booking.attended and booking.person_id == person_id
+
+
+def _own(planned: Sequence[tuple[Change, InstrumentRules]], wish: Wish) -> list[PersonUse]:
+    """What the same person books in the same call, as far as it is no session of a plan."""
+    return [
+        PersonUse(each.after.id, rules.id, rules.centre_id, each.after.span)
+        for each, rules in planned
+        if each.after.person_id == wish.person_id and each.after.plan_id is None and each.wish
+        if each.wish.kind is BookingKind.USE
+    ]
+
+
+def _weighed(db: Connection, changes: Sequence[Change], locked: Locked, now: datetime, reader: Actor | None) -> Weighed:
+    added = [
+        use
+        for change in changes
+        if change.occupies
+        for use in uses(locked[change.after.instrument_number], change.after)
+    ]
+    removed = [
+        use
+        for change in changes
+        if change.before and change.before.state in OCCUPYING
+        for use in uses(locked[change.before.instrument_number], change.before)
+    ]
+    return agreements.weigh(db, added=added, removed=removed, now=now, reader=reader)
