@@ -199,7 +199,7 @@ def tier_weights(tiers: Sequence[Tier], profiles: Iterable[Profile]) -> dict[Pro
 
 
 def tier_stages(tiers: Sequence[Tier], profiles: Iterable[Profile]) -> dict[Profile, int]:
-    """When each is planned, 0 for the first: every strict tier ends a stage. Only stages with somebody in them count."""
+    """When each is planned, 0 for the first: a strict tier ends a stage. Only stages with somebody in them count."""
     above = {profile: sum(tier.strict for tier in tiers[: tier_of(tiers, profile)]) for profile in profiles}
     present = sorted(set(above.values()))
     return {profile: present.index(stage) for profile, stage in above.items()}

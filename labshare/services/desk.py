@@ -237,7 +237,7 @@ class _View:
                 yield LeftOut(
                     line=line,
                     placed=len(outcome.sessions.get(request_id, ())),
-                    worth=worth.get(request_id),
+                    worth=worth[request_id].value if request_id in worth else None,
                     reason=outcome.reasons[request_id],
                 )
 

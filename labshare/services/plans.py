@@ -247,6 +247,7 @@ class OutlinedOption(msgspec.Struct, frozen=True):
 
 class OutlinedRequest(msgspec.Struct, frozen=True):
     id: str
+    tags: tuple[str, ...] = ()
     options: tuple[OutlinedOption, ...] = ()
 
 

@@ -256,7 +256,8 @@ def _wants(case: Case, problem: Problem) -> dict[UUID, Want]:
             centre_ids=frozenset(centre_of[number] for number in request.instrument_numbers),
             minutes=request.sessions * request.session_minutes,
             # What can be placed nowhere moves no minutes either; its worth must not widen anybody's margin.
-            worth=worth.get(request.id, _BOUNDLESS) // grid.slots(request.session_minutes),
+            worth=(worth[request.id].value if request.id in worth else _BOUNDLESS)
+            // grid.slots(request.session_minutes),
         )
         for request in facts.requests
     }
