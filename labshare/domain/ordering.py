@@ -2,7 +2,7 @@
 
 Fair shares follow Slurm's Fair Tree: siblings are compared by level share = due share / used share, the tree is walked
 from the best sibling down, and the order in which its leaves are met is the ranking. So no account gains by what goes
-on in another branch. What must not live here: what a request is worth to a plan (services/planning.py).
+on in another branch. What must not live here: what a request is worth to a plan (services/worth.py).
 """
 
 from __future__ import annotations
