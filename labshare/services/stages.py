@@ -109,7 +109,7 @@ class Stages:
         """A progress line of this stage's search, which began after so many seconds, as one of the whole run."""
         if self.count == 1 or not line:
             return line
-        told = msgspec.json.decode(line, type=dict[str, float])
+        told = msgspec.json.decode(line, type=dict[str, int | float])
         told |= {"seconds": told["seconds"] + seconds, "stage": self.number + 1, "stages": self.count}
         return msgspec.json.encode(told).decode()
 

@@ -163,6 +163,7 @@ def test_progress_is_that_of_the_whole_run() -> None:
     assert msgspec.json.decode(stages.progress(line, 4.0)) == {
         "objective": 30, "gap": 0.5, "seconds": 5.5, "placed": 1, "stage": 1, "stages": 2,
     }  # fmt: skip
+    assert '"placed":1,' in stages.progress(line, 4.0)
     assert stages.progress("", 4.0) == ""
 
 
