@@ -1,4 +1,4 @@
-"""One run of the solver as a child process: started, followed, cancelled, judged, and kept or put aside.
+"""One run of the solver as a child process for each stage: started, followed, stopped, judged, kept or put aside.
 
 A solve keeps a processor busy for minutes and may be stopped at any time, so it is a process of its own, outside every
 transaction; the plan's row is what survives (ARCHITECTURE.md, decision 8). What must not live here: SQL, or when to
@@ -23,6 +23,7 @@ from uuid import UUID
 from labshare.domain.rounds import PlanRow
 from labshare.errors import Busy, Refusal
 from labshare.services import Database, DatabaseFault, plans
+from labshare.services.stages import Stages
 
 POLL_SECONDS = 0.1
 FOLLOW_SECONDS = 1.0
@@ -30,6 +31,8 @@ FOLLOW_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 # How far a child may overrun its budget before it is asked to end: building a large model is not searched time.
 OVERRUN_SECONDS = 60.0
+# What a stage gets, however much of the budget those before it took.
+LEAST_SECONDS = 1.0
 MALFORMED, INFEASIBLE = 2, 3
 
 Clock = Callable[[], datetime]
@@ -67,18 +70,29 @@ def run_next(database: Database, *, clock: Clock, stopping: threading.Event, pla
 
 
 def _run(database: Database, plan: PlanRow, clock: Clock, stopping: threading.Event) -> None:
+    """The stages one after the other, each by a child of its own; one that somebody stopped hurries those after it."""
     with database.read() as db:
-        problem = plans.build(db, plan, clock())
-    with database.write() as db:
-        plans.keep_problem(db, plan, problem)
-    with tempfile.TemporaryDirectory(prefix="labshare-") as name:
-        run = _Child(Path(name), plan, problem)
-        try:
-            outcome = _follow(database, plan, run, clock, stopping)
-        finally:
-            run.kill()
-        if outcome:
-            _conclude(database, plan, problem, run, clock)
+        stages = Stages(plans.build(db, plan, clock()))
+    began, is_hurried = time.monotonic(), False
+    while True:
+        if stages.is_last:
+            with database.write() as db:
+                plans.keep_problem(db, plan, stages.data)
+        with tempfile.TemporaryDirectory(prefix="labshare-") as name:
+            run = _Child(Path(name), plan, stages, time.monotonic() - began, is_hurried=is_hurried)
+            try:
+                outcome = _follow(database, plan, run, clock, stopping)
+            finally:
+                run.kill()
+            document = _sound(database, plan, stages, run, clock) if outcome else None
+        if document is None:
+            return
+        if stages.is_last:
+            with database.write() as db:
+                plans.propose(db, plan, document, clock())
+            return
+        is_hurried = run.was_asked_to_end
+        stages.go_on(document)
 
 
 def _follow(database: Database, plan: PlanRow, run: _Child, clock: Clock, stopping: threading.Event) -> bool:
@@ -96,24 +110,27 @@ def _follow(database: Database, plan: PlanRow, run: _Child, clock: Clock, stoppi
                 now_stands = plans.follow(db, plan, run.progress(), clock())
             if now_stands is None:
                 return False
-            if now_stands.cancel_requested_at is not None:
+            if now_stands.cancel_requested_at is not None and not run.is_hurried:
                 run.ask_to_end()
     return True
 
 
-def _conclude(database: Database, plan: PlanRow, problem: bytes, run: _Child, clock: Clock) -> None:
+def _sound(database: Database, plan: PlanRow, stages: Stages, run: _Child, clock: Clock) -> bytes | None:
+    """The plan of this stage, judged; None, and the plan put aside, where there is none to go on with."""
     document = run.document()
-    if document is None or (run.was_asked_to_end and plans.is_unbegun(document)):
+    if document is None or (run.was_asked_to_end and plans.is_unbegun(document, stages.standing)):
         # What was stopped before it placed anything must not take the place of the proposal that stands.
         _put_aside(database, plan, run.failure(), clock)
-        return
-    faults = plans.judge(problem, document)
+        return None
+    faults = plans.judge(stages.data, document)
+    if not faults and stages.is_last:
+        document = stages.concluded(document, plan.budget_seconds)
+        faults = plans.judge(stages.data, document)
     if faults:
         log.error("the checker found faults in plan %s: %s", plan.id, [dict(fault.params) for fault in faults])
         _put_aside(database, plan, faults, clock)
-        return
-    with database.write() as db:
-        plans.propose(db, plan, document, clock())
+        return None
+    return document
 
 
 def _put_aside(database: Database, plan: PlanRow, failure: tuple[Refusal, ...], clock: Clock) -> None:
@@ -121,20 +138,33 @@ def _put_aside(database: Database, plan: PlanRow, failure: tuple[Refusal, ...], 
         plans.put_aside(db, plan, failure, clock())
 
 
-class _Child:
-    """The solver's process with its files. Progress lines go to a file, so that no thread has to read a pipe."""
+def _seconds(plan: PlanRow, stages: Stages, after: float) -> float:
+    """How long the solver may search in this stage."""
+    if stages.count == 1:
+        return plan.budget_seconds
+    return max(LEAST_SECONDS, round(float(stages.share) * (plan.budget_seconds - after), 3))
 
-    def __init__(self, folder: Path, plan: PlanRow, problem: bytes) -> None:
+
+class _Child:
+    """The solver's process with its files. Progress lines go to a file, so that no thread has to read a pipe.
+
+    It began `after` so many seconds of the plan's budget. One that is hurried takes the least time for its stage.
+    """
+
+    def __init__(self, folder: Path, plan: PlanRow, stages: Stages, after: float, *, is_hurried: bool) -> None:
         self._plan_file = folder / "round.plan.json"
         self._said_file = folder / "said.txt"
         self._asked_at: float | None = None
         self._began = time.monotonic()
+        self._stages, self._after = stages, after
         self._budget = plan.budget_seconds
+        self._seconds = LEAST_SECONDS if is_hurried else _seconds(plan, stages, after)
+        self.is_hurried = is_hurried
         problem_file = folder / "round.problem.json"
-        problem_file.write_bytes(problem)
+        problem_file.write_bytes(stages.data)
         command = [
             *(sys.executable, "-m", "labshare.scheduler", "solve", str(problem_file), "-o", str(self._plan_file)),
-            *("--seconds", str(plan.budget_seconds), "--seed", str(plan.seed), "--progress", "json"),
+            *("--seconds", f"{self._seconds:g}", "--seed", str(plan.seed), "--progress", "json"),
             *("--workers", str(max(1, (os.cpu_count() or 1) - 1))),
         ]
         with self._said_file.open("wb") as said:
@@ -149,7 +179,7 @@ class _Child:
         now = time.monotonic()
         if self._asked_at is not None and now - self._asked_at > GRACE_SECONDS:
             self.kill()
-        elif now - self._began > self._budget + OVERRUN_SECONDS:
+        elif now - self._began > self._seconds + OVERRUN_SECONDS:
             self.ask_to_end()
         return False
 
@@ -161,7 +191,8 @@ class _Child:
 
     @property
     def was_asked_to_end(self) -> bool:
-        return self._asked_at is not None
+        """Whether somebody stopped the plan, in this stage or in one before it."""
+        return self._asked_at is not None or self.is_hurried
 
     def kill(self) -> None:
         if self._process.poll() is None:
@@ -171,7 +202,7 @@ class _Child:
     def progress(self) -> str:
         """The last progress line; empty before the first."""
         lines = [line for line in self._said() if line.startswith("{") and line.endswith("}")]
-        return lines[-1] if lines else ""
+        return self._stages.progress(lines[-1] if lines else "", self._after)
 
     def document(self) -> bytes | None:
         """The plan that was written, if one was."""

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from labshare import solving
+from labshare.domain.agreements import Version
+from labshare.domain.ordering import Tier
+from labshare.domain.profiles import Group
+from labshare.domain.projects import AccessClass
 from labshare.domain.rounds import PlanRow, PlanState, RoundState
+from labshare.domain.time_requests import TimeRequest
+from labshare.domain.timespan import Span
 from labshare.errors import Busy, Refusal
 from labshare.scheduler.plan import encode_plan
 from labshare.scheduler.problem import sha256
 from labshare.scheduler.reading import parse
 from labshare.scheduler.solve import solve
 from labshare.services import plans, rounds
+from labshare.services.planning import request_of
+from labshare.services.stages import Stages
 from labshare.solving import run_next, run_plan_now
+from labshare.store import agreements as agreements_store
 from labshare.store import plans as store
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, OFFICE, RESEARCHER, actor, furnish
-from tests.round_of import LATER, ask, close, open_round, queue, span
+from tests.domain.test_agreements import an_agreement
+from tests.furniture import COLLEAGUE, COMPETITOR, INDUSTRY_PROJECT, OFFICE, RESEARCHER, actor, furnish
+from tests.round_of import LATER, ask, at, close, open_round, queue, span
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PATIENCE = 60.0
@@ -152,6 +164,90 @@ def test_a_process_that_stops_gives_its_plan_back_and_the_next_takes_it(database
         again = plans.take(db, LATER)
     assert again is not None
     assert (again.id, again.attempt) == (plan.id, 2)
+
+
+# ---------------------------------------------------------------- stages
+
+
+def staged(database: Database, *, strict: bool) -> tuple[PlanRow, TimeRequest, TimeRequest]:
+    """On the XRD from 8 to 18 public research wants noon to 12:30, industry eight hours, which always hold noon.
+
+    By the table public research is worth ten times as much a slot: 1 x 1,000 against 16 x 100.
+    """
+    rows = (AccessClass.PUBLIC_RESEARCH, AccessClass.INDUSTRY)
+    tiers = tuple(Tier(id=each.value, who=(Group(access_class=(each,)),)) for each in rows)
+    tiers = (msgspec.structs.replace(tiers[0], strict=strict), tiers[1])
+    with database.write() as db:
+        furnish(db)
+        version = Version(number=1, agreement=an_agreement(id="ORDER", tiers=tiers))
+        agreements_store.add_version(db, version, actor_id=None, now=LATER)
+        r = open_round(db, ("N002", span(0, 8, 18)))
+        noon = Span(at(0, 12), at(0, 12, 30))
+        public = ask(db, r, RESEARCHER, session_minutes=30, windows=(noon,))
+        industry = ask(db, r, COMPETITOR, project_id=INDUSTRY_PROJECT, session_minutes=480)
+        return queue(db, close(db, r)), public, industry
+
+
+def requests_placed(database: Database, plan: PlanRow) -> set[UUID]:
+    with database.read() as db:
+        _, found = plans.documents(db, plan.id) or pytest.fail("no plan was kept")
+    return {request_of(session.request) for session in found.sessions}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("strict", [True, False])
+def test_what_stands_below_a_strict_tier_takes_nothing_from_it(database: Database, strict: bool) -> None:
+    plan, public, industry = staged(database, strict=strict)
+    run_plan_now(database, plan.id, clock=clock)
+    assert stands(database, plan).state is PlanState.PROPOSED
+    assert requests_placed(database, plan) == {public.id if strict else industry.id}
+    with database.read() as db:
+        problem, found = plans.documents(db, plan.id) or pytest.fail("no plan was kept")
+    assert len(problem.requests) == 2
+    assert [row.request for row in problem.current] == ([f"{public.id}.1"] if strict else [])
+    assert found.run.budget == ("5 seconds in 2 stages" if strict else "5 seconds")
+    assert found.status == "optimal"
+
+
+@ON_SQLITE
+def test_of_two_runs_in_stages_the_second_is_kept_where_it_is_as_good(database: Database) -> None:
+    first, _, _ = staged(database, strict=True)
+    run_plan_now(database, first.id, clock=clock)
+    with database.write() as db:
+        again = rounds.queue_plan(db, actor(OFFICE), first.round_id, seconds=5, now=LATER)
+    run_plan_now(database, again.id, clock=clock)
+    assert (stands(database, first).state, stands(database, again).state) == (PlanState.REPLACED, PlanState.PROPOSED)
+
+
+@ON_SQLITE
+def test_whoever_stops_a_stage_still_gets_a_plan_of_all(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The first child writes its plan when it is asked to; the second is the solver itself and is given a second."""
+    plan, public, _ = staged(database, strict=True)
+    with database.read() as db:
+        problem = Stages(plans.build(db, plan, LATER)).data
+    (tmp_path / "first.json").write_bytes(encode_plan(solve(parse(problem), problem_sha256=sha256(problem))))
+    script = f"""
+trap 'touch "{tmp_path}/stopped"; cp "{tmp_path}/first.json" "$6"; exit 0' INT
+echo "$8" >> "{tmp_path}/seconds"
+[ -e "{tmp_path}/stopped" ] && exec "{sys.executable}" "$@"
+while :; do sleep 0.1; done"""
+    instead_of_python(monkeypatch, tmp_path, script)
+    monkeypatch.setattr(solving, "FOLLOW_SECONDS", 0.1)
+    runner = threading.Thread(target=run_plan_now, args=(database, plan.id), kwargs={"clock": clock})
+    runner.start()
+    wait_until("the first stage", (tmp_path / "seconds").exists)
+    with database.write() as db:
+        rounds.cancel_plan(db, actor(OFFICE), plan.id, LATER)
+    runner.join(PATIENCE)
+    assert not runner.is_alive()
+    # Half of the requests are in the first stage: half of five seconds, but for the moment that passed before it.
+    first, second = (float(text) for text in (tmp_path / "seconds").read_text().split())
+    assert 2.0 < first <= 2.5
+    assert second == solving.LEAST_SECONDS
+    assert stands(database, plan).state is PlanState.PROPOSED
+    assert requests_placed(database, plan) == {public.id}
 
 
 # ---------------------------------------------------------------- what goes wrong

@@ -246,6 +246,9 @@ def _tiers(agreement: Agreement, _: Known) -> Iterator[Refusal]:
     for tier in agreement.tiers:
         if (tier.mark is Mark.ORDINARY) != bool(tier.who):
             yield Refusal(code="clause_tier_who", params={"tier": tier.id})
+    for tier in agreement.tiers[-1:]:
+        if tier.strict:
+            yield Refusal(code="clause_tier_strict_last", params={"tier": tier.id})
     rows = [tier.who for tier in agreement.tiers if tier.mark is Mark.ORDINARY]
     for access_class in _left_out(rows) if agreement.tiers else ():
         yield Refusal(code="clause_tier_missing", params={"access_class": access_class.value})

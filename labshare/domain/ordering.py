@@ -2,18 +2,18 @@
 
 Fair shares follow Slurm's Fair Tree: siblings are compared by level share = due share / used share, the tree is walked
 from the best sibling down, and the order in which its leaves are met is the ranking. So no account gains by what goes
-on in another branch. What must not live here: what a request is worth to a plan (services/planning.py).
+on in another branch. What must not live here: what a request is worth to a plan (services/worth.py).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from itertools import groupby, islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ from labshare.domain.timespan import Span
 
 # A decay is rounded to this fineness, so that a sum does not depend on the order of its parts.
 _FINENESS = 2**30
+Name = TypeVar("Name", bound=Hashable)
 
 # ---------------------------------------------------------------- fair shares
 
@@ -54,14 +55,14 @@ class Ranked(msgspec.Struct, frozen=True, kw_only=True):
     factor: Fraction
 
 
-def decayed(uses: Iterable[tuple[str, datetime, int]], now: datetime, half_life: timedelta) -> dict[str, Fraction]:
+def decayed(uses: Iterable[tuple[Name, datetime, int]], now: datetime, half_life: timedelta) -> dict[Name, Fraction]:
     """Minutes of each account, each use weighted by 2^(-age / half-life) (R12). Uses: who, when, minutes.
 
     What lies ahead counts whole. Raises ValueError for a half-life that is not above 0.
     """
     if half_life <= timedelta(0):
         raise ValueError("half_life must be above 0")
-    found: defaultdict[str, Fraction] = defaultdict(Fraction)
+    found: defaultdict[Name, Fraction] = defaultdict(Fraction)
     for who, at, minutes in uses:
         found[who] += minutes * _weight(max(timedelta(0), now - at) / half_life)
     return dict(found)
@@ -81,15 +82,10 @@ def level_share(due: Fraction, used: Fraction) -> Fraction | None:
     return due / used if used else None
 
 
-def classic(due: Fraction, used: Fraction) -> float:
-    """2^(-used / due), the fair-share factor of Slurm before Fair Tree: 1 unused, 1/2 when used as due."""
-    return 2.0 ** -float(used / due) if due else 0.0
-
-
 def fair_tree(accounts: Iterable[Account], usage: Mapping[str, Fraction]) -> tuple[Ranked, ...]:
     """The leaves of the tree in the order of their claim, whoever comes first first; equals by their ids.
 
-    `usage` is that of the leaves; an inner account has used what its leaves have. Siblings that are level are merged:
+    An inner account has used what its leaves have, and what `usage` says of itself. Siblings that are level are merged:
     leaves among them come first and share a place, then all their children are ranked as one family.
     Raises ValueError when an account stands twice, has no such parent, negative shares, or is its own ancestor.
     """
@@ -127,9 +123,8 @@ class _Tree:
             raise ValueError(f"accounts without a way to the root: {', '.join(sorted(lost))}")
 
     def _add_up(self, node: str, usage: Mapping[str, Fraction]) -> Fraction:
-        children = self._children.get(node, [])
-        inner = sum((self._add_up(child.id, usage) for child in children), Fraction(0))
-        self._used[node] = inner if children else usage.get(node, Fraction(0))
+        below = (self._add_up(child.id, usage) for child in self._children.get(node, []))
+        self._used[node] = sum(below, usage.get(node, Fraction(0)))
         return self._used[node]
 
     def walk(self, parents: Sequence[str]) -> list[list[_Place]]:
@@ -173,12 +168,14 @@ class Mark(StrEnum):
 class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A row of the table of R13; the rows stand in their order, the highest first.
 
-    An ordinary tier has everybody in its groups; one with a mark has the requests with that mark, whoever asks.
+    An ordinary tier has everybody in its groups; one with a mark has the requests with that mark, whoever asks. Where a
+    tier is strict, whatever stands below it is planned only once this tier has its sessions, and moves none of them.
     """
 
     id: str
     who: tuple[Group, ...] = ()
     mark: Mark = Mark.ORDINARY
+    strict: bool = False
     title_vi: str = ""
     title_en: str = ""
 
@@ -199,6 +196,13 @@ def tier_weights(tiers: Sequence[Tier], profiles: Iterable[Profile]) -> dict[Pro
     places = {profile: tier_of(tiers, profile) for profile in profiles}
     present = sorted(set(places.values()), reverse=True)
     return {profile: 10 ** present.index(place) for profile, place in places.items()}
+
+
+def tier_stages(tiers: Sequence[Tier], profiles: Iterable[Profile]) -> dict[Profile, int]:
+    """When each is planned, 0 for the first: a strict tier ends a stage. Only stages with somebody in them count."""
+    above = {profile: sum(tier.strict for tier in tiers[: tier_of(tiers, profile)]) for profile in profiles}
+    present = sorted(set(above.values()))
+    return {profile: present.index(stage) for profile, stage in above.items()}
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Requests for time in a round: what one is, and every reason for which one is refused.
 
 Reading REQUEST_RULES is reading the policy. What must not live here: how requests are weighed against each other
-(services/planning.py), or where the facts of an `Application` come from (services/rounds.py).
+(services/worth.py), or where the facts of an `Application` come from (services/rounds.py).
 """
 
 from __future__ import annotations

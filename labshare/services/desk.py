@@ -28,6 +28,7 @@ from labshare.services.plans import Outline
 from labshare.services.reasons import Outcome, placed_and_left
 from labshare.services.round_pages import RequestLine
 from labshare.services.slots import Grid, grid_of
+from labshare.services.worth import stage_in
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
 from labshare.store import plans as plans_store
@@ -104,12 +105,16 @@ class CentrePart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """One plan. `rows`, `left_out` and `parties` are what this reader may see of it; the figures are of the whole."""
+    """One plan. `rows`, `left_out` and `parties` are what this reader may see of it; the figures are of the whole.
+
+    Of several `stages` each was planned around those before it, and what is proven is proven of each.
+    """
 
     round: Round
     plan: PlanRow
     grid: Grid
     status: str
+    stages: int
     gap: float
     value: int
     seconds: float
@@ -188,6 +193,7 @@ class _View:
             plan=self.plan,
             grid=self.grid,
             status=document.status,
+            stages=1 + max((stage_in(each.tags) for each in self.problem.requests), default=0),
             gap=document.gap,
             value=document.score.value,
             seconds=document.run.seconds,
@@ -237,7 +243,7 @@ class _View:
                 yield LeftOut(
                     line=line,
                     placed=len(outcome.sessions.get(request_id, ())),
-                    worth=worth.get(request_id),
+                    worth=worth[request_id].value if request_id in worth else None,
                     reason=outcome.reasons[request_id],
                 )
 

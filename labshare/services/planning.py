@@ -1,7 +1,8 @@
-"""The bridge between laboratories and the solver: datetimes to slots and back, requests to options, worth to numbers.
+"""The bridge between laboratories and the solver: datetimes to slots and back, requests to options.
 
 Pure: `Facts` in, a scheduler `Problem` out; a plan's sessions in, bookings out. Agreements become linear rules in
-planning_rules.py. What must not live here: the database (services/rounds.py loads the facts) or the search itself.
+planning_rules.py, and what a request is worth is found in worth.py. What must not live here: the database
+(services/rounds.py loads the facts) or the search itself.
 """
 
 from __future__ import annotations
@@ -16,24 +17,30 @@ from uuid import UUID, uuid5
 import msgspec
 
 from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules
-from labshare.domain.ordering import Tier, tier_weights
-from labshare.domain.profiles import Profile
+from labshare.domain.ordering import Tier
 from labshare.domain.projects import ProjectName
 from labshare.domain.rounds import Round
-from labshare.domain.time_requests import TIER_WEIGHTS, Eligible, TimeRequest, eligible, starts
+from labshare.domain.time_requests import Eligible, TimeRequest, eligible, starts
 from labshare.domain.timespan import MINUTE, Span, clipped, merged, subtracted
 from labshare.scheduler.plan import Session
-from labshare.scheduler.problem import Fairness, Group, Instrument, Option, Problem, Request
+from labshare.scheduler.problem import Group, Instrument, Option, Problem, Request
 from labshare.services.planning_rules import Asker, Standing, linear_rules, tags_of, tags_of_place
 from labshare.services.slots import Grid, grid_of
+from labshare.services.worth import (
+    Claim,
+    Worth,
+    fair_shares,
+    fairness,
+    product,
+    read_worth,
+    stages_of,
+    tag_of_stage,
+    tags_of_worth,
+    weights_of,
+)
 
-FULL = 100
-# R12: how far a fair share may raise or lower what a request is worth, in percent.
-LEAST_FACTOR, MOST_FACTOR = 50, 150
 # So many half-lives ago use weighs less than one part in 250.
 REMEMBERED_HALF_LIVES = 8
-# Reward in percent of a slot's worth: the first quarter of the target counts most, so whoever has least gains most.
-FAIRNESS_STEPS = ((25, 20), (50, 10), (100, 5))
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -48,9 +55,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     `instruments` say nothing of qualifications: `qualified` holds, for each person, the instruments they are qualified
     for and until when (None: for ever). `busy` are occupied ranges by instrument, `person_busy` where people already
-    are. `projects` says when each ends, `project_names` what rules may call it; `recent` is each organisation's use of
-    late, in minutes that lose half their weight every half-life (R12). `tiers` are the order that an agreement in force
-    states for these instruments (R13); without one the house's own order holds.
+    are. `projects` says when each ends, `project_names` what rules may call it; `recent` is the use of late by
+    organisation and project, in minutes that lose half their weight every half-life (R12). `tiers` are the order that
+    an agreement in force states for these instruments (R13); without one the house's own order holds.
     """
 
     round: Round
@@ -62,7 +69,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     qualified: dict[UUID, dict[int, datetime | None]] = {}
     projects: dict[UUID, datetime | None] = {}
     project_names: Mapping[UUID | None, ProjectName] = {}
-    recent: dict[str, Fraction] = {}
+    recent: dict[Claim, Fraction] = {}
     tiers: tuple[Tier, ...] = ()
 
     @property
@@ -74,21 +81,19 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_problem(facts: Facts, standings: Sequence[Standing] = ()) -> Problem:
-    """The round as a problem: time is offer x open - occupied, worth is what `slot_value` says.
+    """The round as a problem: time is offer x open - occupied, worth is what worth.py says.
 
     Existing bookings are closed time, never fixed rows; so its rules say what is left, and count sessions only.
     """
     grid = grid_of(facts.round)
-    factors = fair_share({request.organisation_id for request in facts.requests}, facts.recent)
     options = _Options(facts, grid)
     attended = {item.rules.id for item in facts.instruments.values() if item.rules.attended}
-    weights = weights_of(facts)
-    values = {each.id: slot_value(each, weights[each.id], factors[each.organisation_id]) for each in facts.requests}
+    values, told = _worth(facts)
     requests: list[Request] = []
     for request in facts.requests:
         mine = options.of(request, values[request.id], standings)
         is_attended = any(option.instrument in attended for option in mine)
-        tags = tags_of(asker_of(request, facts), standings)
+        tags = (*tags_of(asker_of(request, facts), standings), *told[request.id])
         requests += _requests(request, mine, grid, tags, attended=is_attended)
     groups = [
         Group(requests=session_ids(request), min=request.min_sessions)
@@ -103,8 +108,26 @@ def build_problem(facts: Facts, standings: Sequence[Standing] = ()) -> Problem:
         requests=tuple(requests),
         groups=tuple(groups),
         rules=tuple(linear_rules(standings, facts.places, grid, facts.now, max(values.values(), default=0))),
-        fairness=fairness(facts, grid),
+        fairness=fairness(
+            facts.requests,
+            weights_of(facts.requests, facts.tiers),
+            grid,
+            offered=sum(b - a for item in facts.instruments.values() for a, b in grid.inside(item.offered)),
+        ),
     )
+
+
+def _worth(facts: Facts) -> tuple[dict[UUID, int], dict[UUID, tuple[str, ...]]]:
+    """What a slot of each request is worth, and the tags that say why; where nobody waits for others, no stage."""
+    weights = weights_of(facts.requests, facts.tiers)
+    factors = fair_shares(facts.requests, weights, facts.recent)
+    stages = stages_of(facts.requests, facts.tiers)
+    has_stages = len(set(stages.values())) > 1
+    values = {each.id: product(weights[each.id], each.review_score, factors[each.id]) for each in facts.requests}
+    return values, {
+        each: (*tags_of_worth(weights[each], factors[each]), *([tag_of_stage(stages[each])] if has_stages else []))
+        for each in values
+    }
 
 
 def asker_of(request: TimeRequest, facts: Facts) -> Asker:
@@ -245,23 +268,6 @@ def _requests(
 # ---------------------------------------------------------------- worth
 
 
-def weights_of(facts: Facts) -> dict[UUID, int]:
-    """What the tier of each request weighs (R13), by the table in force; tiers are ten times apart.
-
-    Nothing is known yet of an organisation's size, so everybody counts as large.
-    """
-    if not facts.tiers:
-        return {each.id: TIER_WEIGHTS[each.access_class] for each in facts.requests}
-    profiles = {each.id: Profile(access_class=each.access_class, activity=each.activity) for each in facts.requests}
-    weights = tier_weights(facts.tiers, profiles.values())
-    return {request_id: weights[profile] for request_id, profile in profiles.items()}
-
-
-def slot_value(request: TimeRequest, weight: int, factor_percent: int) -> int:
-    """What one slot is worth: tier weight x review score x fair-share factor, each of the latter 100 when neutral."""
-    return weight * request.review_score * factor_percent // FULL
-
-
 class _Valued(Protocol):
     @property
     def value(self) -> int: ...
@@ -271,57 +277,18 @@ class _Asked(Protocol):
     @property
     def id(self) -> str: ...
     @property
+    def tags(self) -> Sequence[str]: ...
+    @property
     def options(self) -> Sequence[_Valued]: ...
 
 
-def worth_of(requests: Iterable[_Asked]) -> dict[UUID, int]:
+def worth_of(requests: Iterable[_Asked]) -> dict[UUID, Worth]:
     """What one session of each of a problem's requests is worth, where it can be placed at all."""
-    return {request_of(asked.id): max(option.value for option in asked.options) for asked in requests if asked.options}
-
-
-def fair_share(organisations: Iterable[str], recent: Mapping[str, Fraction]) -> dict[str, int]:
-    """A factor in percent for each organisation: its due share / its share of recent use (R12, LevelFS).
-
-    Everybody who asks is due the same; the factor is kept between LEAST_FACTOR and MOST_FACTOR. Where nobody has used
-    anything of late, all are neutral.
-    """
-    names = sorted(set(organisations))
-    total = sum((recent.get(name, Fraction(0)) for name in names), Fraction(0))
-    if total == 0:
-        return dict.fromkeys(names, FULL)
-    return {name: _factor(recent.get(name, Fraction(0)) * len(names) / total) for name in names}
-
-
-def _factor(used_to_due: Fraction) -> int:
-    if used_to_due == 0:
-        return MOST_FACTOR
-    return max(LEAST_FACTOR, min(MOST_FACTOR, int(FULL / used_to_due)))
-
-
-def fairness(facts: Facts, grid: Grid) -> Fairness:
-    """A concave reward for the organisations of the tier that asks for most, so that one cannot take it all.
-
-    Only one tier has targets, and only organisations that ask in no other: the reward is scaled to that tier's worth,
-    and would lift a lower tier's slots above their precedence. The target is an equal part of the offered slots, or
-    what the organisation asks for where that is less.
-    """
-    asked: dict[int, dict[str, int]] = {}
-    weights = weights_of(facts)
-    for request in facts.requests:
-        of_tier = asked.setdefault(weights[request.id], {})
-        slots = request.sessions * grid.slots(request.session_minutes)
-        of_tier[request.organisation_id] = of_tier.get(request.organisation_id, 0) + slots
-    if not asked:
-        return Fairness()
-    weight = max(asked, key=lambda tier: (sum(asked[tier].values()), tier))
-    elsewhere = {name for tier, names in asked.items() if tier != weight for name in names}
-    mine = {name: slots for name, slots in sorted(asked[weight].items()) if name not in elsewhere}
-    if len(mine) < 2:
-        return Fairness()
-    offered = sum(b - a for item in facts.instruments.values() for a, b in grid.inside(item.offered))
-    targets = {name: min(slots, offered // len(mine)) for name, slots in mine.items()}
-    steps = tuple((upto, weight * FULL * percent // FULL) for upto, percent in FAIRNESS_STEPS)
-    return Fairness(targets=targets, steps=steps)
+    return {
+        request_of(asked.id): read_worth(max(option.value for option in asked.options), asked.tags)
+        for asked in requests
+        if asked.options
+    }
 
 
 # ---------------------------------------------------------------- slots to bookings

@@ -21,7 +21,7 @@ from labshare.scheduler.check import check
 from labshare.scheduler.plan import Plan
 from labshare.scheduler.problem import Instrument, Problem, encode, sha256
 from labshare.scheduler.reading import Malformed, parse, parse_plan
-from labshare.services import calendars, clauses, standings
+from labshare.services import calendars, clauses, stages, standings
 from labshare.services.planning import REMEMBERED_HALF_LIVES, Facts, build_problem
 from labshare.store import audit, outbox
 from labshare.store import bookings as bookings_store
@@ -107,11 +107,13 @@ def propose(db: Connection, plan: PlanRow, document: bytes, now: datetime) -> bo
 
 
 def _is_worse(db: Connection, plan: PlanRow, document: bytes, standing: PlanRow) -> bool:
-    """Whether this plan scores less than the standing one on the very same problem; on others they do not compare."""
-    if store.get(db, plan.id).problem_sha256 != standing.problem_sha256:
+    """Whether this plan is less than the standing one on the very same problem; on others they do not compare."""
+    problem, _ = store.documents(db, plan.id)
+    problem_before, before = store.documents(db, standing.id)
+    if not stages.asks_alike(problem, problem_before):
         return False
-    _, before = store.documents(db, standing.id)
-    return parse_plan(document).score.objective < parse_plan(before).score.objective
+    found, found_before = parse_plan(document), parse_plan(before)
+    return stages.rank(problem, found) < stages.rank(problem_before, found_before)
 
 
 def put_aside(db: Connection, plan: PlanRow, failure: tuple[Refusal, ...], now: datetime) -> None:
@@ -177,13 +179,13 @@ def judge(problem: bytes, document: bytes) -> tuple[Refusal, ...]:
     return tuple(_fault(fault.code, fault.where, fault.detail) for fault in faults[:MOST_FAULTS])
 
 
-def is_unbegun(document: bytes) -> bool:
-    """Whether the solver had placed nothing yet, and not proven either that nothing can be placed."""
+def is_unbegun(document: bytes, standing: int = 0) -> bool:
+    """Whether the solver had placed nothing yet beside the sessions that stood, and not proven that nothing can be."""
     try:
         plan = parse_plan(document)
     except Malformed:
         return False
-    return plan.status == "feasible" and not plan.sessions
+    return plan.status == "feasible" and len(plan.sessions) <= standing
 
 
 def _fault(code: str, where: str, detail: str) -> Refusal:
@@ -247,6 +249,7 @@ class OutlinedOption(msgspec.Struct, frozen=True):
 
 class OutlinedRequest(msgspec.Struct, frozen=True):
     id: str
+    tags: tuple[str, ...] = ()
     options: tuple[OutlinedOption, ...] = ()
 
 

@@ -8,6 +8,7 @@ same base, what can be allocated by the blocks that are known today. Booked time
 The second plan begins with the first one, and each session that it moves costs it one unit of objective: of plans that
 are worth the same it takes the one that changes least, so that a tie is not mistaken for an effect. Where the first
 plan is not proven the best, it is then searched once more from the second one, and the better of its two plans counts.
+Both plans are made in one piece: here a strict tier weighs ten times as much a slot, like any other, and no more.
 
 Nothing here writes. What must not live here: what counts as demand (demand.py), rows and masks (domain/replay.py).
 """
@@ -256,7 +257,8 @@ def _wants(case: Case, problem: Problem) -> dict[UUID, Want]:
             centre_ids=frozenset(centre_of[number] for number in request.instrument_numbers),
             minutes=request.sessions * request.session_minutes,
             # What can be placed nowhere moves no minutes either; its worth must not widen anybody's margin.
-            worth=worth.get(request.id, _BOUNDLESS) // grid.slots(request.session_minutes),
+            worth=(worth[request.id].value if request.id in worth else _BOUNDLESS)
+            // grid.slots(request.session_minutes),
         )
         for request in facts.requests
     }

@@ -21,6 +21,7 @@ from labshare.errors import NotFound, Refusal
 from labshare.services import plans, rounds, time_requests
 from labshare.services.planning import worth_of
 from labshare.services.reasons import Sight, placed_and_left
+from labshare.services.worth import Worth
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
 from labshare.store import plans as plans_store
@@ -56,7 +57,7 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     instruments: tuple[InstrumentName, ...]
     sessions: tuple[tuple[UUID, str, Span], ...] = ()
     reason: Refusal | None = None
-    worth: int | None = None
+    worth: Worth | None = None
 
     @property
     def shown_state(self) -> str:
@@ -270,7 +271,7 @@ def _own_lines(db: Connection, actor: Actor, r: Round) -> list[RequestLine]:
     ]
 
 
-def _decided(db: Connection, r: Round) -> tuple[dict[UUID, Refusal], dict[UUID, int]]:
+def _decided(db: Connection, r: Round) -> tuple[dict[UUID, Refusal], dict[UUID, Worth]]:
     """Why requests of a published round got less than asked for, in terms that name nobody else; and their worth."""
     plan = next((each for each in plans_store.of_round(db, r.id) if each.state is PlanState.PUBLISHED), None)
     found = plans.outlines(db, plan.id) if plan else None

@@ -1,6 +1,6 @@
 """Requests for time: made, changed and withdrawn by the people who need it, while their round takes requests.
 
-What must not live here: the rules themselves (domain/time_requests.py) or how requests are weighed (planning.py).
+What must not live here: the rules themselves (domain/time_requests.py) or how requests are weighed (worth.py).
 """
 
 from __future__ import annotations

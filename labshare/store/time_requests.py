@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection, Row
 
-from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind
+from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING
 from labshare.domain.projects import ProjectState
 from labshare.domain.time_requests import RequestState, TimeRequest
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound, Stale
 from labshare.store.tables import bookings, instruments, projects, time_request_instruments, time_requests
+from labshare.store.usage import uses
 
 _OCCUPYING = tuple(sorted(OCCUPYING))
 _WINDOWS = msgspec.json.Decoder(list[tuple[datetime, datetime]])
@@ -138,17 +139,16 @@ def usable_projects(db: Connection, project_ids: Iterable[UUID]) -> dict[UUID, d
     return {row.id: row.expires_at for row in db.execute(query)}
 
 
-def recent_use(db: Connection, numbers: Iterable[int], span: Span) -> list[tuple[str, datetime, int]]:
-    """Uses of these instruments that began in the span: (organisation, when, occupied minutes)."""
-    query = sa.select(bookings.c.organisation_id, bookings.c.occupied_from, bookings.c.occupied_until).where(
-        bookings.c.instrument_number.in_(sorted(set(numbers))),
-        bookings.c.kind == BookingKind.USE,
-        bookings.c.state.in_(_OCCUPYING),
-        bookings.c.organisation_id.is_not(None),
-        bookings.c.occupied_from >= span.start,
-        bookings.c.occupied_from < span.end,
-    )
-    return [(row[0], row[1], (row[2] - row[1]) // MINUTE) for row in db.execute(query)]
+def recent_use(db: Connection, numbers: Iterable[int], span: Span) -> list[tuple[tuple[str, UUID], datetime, int]]:
+    """Uses of these instruments in the span: (organisation and project, when they began, minutes).
+
+    Minutes are delivered ones where that is on record, else occupied ones.
+    """
+    each = uses(span, span.end, sorted(set(numbers))).subquery()
+    is_delivered = sa.and_(each.c.records > 0, each.c.is_done)
+    minutes = sa.case((is_delivered, each.c.delivered), else_=each.c.past)
+    query = sa.select(each.c.organisation_id, each.c.project_id, each.c.began, minutes)
+    return [((row[0], row[1]), row[2], row[3]) for row in db.execute(query)]
 
 
 def project_codes(db: Connection, project_ids: Iterable[UUID]) -> dict[UUID, str]:

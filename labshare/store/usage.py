@@ -33,9 +33,9 @@ Query = sa.Select[*tuple[Any, ...]]
 def uses(window: Span, now: datetime, numbers: Collection[int] | None) -> Query:
     """One row for each use that touches the window, with its minutes inside: a part of other queries.
 
-    Columns: instrument_number, organisation_id, access_class, activity, project_id; `past` and `ahead` are occupied
-    minutes before and after `now`; `delivered` are productive minutes of its `records` (a run that goes on counts until
-    now); `is_firm`, `is_done`.
+    Columns: instrument_number, organisation_id, access_class, activity, project_id, `began`; `past` and `ahead` are
+    occupied minutes before and after `now`; `delivered` are productive minutes of its `records` (a run that goes on
+    counts until now); `is_firm`, `is_done`.
     """
     start, end, at = minute(window.start), minute(window.end), minute(now)
     split = later(start, sooner(end, at))
@@ -49,6 +49,7 @@ def uses(window: Span, now: datetime, numbers: Collection[int] | None) -> Query:
             bookings.c.access_class,
             bookings.c.activity,
             bookings.c.project_id,
+            bookings.c.occupied_from.label("began"),
             length(begins, sooner(ends, split)).label("past"),
             length(later(begins, split), ends).label("ahead"),
             bookings.c.state.in_(_FIRM).label("is_firm"),

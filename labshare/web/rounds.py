@@ -51,6 +51,8 @@ class Progress(msgspec.Struct, frozen=True):
     gap: float = 0.0
     seconds: float = 0.0
     placed: int = 0
+    stage: int = 1
+    stages: int = 1
 
 
 # ---------------------------------------------------------------- looking

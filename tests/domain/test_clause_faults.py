@@ -110,6 +110,7 @@ DEFENCE = 'terms = ["tác chiến điện tử"]\norganisations = ["O-WATCHED"]'
         ('id = "industry"', 'id = "education"', ("clause_twice", "tiers")),
         (TEACHING, 'who = [{ access_class = ["host"] }]', ("clause_tier_missing", "education")),
         ('mark = "safety"', 'who = [{ size = ["sme"] }]\nmark = "safety"', ("clause_tier_who", "safety")),
+        ('mark = "standby"', 'mark = "standby"\nstrict = true', ("clause_tier_strict_last", "standby")),
         ('spared = ["safety"]', 'spared = ["running"]', ("clause_tier_unknown", "running")),
         # Tariffs.
         ("effective_until = 2035-12-31", "effective_until = 2025-12-31", ("clause_dates_reversed", "tariffs 2026")),
@@ -270,7 +271,7 @@ clauses = st.fixed_dictionaries(
         "entitlements": some(entitlements),
         "reserved": st.none() | st.builds(Reserved, release_hours=amounts),
         "fair_share": st.none() | st.builds(FairShare, half_life_days=amounts),
-        "tiers": some(st.builds(Tier, id=names, who=groups, mark=st.sampled_from(Mark))),
+        "tiers": some(st.builds(Tier, id=names, who=groups, mark=st.sampled_from(Mark), strict=st.booleans())),
         "state_order": st.none() | st.builds(StateOrder, ceiling=shares, credit=shares),
         "tariffs": some(tariffs),
         "courtesy": st.none() | courtesies,

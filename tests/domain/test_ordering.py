@@ -14,12 +14,12 @@ from labshare.domain.ordering import (
     Contender,
     FairShare,
     Mark,
-    classic,
     decayed,
     fair_tree,
     level_share,
     settle,
     tier_of,
+    tier_stages,
     tier_weights,
 )
 from labshare.domain.profiles import Profile, Size
@@ -61,16 +61,13 @@ def test_the_order_of_uses_changes_no_sum(uses: list[tuple[str, datetime, int]])
 
 
 def test_level_share_is_due_over_used() -> None:
-    """R12: 40 h used of a pool of 100 is 0.40; 0.25 / 0.40 = 0.625; classic 2^(-0.40 / 0.25) = 2^-1.6 = 0.330."""
-    due, used = Fraction(1, 4), Fraction(40, 100)
-    assert level_share(due, used) == Fraction(5, 8)
-    assert classic(due, used) == pytest.approx(0.330, abs=0.0005)
+    """R12: 40 h used of a pool of 100 is 0.40; 0.25 / 0.40 = 0.625."""
+    assert level_share(Fraction(1, 4), Fraction(40, 100)) == Fraction(5, 8)
 
 
 def test_the_edges_of_a_level() -> None:
     assert level_share(Fraction(1, 4), Fraction(0)) is None
     assert level_share(Fraction(0), Fraction(0)) == 0
-    assert (classic(Fraction(1, 4), Fraction(0)), classic(Fraction(0), Fraction(1))) == (1, 0)
 
 
 # ---------------------------------------------------------------- R12: the tree
@@ -120,6 +117,15 @@ def test_a_leaf_goes_before_a_branch_of_the_same_level() -> None:
     accounts = (Account(id="branch"), Account(id="leaf"), Account(id="inner", parent="branch"))
     found = fair_tree(accounts, {"inner": Fraction(5), "leaf": Fraction(5)})
     assert [(each.id, each.factor) for each in found] == [("leaf", 1), ("inner", Fraction(1, 2))]
+
+
+def test_what_an_account_used_beside_its_leaves_counts_for_it() -> None:
+    """As above, but with 60 h more of one: (1/2) / (100/160) = 4/5 is below two's (1/2) / (60/160) = 4/3.
+
+    Among its leaves nothing changes: p1 (1/2) / (10/100) = 5 is still three times p2 (1/2) / (30/100) = 5/3.
+    """
+    found = fair_tree(TREE, USED | {"one": Fraction(60)})
+    assert [each.id for each in found] == ["p4", "p3", "p1", "p2"]
 
 
 def test_who_is_due_nothing_comes_last() -> None:
@@ -195,6 +201,22 @@ def test_whom_no_row_has_comes_after_all() -> None:
 
 def test_tiers_that_ask_are_ten_times_apart() -> None:
     assert tier_weights(whole().tiers, [LARGE, STATE, SMALL]) == {LARGE: 1, SMALL: 10, STATE: 100}
+
+
+def test_each_strict_tier_ends_a_stage() -> None:
+    """Safety and state orders are strict, the others are not: state orders come second, all below them third."""
+    tiers = whole().tiers
+    assert [tier.id for tier in tiers if tier.strict] == ["safety", "state_order"]
+    # No request of a round is marked as safety, so that its stage is empty and does not count.
+    assert tier_stages(tiers, [LARGE, STATE, SMALL]) == {STATE: 0, SMALL: 1, LARGE: 1}
+    assert tier_stages(tiers, [LARGE, SMALL]) == {LARGE: 0, SMALL: 0}
+
+
+def test_what_stands_above_a_strict_tier_is_planned_with_it() -> None:
+    """SMEs, then state orders (strict), then everybody: two stages, not three."""
+    rows = {tier.id: tier for tier in whole().tiers}
+    tiers = (rows["sme_startup"], rows["state_order"], rows["industry"])
+    assert tier_stages(tiers, [LARGE, STATE, SMALL]) == {SMALL: 0, STATE: 0, LARGE: 1}
 
 
 def slot(hour: int) -> Span:

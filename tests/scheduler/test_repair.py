@@ -140,6 +140,22 @@ def test_room_that_is_past_is_not_filled() -> None:
     assert late.plan.unplaced[0].reason["code"] == "no_possible_place"
 
 
+def test_nothing_begins_before_now_though_the_problem_has_open_windows_there() -> None:
+    """At slot 6 v is cancelled, i1 fails from 8 to 12 and u is urgent: i0 before 6 and i1 before 8 stand free.
+
+    w, who waited, fits only there and stays out. b, who is hit, and u would be worth most at 0; they begin at 6 on i0
+    and at 12 on i1, the first that is neither past nor down.
+    """
+    b = ask("b", 4, 90, (8, 8), "i1", late=1) | {"options": [offer(20, (0, 12)), offer(90, (8, 8), "i1")]}
+    problem = raw(16, b, ask("v", 6, 50, (0, 0)), ask("w", 3, 5, (0, 3)), **TWO)
+    before = solve(read(problem))
+    assert places(before) == {"b": ("i1", 8), "v": ("i0", 0)}
+    urgent = new(ask("u", 4, 100, (0, 12), "i1", late=1))
+    plan = mended(problem, Changes(now=6, down=(("i1", 8, 12),), cancel=("v",), add=(urgent,))).plan
+    assert places(plan) == {"b": ("i0", 6), "u": ("i1", 12)}
+    assert [row.request for row in plan.unplaced] == ["w"]
+
+
 def test_an_urgent_request_displaces_the_cheapest() -> None:
     problem = raw(4, ask("a", 4, 50, (0, 0)), ask("b", 4, 30, (0, 0), "i1"), **TWO)
     plan = mended(problem, Changes(now=0, add=(new(on_both("u", 4, 100, (0, 0))),))).plan

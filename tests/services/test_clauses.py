@@ -187,4 +187,4 @@ def test_a_round_is_planned_by_the_order_that_is_in_force(house: Database) -> No
         covered = plans.load_facts(db, open_round(db), NOW)
     assert covered.tiers == whole().tiers
     # An hour of 28 days ago is half an hour by this half-life, and would be a quarter by the usual one.
-    assert covered.recent == {"I-IMS": 30}
+    assert covered.recent == {("I-IMS", PUBLIC_PROJECT): 30}

@@ -22,18 +22,22 @@ from labshare.services.planning import (
     Facts,
     bookings_of,
     build_problem,
-    fair_share,
     request_of,
     session_ids,
-    slot_value,
-    weights_of,
+    worth_of,
 )
 from labshare.services.planning_rules import Standing
+from labshare.services.worth import Worth
 from tests.domain.test_agreements import an_agreement
 from tests.domain.test_rounds import a_round
 from tests.domain.test_time_requests import PERSON, PROJECT, ROUND, offered, request
 from tests.furniture import NOW
 from tests.round_of import at, span
+
+PUBLIC_FIRST = (
+    Tier(id="public", who=(Group(access_class=(AccessClass.PUBLIC_RESEARCH,)),)),
+    Tier(id="partner", who=(Group(access_class=(AccessClass.PARTNER,)),)),
+)
 
 
 def facts(*requests: TimeRequest, items: tuple[Eligible, ...] = (), **changes: Any) -> Facts:
@@ -144,7 +148,7 @@ def test_several_sessions_are_a_group_with_the_fewest_worth_having() -> None:
 def test_the_solver_is_told_class_organisation_person_and_activity() -> None:
     (asked,) = problem(request(access_class=AccessClass.INDUSTRY, activity=Activity.ECONOMIC)).requests
     assert (asked.access_class, asked.organisation, asked.person) == ("industry", "I-IMS", str(PERSON))
-    assert asked.tags == ("economic",)
+    assert asked.tags == ("economic", "fair_share 100", "tier 1")
     assert asked.attended
 
 
@@ -152,43 +156,48 @@ def test_the_solver_is_told_class_organisation_person_and_activity() -> None:
 
 
 def test_worth_is_slots_of_use_times_tier_times_review_times_fair_share() -> None:
-    """1,000 x 80 x 150 / 100 = 120,000 a slot; four slots of use make 480,000, whatever the set-up adds."""
-    wish = request(review_score=80)
-    assert slot_value(wish, 1_000, 150) == 120_000
+    """1,000 x 80 x 4 slots of use = 320,000, whatever the set-up adds; alone, a project's fair share is full."""
     item = offered(2, span(0, 8, 12), setup_minutes=30)
-    (asked,) = problem(wish, items=(item,)).requests
-    # Nobody has used anything of late: the factor is 100, and 1,000 x 80 x 4 = 320,000.
-    assert [option.value for option in asked.options] == [320_000]
+    built = problem(request(review_score=80), items=(item,))
+    assert [option.value for option in built.requests[0].options] == [320_000]
+    (worth,) = worth_of(built.requests).values()
+    assert worth == Worth(value=320_000, tier=1_000, fair_share=100)
+    assert worth.slots(80) == 4
 
 
-def test_fair_share_is_the_due_share_over_the_used_one_within_bounds() -> None:
-    """Of 400 minutes A had 300, B 100, C none; each of three is due a third.
-
-    A: (1/3) / (3/4) = 44 %, raised to 50. B: (1/3) / (1/4) = 133 %. C: 150.
-    """
-    recent = {"A": Fraction(300), "B": Fraction(100)}
-    assert fair_share(["A", "B", "C"], recent) == {"A": 50, "B": 133, "C": 150}
-    assert fair_share(["A", "B"], {}) == {"A": 100, "B": 100}
+def test_use_of_late_lowers_the_worth_and_the_problem_says_so() -> None:
+    """Of two projects of one tier the one that used 60 minutes comes last: 50 + 50/2 = 75 %, of 4 x 1,000 x 100."""
+    used, unused = request(), request(id=UUID(int=4), project_id=UUID(int=5), organisation_id="B")
+    projects = {used.project_id: None, unused.project_id: None}
+    built = problem(used, unused, projects=projects, recent={("I-IMS", used.project_id): Fraction(60)})
+    found = worth_of(built.requests)
+    assert found[used.id] == Worth(value=300_000, tier=1_000, fair_share=75)
+    assert found[unused.id] == Worth(value=400_000, tier=1_000, fair_share=100)
 
 
 def test_an_agreements_tiers_replace_the_houses_own() -> None:
-    """By the table public research goes before partners, ten times; by the house's order it is the other way round.
-
-    100 of review and 100 of fair share: a slot of the lower tier is worth 1 x 100 x 100 / 100 = 100.
-    """
-    tiers = (
-        Tier(id="public", who=(Group(access_class=(AccessClass.PUBLIC_RESEARCH,)),)),
-        Tier(id="partner", who=(Group(access_class=(AccessClass.PARTNER,)),)),
-    )
+    """By the table public research goes before partners, ten times; by the house's order it is the other way round."""
     public, partner = request(), request(id=UUID(int=902), access_class=AccessClass.PARTNER)
 
-    def worth(**changes: Any) -> dict[UUID, int]:
-        return weights_of(facts(public, partner, **changes))
+    def values(**changes: Any) -> dict[str | None, int]:
+        return {each.access_class: each.options[0].value for each in problem(public, partner, **changes).requests}
 
-    assert worth(tiers=tiers) == {public.id: 10, partner.id: 1}
-    assert worth() == {public.id: 1_000, partner.id: 10_000}
-    values = {each.access_class: each.options[0].value for each in problem(public, partner, tiers=tiers).requests}
-    assert values == {"public_research": 4 * 1_000, "partner": 4 * 100}
+    assert values(tiers=PUBLIC_FIRST) == {"public_research": 4 * 1_000, "partner": 4 * 100}
+    assert values() == {"public_research": 4 * 100_000, "partner": 4 * 1_000_000}
+
+
+def test_the_problem_says_in_which_stage_each_request_is_planned() -> None:
+    """Nothing is said of stages where no tier is strict, or where the strict one asks alone."""
+    public, partner = request(), request(id=UUID(int=902), access_class=AccessClass.PARTNER)
+    strict = (msgspec.structs.replace(PUBLIC_FIRST[0], strict=True), PUBLIC_FIRST[1])
+
+    def stages(*requests: TimeRequest, tiers: tuple[Tier, ...]) -> list[list[str]]:
+        built = problem(*requests, tiers=tiers)
+        return [[tag for tag in each.tags if tag.startswith("stage")] for each in built.requests]
+
+    assert stages(partner, public, tiers=strict) == [["stage 1"], ["stage 0"]]
+    assert stages(partner, public, tiers=PUBLIC_FIRST) == [[], []]
+    assert stages(public, tiers=strict) == [[]]
 
 
 def test_fairness_rewards_the_organisations_of_the_tier_that_asks_for_most() -> None:
@@ -202,17 +211,6 @@ def test_fairness_rewards_the_organisations_of_the_tier_that_asks_for_most() -> 
     built = problem(a, b, c)
     assert built.fairness.targets == {"I-IMS": 4, "B": 4}
     assert built.fairness.steps == ((25, 20_000), (50, 10_000), (100, 5_000))
-
-
-def test_one_organisation_alone_needs_no_fairness() -> None:
-    assert problem(request()).fairness.targets == {}
-
-
-def test_an_organisation_that_asks_in_another_tier_too_has_no_target() -> None:
-    a = request()
-    b = request(id=UUID(int=4), organisation_id="B")
-    both = request(id=UUID(int=5), organisation_id="B", access_class=AccessClass.INDUSTRY)
-    assert problem(a, b, both).fairness.targets == {}
 
 
 # ---------------------------------------------------------------- back to bookings
@@ -263,7 +261,7 @@ def test_the_solver_is_told_who_comes_from_outside_where_and_of_which_programme(
     asked = request(organisation_id="I-IMS", instrument_numbers=(2, 3))
     names = {PROJECT: ProjectName(code="KC-01", programme="state")}
     built = build_problem(facts(asked, items=(home, away), project_names=names), standings)
-    assert built.requests[0].tags == ("non_economic", "A|prog")
+    assert built.requests[0].tags == ("non_economic", "A|prog", "fair_share 100", "tier 1000")
     assert [option.tags for option in built.requests[0].options] == [("not A|out",), ("A|out",)]
     assert [(rule.kind, rule.who.tags) for rule in built.rules] == [
         ("floor", ("A|out",)),

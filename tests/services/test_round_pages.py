@@ -9,6 +9,7 @@ import pytest
 from labshare.domain.people import Actor
 from labshare.errors import NotFound
 from labshare.services import round_pages, rounds
+from labshare.services.worth import Worth
 from labshare.store import rounds as store
 from labshare.store.engine import Connection, Database
 from tests.furniture import (
@@ -111,8 +112,9 @@ def test_sessions_and_reasons_are_told_after_publication_only(database: Database
         mine = round_pages.own_request(db, actor(RESEARCHER), placed.id)
         assert [(instrument, use) for _, instrument, use in mine.sessions] == [("N002", span(0, 8, 10))]
         assert (mine.shown_state, mine.reason) == ("placed", None)
-        # What each session counted for: four slots of 100,000, and four of 100.
-        assert (mine.worth, after.worth) == (400_000, 400)
+        # What each session counted for: four slots of 1,000 x 100, and four of 1 x 100; nobody used anything of late.
+        assert mine.worth == Worth(value=400_000, tier=1_000, fair_share=100)
+        assert after.worth == Worth(value=400, tier=1, fair_share=100)
 
 
 def test_some_sessions_of_several_are_partly_placed(database: Database) -> None:

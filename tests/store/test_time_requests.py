@@ -9,12 +9,14 @@ import msgspec
 import pytest
 
 from labshare.domain.bookings import BookingState
+from labshare.domain.equipment import EquipmentState, StateRecord
 from labshare.domain.time_requests import RequestState, TimeRequest
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Stale
 from labshare.store import bookings as bookings_store
 from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as store
+from labshare.store import usage as usage_store
 from labshare.store.engine import Connection, Database
 from tests.domain.test_rounds import a_round
 from tests.domain.test_time_requests import request
@@ -121,17 +123,38 @@ def test_a_project_is_usable_once_verified(database: Database) -> None:
         assert store.project_codes(db, [PUBLIC_PROJECT]) == {PUBLIC_PROJECT: "KC-01"}
 
 
-def test_recent_use_is_told_by_organisation_with_its_set_up(database: Database) -> None:
+def test_recent_use_is_told_by_organisation_and_project_with_its_set_up(database: Database) -> None:
     with database.write() as db:
         furnished(db)
         when = span(0, 8, 10)
+        begins = when.start - timedelta(minutes=15)
         bookings_store.add(
             db,
             [
-                a_booking(XRD, when, occupied_from=when.start - timedelta(minutes=15)),
+                a_booking(XRD, when, occupied_from=begins),
                 a_booking(NMR, span(0, 8, 10)),
                 a_booking(XRD, span(3, 8, 10)),
             ],
         )
         whole = Span(when.start - timedelta(days=1), when.end)
-        assert store.recent_use(db, [XRD], whole) == [("I-IMS", when.start - timedelta(minutes=15), 135)]
+        assert store.recent_use(db, [XRD], whole) == [(("I-IMS", PUBLIC_PROJECT), begins, 135)]
+
+
+def test_recent_use_counts_what_was_delivered_once_it_is_done(database: Database) -> None:
+    """Two hours booked, of which the instrument ran for half an hour."""
+    with database.write() as db:
+        furnished(db)
+        when = span(0, 8, 10)
+        done = a_booking(XRD, when, state=BookingState.DONE)
+        bookings_store.add(db, [done])
+        run = StateRecord(
+            id=UUID(int=1),
+            instrument_number=XRD,
+            state=EquipmentState.PRODUCTIVE,
+            starts_at=when.start,
+            ends_at=when.start + timedelta(minutes=30),
+            source="sensor",
+            booking_id=done.id,
+        )
+        usage_store.add_records(db, [run])
+        assert store.recent_use(db, [XRD], when) == [(("I-IMS", PUBLIC_PROJECT), when.start, 30)]

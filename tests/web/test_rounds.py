@@ -250,7 +250,13 @@ def test_progress_asks_for_itself_until_the_plan_is_there(english: Client, house
     assert f'hx-get="/rounds/{r.id}/progress" hx-trigger="every 1s"' in fragment.text
     # Half of the five seconds are over.
     assert 'value="0.5"' in fragment.text
-    assert "7 sessions placed, at most 50.0 % from the best possible; 3 of 5 seconds." in text_of(fragment)
+    words = "7 sessions placed, at most 50.0 % from the best possible; 3 of 5 seconds."
+    assert words in text_of(fragment)
+    assert "Stage" not in text_of(fragment)
+    with house.write() as db:
+        assert plans.follow(db, plan, told[:-1] + ',"stage":1,"stages":2}', LATER)
+    fragment = english.get(f"/rounds/{r.id}/progress", headers={"HX-Request": "true"})
+    assert f"Stage 1 of 2, by strict priority. {words}" in text_of(fragment)
     assert send(english, f"/rounds/{r.id}/plans/{plan.id}/cancel").status_code == 303
     asked = english.get(f"/rounds/{r.id}/progress", headers={"HX-Request": "true"})
     assert "Stopping; the best plan found so far is kept." in text_of(asked)

@@ -9,10 +9,22 @@ import pytest
 
 from labshare.domain.rounds import Round
 from labshare.domain.time_requests import RequestState, TimeRequest
+from labshare.services import rounds
+from labshare.store import bookings as bookings_store
 from labshare.store import time_requests as store
 from labshare.store.engine import Database
-from tests.furniture import PUBLIC_PROJECT, RESEARCHER
-from tests.round_of import ask, close, open_round, span
+from tests.furniture import (
+    COLLEAGUE,
+    OFFICE,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    add_project,
+)
+from tests.furniture import span as a_span
+from tests.round_of import LATER, approve, ask, close, open_round, propose, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
 TYPED: dict[str, Any] = {
@@ -103,6 +115,26 @@ def test_a_request_is_withdrawn(english: Client, house: Database, call: Round) -
     assert send(english, f"/requests/{made.id}/withdraw", {"version": made.version}).status_code == 303
     assert requests(house)[0].state is RequestState.WITHDRAWN
     assert "Withdrawn" in text_of(english.get(f"/requests/{made.id}"))
+
+
+def test_an_applicant_is_shown_what_the_worth_of_a_session_is_made_of(
+    english: Client, house: Database, call: Round
+) -> None:
+    """Of two projects of one tier the one that used the instrument two weeks ago comes last: 50 + 50/2 percent."""
+    other = UUID(int=31)
+    with house.write() as db:
+        add_project(db, other, "KC-31", "I-IMS", COLLEAGUE)
+        bookings_store.add(db, [a_booking(XRD, a_span(10, 8, 10))])
+        used, unused = ask(db, call), ask(db, call, COLLEAGUE, project_id=other)
+        plan = propose(db, close(db, call))
+        approve(db, plan)
+        rounds.publish(db, actor(OFFICE), call.id, plan_sha256=plan.plan_sha256, now=LATER)
+    shown = text_of(english.get(f"/requests/{used.id}"))
+    assert "300,000 4 slots × tier 1,000 × review 100 × fair share 75 %; others of this tier have used less" in shown
+    sign_in(english, "colleague")
+    shown = text_of(english.get(f"/requests/{unused.id}"))
+    assert "400,000 4 slots × tier 1,000 × review 100 × fair share 100 %" in shown
+    assert "others of this tier" not in shown
 
 
 def test_somebody_else_s_request_is_not_found(english: Client, house: Database, call: Round) -> None:
