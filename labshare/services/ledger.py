@@ -1,8 +1,8 @@
 """Posting to the entitlement ledger by hand, and the steps that every posting takes.
 
-The agreement's lock first, then read, then weigh, then write one statement. State orders are in state_orders.py, what
-is posted by itself in ledger_deadlines.py. What must not live here: how many minutes a rule moves (domain/ledger.py) or
-what a reader may see (ledger_pages.py).
+The agreement's lock first, then read, then weigh, then write one statement. State orders are in state_orders.py, uses
+in charging.py, what is posted by itself in ledger_deadlines.py. What must not live here: how many minutes a rule moves
+(domain/ledger.py) or what a reader may see (ledger_pages.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
-from math import floor
 from uuid import UUID, uuid4
 
 import msgspec
@@ -146,40 +145,6 @@ def _entry_by_hand(posting: Posting, cause: Cause, minutes: int, terms: Terms, b
         terms, posting.account, cause, minutes, posting.rule_id, now, posting.reference,
         by=by.person_id, until=posting.until,
     )  # fmt: skip
-
-
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A use to charge: minutes booked and delivered. `fault_at` is how many minutes into it the instrument failed."""
-
-    reference: str
-    booked: int
-    delivered: int
-    rate: Fraction = Fraction(1)
-    fault_at: int | None = None
-
-
-def charge(
-    db: Connection, actor: Actor | None, account: LedgerAccount, use: Delivery, now: datetime
-) -> list[LedgerEntry]:
-    """R22: charge what was delivered. After a fault the whole booking is charged and the rest of it refunded at once.
-
-    A part of a minute is not charged. Raises what `post` raises.
-    """
-    by = require(actor, Action.POST_LEDGER)
-    terms = locked(db, account.agreement_id, now)
-    exact, refunded = rules.charged(use.booked, use.delivered, rate=use.rate, fault_at=use.fault_at)
-    net = floor(exact)
-    posting = Posting(
-        account=account, cause=Cause.DELIVERED, minutes=net + refunded, rule_id="R22", reference=use.reference
-    )
-    refuse(rules.check_posting(posting, terms.agreement.parties, terms.clauses, terms.force, now))
-    refuse(rules.check_cover(account, store.balance(db, account), net))
-    moves = [(Cause.DELIVERED, -net - refunded)] + ([(Cause.REFUNDED, refunded)] if refunded else [])
-    entries = [
-        entry_of(terms, account, cause, minutes, "R22", now, use.reference, by=by.person_id) for cause, minutes in moves
-    ]
-    keep(db, terms, entries, now)
-    return entries
 
 
 def correct(

@@ -79,6 +79,12 @@ def entries_of(db: Connection, account: LedgerAccount, at: datetime | None = Non
     return _entries(db, sa.select(ledger_entries).where(*_is(account)), at)
 
 
+def entries_about(db: Connection, account: LedgerAccount, reference: str) -> list[LedgerEntry]:
+    """What one account says of one thing: the entries with this reference, and whatever corrects them."""
+    about = sa.select(_COLUMNS.id).where(*_is(account), _COLUMNS.reference == reference)
+    return _entries(db, sa.select(ledger_entries).where(_COLUMNS.id.in_(about) | _COLUMNS.corrects.in_(about)), None)
+
+
 def entries_for(db: Connection, organisation_ids: Collection[str], at: datetime) -> list[LedgerEntry]:
     """Everything that was posted by then to the accounts of these organisations, under whatever agreement."""
     query = sa.select(ledger_entries).where(_COLUMNS.organisation_id.in_(sorted(organisation_ids)))

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from labshare.domain.ledger import Cause
+from labshare.services import charging
 from labshare.services import ledger as service
+from labshare.services.charging import Outcome
 from labshare.store import ledger as store
 from labshare.store.engine import Database
-from tests.furniture import OFFICE, actor
+from tests.furniture import OFFICE, a_booking, actor, span
 from tests.ledger_house import HOUR, a_posting, account, later, the_agreement
 from tests.services.test_agreements import load
 from tests.web.conftest import Client, send, sign_in, text_of
@@ -60,6 +62,17 @@ def test_a_statement_says_each_entry_its_clause_its_authority_and_the_balance(cl
     # 30 % of the allocable time of the quarter: 64 weekdays less 24 November, of ten hours on two instruments.
     assert "Lệnh nhà nước còn lấy được" in page
     assert 'href="/agreements/PPP-1/ledger"' in client.get("/agreements/PPP-1").text
+
+
+def test_an_account_below_zero_says_so_and_a_use_is_told_by_its_number(client: Client, house: Database) -> None:
+    """110.5 h left and 112 h delivered: 1.5 h too many."""
+    use = a_booking(1, span(25, 8, 16), agreement_id="PPP-1", organisation_id="O-CO")
+    with house.write() as db:
+        charging.charge(db, use, Outcome(delivered=112 * HOUR), later(0))
+    sign_in(client, "office")
+    page = text_of(client.get(LEDGER))
+    assert "Đã dùng quá phần được cấp 1,50 giờ." in page
+    assert f"lượt đặt {str(use.id)[:8]}" in page
 
 
 def test_the_statement_as_it_stood_at_any_instant(client: Client) -> None:
