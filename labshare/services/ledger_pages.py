@@ -199,25 +199,30 @@ def line(db: Connection, actor: Actor | None, agreement_id: str, entry_id: UUID,
 
 
 class Credit(msgspec.Struct, frozen=True, kw_only=True):
-    """Time that a state order took from a party, with what is left of its credit."""
+    """The minutes that a state order took from a party, and its credit for them with what is left of that."""
 
     agreement: Agreement
     entry: LedgerEntry
+    taken: int
     left: int
 
 
 def credits(db: Connection, actor: Actor, now: datetime) -> list[Credit]:
-    """R14: the running credits of the organisations for which this person speaks, the soonest to lapse first."""
+    """R14: the running credits of the organisations for which this person speaks, the soonest to lapse first.
+
+    Only of state orders: a credit posted by hand has no order that took the time.
+    """
     by_account: dict[LedgerAccount, list[LedgerEntry]] = {}
     for entry in store.entries_for(db, actor.partner_ids, now):
         by_account.setdefault(entry.account, []).append(entry)
     found: list[Credit] = []
     for account, entries in by_account.items():
         agreement = agreements_store.versions_of(db, account.agreement_id)[-1].agreement
+        taken = {each.reference: -each.minutes for each in entries if each.cause is Cause.DISPLACED}
         if account.organisation_id in agreement.parties:
             found += [
-                Credit(agreement=agreement, entry=each, left=left)
+                Credit(agreement=agreement, entry=each, taken=taken[each.reference], left=left)
                 for each, left in _running(entries, now)
-                if each.cause is Cause.CREDITED
+                if each.cause is Cause.CREDITED and each.rule_id == "R14" and each.reference in taken
             ]
     return sorted(found, key=lambda credit: credit.entry.until or now)

@@ -168,4 +168,4 @@ def test_the_partner_is_told_and_the_order_stands_in_the_audit(house: Database) 
     assert topics[-1] == ("ledger", {"agreement": "PPP-1", "organisation": "O-CO"})
     assert (line.action, line.actor_id) == ("state_order", OFFICE)
     assert (line.details["minutes"], line.details["from_parties"]) == (4800, 1440)
-    assert [(each.entry.minutes, each.left) for each in told] == [(1440, 1440)]
+    assert [(each.taken, each.entry.minutes, each.left) for each in told] == [(1440, 1440, 1440)]
