@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from fractions import Fraction
 from uuid import UUID, uuid4
 
 import msgspec
 
 from labshare.domain import ledger as rules
 from labshare.domain.agreements import Agreement, Version, effective_span
-from labshare.domain.ledger import BY_HAND, Cause, LedgerAccount, LedgerEntry, LedgerRules, Posting
+from labshare.domain.ledger import BY_HAND, Cause, LedgerAccount, LedgerEntry, Posting
+from labshare.domain.ledger_deadlines import LedgerRules, next_deadline
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.timespan import Span
 from labshare.domain.windows import window_at
@@ -89,28 +89,6 @@ def post(db: Connection, actor: Actor | None, posting: Posting, now: datetime) -
     entry = _entry_by_hand(posting, posting.cause, sign * posting.minutes, terms, by, now)
     keep(db, terms, [entry], now)
     return entry
-
-
-def convert(
-    db: Connection,
-    actor: Actor | None,
-    account: LedgerAccount,
-    *,
-    worth_vnd: int,
-    repaid: Fraction,
-    rate_vnd: int,
-    reference: str,
-    now: datetime,
-) -> LedgerEntry:
-    """R06: time for a contribution worth so much (VND), of which a part is repaid at a full-cost rate an hour (VND).
-
-    Raises what `post` raises, and `Refused` for a rate that is not above 0.
-    """
-    if rate_vnd <= 0:
-        raise Refused([Refusal(code="ledger_rate", params={"field": "rate"})])
-    minutes = rules.converted(worth_vnd, repaid, rate_vnd)
-    posting = Posting(account=account, cause=Cause.CONVERTED, minutes=minutes, rule_id="R06", reference=reference)
-    return post(db, actor, posting, now)
 
 
 def transfer(db: Connection, actor: Actor | None, posting: Posting, to: str, now: datetime) -> list[LedgerEntry]:
@@ -243,7 +221,7 @@ def _bring_forward(
 
     So posting costs the same however long the statement is, and one that waits to be dealt with is not put off.
     """
-    moment = rules.next_deadline(new, account.period, terms.rules(account), now)
+    moment = next_deadline(new, account.period, terms.rules(account), now)
     if moment is None:
         return
     first_id = store.first_id(db, account)

@@ -1,4 +1,4 @@
-"""What a use takes from its party's entitlement: as it was delivered, once, below zero if need be, and put right later."""
+"""What a use takes from its party's entitlement: as delivered, once, below zero if need be, and put right later."""
 
 from __future__ import annotations
 

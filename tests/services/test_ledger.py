@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from fractions import Fraction
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,7 +17,7 @@ from labshare.store import audit, due, outbox
 from labshare.store import ledger as store
 from labshare.store.engine import Connection, Database
 from tests.furniture import ADMINISTRATOR, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor, counted
-from tests.ledger_house import HOUR, QUARTER, RULES, a_posting, account, furnish_ledger, later, the_agreement
+from tests.ledger_house import HOUR, QUARTER, a_posting, account, furnish_ledger, later, the_agreement
 from tests.services.test_agreements import load
 
 ME = actor(OFFICE)
@@ -63,17 +62,19 @@ def test_an_entry_names_the_version_in_force_as_it_is_posted(house: Database, tm
     assert (first.version, second.version) == (1, 2)
 
 
-def test_r06_a_contribution_becomes_hours(house: Database) -> None:
-    """VND 1.2bn x 50 % / 2.5m an hour = 240 h."""
-    with house.write() as db:
-        entry = service.convert(
-            db, ME, account(), worth_vnd=1_200_000_000, repaid=Fraction(1, 2), rate_vnd=2_500_000,
-            reference="GV-03", now=NOW,
-        )  # fmt: skip
-    assert (entry.cause, entry.minutes, entry.rule_id) == (Cause.CONVERTED, 240 * HOUR, "R06")
+@pytest.mark.parametrize("cause", [Cause.GRANTED, Cause.CONVERTED])
+def test_nothing_comes_into_a_period_that_is_over(house: Database, cause: Cause) -> None:
+    """Nobody could use it, and its end has been dealt with. With a day ahead, or a charge, it is another matter."""
     with pytest.raises(Refused) as refused, house.write() as db:
-        service.convert(db, ME, account(), worth_vnd=1, repaid=Fraction(1), rate_vnd=0, reference="GV-04", now=NOW)
-    assert codes(refused) == ["ledger_rate"]
+        service.post(db, ME, a_posting(cause, 24), QUARTER.end)
+    assert codes(refused) == ["ledger_period_over"]
+    with pytest.raises(Refused) as refused, house.write() as db:
+        service.transfer(db, ME, a_posting(Cause.TRANSFERRED, 3), "I-IMS", QUARTER.end)
+    assert codes(refused) == ["ledger_period_over"]
+    with house.write() as db:
+        service.post(db, ME, a_posting(cause, 24, until=later(60)), QUARTER.end)
+        service.post(db, ME, a_posting(Cause.DELIVERED, 4), QUARTER.end)
+    assert balance(house) == 20
 
 
 def test_a_transfer_moves_time_and_keeps_the_sum(house: Database) -> None:
@@ -258,7 +259,6 @@ def test_without_rules_of_its_own_an_agreement_has_no_deadlines(house: Database,
         load(db, tmp_path, the_agreement(ledger=None))
         post(db, Cause.GRANTED, 120)
         assert due.over(db, QUARTER.end + timedelta(days=999)) == []
-    assert RULES.carry_over == Fraction(1, 4)
 
 
 # ---------------------------------------------------------------- races
