@@ -7,7 +7,7 @@ posts the entries. What must not live here: share rules (agreements.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -18,6 +18,8 @@ import msgspec
 from labshare.domain import ledger
 from labshare.domain.contributions import Contribution
 from labshare.domain.ledger_deadlines import CarryOver, LedgerRules, PullBack
+from labshare.domain.ordering import Tier, tier_of
+from labshare.domain.profiles import Profile
 from labshare.domain.screening import working_days_later
 from labshare.domain.timespan import Span
 from labshare.domain.windows import Window
@@ -114,6 +116,11 @@ class StateOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def earliest(self, told_on: date, holidays: Collection[date] = ()) -> date:
         """The first day from which an order that is told on this day may take time."""
         return working_days_later(told_on, self.notice_working_days, holidays)
+
+    def spares(self, tiers: Sequence[Tier], profile: Profile) -> bool:
+        """Whether the time of somebody like this is in a tier that orders leave alone."""
+        place = tier_of(tiers, profile)
+        return place < len(tiers) and tiers[place].id in self.spared
 
 
 class Charging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

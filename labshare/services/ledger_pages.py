@@ -7,7 +7,7 @@ the agreement concerns see all. What must not live here: anything that posts (le
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -20,7 +20,7 @@ from labshare.domain.windows import Window, windows
 from labshare.errors import NotFound
 from labshare.services.entitlements import readable
 from labshare.services.ledger import Terms, terms_of
-from labshare.services.state_orders import Allowance, allowance
+from labshare.services.state_orders import Allowance, allowance, first_day
 from labshare.store import agreements as agreements_store
 from labshare.store import ledger as store
 from labshare.store import names, people
@@ -161,12 +161,15 @@ def _running(entries: Sequence[LedgerEntry], at: datetime) -> tuple[tuple[Ledger
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """What the form of a posting offers: parties, periods around today, clauses of the version in force."""
+    """What the form of a posting offers: parties, periods around today, clauses of the version in force.
+
+    `orders_from` is the first day on which a state order may take time; None where none may.
+    """
 
     agreement: Agreement
     names: dict[str, Name]
     periods: tuple[Span, ...]
-    takes_orders: bool
+    orders_from: date | None
 
 
 def desk(db: Connection, actor: Actor | None, agreement_id: str, now: datetime) -> Desk:
@@ -180,7 +183,7 @@ def desk(db: Connection, actor: Actor | None, agreement_id: str, now: datetime) 
         agreement=terms.agreement,
         names=names.names(db, terms.agreement.parties),
         periods=tuple(each for kind in PERIODS for each in kinds[kind] if each.overlaps(terms.force)),
-        takes_orders=terms.agreement.state_order is not None,
+        orders_from=first_day(terms.agreement, now),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,7 +13,9 @@ from labshare.domain.ledger import Cause
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services import ledger as ledger_service
 from labshare.services import ledger_pages as service
+from labshare.services import state_orders
 from labshare.services.ledger_pages import Chosen
+from labshare.services.state_orders import OrderWish
 from labshare.store.engine import Database
 from tests.furniture import ADMINISTRATOR, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor
 from tests.ledger_house import HOUR, NEXT_QUARTER, QUARTER, a_posting, account, furnish_ledger, later, the_agreement
@@ -138,7 +140,8 @@ def test_the_form_offers_parties_and_periods_in_force(house: Database) -> None:
         # The agreement began in January 2026: no quarter of 2025 is offered.
         assert min(each.start for each in found.periods) >= later(-400)
         assert all(each.end.year >= 2026 for each in found.periods)
-        assert found.takes_orders
+        # Ten working days after 23 November, with a holiday on the 24th.
+        assert found.orders_from == date(2026, 12, 8)
         for other in (PARTNER, MANAGER):
             with pytest.raises(Forbidden):
                 service.desk(db, actor(other), "PPP-1", NOW)
@@ -161,10 +164,19 @@ def test_an_entry_to_correct_is_shown_as_corrections_have_left_it(house: Databas
 
 
 def test_a_partner_is_told_of_its_running_credits_only(house: Database) -> None:
-    with house.read() as db:
+    """A state order takes 4 h on day 3, to be used until the end of day 60 after it; 4 h credited by hand are no
+    order's.
+    """
+    wish = OrderWish(
+        agreement_id="PPP-1", period=QUARTER, reference="808/QĐ", starts_on=date(2026, 12, 15), minutes=240,
+        taken={"O-CO": 240},
+    )  # fmt: skip
+    with house.write() as db:
+        assert service.credits(db, actor(PARTNER), later(3)) == []
+        state_orders.state_order(db, ME, wish, later(3))
         (credit,) = service.credits(db, actor(PARTNER), later(9))
-        assert (credit.agreement.id, credit.entry.minutes, credit.left) == ("PPP-1", 240, 240)
-        assert service.credits(db, actor(PARTNER), later(60)) == []
+        assert (credit.agreement.id, credit.taken, credit.left) == ("PPP-1", 240, 240)
+        assert service.credits(db, actor(PARTNER), later(64)) == []
         assert service.credits(db, ME, later(9)) == []
     with house.write() as db:
         ledger_service.post(db, ME, a_posting(Cause.DELIVERED, 3, reference="B-7"), later(10))

@@ -24,7 +24,7 @@ LEDGER = "/agreements/PPP-1/ledger"
 FOURTH = "2026-10-01/2026-12-31"
 GRANT = {
     "cause": "granted", "organisation": "O-CO", "period": FOURTH, "hours": "24", "clause": "industry-cap",
-    "reference": "BB-7", "until": "", "to": "", "order_hours": "",
+    "reference": "BB-7", "until": "", "to": "", "order_hours": "", "starts": "2026-12-08",
 }  # fmt: skip
 
 
@@ -235,6 +235,8 @@ def test_the_partner_is_told_on_its_home_page(client: Client) -> None:
         ({"cause": "transferred", "to": "O-CO"}, "ledger_transfer_to_itself", "to"),
         ({"cause": "displaced", "order_hours": "100000"}, "ledger_order_ceiling", "order_hours"),
         ({"cause": "displaced"}, "field_missing", "order_hours"),
+        ({"cause": "displaced", "order_hours": "30", "starts": ""}, "field_missing", "starts"),
+        ({"cause": "displaced", "order_hours": "30", "starts": "2026-12-07"}, "ledger_order_notice", "starts"),
     ],
 )
 def test_a_fault_stands_beside_its_field_with_what_was_typed(
@@ -247,6 +249,13 @@ def test_a_fault_stands_beside_its_field_with_what_was_typed(
     assert re.search(rf'id="error-{field}" class="field-error"', answer.text)
     assert 'value="BB-7"' in answer.text or "two words" in answer.text
     assert (balance(house), balance(house, "I-IMS")) == (110.5, 50)
+
+
+def test_the_form_says_from_which_day_a_state_order_may_take_time(client: Client) -> None:
+    sign_in(client, "office")
+    assert "Không trước 08/12/2026" in text_of(client.get(f"{LEDGER}/new"))
+    early = GRANT | {"cause": "displaced", "order_hours": "30", "starts": "2026-12-01"}
+    assert "báo trước 10 ngày làm việc, nên sớm nhất từ 08/12/2026" in text_of(send(client, LEDGER, early))
 
 
 def test_an_overdraft_is_refused_with_the_figures(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
@@ -58,7 +59,14 @@ def test_a_researcher_is_told_nothing(house: Database) -> None:
 def test_only_state_orders_stand_under_state_orders_with_what_they_took(house: Database, tmp_path: Path) -> None:
     """An order took 24 h and credits half of them; 8 h credited by hand are no order's, whatever clause they name."""
     order = StateOrder(ceiling=Fraction(1, 2), credit=Fraction(1, 2))
-    wish = OrderWish(agreement_id="PPP-1", period=QUARTER, reference="808/QĐ", minutes=1440, taken={"O-CO": 1440})
+    wish = OrderWish(
+        agreement_id="PPP-1",
+        period=QUARTER,
+        reference="808/QĐ",
+        starts_on=date(2026, 12, 8),
+        minutes=1440,
+        taken={"O-CO": 1440},
+    )
     with house.write() as db:
         load(db, tmp_path, the_agreement(state_order=order))
         ledger.post(db, actor(OFFICE), a_posting(Cause.GRANTED, 120), NOW)
