@@ -16,6 +16,7 @@ import msgspec
 from labshare.domain import ledger as rules
 from labshare.domain.agreements import Agreement, Version, effective_span
 from labshare.domain.ledger import BY_HAND, Cause, LedgerAccount, LedgerEntry, Posting
+from labshare.domain.ledger_clauses import Entitlement
 from labshare.domain.ledger_deadlines import LedgerRules, next_deadline
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.timespan import Span
@@ -40,12 +41,17 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def agreement(self) -> Agreement:
         return self.version.agreement
 
-    def rules(self, account: LedgerAccount) -> LedgerRules:
-        """What happens by itself on this account: by its party's entitlement of such periods, else of any."""
+    def entitlement(self, account: LedgerAccount) -> Entitlement | None:
+        """What is due to the party of this account: of such periods, else of any."""
         mine = [each for each in self.agreement.entitlements if each.party == account.organisation_id]
         zone = self.agreement.timezone
         mine.sort(key=lambda each: window_at(each.window, account.period.start, zone) != account.period)
-        return mine[0].ledger_rules if mine else LedgerRules()
+        return mine[0] if mine else None
+
+    def rules(self, account: LedgerAccount) -> LedgerRules:
+        """What happens by itself on this account."""
+        found = self.entitlement(account)
+        return found.ledger_rules if found else LedgerRules()
 
     @property
     def force(self) -> Span:

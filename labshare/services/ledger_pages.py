@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from math import floor
 from uuid import UUID
 
 import msgspec
 
 from labshare.domain.agreements import Agreement
-from labshare.domain.ledger import Cause, LedgerAccount, LedgerEntry, by_cause, credits_left, period_name
+from labshare.domain.ledger import Cause, LedgerAccount, LedgerEntry, by_cause, credits_left, period_name, used
+from labshare.domain.ledger_deadlines import Announced, announced
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
 from labshare.domain.windows import Window, windows
@@ -53,6 +55,10 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     credits: tuple[tuple[LedgerEntry, int], ...]
 
     @property
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        return tuple(line.entry for line in self.lines)
+
+    @property
     def balance(self) -> int:
         return self.lines[-1].balance if self.lines else 0
 
@@ -69,6 +75,7 @@ class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the page of a ledger says. `authors` are the names that this reader may know, by person.
 
     `orders` says how much state orders may take in the statement's period, for those who answer for the time.
+    `announced` is what waits to be pulled back (R08, R09), `turn` the minutes of the party's next turn (R05).
     """
 
     agreement: Agreement
@@ -78,6 +85,8 @@ class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
     authors: dict[UUID, str]
     sees_all: bool
     orders: Allowance | None = None
+    announced: tuple[Announced, ...] = ()
+    turn: int | None = None
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +122,8 @@ def page(db: Connection, actor: Actor | None, agreement_id: str, chosen: Chosen,
         authors=people.names(db, authors) if is_whole else {},
         sees_all=is_whole,
         orders=_orders(db, terms, account) if is_whole and account else None,
+        announced=_announced(terms, shown) if shown else (),
+        turn=_turn(terms, shown) if shown else None,
     )
 
 
@@ -131,6 +142,20 @@ def _chosen(accounts: Sequence[LedgerAccount], chosen: Chosen, agreement: Agreem
 
 def _orders(db: Connection, terms: Terms, account: LedgerAccount) -> Allowance | None:
     return allowance(db, terms, account.period) if terms.agreement.state_order is not None else None
+
+
+def _announced(terms: Terms, shown: Statement) -> tuple[Announced, ...]:
+    account = shown.account
+    return tuple(announced(shown.entries, account.period, terms.rules(account), shown.at))
+
+
+def _turn(terms: Terms, shown: Statement) -> int | None:
+    """R05: whole minutes of the next turn, by what was due and what of it was delivered; None outside the period."""
+    found = terms.entitlement(shown.account)
+    if found is None or found.turn is None or not shown.account.period.start <= shown.at < shown.account.period.end:
+        return None
+    delivered = used(shown.entries, shown.at)
+    return floor(found.turn.next(shown.balance + delivered, delivered))
 
 
 def statement(db: Connection, account: LedgerAccount, at: datetime) -> Statement:

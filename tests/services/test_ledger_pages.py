@@ -6,10 +6,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from labshare.domain.agreements import Scope
 from labshare.domain.ledger import Cause
+from labshare.domain.ledger_clauses import Turn
+from labshare.domain.ledger_deadlines import LedgerRules
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services import ledger as ledger_service
 from labshare.services import ledger_pages as service
@@ -18,7 +21,17 @@ from labshare.services.ledger_pages import Chosen
 from labshare.services.state_orders import OrderWish
 from labshare.store.engine import Database
 from tests.furniture import ADMINISTRATOR, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor
-from tests.ledger_house import HOUR, NEXT_QUARTER, QUARTER, a_posting, account, furnish_ledger, later, the_agreement
+from tests.ledger_house import (
+    HOUR,
+    NEXT_QUARTER,
+    QUARTER,
+    R09,
+    a_posting,
+    account,
+    furnish_ledger,
+    later,
+    the_agreement,
+)
 from tests.services.test_agreements import a_rule, load
 
 ME = actor(OFFICE)
@@ -182,3 +195,39 @@ def test_a_partner_is_told_of_its_running_credits_only(house: Database) -> None:
         ledger_service.post(db, ME, a_posting(Cause.DELIVERED, 3, reference="B-7"), later(10))
         (credit,) = service.credits(db, actor(PARTNER), later(11))
     assert credit.left == 60
+
+
+def test_r05_the_next_turn_is_longer_for_whoever_got_less_than_was_due(house: Database, tmp_path: Path) -> None:
+    """9 of 120 + 4 h were delivered: 3 h x (1 + 1/2), as far as it may grow. After 84 more, 93 of 124 h:
+    3 h x (1 + 31/124) = 3.75 h. Outside its period nobody picks.
+    """
+    rules = the_agreement()
+    entitlements = tuple(msgspec.structs.replace(each, turn=Turn(minutes=180)) for each in rules.entitlements)
+    with house.write() as db:
+        load(db, tmp_path, msgspec.structs.replace(rules, entitlements=entitlements))
+    assert seen(house, PARTNER).turn == 270
+    with house.write() as db:
+        ledger_service.post(db, ME, a_posting(Cause.DELIVERED, 84, reference="B-8"), later(5))
+        assert service.page(db, ME, "PPP-1", Chosen(), QUARTER.end).turn is None
+    assert seen(house, PARTNER).turn == 225
+    assert seen(house, PARTNER, at=later(4)).turn == 270
+
+
+def test_a_pull_back_is_told_with_its_dates_before_it_counts(house: Database, tmp_path: Path) -> None:
+    """50 h granted as the quarter begins, nothing used: a quarter of them, 12.5 h, is told at a third of the quarter;
+    7 days to object, 14 until it counts.
+    """
+    judged = R09.judged_at(NEXT_QUARTER, R09.checkpoints[0])
+    with house.write() as db:
+        load(db, tmp_path, the_agreement(ledger=LedgerRules(pull_back=R09)))
+        grant = a_posting(Cause.GRANTED, 50, account=account(period=NEXT_QUARTER))
+        ledger_service.post(db, ME, grant, NEXT_QUARTER.start)
+        told = [
+            service.page(db, actor(PARTNER), "PPP-1", Chosen(), judged + timedelta(days=days)).announced
+            for days in (-1, 0, 14)
+        ]
+    assert told[0] == told[2] == ()
+    (each,) = told[1]
+    assert (each.minutes, each.appeal_until - judged, each.posted_at - judged) == (
+        750, timedelta(days=7), timedelta(days=14),
+    )  # fmt: skip

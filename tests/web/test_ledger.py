@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from labshare.domain.ledger import Cause
+from labshare.domain.ledger import Cause, Step
+from labshare.domain.ledger_clauses import Turn
+from labshare.domain.ledger_deadlines import Checkpoint, LedgerRules, PullBack
 from labshare.services import charging
 from labshare.services import ledger as service
 from labshare.services.charging import Outcome
@@ -73,6 +77,29 @@ def test_an_account_below_zero_says_so_and_a_use_is_told_by_its_number(client: C
     page = text_of(client.get(LEDGER))
     assert "Đã dùng quá phần được cấp 1,50 giờ." in page
     assert f"lượt đặt {str(use.id)[:8]}" in page
+
+
+def test_what_will_be_pulled_back_and_the_next_turn_stand_above_the_lines(
+    client: Client, house: Database, tmp_path: Path
+) -> None:
+    """Half of the quarter's 92 days is over on 16 November, when nothing of 120 h was used: a tenth, in 14 days. A turn
+    of 3 h is longer by half where so little was delivered.
+    """
+    half = PullBack(
+        checkpoints=(
+            Checkpoint(at=Fraction(1, 2), steps=(Step(used_less_than=Fraction(1, 5), forfeit=Fraction(1, 10)),)),
+        ),
+        notice_days=14,
+        appeal_days=7,
+    )
+    one = the_agreement(ledger=LedgerRules(pull_back=half))
+    turns = tuple(msgspec.structs.replace(each, turn=Turn(minutes=180)) for each in one.entitlements)
+    with house.write() as db:
+        load(db, tmp_path, msgspec.structs.replace(one, entitlements=turns))
+    sign_in(client, "partner")
+    page = text_of(client.get(LEDGER))
+    assert "12 giờ sẽ bị thu hồi ngày 30/11/2026 vì đến mốc 1/2 của kỳ chưa dùng đủ. Có thể khiếu nại đến" in page
+    assert "Lượt kế tiếp 4,50 giờ" in page
 
 
 def test_the_statement_as_it_stood_at_any_instant(client: Client) -> None:
