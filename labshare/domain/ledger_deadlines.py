@@ -95,11 +95,10 @@ def next_period(period: Span, timezone: str) -> Span:
 
 
 def next_deadline(entries: Sequence[LedgerEntry], period: Span, rules: LedgerRules, after: datetime) -> datetime | None:
-    """When something is to be told or posted by itself: a checkpoint, the end of the period, a credit's day."""
+    """When something is to be posted by itself: a checkpoint, the end of the period, a credit's day."""
     moments = [period.end] if rules.carry_over is not None else []
-    for each in rules.pull_back.checkpoints if rules.pull_back else ():
-        assert rules.pull_back
-        moments += [rules.pull_back.judged_at(period, each), rules.pull_back.posted_at(period, each)]
+    if rules.pull_back:
+        moments += [rules.pull_back.posted_at(period, each) for each in rules.pull_back.checkpoints]
     moments += [credit.until for credit, _ in credits_left(entries, after) if credit.until]
     return min((moment for moment in moments if moment > after), default=None)
 

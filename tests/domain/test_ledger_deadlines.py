@@ -80,8 +80,7 @@ def test_a_loss_is_told_from_its_checkpoint_until_it_is_posted() -> None:
         assert (told.minutes, told.appeal_until, told.posted_at) == (46 * HOUR, at(37), at(44))
     assert announced(entries, PERIOD, rules, at(44)) == []
     assert announced(entries, PERIOD, LedgerRules(), at(30)) == []
-    # Both the telling and the posting are deadlines.
-    assert [next_deadline(entries, PERIOD, rules, at(day)) for day in (29, 30, 44)] == [at(30), at(44), None]
+    assert [next_deadline(entries, PERIOD, rules, at(day)) for day in (29, 43, 44)] == [at(44), at(44), None]
 
 
 def test_time_is_carried_for_so_many_periods() -> None:
