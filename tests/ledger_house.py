@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain import ledger_clauses as clause
 from labshare.domain.agreements import Agreement
-from labshare.domain.ledger import Cause, Checkpoint, LedgerAccount, LedgerRules, Posting, Step
+from labshare.domain.ledger import Cause, LedgerAccount, Posting, Step
+from labshare.domain.ledger_deadlines import CarryOver, Checkpoint, LedgerRules, PullBack
 from labshare.domain.timespan import Span
 from labshare.domain.windows import CENTRE_ZONE_NAME, Window, window_at
 from tests.furniture import NOW, furnish
@@ -25,7 +26,7 @@ NEXT_QUARTER = window_at(Window.QUARTER, QUARTER.end, CENTRE_ZONE_NAME)
 YEAR = window_at(Window.YEAR, QUARTER.end, CENTRE_ZONE_NAME)
 
 # The steps of the access rules R08 and R09 (access_rules.csv).
-R08 = (
+R08 = PullBack(checkpoints=(
     Checkpoint(at=Fraction(1, 3), steps=(
         Step(used_less_than=Fraction("0.10"), forfeit=Fraction("0.30")),
         Step(used_less_than=Fraction("0.15"), forfeit=Fraction("0.15")),
@@ -35,14 +36,14 @@ R08 = (
         Step(used_less_than=Fraction("0.33"), forfeit=Fraction("0.50")),
         Step(used_less_than=Fraction("0.50"), forfeit=Fraction("0.33")),
     )),
-)  # fmt: skip
-R09 = (
-    Checkpoint(at=Fraction(1, 3), rule="R09", notice_days=14, steps=(
+))  # fmt: skip
+R09 = PullBack(notice_days=14, appeal_days=7, checkpoints=(
+    Checkpoint(at=Fraction(1, 3), steps=(
         Step(used_less_than=Fraction("0.10"), forfeit=Fraction("0.25")),
         Step(used_less_than=Fraction("0.25"), forfeit=Fraction("0.15")),
     )),
-)  # fmt: skip
-RULES = LedgerRules(carry_over=Fraction(1, 4))
+))  # fmt: skip
+RULES = LedgerRules(carry_over=CarryOver())
 
 
 def the_agreement(**changes: Any) -> Agreement:
@@ -62,15 +63,13 @@ def clauses(rules: LedgerRules | None, parties: Sequence[str]) -> dict[str, Any]
     """The clauses of an agreement by which the ledger of its parties does this by itself."""
     if rules is None:
         return {}
-    points = tuple(clause.Checkpoint(at=each.at, steps=each.steps) for each in rules.checkpoints)
-    notice = max((each.notice_days for each in rules.checkpoints), default=0)
     entitlements = tuple(
         clause.Entitlement(
             party=party,
             window=Window.QUARTER,
             minutes=120 * HOUR,
-            carry_over=None if rules.carry_over is None else clause.CarryOver(most=rules.carry_over),
-            pull_back=clause.PullBack(checkpoints=points, notice_days=notice) if points else None,
+            carry_over=rules.carry_over,
+            pull_back=rules.pull_back,
         )
         for party in parties
     )

@@ -17,7 +17,8 @@ from typing import Protocol
 from labshare.domain.agreements import Agreement, effective_span
 from labshare.domain.contributions import investment_of
 from labshare.domain.disclosure import MIN_PARTIES
-from labshare.domain.ledger_clauses import Entitlement, PullBack
+from labshare.domain.ledger_clauses import Entitlement
+from labshare.domain.ledger_deadlines import PullBack
 from labshare.domain.ordering import Mark
 from labshare.domain.profiles import Group, everybody, is_among
 from labshare.domain.projects import AccessClass
@@ -38,7 +39,7 @@ Amounts = Iterator[tuple[str, int | None, int]]
 Shares = Iterator[tuple[str, Fraction]]
 
 # A hundred years: beyond that a number is a slip of the hand, and calendars end.
-MOST = {"_years": 100, "_months": 1200, "_days": 36_525, "_hours": 876_600, "minutes": 52_596_000}
+MOST = {"_years": 100, "_months": 1200, "_days": 36_525, "_hours": 876_600, "minutes": 52_596_000, "periods": 400}
 # Clauses that say something by themselves; who put in what does not.
 _CLAUSES = (
     "preference",

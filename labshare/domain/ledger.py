@@ -4,7 +4,8 @@ A balance is the sum of the entries posted until an instant, so that any past ba
 entitlement by rule (use it or lose it, carry over, conversion, state orders, charging) is one small function each, with
 the number of its access rule; it says how many minutes, and whoever calls it posts the entry.
 
-What must not live here: share rules, which limit what is booked (agreements.py), or how entries are kept.
+What must not live here: share rules, which limit what is booked (agreements.py), when a rule comes due
+(ledger_deadlines.py), or how entries are kept.
 """
 
 from __future__ import annotations
@@ -12,18 +13,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 from math import floor
-from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from labshare.domain.timespan import MINUTE, Span
-from labshare.domain.windows import Window, window_at
 from labshare.errors import Refusal
 
 # A number or code that can be looked up. The ledger is never edited, so no name of a person may get into it.
@@ -55,10 +54,13 @@ ONCE = frozenset(
         Cause.REFUNDED, Cause.LAPSED,
     }
 )  # fmt: skip
+_NAMES_CREDIT = (Cause.LAPSED, Cause.CARRIED_OVER)
 # What somebody may post by hand, with the sign that it has. The rest is posted by rules, or names another entry.
 BY_HAND: Mapping[Cause, int] = {
     Cause.GRANTED: 1, Cause.CONVERTED: 1, Cause.CREDITED: 1, Cause.REFUNDED: 1, Cause.DELIVERED: -1,
 }  # fmt: skip
+# What would be due in a period. Once that is over nobody could use it, and all that ends a period has been done.
+_COMES_IN = (Cause.GRANTED, Cause.CONVERTED)
 # The access rules that change entitlements; an entry names one of them or a clause of its agreement.
 RULES = ("R04", "R05", "R06", "R08", "R09", "R10", "R11", "R14", "R22")
 
@@ -110,16 +112,17 @@ def credits_left(entries: Iterable[LedgerEntry], at: datetime) -> list[tuple[Led
     """Credits that were posted until a day, each with what is left of it, in the order of their days.
 
     Time that went was taken from the credits that would lapse soonest, of those that were there before and had not
-    lapsed when it went. What lapses or is corrected names its credit; what is carried over is no credit's.
+    lapsed when it went. What lapses, is corrected or is carried on names its credit; what else is carried over is no
+    credit's.
     """
     known = sorted((entry for entry in entries if entry.posted_at <= at), key=lambda entry: entry.posted_at)
     left = {str(entry.id): entry.minutes for entry in known if entry.until and entry.minutes > 0}
     credits = sorted((entry for entry in known if str(entry.id) in left), key=lambda entry: entry.until or at)
     for entry in known:
-        own = str(entry.corrects) if entry.corrects else entry.reference if entry.cause is Cause.LAPSED else ""
+        own = str(entry.corrects) if entry.corrects else entry.reference if entry.cause in _NAMES_CREDIT else ""
         if own in left:
             left[own] += entry.minutes
-        elif entry.minutes < 0 and entry.cause not in (Cause.LAPSED, Cause.CARRIED_OVER):
+        elif entry.minutes < 0 and entry.cause not in _NAMES_CREDIT:
             _take(entry, credits, left)
     return [(credit, left[str(credit.id)]) for credit in credits if left[str(credit.id)] > 0]
 
@@ -146,21 +149,14 @@ def used(entries: Sequence[LedgerEntry], at: datetime) -> int:
     )
 
 
+def period_name(period: Span, timezone: str) -> str:
+    """The first and the last day of a period, for machines: 2026-10-01/2026-12-31. It refers to a closed period."""
+    zone = ZoneInfo(timezone)
+    first, last = period.start.astimezone(zone), (period.end - MINUTE).astimezone(zone)
+    return f"{first.date().isoformat()}/{last.date().isoformat()}"
+
+
 # ---------------------------------------------------------------- the rules that change entitlements
-
-
-def shared_out(
-    minutes: int, before: Sequence[Fraction], shares: Mapping[str, Fraction], pool: Fraction
-) -> tuple[dict[str, Fraction], Fraction]:
-    """R04: what each partner gets, and what of it all goes to the common pool.
-
-    The first of `before` is taken of everything, the others each of what the first has left (Gemini: engineering, then
-    director and host); the rest is divided by `shares`, and each gives the part `pool` of its own.
-    """
-    left = minutes * (1 - sum(before[:1], Fraction(0)))
-    left -= left * sum(before[1:], Fraction(0))
-    own = {who: left * share for who, share in shares.items()}
-    return own, sum(own.values(), Fraction(0)) * pool
 
 
 def next_chunk(chunk: int, due: int, delivered: int, clamp: Fraction = Fraction(1, 2)) -> Fraction:
@@ -223,94 +219,6 @@ def charged(
     return Fraction(delivered) * rate, 0
 
 
-# ---------------------------------------------------------------- what an agreement says of its ledger
-
-
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """When this part of the period is over, unused time is pulled back by these steps; `rule` says after whom.
-
-    Nothing is lost in the first `grace_days` of the period. The loss is judged at the checkpoint and posted
-    `notice_days` later.
-    """
-
-    at: Fraction
-    steps: tuple[Step, ...]
-    rule: Literal["R08", "R09"] = "R08"
-    grace_days: int = 0
-    notice_days: int = 0
-
-
-class LedgerRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules by which one party's entitlement changes by itself. What is not there does not happen.
-
-    `carry_over` is the part of what was due that may go into the next period; the rest of it lapses at the end (R11).
-    """
-
-    carry_over: Fraction | None = None
-    checkpoints: tuple[Checkpoint, ...] = ()
-
-
-def checkpoint_at(period: Span, checkpoint: Checkpoint) -> datetime:
-    """The whole minute at which this part of the period is over, and the grace too."""
-    at = period.start + floor(checkpoint.at * period.minutes) * MINUTE
-    return max(at, period.start + timedelta(days=checkpoint.grace_days))
-
-
-def posted_at(period: Span, checkpoint: Checkpoint) -> datetime:
-    """When what is lost at the checkpoint is posted: after the notice."""
-    return checkpoint_at(period, checkpoint) + timedelta(days=checkpoint.notice_days)
-
-
-def next_period(period: Span, timezone: str) -> Span:
-    """The window of the calendar that follows; a period that is no window is followed by one of the same length."""
-    for kind in Window:
-        if window_at(kind, period.start, timezone) == period:
-            return window_at(kind, period.end, timezone)
-    return Span(period.end, period.end + (period.end - period.start))
-
-
-def period_name(period: Span, timezone: str) -> str:
-    """The first and the last day of a period, for machines: 2026-10-01/2026-12-31. It refers to a closed period."""
-    zone = ZoneInfo(timezone)
-    first, last = period.start.astimezone(zone), (period.end - MINUTE).astimezone(zone)
-    return f"{first.date().isoformat()}/{last.date().isoformat()}"
-
-
-def next_deadline(entries: Sequence[LedgerEntry], period: Span, rules: LedgerRules, after: datetime) -> datetime | None:
-    """When something is to be posted to an account by itself: a checkpoint, the end of the period, a credit's day."""
-    moments = [posted_at(period, each) for each in rules.checkpoints]
-    moments += [period.end] if rules.carry_over is not None else []
-    moments += [credit.until for credit, _ in credits_left(entries, after) if credit.until]
-    return min((moment for moment in moments if moment > after), default=None)
-
-
-def pulled_back_at(entries: Sequence[LedgerEntry], period: Span, checkpoint: Checkpoint, now: datetime) -> int:
-    """R08, R09: minutes to pull back for a checkpoint, judged as things stood then; never more than is left now."""
-    at = checkpoint_at(period, checkpoint)
-    gone = used(entries, at)
-    due = sum(entry.minutes for entry in _stood(entries, at)) + gone
-    return max(0, min(pulled_back(due, gone, checkpoint.steps), balance(entries, now)))
-
-
-def _stood(entries: Sequence[LedgerEntry], at: datetime) -> list[LedgerEntry]:
-    """What counted at an instant, with what rules posted late taken at its own time: a credit's day, a checkpoint."""
-    days = {str(entry.id): entry.until for entry in entries if entry.until}
-    return [
-        entry
-        for entry in entries
-        if entry.cause is Cause.PULLED_BACK or (days.get(entry.reference) or entry.posted_at) <= at
-    ]
-
-
-def closing(entries: Sequence[LedgerEntry], most: Fraction, now: datetime) -> tuple[int, int]:
-    """R11: (minutes carried over, minutes that lapse) as a period ends. Credits that still run stay as they are."""
-    open_minutes = sum(minutes for credit, minutes in credits_left(entries, now) if credit.until and credit.until > now)
-    rest = max(0, balance(entries, now) - open_minutes)
-    gone = used(entries, now)
-    carried = min(rest, carried_over(rest + gone, gone, most))
-    return carried, rest - carried
-
-
 # ---------------------------------------------------------------- what may be posted
 
 
@@ -346,6 +254,8 @@ def check_posting(
         found.append(Refusal(code="ledger_clause_unknown", params={"field": "clause", "clause": posting.rule_id}))
     found += check_amount(posting.minutes, "hours")
     found += check_reference(posting.reference, required=posting.cause is not Cause.GRANTED)
+    if until is None and posting.cause in _COMES_IN and account.period.end <= now:
+        found.append(Refusal(code="ledger_period_over", params={"field": "period"}))
     if until is None and posting.cause is Cause.CREDITED:
         found.append(Refusal(code="field_missing", params={"field": "until"}))
     if until is not None and until <= now:

@@ -1,13 +1,13 @@
 """The clauses of an agreement that change entitlements: R05 R06 R08 R09 R10 R11 R14 R22 as data, and what each says of
 given minutes.
 
-The arithmetic is that of ledger.py; here stand the numbers that were agreed, and the days on which they count. Whoever
-calls posts the entries. What must not live here: share rules (agreements.py).
+The arithmetic is that of ledger.py and ledger_deadlines.py; here stand the numbers that were agreed. Whoever calls
+posts the entries. What must not live here: share rules (agreements.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -17,7 +17,9 @@ import msgspec
 
 from labshare.domain import ledger
 from labshare.domain.contributions import Contribution
-from labshare.domain.ledger import LedgerRules, Step
+from labshare.domain.ledger_deadlines import CarryOver, LedgerRules, PullBack
+from labshare.domain.ordering import Tier, tier_of
+from labshare.domain.profiles import Profile
 from labshare.domain.screening import working_days_later
 from labshare.domain.timespan import Span
 from labshare.domain.windows import Window
@@ -47,59 +49,6 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return ledger.converted(contribution.in_kind, self.repaid, self.rate)
 
 
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """R08, R09: at this part of the period, who has used little loses some of the rest; the lowest step that fits."""
-
-    at: Fraction
-    steps: tuple[Step, ...]
-
-    def moment(self, period: Span) -> datetime:
-        """The instant in the period, to the minute."""
-        return period.start + timedelta(minutes=floor(period.minutes * self.at))
-
-    def forfeit(self, due: int, used: int) -> int:
-        """Whole minutes that are lost."""
-        return ledger.pulled_back(due, used, self.steps)
-
-
-class PullBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """R08 (INCITE), R09 (ALCC): use it or lose it, at checkpoints that rise.
-
-    Nothing is lost in the first `grace_days` of a period. The party is told `notice_days` before it counts and may
-    object for `appeal_days` of these.
-    """
-
-    checkpoints: tuple[Checkpoint, ...]
-    grace_days: int = 0
-    notice_days: int = 0
-    appeal_days: int = 0
-
-    def due(self, period: Span, now: datetime) -> Checkpoint | None:
-        """The last checkpoint that has come, None before the first and during the grace."""
-        if now < period.start + timedelta(days=self.grace_days):
-            return None
-        return next((each for each in reversed(self.checkpoints) if each.moment(period) <= now), None)
-
-    def counts_from(self, told_at: datetime) -> datetime:
-        """When a loss that was told then is posted."""
-        return told_at + timedelta(days=self.notice_days)
-
-    def appeal_until(self, told_at: datetime) -> datetime:
-        """Until when the party may object."""
-        return told_at + timedelta(days=self.appeal_days)
-
-
-class CarryOver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """R11: unused time goes on, at most this part of what was due, for so many periods; R08 and R09 take first."""
-
-    most: Fraction = Fraction(1, 4)
-    periods: int = 1
-
-    def minutes(self, due: int, used: int, lost: int = 0) -> int:
-        """Whole minutes that go into the next period. `lost` were pulled back before."""
-        return min(ledger.carried_over(due, used, self.most), max(0, due - used - lost))
-
-
 class Entitlement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is due to one party in each window, in minutes, and how it comes and goes."""
 
@@ -113,20 +62,8 @@ class Entitlement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def ledger_rules(self) -> LedgerRules:
-        """What the ledger does by itself: a pull-back with notice is ALCC's (R09), one without INCITE's (R08)."""
-        carry_over = self.carry_over.most if self.carry_over else None
-        return LedgerRules(carry_over=carry_over, checkpoints=tuple(self._checkpoints()))
-
-    def _checkpoints(self) -> Iterator[ledger.Checkpoint]:
-        for each in self.pull_back.checkpoints if self.pull_back else ():
-            assert self.pull_back
-            yield ledger.Checkpoint(
-                at=each.at,
-                steps=each.steps,
-                rule="R09" if self.pull_back.notice_days else "R08",
-                grace_days=self.pull_back.grace_days,
-                notice_days=self.pull_back.notice_days,
-            )
+        """What the ledger does by itself."""
+        return LedgerRules(carry_over=self.carry_over, pull_back=self.pull_back)
 
 
 # ---------------------------------------------------------------- clauses about everybody's time
@@ -176,17 +113,14 @@ class StateOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     credit: Fraction = Fraction(1)
     credit_days: int = 60
 
-    def takes(self, wanted: int, taken_before: int, allocable: int) -> int:
-        """Whole minutes of `wanted` that the order may still take."""
-        return ledger.displaced(wanted, taken_before, allocable, self.ceiling)
-
     def earliest(self, told_on: date, holidays: Collection[date] = ()) -> date:
         """The first day from which an order that is told on this day may take time."""
         return working_days_later(told_on, self.notice_working_days, holidays)
 
-    def credited(self, taken: int, at: datetime) -> tuple[int, datetime]:
-        """Whole minutes for a party from whom so many were taken, and until when they can be used."""
-        return floor(self.credit * taken), at + timedelta(days=self.credit_days)
+    def spares(self, tiers: Sequence[Tier], profile: Profile) -> bool:
+        """Whether the time of somebody like this is in a tier that orders leave alone."""
+        place = tier_of(tiers, profile)
+        return place < len(tiers) and tiers[place].id in self.spared
 
 
 class Charging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

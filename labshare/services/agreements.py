@@ -33,7 +33,7 @@ from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span, total_minutes
 from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
-from labshare.errors import Malformed, Refusal, Refused
+from labshare.errors import Malformed, Refusal, Refused, Stale
 from labshare.services import capacity, ledger
 from labshare.services.counting import Tally, hull
 from labshare.services.feasibility import Site, clashes
@@ -271,11 +271,16 @@ def load_agreements(db: Connection, actor: Actor | None, paths: Sequence[Path], 
     return [_load(db, actor, file, agreement, now) for file, agreement in read]
 
 
-def sign(db: Connection, actor: Actor, text: str, now: datetime) -> Loaded:
-    """Bring the agreement of one TOML text into force, as `load_agreements` does with a file."""
+def sign(db: Connection, actor: Actor, text: str, now: datetime, *, seen_version: int) -> Loaded:
+    """Bring the agreement of one TOML text into force, as `load_agreements` does with a file.
+
+    `seen_version` is the newest when its effect was shown, 0 where there was none. Raises `Stale` when it has moved.
+    """
     require(actor, Action.LOAD_AGREEMENT)
     store.hold_still(db)
     agreement = from_toml(text)
+    if max((each.number for each in store.versions_of(db, agreement.id)), default=0) != seen_version:
+        raise Stale("agreement_changed")
     require_sound(db, [("", agreement)], now)
     return _load(db, actor, "", agreement, now)
 

@@ -15,6 +15,7 @@ from labshare.domain.windows import CENTRE_ZONE_NAME, Window, window_at
 from labshare.services import ledger, state_orders
 from labshare.services.demo_story import EntryStory
 from labshare.services.state_orders import OrderWish
+from labshare.store import agreements as agreements_store
 from labshare.store.engine import Connection
 
 HOUR = 60
@@ -29,10 +30,12 @@ def post_entries(db: Connection, told: Sequence[EntryStory], office: Actor, now:
 
 def _post(db: Connection, told: EntryStory, office: Actor, quarter: Span, at: datetime) -> None:
     if told.cause == Cause.DISPLACED:
+        starts_on = state_orders.first_day(agreements_store.versions_of(db, told.agreement)[-1].agreement, at)
         wish = OrderWish(
             agreement_id=told.agreement,
             period=quarter,
             reference=told.reference,
+            starts_on=starts_on or at.date(),
             minutes=told.order_hours * HOUR,
             taken={told.organisation: told.hours * HOUR},
         )

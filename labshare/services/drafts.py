@@ -12,7 +12,7 @@ import msgspec
 from labshare.domain.agreement_documents import from_toml, to_toml
 from labshare.domain.agreements import Agreement, Counter, ShareRule, Term, Version, effective_span
 from labshare.domain.entitlements import Shown, shown, standing
-from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.people import Action, Actor, require
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound
 from labshare.services.agreements import frozen_by, require_sound
@@ -48,13 +48,19 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """What a draft would do if it were in force today. `version` is the number that it would get."""
+    """What a draft would do if it were in force today. `version` is the number that it would get, `seen_version` that
+    of the newest one, which it was weighed against (0: none).
+    """
 
     agreement: Agreement
-    version: int
+    seen_version: int
     is_same: bool
     effects: tuple[Effect, ...]
     names: dict[str, Name]
+
+    @property
+    def version(self) -> int:
+        return self.seen_version + 1
 
 
 def text_of(db: Connection, actor: Actor, agreement_id: str) -> str:
@@ -66,11 +72,6 @@ def text_of(db: Connection, actor: Actor, agreement_id: str) -> str:
     return to_toml(versions[-1].agreement)
 
 
-def may_draft(actor: Actor | None) -> bool:
-    """Whether somebody sees every figure of every agreement, which the effect of a draft is made of."""
-    return actor is not None and may(actor, Action.READ_AGREEMENT)
-
-
 def weighed(db: Connection, actor: Actor, text: str, now: datetime) -> Draft:
     """The draft's effect on the windows of today. Raises `Malformed` and `Refused` with every fault of the text."""
     require(actor, Action.READ_AGREEMENT)
@@ -78,13 +79,14 @@ def weighed(db: Connection, actor: Actor, text: str, now: datetime) -> Draft:
     require_sound(db, [("", agreement)], now)
     versions = store.versions_of(db, agreement.id)
     standing_now = [each for each in standings(db, actor, now, now) if each.agreement_id == agreement.id]
-    after = _as_of_today(db, agreement, len(versions) + 1, now)
+    newest = versions[-1].number if versions else 0
+    after = _as_of_today(db, agreement, newest + 1, now)
     keys = dict.fromkeys((*map(_key, after), *map(_key, standing_now)))
     before_by_key = {_key(each): each for each in standing_now}
     after_by_key = {_key(each): each for each in after}
     return Draft(
         agreement=agreement,
-        version=len(versions) + 1,
+        seen_version=newest,
         is_same=bool(versions) and versions[-1].agreement == agreement,
         effects=tuple(Effect(before=before_by_key.get(key), after=after_by_key.get(key)) for key in keys),
         names=_names(db, agreement, versions),

@@ -1,23 +1,23 @@
 """Posting to the entitlement ledger by hand, and the steps that every posting takes.
 
-The agreement's lock first, then read, then weigh, then write one statement. State orders are in state_orders.py, what
-is posted by itself in ledger_deadlines.py. What must not live here: how many minutes a rule moves (domain/ledger.py) or
-what a reader may see (ledger_pages.py).
+The agreement's lock first, then read, then weigh, then write one statement. State orders are in state_orders.py, uses
+in charging.py, what is posted by itself in ledger_deadlines.py. What must not live here: how many minutes a rule moves
+(domain/ledger.py) or what a reader may see (ledger_pages.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from fractions import Fraction
-from math import floor
 from uuid import UUID, uuid4
 
 import msgspec
 
 from labshare.domain import ledger as rules
 from labshare.domain.agreements import Agreement, Version, effective_span
-from labshare.domain.ledger import BY_HAND, Cause, LedgerAccount, LedgerEntry, LedgerRules, Posting
+from labshare.domain.ledger import BY_HAND, Cause, LedgerAccount, LedgerEntry, Posting
+from labshare.domain.ledger_clauses import Entitlement
+from labshare.domain.ledger_deadlines import LedgerRules, next_deadline
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.timespan import Span
 from labshare.domain.windows import window_at
@@ -41,12 +41,17 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def agreement(self) -> Agreement:
         return self.version.agreement
 
-    def rules(self, account: LedgerAccount) -> LedgerRules:
-        """What happens by itself on this account: by its party's entitlement of such periods, else of any."""
+    def entitlement(self, account: LedgerAccount) -> Entitlement | None:
+        """What is due to the party of this account: of such periods, else of any."""
         mine = [each for each in self.agreement.entitlements if each.party == account.organisation_id]
         zone = self.agreement.timezone
         mine.sort(key=lambda each: window_at(each.window, account.period.start, zone) != account.period)
-        return mine[0].ledger_rules if mine else LedgerRules()
+        return mine[0] if mine else None
+
+    def rules(self, account: LedgerAccount) -> LedgerRules:
+        """What happens by itself on this account."""
+        found = self.entitlement(account)
+        return found.ledger_rules if found else LedgerRules()
 
     @property
     def force(self) -> Span:
@@ -92,28 +97,6 @@ def post(db: Connection, actor: Actor | None, posting: Posting, now: datetime) -
     return entry
 
 
-def convert(
-    db: Connection,
-    actor: Actor | None,
-    account: LedgerAccount,
-    *,
-    worth_vnd: int,
-    repaid: Fraction,
-    rate_vnd: int,
-    reference: str,
-    now: datetime,
-) -> LedgerEntry:
-    """R06: time for a contribution worth so much (VND), of which a part is repaid at a full-cost rate an hour (VND).
-
-    Raises what `post` raises, and `Refused` for a rate that is not above 0.
-    """
-    if rate_vnd <= 0:
-        raise Refused([Refusal(code="ledger_rate", params={"field": "rate"})])
-    minutes = rules.converted(worth_vnd, repaid, rate_vnd)
-    posting = Posting(account=account, cause=Cause.CONVERTED, minutes=minutes, rule_id="R06", reference=reference)
-    return post(db, actor, posting, now)
-
-
 def transfer(db: Connection, actor: Actor | None, posting: Posting, to: str, now: datetime) -> list[LedgerEntry]:
     """Move time of `posting.account` to the account of the organisation `to` in the same period: two entries at once.
 
@@ -146,40 +129,6 @@ def _entry_by_hand(posting: Posting, cause: Cause, minutes: int, terms: Terms, b
         terms, posting.account, cause, minutes, posting.rule_id, now, posting.reference,
         by=by.person_id, until=posting.until,
     )  # fmt: skip
-
-
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A use to charge: minutes booked and delivered. `fault_at` is how many minutes into it the instrument failed."""
-
-    reference: str
-    booked: int
-    delivered: int
-    rate: Fraction = Fraction(1)
-    fault_at: int | None = None
-
-
-def charge(
-    db: Connection, actor: Actor | None, account: LedgerAccount, use: Delivery, now: datetime
-) -> list[LedgerEntry]:
-    """R22: charge what was delivered. After a fault the whole booking is charged and the rest of it refunded at once.
-
-    A part of a minute is not charged. Raises what `post` raises.
-    """
-    by = require(actor, Action.POST_LEDGER)
-    terms = locked(db, account.agreement_id, now)
-    exact, refunded = rules.charged(use.booked, use.delivered, rate=use.rate, fault_at=use.fault_at)
-    net = floor(exact)
-    posting = Posting(
-        account=account, cause=Cause.DELIVERED, minutes=net + refunded, rule_id="R22", reference=use.reference
-    )
-    refuse(rules.check_posting(posting, terms.agreement.parties, terms.clauses, terms.force, now))
-    refuse(rules.check_cover(account, store.balance(db, account), net))
-    moves = [(Cause.DELIVERED, -net - refunded)] + ([(Cause.REFUNDED, refunded)] if refunded else [])
-    entries = [
-        entry_of(terms, account, cause, minutes, "R22", now, use.reference, by=by.person_id) for cause, minutes in moves
-    ]
-    keep(db, terms, entries, now)
-    return entries
 
 
 def correct(
@@ -278,7 +227,7 @@ def _bring_forward(
 
     So posting costs the same however long the statement is, and one that waits to be dealt with is not put off.
     """
-    moment = rules.next_deadline(new, account.period, terms.rules(account), now)
+    moment = next_deadline(new, account.period, terms.rules(account), now)
     if moment is None:
         return
     first_id = store.first_id(db, account)

@@ -1,6 +1,6 @@
 """What the ledger posts by itself: credits that lapse, time pulled back at checkpoints, time carried into a new period.
 
-Run by ticking.py. What must not live here: how many minutes each rule moves (domain/ledger.py).
+Run by ticking.py. What must not live here: how many minutes each rule moves, or when (domain/ledger_deadlines.py).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain import ledger as rules
-from labshare.domain.ledger import Cause, LedgerAccount, LedgerEntry
+from labshare.domain import ledger_deadlines as rules
+from labshare.domain.ledger import Cause, LedgerAccount, LedgerEntry, lapsing, period_name
 from labshare.errors import NotFound
 from labshare.services.ledger import DUE, Terms, entry_of, keep, locked
 from labshare.store import due as due_store
@@ -45,39 +45,51 @@ def settle(db: Connection, entry_id: UUID, now: datetime) -> None:
 def _lapsed(terms: Terms, known: Sequence[LedgerEntry], now: datetime) -> list[LedgerEntry]:
     return [
         entry_of(terms, credit.account, Cause.LAPSED, -minutes, credit.rule_id, now, str(credit.id))
-        for credit, minutes in rules.lapsing(known, now)
+        for credit, minutes in lapsing(known, now)
     ]
 
 
 def _pulled_back(
     terms: Terms, account: LedgerAccount, known: Sequence[LedgerEntry], now: datetime
 ) -> list[LedgerEntry]:
+    pull_back = terms.rules(account).pull_back
     new: list[LedgerEntry] = []
-    for checkpoint in sorted(terms.rules(account).checkpoints, key=lambda each: each.at):
-        at, name = rules.checkpoint_at(account.period, checkpoint), str(checkpoint.at)
-        is_posted = any(each.cause is Cause.PULLED_BACK and each.reference == name for each in known)
-        # What was granted after a checkpoint was never to be used by then.
-        if rules.posted_at(account.period, checkpoint) > now or is_posted or known[0].posted_at > at:
-            continue
-        minutes = rules.pulled_back_at([*known, *new], account.period, checkpoint, now)
-        if minutes:
-            new.append(entry_of(terms, account, Cause.PULLED_BACK, -minutes, checkpoint.rule, now, name))
+    for checkpoint in pull_back.checkpoints if pull_back else ():
+        assert pull_back
+        minutes = rules.pulled_back_at([*known, *new], account.period, pull_back, checkpoint, now)
+        if minutes and pull_back.posted_at(account.period, checkpoint) <= now:
+            name = str(checkpoint.at)
+            new.append(entry_of(terms, account, Cause.PULLED_BACK, -minutes, pull_back.rule, now, name))
     return new
 
 
 def _closed(terms: Terms, account: LedgerAccount, known: Sequence[LedgerEntry], now: datetime) -> list[LedgerEntry]:
     timezone = terms.agreement.timezone
-    name = rules.period_name(account.period, timezone)
+    name = period_name(account.period, timezone)
     is_closed = any(each.rule_id == "R11" and each.reference == name for each in known)
     carry_over = terms.rules(account).carry_over
     if carry_over is None or now < account.period.end or is_closed:
         return []
     following = rules.next_period(account.period, timezone)
-    most = carry_over if following.start < terms.force.end else Fraction(0)
-    carried, lapsed = rules.closing(known, most, now)
-    new = [entry_of(terms, account, Cause.LAPSED, -lapsed, "R11", now, name)] if lapsed else []
+    after = msgspec.structs.replace(account, period=following)
+    goes_on = following.start < terms.force.end
+    new = _carried_on(terms, after, known, now) if goes_on else []
+    most = carry_over.most if goes_on else Fraction(0)
+    carried, lapsed = rules.closing([*known, *(each for each in new if each.account == account)], most, now)
+    if lapsed:
+        new.append(entry_of(terms, account, Cause.LAPSED, -lapsed, "R11", now, name))
     if carried:
-        after = msgspec.structs.replace(account, period=following)
+        until = carry_over.until(account.period, timezone)
         new.append(entry_of(terms, account, Cause.CARRIED_OVER, -carried, "R11", now, name))
-        new.append(entry_of(terms, after, Cause.CARRIED_OVER, carried, "R11", now, name, until=following.end))
+        new.append(entry_of(terms, after, Cause.CARRIED_OVER, carried, "R11", now, name, until=until))
+    return new
+
+
+def _carried_on(terms: Terms, after: LedgerAccount, known: Sequence[LedgerEntry], now: datetime) -> list[LedgerEntry]:
+    """What was carried into the period that ends and may go on. It keeps its day, so nothing is carried for ever."""
+    new: list[LedgerEntry] = []
+    for credit, minutes in rules.carried_on(known, known[0].account.period, now):
+        there = entry_of(terms, after, Cause.CARRIED_OVER, minutes, "R11", now, credit.reference, until=credit.until)
+        here = entry_of(terms, credit.account, Cause.CARRIED_OVER, -minutes, "R11", now, str(credit.id))
+        new += [here, there]
     return new

@@ -7,20 +7,22 @@ the agreement concerns see all. What must not live here: anything that posts (le
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from math import floor
 from uuid import UUID
 
 import msgspec
 
 from labshare.domain.agreements import Agreement
-from labshare.domain.ledger import Cause, LedgerAccount, LedgerEntry, by_cause, credits_left, period_name
+from labshare.domain.ledger import Cause, LedgerAccount, LedgerEntry, by_cause, credits_left, period_name, used
+from labshare.domain.ledger_deadlines import Announced, announced
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
 from labshare.domain.windows import Window, windows
 from labshare.errors import NotFound
 from labshare.services.entitlements import readable
 from labshare.services.ledger import Terms, terms_of
-from labshare.services.state_orders import Allowance, allowance
+from labshare.services.state_orders import Allowance, allowance, first_day
 from labshare.store import agreements as agreements_store
 from labshare.store import ledger as store
 from labshare.store import names, people
@@ -53,6 +55,10 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     credits: tuple[tuple[LedgerEntry, int], ...]
 
     @property
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        return tuple(line.entry for line in self.lines)
+
+    @property
     def balance(self) -> int:
         return self.lines[-1].balance if self.lines else 0
 
@@ -69,6 +75,7 @@ class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the page of a ledger says. `authors` are the names that this reader may know, by person.
 
     `orders` says how much state orders may take in the statement's period, for those who answer for the time.
+    `announced` is what waits to be pulled back (R08, R09), `turn` the minutes of the party's next turn (R05).
     """
 
     agreement: Agreement
@@ -78,6 +85,8 @@ class LedgerPage(msgspec.Struct, frozen=True, kw_only=True):
     authors: dict[UUID, str]
     sees_all: bool
     orders: Allowance | None = None
+    announced: tuple[Announced, ...] = ()
+    turn: int | None = None
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +122,8 @@ def page(db: Connection, actor: Actor | None, agreement_id: str, chosen: Chosen,
         authors=people.names(db, authors) if is_whole else {},
         sees_all=is_whole,
         orders=_orders(db, terms, account) if is_whole and account else None,
+        announced=_announced(terms, shown) if shown else (),
+        turn=_turn(terms, shown) if shown else None,
     )
 
 
@@ -131,6 +142,20 @@ def _chosen(accounts: Sequence[LedgerAccount], chosen: Chosen, agreement: Agreem
 
 def _orders(db: Connection, terms: Terms, account: LedgerAccount) -> Allowance | None:
     return allowance(db, terms, account.period) if terms.agreement.state_order is not None else None
+
+
+def _announced(terms: Terms, shown: Statement) -> tuple[Announced, ...]:
+    account = shown.account
+    return tuple(announced(shown.entries, account.period, terms.rules(account), shown.at))
+
+
+def _turn(terms: Terms, shown: Statement) -> int | None:
+    """R05: whole minutes of the next turn, by what was due and what of it was delivered; None outside the period."""
+    found = terms.entitlement(shown.account)
+    if found is None or found.turn is None or not shown.account.period.start <= shown.at < shown.account.period.end:
+        return None
+    delivered = used(shown.entries, shown.at)
+    return floor(found.turn.next(shown.balance + delivered, delivered))
 
 
 def statement(db: Connection, account: LedgerAccount, at: datetime) -> Statement:
@@ -161,12 +186,15 @@ def _running(entries: Sequence[LedgerEntry], at: datetime) -> tuple[tuple[Ledger
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """What the form of a posting offers: parties, periods around today, clauses of the version in force."""
+    """What the form of a posting offers: parties, periods around today, clauses of the version in force.
+
+    `orders_from` is the first day on which a state order may take time; None where none may.
+    """
 
     agreement: Agreement
     names: dict[str, Name]
     periods: tuple[Span, ...]
-    takes_orders: bool
+    orders_from: date | None
 
 
 def desk(db: Connection, actor: Actor | None, agreement_id: str, now: datetime) -> Desk:
@@ -180,7 +208,7 @@ def desk(db: Connection, actor: Actor | None, agreement_id: str, now: datetime) 
         agreement=terms.agreement,
         names=names.names(db, terms.agreement.parties),
         periods=tuple(each for kind in PERIODS for each in kinds[kind] if each.overlaps(terms.force)),
-        takes_orders=terms.agreement.state_order is not None,
+        orders_from=first_day(terms.agreement, now),
     )
 
 
@@ -199,25 +227,30 @@ def line(db: Connection, actor: Actor | None, agreement_id: str, entry_id: UUID,
 
 
 class Credit(msgspec.Struct, frozen=True, kw_only=True):
-    """Time that a state order took from a party, with what is left of its credit."""
+    """The minutes that a state order took from a party, and its credit for them with what is left of that."""
 
     agreement: Agreement
     entry: LedgerEntry
+    taken: int
     left: int
 
 
 def credits(db: Connection, actor: Actor, now: datetime) -> list[Credit]:
-    """R14: the running credits of the organisations for which this person speaks, the soonest to lapse first."""
+    """R14: the running credits of the organisations for which this person speaks, the soonest to lapse first.
+
+    Only of state orders: a credit posted by hand has no order that took the time.
+    """
     by_account: dict[LedgerAccount, list[LedgerEntry]] = {}
     for entry in store.entries_for(db, actor.partner_ids, now):
         by_account.setdefault(entry.account, []).append(entry)
     found: list[Credit] = []
     for account, entries in by_account.items():
         agreement = agreements_store.versions_of(db, account.agreement_id)[-1].agreement
+        taken = {each.reference: -each.minutes for each in entries if each.cause is Cause.DISPLACED}
         if account.organisation_id in agreement.parties:
             found += [
-                Credit(agreement=agreement, entry=each, left=left)
+                Credit(agreement=agreement, entry=each, taken=taken[each.reference], left=left)
                 for each, left in _running(entries, now)
-                if each.cause is Cause.CREDITED
+                if each.cause is Cause.CREDITED and each.rule_id == "R14" and each.reference in taken
             ]
     return sorted(found, key=lambda credit: credit.entry.until or now)

@@ -7,7 +7,7 @@ means or how many minutes a rule posts (domain/ledger.py). No other file writes 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +25,16 @@ _COLUMNS = ledger_entries.c
 
 
 class StateOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """R14: what one state order takes under an agreement in a period, from whomever. `minutes` are all of it."""
+    """R14: what one state order takes under an agreement in a period, from whomever. `minutes` are all of it.
+
+    `starts_on` is the first day on which it takes time; None for orders from before that was asked for.
+    """
 
     id: UUID
     agreement_id: str
     reference: str
     period: Span
+    starts_on: date | None
     minutes: int
     ordered_at: datetime
     authorised_by: UUID
@@ -79,6 +83,12 @@ def entries_of(db: Connection, account: LedgerAccount, at: datetime | None = Non
     return _entries(db, sa.select(ledger_entries).where(*_is(account)), at)
 
 
+def entries_about(db: Connection, account: LedgerAccount, reference: str) -> list[LedgerEntry]:
+    """What one account says of one thing: the entries with this reference, and whatever corrects them."""
+    about = sa.select(_COLUMNS.id).where(*_is(account), _COLUMNS.reference == reference)
+    return _entries(db, sa.select(ledger_entries).where(_COLUMNS.id.in_(about) | _COLUMNS.corrects.in_(about)), None)
+
+
 def entries_for(db: Connection, organisation_ids: Collection[str], at: datetime) -> list[LedgerEntry]:
     """Everything that was posted by then to the accounts of these organisations, under whatever agreement."""
     query = sa.select(ledger_entries).where(_COLUMNS.organisation_id.in_(sorted(organisation_ids)))
@@ -118,6 +128,7 @@ def add_order(db: Connection, order: StateOrder) -> bool:
         "reference": order.reference,
         "period_start": order.period.start,
         "period_end": order.period.end,
+        "starts_on": order.starts_on,
         "minutes": order.minutes,
         "ordered_at": order.ordered_at,
         "authorised_by_id": order.authorised_by,

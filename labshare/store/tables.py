@@ -433,6 +433,8 @@ state_orders = Table(
     Column("reference", sa.Text, nullable=False),
     Column("period_start", UTCMinute, nullable=False),
     Column("period_end", UTCMinute, nullable=False),
+    # The first day on which it takes time; NULL for orders from before that was asked for.
+    Column("starts_on", sa.Date),
     Column("minutes", sa.BigInteger, nullable=False),
     Column("ordered_at", UTCDateTime, nullable=False),
     Column("authorised_by_id", sa.Uuid, ForeignKey("persons.id"), nullable=False),

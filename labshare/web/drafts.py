@@ -10,7 +10,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromQuery
 
 from labshare.domain.people import Action, Actor, may
-from labshare.errors import LabShareError, Malformed, Refused
+from labshare.errors import LabShareError, Malformed, Refused, Stale
 from labshare.services import agreements, drafts
 from labshare.services.drafts import Draft
 from labshare.web import given
@@ -39,7 +39,10 @@ where = { centres = [] }
 
 
 class DraftForm(msgspec.Struct, frozen=True):
+    """`version` is the newest one that the signer saw the effect against, 0 where there was none."""
+
     text: str = ""
+    version: int = 0
 
 
 @get("/agreements/draft", sync_to_thread=True)
@@ -72,8 +75,8 @@ def sign(
 ) -> Response[str]:
     try:
         with database.write() as db:
-            loaded = agreements.sign(db, me, _text(data), now)
-    except (Malformed, Refused) as error:
+            loaded = agreements.sign(db, me, _text(data), now, seen_version=data.version)
+    except (Malformed, Refused, Stale) as error:
         return _page(request, me, data.text, error=error)
     return redirect(request, f"/agreements/{loaded.agreement_id}", notice="agreement_signed")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -70,7 +70,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Typed(msgspec.Struct, frozen=True, kw_only=True):
-    """The form of a posting as it was typed. `to` is for a transfer, `order_hours` (all of it) for a state order."""
+    """The form of a posting as it was typed. `to` is for a transfer; `order_hours` (all of it) and `starts` (its first
+    day) are for a state order.
+    """
 
     cause: str = Cause.GRANTED.value
     organisation: str = ""
@@ -81,6 +83,7 @@ class Typed(msgspec.Struct, frozen=True, kw_only=True):
     until: str = ""
     to: str = ""
     order_hours: str = ""
+    starts: str = ""
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +207,7 @@ def add(
     values = _Values(
         minutes=faults.read(typed_hours, data.hours, "hours") or 0,
         order_minutes=(faults.read(typed_hours, data.order_hours, "order_hours") or 0) if _is_order(data) else 0,
+        starts_on=faults.read(typed_date, data.starts, "starts") if _is_order(data) else None,
         # Whoever gives a last day means the whole of it.
         until=_day_after(faults, data.until) if data.until.strip() else None,
     )
@@ -225,16 +229,18 @@ def add(
 class _Values(msgspec.Struct, frozen=True, kw_only=True):
     minutes: int
     order_minutes: int
+    starts_on: date | None
     until: datetime | None
 
 
 def _post(db: Connection, me: Actor, account: LedgerAccount, data: Typed, values: _Values, now: datetime) -> None:
     cause, reference = Cause(data.cause), data.reference.strip()
-    if cause is Cause.DISPLACED:
+    if cause is Cause.DISPLACED and values.starts_on:
         wish = OrderWish(
             agreement_id=account.agreement_id,
             period=account.period,
             reference=reference,
+            starts_on=values.starts_on,
             minutes=values.order_minutes,
             taken={account.organisation_id: values.minutes},
         )
@@ -285,7 +291,7 @@ def _form(request: Request, desk: Desk, typed: Typed, now: datetime, refusals: S
         status=Refused.status if refusals else 200,
         desk=desk,
         typed=typed,
-        causes=CAUSES if desk.takes_orders else CAUSES[:-1],
+        causes=CAUSES if desk.orders_from else CAUSES[:-1],
         periods=periods,
         period=typed.period or _current(periods, now),
         clauses=[(rule.id, rule.legal or rule.id) for rule in desk.agreement.rules],

@@ -51,7 +51,7 @@ def credits(db: Connection, actor: Actor, now: datetime) -> Section | None:
 
 def _credit(credit: Credit) -> Line:
     agreement, entry = credit.agreement, credit.entry
-    values = {"time": formats.hours(entry.minutes, 2), "order": entry.reference, "left": formats.hours(credit.left, 2)}
+    values = {"time": formats.hours(credit.taken, 2), "order": entry.reference, "left": formats.hours(credit.left, 2)}
     until = formats.last_date(entry.until) if entry.until else ""
     return Line(
         href=f"/agreements/{agreement.id}/ledger",

@@ -19,16 +19,14 @@ from labshare.domain.courtesy import Courtesy, Penalties, PrimeTime
 from labshare.domain.disclosure import Confidentiality
 from labshare.domain.ledger import Step
 from labshare.domain.ledger_clauses import (
-    CarryOver,
     Charging,
-    Checkpoint,
     Conversion,
     Entitlement,
-    PullBack,
     Reserved,
     StateOrder,
     Turn,
 )
+from labshare.domain.ledger_deadlines import CarryOver, Checkpoint, PullBack
 from labshare.domain.ordering import FairShare, Mark, Tier
 from labshare.domain.profiles import Group, Size
 from labshare.domain.projects import AccessClass, Activity

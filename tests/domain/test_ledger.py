@@ -15,28 +15,21 @@ from labshare.domain.ledger import (
     BY_HAND,
     ONCE,
     Cause,
-    Checkpoint,
     LedgerAccount,
     LedgerEntry,
-    LedgerRules,
     Step,
     balance,
     by_cause,
     carried_over,
     charged,
     check_reference,
-    closing,
     converted,
     credits_left,
     displaced,
     lapsing,
     next_chunk,
-    next_deadline,
-    next_period,
     period_name,
     pulled_back,
-    pulled_back_at,
-    shared_out,
     used,
 )
 from labshare.domain.timespan import Span
@@ -118,18 +111,6 @@ def test_the_credit_that_lapses_first_is_used_first() -> None:
 
 
 # ---------------------------------------------------------------- worked numbers of the access rules
-
-
-def test_r04_time_is_divided_after_engineering_director_and_host() -> None:
-    """1,000 h: -120; of 880, -44 and -88; 748 = 374 / 224.4 / 149.6; a tenth of each to the pool: 74.8."""
-    own, pool = shared_out(
-        1000 * HOUR,
-        [Fraction("0.12"), Fraction("0.05"), Fraction("0.10")],
-        {"A": Fraction("0.5"), "B": Fraction("0.3"), "C": Fraction("0.2")},
-        Fraction("0.10"),
-    )
-    assert {who: float(minutes / HOUR) for who, minutes in own.items()} == {"A": 374, "B": 224.4, "C": 149.6}
-    assert pool == Fraction("74.8") * HOUR
 
 
 def test_r05_whoever_got_less_has_a_longer_turn() -> None:
@@ -219,49 +200,6 @@ def test_used_is_what_was_delivered_less_refunds_as_corrected() -> None:
         entry(6, Cause.REFUNDED, 5 * HOUR, 40),
     )
     assert [used(entries, at(day)) // HOUR for day in (9, 10, 30, 40)] == [0, 9, 8, 3]
-
-
-def test_an_account_closes_with_a_part_carried_over_and_the_rest_lapsed() -> None:
-    """120 h granted, 9 used, 24 displaced and credited until day 80. At day 70: 111 - 24 open = 87 h are left of 96 due
-    (87 + 9), of which a quarter, 24 h, goes over and 63 h lapse.
-    """
-    assert closing(STATEMENT, Fraction(1, 4), at(70)) == (24 * HOUR, 63 * HOUR)
-    # After its day the credit's 24 h are no longer kept apart: they must have lapsed before.
-    gone = (*STATEMENT, entry(7, Cause.LAPSED, -24 * HOUR, 80, reference=str(STATEMENT[3].id)))
-    assert closing(gone, Fraction(1, 4), at(80)) == (24 * HOUR, 63 * HOUR)
-    assert closing((), Fraction(1, 4), at(80)) == (0, 0)
-
-
-def test_the_next_deadline_is_the_first_of_checkpoints_credits_and_the_end() -> None:
-    """92 days: a third is over after 30 days and 16 hours."""
-    rules = LedgerRules(
-        carry_over=Fraction(1, 4),
-        checkpoints=(Checkpoint(at=Fraction(1, 3), steps=()), Checkpoint(at=Fraction(2, 3), steps=())),
-    )
-    third, end = START + timedelta(days=30, hours=16), ACCOUNT.period.end
-    asked = (at(0), third, third + timedelta(days=31), at(80), end)
-    assert [next_deadline(STATEMENT, ACCOUNT.period, rules, moment) for moment in asked] == [
-        third, START + timedelta(days=61, hours=8), at(80), end, None,
-    ]  # fmt: skip
-    assert next_deadline(STATEMENT[:3], ACCOUNT.period, LedgerRules(), at(0)) is None
-
-
-def test_a_late_pull_back_counts_earlier_ones_and_takes_no_more_than_is_left() -> None:
-    """100 h, nothing used. 30 h pulled back on day 90, late; at two thirds 75 % of the other 70 h (52.5) are due."""
-    checkpoint = Checkpoint(at=Fraction(2, 3), steps=(Step(used_less_than=Fraction(1, 10), forfeit=Fraction(3, 4)),))
-    entries = (entry(1, Cause.GRANTED, 100 * HOUR, 0), entry(2, Cause.PULLED_BACK, -30 * HOUR, 90))
-    assert pulled_back_at(entries, ACCOUNT.period, checkpoint, at(90)) == 3150
-    late = (*entries, entry(3, Cause.DELIVERED, -50 * HOUR, 89))
-    assert pulled_back_at(late, ACCOUNT.period, checkpoint, at(90)) == 20 * HOUR
-
-
-def test_the_next_period_is_the_next_of_its_kind() -> None:
-    zone = "Asia/Ho_Chi_Minh"
-    for kind in Window:
-        first = window_at(kind, START, zone)
-        assert next_period(first, zone) == window_at(kind, first.end, zone)
-    # Ten days are no window of the calendar: ten more follow.
-    assert next_period(Span(at(3), at(13)), "UTC") == Span(at(13), at(23))
 
 
 def test_a_period_is_named_by_its_days_in_the_agreements_zone() -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from labshare.domain.ledger_clauses import BlockState, Charging, Entitlement, PullBack, Reserved, StateOrder
+from labshare.domain.ledger_clauses import BlockState, Charging, Entitlement, Reserved, StateOrder
 from labshare.domain.timespan import Span
 from tests.domain.clauses import whole
 
@@ -19,12 +19,6 @@ PERIOD = Span(START, START + timedelta(days=90))
 
 def of(party: str) -> Entitlement:
     return next(each for each in whole().entitlements if each.party == party)
-
-
-def pull_back(party: str) -> PullBack:
-    found = of(party).pull_back
-    assert found is not None
-    return found
 
 
 def test_who_was_served_less_than_due_picks_more() -> None:
@@ -41,44 +35,6 @@ def test_what_was_put_in_in_kind_is_repaid_in_time() -> None:
     contribution = next(each for each in whole().contributions if each.party == "O-A")
     assert conversion is not None
     assert conversion.minutes(contribution) == 240 * HOUR
-
-
-def test_who_used_little_by_a_third_of_the_year_loses_some() -> None:
-    """R08: 120 h, 9 used (7.5 % < 10 %) at a third: 0.30 x 111 h = 33.3 h. At two thirds 0.75 x 111 h = 83.25 h."""
-    first, second = pull_back("O-B").checkpoints
-    assert first.forfeit(120 * HOUR, 9 * HOUR) == Fraction("33.3") * HOUR
-    assert second.forfeit(120 * HOUR, 9 * HOUR) == Fraction("83.25") * HOUR
-    # A sixth used, above both steps of the first checkpoint: nothing is lost.
-    assert first.forfeit(120 * HOUR, 20 * HOUR) == 0
-
-
-def test_the_softer_pull_back() -> None:
-    """R09: 200 h, 16 used (8 %) at the first checkpoint: 0.25 x 184 h = 46 h."""
-    assert pull_back("O-A").checkpoints[0].forfeit(200 * HOUR, 16 * HOUR) == 46 * HOUR
-
-
-def test_a_checkpoint_comes_with_its_part_of_the_period_and_after_the_grace() -> None:
-    soft, hard = pull_back("O-A"), pull_back("O-B")
-    at = [START + timedelta(days=days) for days in (29, 30, 59, 60, 89)]
-    assert [soft.due(PERIOD, now) for now in at] == [None, *soft.checkpoints[:1] * 2, *soft.checkpoints[1:] * 2]
-    # Sixty days of grace: the first checkpoint, on day 30, is passed over.
-    assert [hard.due(PERIOD, now) for now in at] == [None, None, None, *hard.checkpoints[1:] * 2]
-
-
-def test_a_loss_is_told_before_it_counts() -> None:
-    """R09: 14 days' notice, 7 days to object."""
-    clause = pull_back("O-A")
-    assert clause.counts_from(START) == START + timedelta(days=14)
-    assert clause.appeal_until(START) == START + timedelta(days=7)
-
-
-def test_a_quarter_of_what_was_due_may_be_carried_over() -> None:
-    """R11: 120 h, 90 used: min(30, 0.25 x 120 = 30) = 30 h. After 10 h were pulled back 20 are left to carry."""
-    carry_over = of("O-A").carry_over
-    assert carry_over is not None
-    assert (carry_over.minutes(120 * HOUR, 90 * HOUR), carry_over.periods) == (30 * HOUR, 1)
-    assert carry_over.minutes(120 * HOUR, 90 * HOUR, lost=10 * HOUR) == 20 * HOUR
-    assert carry_over.minutes(120 * HOUR, 60 * HOUR) == 30 * HOUR
 
 
 def reserved() -> Reserved:
@@ -118,15 +74,6 @@ def state_order() -> StateOrder:
     found = whole().state_order
     assert found is not None
     return found
-
-
-def test_a_state_order_takes_at_most_its_ceiling_and_credits_what_it_took() -> None:
-    """R14: of 680 h at most 30 % = 204 h; 24 h from partner A are credited one to one, for 60 days."""
-    order = state_order()
-    assert order.takes(80 * HOUR, 0, 680 * HOUR) == 80 * HOUR
-    assert order.takes(80 * HOUR, 150 * HOUR, 680 * HOUR) == 54 * HOUR
-    assert order.takes(300 * HOUR, 0, 680 * HOUR) == 204 * HOUR
-    assert order.credited(24 * HOUR, START) == (24 * HOUR, START + timedelta(days=60))
 
 
 def test_a_state_order_is_told_ten_working_days_ahead() -> None:

@@ -11,7 +11,7 @@ from labshare.domain.agreement_documents import to_toml
 from labshare.domain.agreements import Agreement, Selector
 from labshare.domain.bookings import BookingKind
 from labshare.domain.entitlements import ShareState
-from labshare.errors import Forbidden, Malformed, NotFound, Refused
+from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale
 from labshare.services import agreements, drafts
 from labshare.services.drafts import Effect
 from labshare.store import bookings as booking_store
@@ -141,11 +141,29 @@ def test_signing_is_for_administrators_and_gives_a_new_version(house: Database) 
     text = to_toml(an_agreement(a_rule(share=Fraction(1, 10))))
     with house.write() as db:
         with pytest.raises(Forbidden):
-            agreements.sign(db, actor(OFFICE), text, NOW)
-        loaded = agreements.sign(db, actor(ADMINISTRATOR), text, NOW)
+            agreements.sign(db, actor(OFFICE), text, NOW, seen_version=1)
+        loaded = agreements.sign(db, actor(ADMINISTRATOR), text, NOW, seen_version=1)
         assert (loaded.agreement_id, loaded.version, loaded.outcome) == ("PPP-1", 2, "changed")
         # A tenth of 4,800 min, of which 300 are booked.
         assert list(balances(db).values()) == [(4800, 300, 300)]
+
+
+def test_a_draft_is_signed_on_the_version_it_was_weighed_against(house: Database) -> None:
+    """Two administrators weigh against version 1; whoever signs second has not seen what the first one signed."""
+    texts = [to_toml(an_agreement(a_rule(share=Fraction(1, part)))) for part in (10, 5)]
+    with house.read() as db:
+        seen = [drafts.weighed(db, actor(ADMINISTRATOR), text, NOW).seen_version for text in texts]
+    assert seen == [1, 1]
+    with house.write() as db:
+        agreements.sign(db, actor(ADMINISTRATOR), texts[0], NOW, seen_version=1)
+    with pytest.raises(Stale), house.write() as db:
+        agreements.sign(db, actor(ADMINISTRATOR), texts[1], NOW, seen_version=1)
+    new = to_toml(an_agreement(a_rule(), id="PPP-2"))
+    with house.write() as db:
+        assert drafts.weighed(db, actor(ADMINISTRATOR), new, NOW).seen_version == 0
+        assert agreements.sign(db, actor(ADMINISTRATOR), new, NOW, seen_version=0).version == 1
+    with pytest.raises(Stale), house.write() as db:
+        agreements.sign(db, actor(ADMINISTRATOR), new, NOW, seen_version=0)
 
 
 def test_an_agreement_that_is_not_there_cannot_be_changed(house: Database) -> None:

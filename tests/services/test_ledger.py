@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from fractions import Fraction
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -14,12 +13,11 @@ from labshare.domain.ledger import Cause, LedgerEntry, Posting
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, LabShareError, NotFound, NotSignedIn, Refused
 from labshare.services import ledger as service
-from labshare.services.ledger import Delivery
 from labshare.store import audit, due, outbox
 from labshare.store import ledger as store
 from labshare.store.engine import Connection, Database
 from tests.furniture import ADMINISTRATOR, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor, counted
-from tests.ledger_house import HOUR, QUARTER, RULES, a_posting, account, furnish_ledger, later, the_agreement
+from tests.ledger_house import HOUR, QUARTER, a_posting, account, furnish_ledger, later, the_agreement
 from tests.services.test_agreements import load
 
 ME = actor(OFFICE)
@@ -64,30 +62,19 @@ def test_an_entry_names_the_version_in_force_as_it_is_posted(house: Database, tm
     assert (first.version, second.version) == (1, 2)
 
 
-def test_r06_a_contribution_becomes_hours(house: Database) -> None:
-    """VND 1.2bn x 50 % / 2.5m an hour = 240 h."""
-    with house.write() as db:
-        entry = service.convert(
-            db, ME, account(), worth_vnd=1_200_000_000, repaid=Fraction(1, 2), rate_vnd=2_500_000,
-            reference="GV-03", now=NOW,
-        )  # fmt: skip
-    assert (entry.cause, entry.minutes, entry.rule_id) == (Cause.CONVERTED, 240 * HOUR, "R06")
+@pytest.mark.parametrize("cause", [Cause.GRANTED, Cause.CONVERTED])
+def test_nothing_comes_into_a_period_that_is_over(house: Database, cause: Cause) -> None:
+    """Nobody could use it, and its end has been dealt with. With a day ahead, or a charge, it is another matter."""
     with pytest.raises(Refused) as refused, house.write() as db:
-        service.convert(db, ME, account(), worth_vnd=1, repaid=Fraction(1), rate_vnd=0, reference="GV-04", now=NOW)
-    assert codes(refused) == ["ledger_rate"]
-
-
-def test_r22_what_was_delivered_is_charged_and_a_fault_refunded(house: Database) -> None:
-    """A classical night of 10 h counts 7.5 h; after a fault 3 h into 8, 8 h go and 5 h come back: 120 - 7.5 - 3."""
+        service.post(db, ME, a_posting(cause, 24), QUARTER.end)
+    assert codes(refused) == ["ledger_period_over"]
+    with pytest.raises(Refused) as refused, house.write() as db:
+        service.transfer(db, ME, a_posting(Cause.TRANSFERRED, 3), "I-IMS", QUARTER.end)
+    assert codes(refused) == ["ledger_period_over"]
     with house.write() as db:
-        post(db, Cause.GRANTED, 120)
-        night = Delivery(reference="B-1", booked=600, delivered=600, rate=Fraction(3, 4))
-        broken = Delivery(reference="B-2", booked=480, delivered=180, fault_at=180)
-        first = service.charge(db, ME, account(), night, NOW)
-        second = service.charge(db, ME, account(), broken, NOW)
-    assert [(each.cause, each.minutes) for each in first] == [(Cause.DELIVERED, -450)]
-    assert [(each.cause, each.minutes) for each in second] == [(Cause.DELIVERED, -480), (Cause.REFUNDED, 300)]
-    assert balance(house) == 109.5
+        service.post(db, ME, a_posting(cause, 24, until=later(60)), QUARTER.end)
+        service.post(db, ME, a_posting(Cause.DELIVERED, 4), QUARTER.end)
+    assert balance(house) == 20
 
 
 def test_a_transfer_moves_time_and_keeps_the_sum(house: Database) -> None:
@@ -194,11 +181,9 @@ def test_more_than_is_left_is_refused_with_the_figures(house: Database) -> None:
         service.transfer(db, ME, a_posting(Cause.TRANSFERRED, 3), "I-IMS", NOW)
     with pytest.raises(Refused) as corrected, house.write() as db:
         service.correct(db, ME, wrong.id, minutes=60, reference="BB-1", now=NOW)
-    with pytest.raises(Refused) as charged, house.write() as db:
-        service.charge(db, ME, account(), Delivery(reference="B-3", booked=180, delivered=180), NOW)
-    # 20 + 4 - 22 = 2 h are left, and each of the four would take 3.
+    # 20 + 4 - 22 = 2 h are left, and each of the three would take 3.
     figures = {"left_minutes": 120, "wanted_minutes": 180, "missing_minutes": 60, "organisation": "O-CO"}
-    for refused in (by_hand, moved, corrected, charged):
+    for refused in (by_hand, moved, corrected):
         assert codes(refused) == ["ledger_overdrawn"]
         assert refused.value.refusals[0].params == {"field": "hours", **figures}
     assert balance(house) == 2
@@ -232,8 +217,6 @@ def test_only_the_user_office_and_administrators_post(house: Database, who: UUID
             service.transfer(db, other, a_posting(Cause.TRANSFERRED, 1), "I-IMS", NOW)
         with pytest.raises(error), house.write() as db:
             service.correct(db, other, uuid4(), minutes=1, reference="A", now=NOW)
-        with pytest.raises(error), house.write() as db:
-            service.charge(db, other, account(), Delivery(reference="A", booked=1, delivered=1), NOW)
     with house.write() as db:
         service.post(db, actor(ADMINISTRATOR), a_posting(Cause.GRANTED, 1), NOW)
 
@@ -276,7 +259,6 @@ def test_without_rules_of_its_own_an_agreement_has_no_deadlines(house: Database,
         load(db, tmp_path, the_agreement(ledger=None))
         post(db, Cause.GRANTED, 120)
         assert due.over(db, QUARTER.end + timedelta(days=999)) == []
-    assert RULES.carry_over == Fraction(1, 4)
 
 
 # ---------------------------------------------------------------- races

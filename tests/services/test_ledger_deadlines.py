@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from datetime import date, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from labshare.domain.ledger import Cause, LedgerRules, checkpoint_at
+from labshare.domain.ledger import Cause
+from labshare.domain.ledger_deadlines import CarryOver, LedgerRules, PullBack, next_period
 from labshare.domain.timespan import Span
+from labshare.domain.windows import CENTRE_ZONE_NAME
 from labshare.errors import NotFound
 from labshare.services import ledger as ledger_service
 from labshare.services import ledger_deadlines as service
@@ -79,10 +80,10 @@ def test_r08_unused_time_is_pulled_back_at_a_third_of_the_year(house: Database, 
 
     At the second 9 of the 86.7 h that are left are used (10.4 %): 0.50 x 77.7 = 38.85 h.
     """
-    with_rules(house, tmp_path, LedgerRules(checkpoints=R08))
+    with_rules(house, tmp_path, LedgerRules(pull_back=R08))
     post(house, Cause.GRANTED, 120, YEAR.start, YEAR)
     post(house, Cause.DELIVERED, 9, YEAR.start + timedelta(days=30), YEAR)
-    first, second = (checkpoint_at(YEAR, each) for each in R08)
+    first, second = (R08.judged_at(YEAR, each) for each in R08.checkpoints)
     assert tick(house, first - timedelta(minutes=1)) == 0
     assert tick(house, first) == 1
     assert told(house, YEAR) == [("granted", 120), ("delivered", -9), ("pulled_back", -33.3)]
@@ -97,19 +98,19 @@ def test_r08_unused_time_is_pulled_back_at_a_third_of_the_year(house: Database, 
 
 def test_r09_a_share_of_the_unused_balance_is_removed(house: Database, tmp_path: Path) -> None:
     """200 h with 16 used (8 %): 0.25 x 184 = 46 h."""
-    with_rules(house, tmp_path, LedgerRules(checkpoints=R09))
+    with_rules(house, tmp_path, LedgerRules(pull_back=R09))
     post(house, Cause.GRANTED, 200, YEAR.start, YEAR)
     post(house, Cause.DELIVERED, 16, YEAR.start + timedelta(days=30), YEAR)
     # Two weeks' notice: nothing is posted before.
-    assert tick(house, checkpoint_at(YEAR, R09[0])) == 0
-    assert tick(house, checkpoint_at(YEAR, R09[0]) + timedelta(days=14)) == 1
+    assert tick(house, R09.judged_at(YEAR, R09.checkpoints[0])) == 0
+    assert tick(house, R09.posted_at(YEAR, R09.checkpoints[0])) == 1
     assert told(house, YEAR)[2:] == [("pulled_back", -46)]
 
 
 def test_a_checkpoint_judges_what_stood_then_however_late_it_is_dealt_with(house: Database, tmp_path: Path) -> None:
     """The 100 h used after the checkpoint do not save the 33.3 h, but no more than the 11 h left can be taken."""
-    with_rules(house, tmp_path, LedgerRules(checkpoints=R08[:1]))
-    at = checkpoint_at(YEAR, R08[0])
+    with_rules(house, tmp_path, LedgerRules(pull_back=PullBack(checkpoints=R08.checkpoints[:1])))
+    at = R08.judged_at(YEAR, R08.checkpoints[0])
     post(house, Cause.GRANTED, 120, YEAR.start, YEAR)
     post(house, Cause.DELIVERED, 9, at - timedelta(days=1), YEAR, reference="B-1")
     post(house, Cause.DELIVERED, 100, at + timedelta(days=1), YEAR, reference="B-2")
@@ -120,8 +121,8 @@ def test_a_checkpoint_judges_what_stood_then_however_late_it_is_dealt_with(house
 def test_enough_use_keeps_everything_and_a_late_grant_meets_no_earlier_checkpoint(
     house: Database, tmp_path: Path
 ) -> None:
-    with_rules(house, tmp_path, LedgerRules(checkpoints=R09))
-    at = checkpoint_at(YEAR, R09[0])
+    with_rules(house, tmp_path, LedgerRules(pull_back=R09))
+    at = R09.judged_at(YEAR, R09.checkpoints[0])
     # A quarter of 200 h is used: no step applies.
     post(house, Cause.GRANTED, 200, YEAR.start, YEAR)
     post(house, Cause.DELIVERED, 50, at - timedelta(days=1), YEAR)
@@ -161,6 +162,36 @@ def test_r11_a_quarter_of_what_was_due_goes_into_the_next_quarter(house: Databas
     # 18 h of the 30 were not used; they die after one quarter and are not carried a second time.
     assert told(house, NEXT_QUARTER) == [("carried_over", 30), ("delivered", -12), ("lapsed", -18)]
     assert tick(house, NEXT_QUARTER.end + timedelta(days=200)) == 0
+
+
+def test_r11_what_was_carried_goes_on_for_so_many_periods_and_no_further(house: Database, tmp_path: Path) -> None:
+    """Two periods: 30 h go from autumn into winter, the 18 h of them that are left into spring, and there they end.
+
+    The 12 h used in winter are taken from what was carried. Of the 40 h granted there and the 12 used a quarter, 13 h,
+    goes over and 27 h lapse.
+    """
+    with_rules(house, tmp_path, LedgerRules(carry_over=CarryOver(periods=2)))
+    spring = next_period(NEXT_QUARTER, CENTRE_ZONE_NAME)
+    summer = next_period(spring, CENTRE_ZONE_NAME)
+    post(house, Cause.GRANTED, 120, later(0))
+    post(house, Cause.DELIVERED, 90, later(1))
+    assert tick(house, QUARTER.end) == 1
+    post(house, Cause.DELIVERED, 12, QUARTER.end + timedelta(days=9), NEXT_QUARTER, reference="B-8")
+    post(house, Cause.GRANTED, 40, QUARTER.end + timedelta(days=10), NEXT_QUARTER)
+    assert tick(house, NEXT_QUARTER.end) == 1
+    assert told(house, NEXT_QUARTER) == [
+        ("carried_over", 30), ("delivered", -12), ("granted", 40), ("carried_over", -18), ("lapsed", -27),
+        ("carried_over", -13),
+    ]  # fmt: skip
+    assert told(house, spring) == [("carried_over", 18), ("carried_over", 13)]
+    with house.read() as db:
+        assert [each.until for each in store.entries_of(db, account(period=spring))] == [spring.end, summer.end]
+    assert tick(house, spring.end) == 1
+    assert told(house, spring)[2:] == [("lapsed", -18), ("carried_over", -13)]
+    assert told(house, summer) == [("carried_over", 13)]
+    assert tick(house, summer.end) == 1
+    assert told(house, summer)[1:] == [("lapsed", -13)]
+    assert tick(house, summer.end + timedelta(days=900)) == 0
 
 
 def test_r11_what_is_above_the_quarter_lapses(house: Database) -> None:
@@ -207,7 +238,7 @@ def test_a_credit_lapses_on_its_day_as_far_as_it_is_unused(house: Database, tmp_
 
 def test_settling_again_posts_nothing_again(house: Database, tmp_path: Path) -> None:
     """At any later time and as often as anybody likes."""
-    with_rules(house, tmp_path, LedgerRules(carry_over=Fraction(1, 4), checkpoints=R08))
+    with_rules(house, tmp_path, LedgerRules(carry_over=CarryOver(), pull_back=R08))
     post(house, Cause.GRANTED, 120, QUARTER.start)
     post(house, Cause.CREDITED, 8, QUARTER.start, until=later(1))
     with house.read() as db:

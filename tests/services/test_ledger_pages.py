@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from labshare.domain.agreements import Scope
 from labshare.domain.ledger import Cause
+from labshare.domain.ledger_clauses import Turn
+from labshare.domain.ledger_deadlines import LedgerRules
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services import ledger as ledger_service
 from labshare.services import ledger_pages as service
+from labshare.services import state_orders
 from labshare.services.ledger_pages import Chosen
+from labshare.services.state_orders import OrderWish
 from labshare.store.engine import Database
 from tests.furniture import ADMINISTRATOR, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor
-from tests.ledger_house import HOUR, NEXT_QUARTER, QUARTER, a_posting, account, furnish_ledger, later, the_agreement
+from tests.ledger_house import (
+    HOUR,
+    NEXT_QUARTER,
+    QUARTER,
+    R09,
+    a_posting,
+    account,
+    furnish_ledger,
+    later,
+    the_agreement,
+)
 from tests.services.test_agreements import a_rule, load
 
 ME = actor(OFFICE)
@@ -138,7 +153,8 @@ def test_the_form_offers_parties_and_periods_in_force(house: Database) -> None:
         # The agreement began in January 2026: no quarter of 2025 is offered.
         assert min(each.start for each in found.periods) >= later(-400)
         assert all(each.end.year >= 2026 for each in found.periods)
-        assert found.takes_orders
+        # Ten working days after 23 November, with a holiday on the 24th.
+        assert found.orders_from == date(2026, 12, 8)
         for other in (PARTNER, MANAGER):
             with pytest.raises(Forbidden):
                 service.desk(db, actor(other), "PPP-1", NOW)
@@ -161,12 +177,57 @@ def test_an_entry_to_correct_is_shown_as_corrections_have_left_it(house: Databas
 
 
 def test_a_partner_is_told_of_its_running_credits_only(house: Database) -> None:
-    with house.read() as db:
+    """A state order takes 4 h on day 3, to be used until the end of day 60 after it; 4 h credited by hand are no
+    order's.
+    """
+    wish = OrderWish(
+        agreement_id="PPP-1", period=QUARTER, reference="808/QĐ", starts_on=date(2026, 12, 15), minutes=240,
+        taken={"O-CO": 240},
+    )  # fmt: skip
+    with house.write() as db:
+        assert service.credits(db, actor(PARTNER), later(3)) == []
+        state_orders.state_order(db, ME, wish, later(3))
         (credit,) = service.credits(db, actor(PARTNER), later(9))
-        assert (credit.agreement.id, credit.entry.minutes, credit.left) == ("PPP-1", 240, 240)
-        assert service.credits(db, actor(PARTNER), later(60)) == []
+        assert (credit.agreement.id, credit.taken, credit.left) == ("PPP-1", 240, 240)
+        assert service.credits(db, actor(PARTNER), later(64)) == []
         assert service.credits(db, ME, later(9)) == []
     with house.write() as db:
         ledger_service.post(db, ME, a_posting(Cause.DELIVERED, 3, reference="B-7"), later(10))
         (credit,) = service.credits(db, actor(PARTNER), later(11))
     assert credit.left == 60
+
+
+def test_r05_the_next_turn_is_longer_for_whoever_got_less_than_was_due(house: Database, tmp_path: Path) -> None:
+    """9 of 120 + 4 h were delivered: 3 h x (1 + 1/2), as far as it may grow. After 84 more, 93 of 124 h:
+    3 h x (1 + 31/124) = 3.75 h. Outside its period nobody picks.
+    """
+    rules = the_agreement()
+    entitlements = tuple(msgspec.structs.replace(each, turn=Turn(minutes=180)) for each in rules.entitlements)
+    with house.write() as db:
+        load(db, tmp_path, msgspec.structs.replace(rules, entitlements=entitlements))
+    assert seen(house, PARTNER).turn == 270
+    with house.write() as db:
+        ledger_service.post(db, ME, a_posting(Cause.DELIVERED, 84, reference="B-8"), later(5))
+        assert service.page(db, ME, "PPP-1", Chosen(), QUARTER.end).turn is None
+    assert seen(house, PARTNER).turn == 225
+    assert seen(house, PARTNER, at=later(4)).turn == 270
+
+
+def test_a_pull_back_is_told_with_its_dates_before_it_counts(house: Database, tmp_path: Path) -> None:
+    """50 h granted as the quarter begins, nothing used: a quarter of them, 12.5 h, is told at a third of the quarter;
+    7 days to object, 14 until it counts.
+    """
+    judged = R09.judged_at(NEXT_QUARTER, R09.checkpoints[0])
+    with house.write() as db:
+        load(db, tmp_path, the_agreement(ledger=LedgerRules(pull_back=R09)))
+        grant = a_posting(Cause.GRANTED, 50, account=account(period=NEXT_QUARTER))
+        ledger_service.post(db, ME, grant, NEXT_QUARTER.start)
+        told = [
+            service.page(db, actor(PARTNER), "PPP-1", Chosen(), judged + timedelta(days=days)).announced
+            for days in (-1, 0, 14)
+        ]
+    assert told[0] == told[2] == ()
+    (each,) = told[1]
+    assert (each.minutes, each.appeal_until - judged, each.posted_at - judged) == (
+        750, timedelta(days=7), timedelta(days=14),
+    )  # fmt: skip

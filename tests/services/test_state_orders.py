@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from labshare.domain.ledger import Cause
+from labshare.domain.ledger_clauses import StateOrder
+from labshare.domain.ordering import Tier
+from labshare.domain.profiles import Group
+from labshare.domain.projects import AccessClass
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, NotFound, Refused
 from labshare.services import ledger as ledger_service
@@ -18,17 +23,20 @@ from labshare.services import state_orders as service
 from labshare.services.state_orders import OrderWish
 from labshare.store import agreements as agreements_store
 from labshare.store import audit, outbox
+from labshare.store import bookings as booking_store
 from labshare.store import ledger as store
 from labshare.store.engine import Connection, Database
-from tests.furniture import MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor, at
+from tests.furniture import FESEM, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor, at, span
 from tests.ledger_house import HOUR, a_posting, account, furnish_ledger, later, the_agreement
-from tests.services.test_agreements import load
+from tests.services.test_agreements import by_industry, load
 
 ME = actor(OFFICE)
 # 30 November 2026 to 15 January 2027: seven weeks without New Year's Day are 34 open days of ten hours on each of the
 # two instruments, the 680 allocable hours of the access rule's example.
 SEASON = Span(at(30, 0), datetime(2027, 1, 15, 17, tzinfo=at(30, 0).tzinfo))
 PARTNERS = account(period=SEASON)
+# Told on Monday 23 November: the tenth working day after it, as 24 November is a holiday.
+FIRST_DAY = date(2026, 12, 8)
 
 
 @pytest.fixture
@@ -40,11 +48,14 @@ def house(database: Database, tmp_path: Path) -> Database:
     return database
 
 
-def order(db: Connection, reference: str, hours: int, now: datetime = NOW, **taken: int) -> None:
+def order(
+    db: Connection, reference: str, hours: int, now: datetime = NOW, starts_on: date = FIRST_DAY, **taken: int
+) -> None:
     wish = OrderWish(
         agreement_id="PPP-1",
         period=SEASON,
         reference=reference,
+        starts_on=starts_on,
         minutes=hours * HOUR,
         taken={organisation.replace("_", "-"): part * HOUR for organisation, part in taken.items()},
     )
@@ -87,6 +98,45 @@ def test_r14_all_orders_together_take_at_most_the_ceiling(house: Database) -> No
         assert service.allowance(db, terms, SEASON).left == 0
         # An order that takes nobody's entitlement is recorded, and nothing is posted for it.
         assert len(store.entries(db, "PPP-1")) == 3
+
+
+def test_r14_an_order_is_told_ten_working_days_ahead(house: Database) -> None:
+    with pytest.raises(Refused) as refused, house.write() as db:
+        order(db, "808/QĐ", 80, starts_on=FIRST_DAY - timedelta(days=1))
+    (refusal,) = refused.value.refusals
+    assert refusal.code == "ledger_order_notice"
+    assert refusal.params == {"field": "starts", "earliest": "2026-12-08", "days": 10}
+    # The season ends with 15 January.
+    with pytest.raises(Refused, match="ledger_order_outside"), house.write() as db:
+        order(db, "808/QĐ", 80, starts_on=date(2027, 1, 16))
+    with house.write() as db:
+        order(db, "808/QĐ", 80, starts_on=date(2027, 1, 15))
+        order(db, "809/QĐ", 1)
+
+
+def test_r14_what_spared_tiers_have_booked_is_left_to_the_party(house: Database, tmp_path: Path) -> None:
+    """Of 120 h the party has booked 8 h of industry from the first day on, which are spared, and 8 h before it, which
+    are not: 112 h can be taken.
+    """
+    spared = Tier(id="industry", who=(Group(access_class=(AccessClass.INDUSTRY,)),))
+    others = tuple(each for each in AccessClass if each is not AccessClass.INDUSTRY)
+    tiers = (Tier(id="others", who=(Group(access_class=others),)), spared)
+    clause = StateOrder(ceiling=Fraction(3, 10), spared=("industry",))
+    with house.write() as db:
+        load(db, tmp_path, the_agreement(tiers=tiers, state_order=clause))
+        uses = [by_industry(FESEM, span(25, 24 * days + 8, 24 * days + 16), agreement_id="PPP-1") for days in (1, 14)]
+        booking_store.add(db, uses)
+    with pytest.raises(Refused) as refused, house.write() as db:
+        order(db, "808/QĐ", 120, O_CO=113)
+    (refusal,) = refused.value.refusals
+    assert refusal.code == "ledger_order_spared"
+    assert refusal.params == {
+        "field": "hours", "organisation": "O-CO", "wanted_minutes": 113 * HOUR, "left_minutes": 120 * HOUR,
+        "spared_minutes": 8 * HOUR, "may_minutes": 112 * HOUR,
+    }  # fmt: skip
+    with house.write() as db:
+        order(db, "808/QĐ", 120, O_CO=112)
+        assert ledger_pages.credits(db, actor(PARTNER), NOW)[0].taken == 112 * HOUR
 
 
 def test_an_order_is_posted_once(house: Database) -> None:
@@ -148,13 +198,13 @@ def test_an_agreement_that_does_not_provide_for_orders_gives_none(house: Databas
 
 @pytest.mark.parametrize("who", [RESEARCHER, MANAGER, PARTNER])
 def test_only_the_user_office_posts_orders(house: Database, who: UUID) -> None:
-    wish = OrderWish(agreement_id="PPP-1", period=SEASON, reference="808/QĐ", minutes=60)
+    wish = OrderWish(agreement_id="PPP-1", period=SEASON, reference="808/QĐ", starts_on=FIRST_DAY, minutes=60)
     with pytest.raises(Forbidden), house.write() as db:
         service.state_order(db, actor(who), wish, NOW)
 
 
 def test_an_order_under_no_agreement_is_not_found(house: Database) -> None:
-    wish = OrderWish(agreement_id="PPP-9", period=SEASON, reference="808/QĐ", minutes=60)
+    wish = OrderWish(agreement_id="PPP-9", period=SEASON, reference="808/QĐ", starts_on=FIRST_DAY, minutes=60)
     with pytest.raises(NotFound), house.write() as db:
         service.state_order(db, ME, wish, NOW)
 
@@ -168,4 +218,4 @@ def test_the_partner_is_told_and_the_order_stands_in_the_audit(house: Database) 
     assert topics[-1] == ("ledger", {"agreement": "PPP-1", "organisation": "O-CO"})
     assert (line.action, line.actor_id) == ("state_order", OFFICE)
     assert (line.details["minutes"], line.details["from_parties"]) == (4800, 1440)
-    assert [(each.entry.minutes, each.left) for each in told] == [(1440, 1440)]
+    assert [(each.taken, each.entry.minutes, each.left) for each in told] == [(1440, 1440, 1440)]

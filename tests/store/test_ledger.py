@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -200,8 +200,8 @@ def test_accounts_and_the_entries_of_an_organisation(house: Database) -> None:
 
 def an_order(reference: str, hours: int) -> StateOrder:
     return StateOrder(
-        id=uuid4(), agreement_id="PPP-1", reference=reference, period=QUARTER, minutes=hours * HOUR, ordered_at=NOW,
-        authorised_by=OFFICE,
+        id=uuid4(), agreement_id="PPP-1", reference=reference, period=QUARTER, starts_on=date(2026, 12, 8),
+        minutes=hours * HOUR, ordered_at=NOW, authorised_by=OFFICE,
     )  # fmt: skip
 
 

@@ -49,11 +49,24 @@ def test_an_administrator_signs(client: Client) -> None:
     sign_in(client, "administrator")
     draft = to_toml(an_agreement(a_rule(share=Fraction(1, 10))))
     assert "Cho hiệu lực thành bản 2" in text_of(send(client, "/agreements/draft", {"text": draft}))
-    answer = send(client, "/agreements/draft/sign", {"text": draft})
+    answer = send(client, "/agreements/draft/sign", {"text": draft, "version": "1"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/agreements/PPP-1")
     assert "bản 2" in text_of(client.get("/agreements/PPP-1"))
     broken = draft.replace("10 %", "110 %")
-    assert send(client, "/agreements/draft/sign", {"text": broken}).status_code == 422
+    assert send(client, "/agreements/draft/sign", {"text": broken, "version": "2"}).status_code == 422
+
+
+def test_whoever_signs_on_an_old_version_is_asked_to_look_again(client: Client) -> None:
+    sign_in(client, "administrator")
+    first, second = (to_toml(an_agreement(a_rule(share=Fraction(1, part)))) for part in (10, 5))
+    page = send(client, "/agreements/draft", {"text": second}).text
+    assert '<input type="hidden" name="version" value="1">' in page
+    assert send(client, "/agreements/draft/sign", {"text": first, "version": "1"}).status_code == 303
+    for version in ("1", ""):
+        answer = send(client, "/agreements/draft/sign", {"text": second} | ({"version": version} if version else {}))
+        assert answer.status_code == 412
+        assert "20 %" in answer.text
+    assert "bản 2" in text_of(client.get("/agreements/PPP-1"))
 
 
 @pytest.mark.parametrize("who", ["researcher", "partner", "manager"])

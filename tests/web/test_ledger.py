@@ -5,15 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
+from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from labshare.domain.ledger import Cause
+from labshare.domain.ledger import Cause, Step
+from labshare.domain.ledger_clauses import Turn
+from labshare.domain.ledger_deadlines import Checkpoint, LedgerRules, PullBack
+from labshare.services import charging
 from labshare.services import ledger as service
+from labshare.services.charging import Outcome
 from labshare.store import ledger as store
 from labshare.store.engine import Database
-from tests.furniture import OFFICE, actor
+from tests.furniture import OFFICE, a_booking, actor, span
 from tests.ledger_house import HOUR, a_posting, account, later, the_agreement
 from tests.services.test_agreements import load
 from tests.web.conftest import Client, send, sign_in, text_of
@@ -22,7 +28,7 @@ LEDGER = "/agreements/PPP-1/ledger"
 FOURTH = "2026-10-01/2026-12-31"
 GRANT = {
     "cause": "granted", "organisation": "O-CO", "period": FOURTH, "hours": "24", "clause": "industry-cap",
-    "reference": "BB-7", "until": "", "to": "", "order_hours": "",
+    "reference": "BB-7", "until": "", "to": "", "order_hours": "", "starts": "2026-12-08",
 }  # fmt: skip
 
 
@@ -60,6 +66,40 @@ def test_a_statement_says_each_entry_its_clause_its_authority_and_the_balance(cl
     # 30 % of the allocable time of the quarter: 64 weekdays less 24 November, of ten hours on two instruments.
     assert "Lệnh nhà nước còn lấy được" in page
     assert 'href="/agreements/PPP-1/ledger"' in client.get("/agreements/PPP-1").text
+
+
+def test_an_account_below_zero_says_so_and_a_use_is_told_by_its_number(client: Client, house: Database) -> None:
+    """110.5 h left and 112 h delivered: 1.5 h too many."""
+    use = a_booking(1, span(25, 8, 16), agreement_id="PPP-1", organisation_id="O-CO")
+    with house.write() as db:
+        charging.charge(db, use, Outcome(delivered=112 * HOUR), later(0))
+    sign_in(client, "office")
+    page = text_of(client.get(LEDGER))
+    assert "Đã dùng quá phần được cấp 1,50 giờ." in page
+    assert f"lượt đặt {str(use.id)[:8]}" in page
+
+
+def test_what_will_be_pulled_back_and_the_next_turn_stand_above_the_lines(
+    client: Client, house: Database, tmp_path: Path
+) -> None:
+    """Half of the quarter's 92 days is over on 16 November, when nothing of 120 h was used: a tenth, in 14 days. A turn
+    of 3 h is longer by half where so little was delivered.
+    """
+    half = PullBack(
+        checkpoints=(
+            Checkpoint(at=Fraction(1, 2), steps=(Step(used_less_than=Fraction(1, 5), forfeit=Fraction(1, 10)),)),
+        ),
+        notice_days=14,
+        appeal_days=7,
+    )
+    one = the_agreement(ledger=LedgerRules(pull_back=half))
+    turns = tuple(msgspec.structs.replace(each, turn=Turn(minutes=180)) for each in one.entitlements)
+    with house.write() as db:
+        load(db, tmp_path, msgspec.structs.replace(one, entitlements=turns))
+    sign_in(client, "partner")
+    page = text_of(client.get(LEDGER))
+    assert "12 giờ sẽ bị thu hồi ngày 30/11/2026 vì đến mốc 1/2 của kỳ chưa dùng đủ. Có thể khiếu nại đến" in page
+    assert "Lượt kế tiếp 4,50 giờ" in page
 
 
 def test_the_statement_as_it_stood_at_any_instant(client: Client) -> None:
@@ -222,6 +262,8 @@ def test_the_partner_is_told_on_its_home_page(client: Client) -> None:
         ({"cause": "transferred", "to": "O-CO"}, "ledger_transfer_to_itself", "to"),
         ({"cause": "displaced", "order_hours": "100000"}, "ledger_order_ceiling", "order_hours"),
         ({"cause": "displaced"}, "field_missing", "order_hours"),
+        ({"cause": "displaced", "order_hours": "30", "starts": ""}, "field_missing", "starts"),
+        ({"cause": "displaced", "order_hours": "30", "starts": "2026-12-07"}, "ledger_order_notice", "starts"),
     ],
 )
 def test_a_fault_stands_beside_its_field_with_what_was_typed(
@@ -234,6 +276,13 @@ def test_a_fault_stands_beside_its_field_with_what_was_typed(
     assert re.search(rf'id="error-{field}" class="field-error"', answer.text)
     assert 'value="BB-7"' in answer.text or "two words" in answer.text
     assert (balance(house), balance(house, "I-IMS")) == (110.5, 50)
+
+
+def test_the_form_says_from_which_day_a_state_order_may_take_time(client: Client) -> None:
+    sign_in(client, "office")
+    assert "Không trước 08/12/2026" in text_of(client.get(f"{LEDGER}/new"))
+    early = GRANT | {"cause": "displaced", "order_hours": "30", "starts": "2026-12-01"}
+    assert "báo trước 10 ngày làm việc, nên sớm nhất từ 08/12/2026" in text_of(send(client, LEDGER, early))
 
 
 def test_an_overdraft_is_refused_with_the_figures(client: Client) -> None:
