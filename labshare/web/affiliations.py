@@ -13,6 +13,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
 from labshare.domain.affiliations import AffiliationState
+from labshare.domain.invitations import Outgoing
 from labshare.domain.people import Action, Actor, may, may_somewhere
 from labshare.errors import LabShareError, Refused, WrongState
 from labshare.i18n import LANGUAGES, gettext, word
@@ -142,6 +143,7 @@ def people_page(
 ) -> Response[str]:
     """The whole page; after a refusal with the reasons and what was typed. Raises `Forbidden`."""
     settings: Settings = request.app.state.settings
+    is_office = may(me, Action.MANAGE_PEOPLE)
     with database.read() as db:
         waiting = affiliations.waiting(db, me)
         found = affiliations.people_of(db, me, q)
@@ -159,13 +161,20 @@ def people_page(
         found=found,
         left=left,
         unchecked=unchecked,
-        # Without a mail server somebody has to hand the link over, and it is whoever may let people in.
-        asked=[(outgoing, "" if settings.smtp_url else link(settings, outgoing)) for outgoing in asked],
+        # Without a mail server somebody has to hand the link over. It is the user office, which knows who is here: an
+        # inviter would learn it from a link that leads nowhere, and from a letter that waits or not.
+        asked=[(outgoing, _link_for(settings, outgoing) if is_office else "") for outgoing in asked],
+        is_office=is_office,
+        has_mail=bool(settings.smtp_url),
         places=[(place.id, named(place)) for place in places],
         invited=invited or Invited(),
         languages=LANGUAGES,
         q=q,
     )
+
+
+def _link_for(settings: Settings, outgoing: Outgoing) -> str:
+    return link(settings, outgoing) if outgoing.lets_in and not settings.smtp_url else ""
 
 
 router = Router("/", route_handlers=[page, confirm, decline, end])
