@@ -10,7 +10,7 @@ import logging
 import smtplib
 import ssl
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
@@ -25,6 +25,10 @@ from labshare.services import Database, invitations
 from labshare.settings import Settings, SettingsError, require_secret, variable_of
 
 TIMEOUT_SECONDS = 20
+# How long a server that is away is left alone.
+REST = timedelta(seconds=30)
+# What a server that is there says of one letter; every other error of the network or of SMTP is the server's own.
+OF_ONE_LETTER = (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError)
 # A relay on the same machine hears the letter before anybody on a network could.
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 PORTS = {"smtp": 25, "smtps": 465}
@@ -51,18 +55,27 @@ class Postman:
         self._settings = settings
         self._clock = clock
         self._send = sender(settings)
+        self._rests_until = clock()
 
     def deliver(self) -> None:
-        """Send what is due. One that cannot be sent is put off and holds up no other."""
+        """Send what is due. One that cannot be sent is put off and holds up no other, whatever the reason.
+
+        A server that is away ends the round, as the others would wait for it too; it is asked again after `REST`.
+        """
+        if self._clock() < self._rests_until:
+            return
         with self._database.read() as db:
             waiting = invitations.letters(db, self._clock())
         for outgoing in waiting:
             try:
                 self._send(letter(outgoing, self._settings))
-            except OSError:
+            except Exception as error:
                 log.exception("letter %s could not be sent", outgoing.invitation.id)
                 with self._database.write() as db:
                     invitations.put_off(db, outgoing, self._clock())
+                if isinstance(error, OSError) and not isinstance(error, OF_ONE_LETTER):
+                    self._rests_until = self._clock() + REST
+                    return
             else:
                 with self._database.write() as db:
                     invitations.sent(db, outgoing)
