@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from labshare.domain import affiliations as affiliation_rules
 from labshare.domain import organisations as rules
 from labshare.domain.affiliations import AffiliationState
-from labshare.domain.organisations import NewOrganisation, OrganisationCheck, OrganisationLine
+from labshare.domain.organisations import CheckState, NewOrganisation, OrganisationCheck, OrganisationLine
 from labshare.domain.people import Action, Actor, Grant, Role, may, require
 from labshare.errors import NotFound, Refusal, Refused, Stale
 from labshare.services import affiliations
@@ -81,10 +81,13 @@ def of_actor(db: Connection, actor: Actor) -> OrganisationCheck | None:
 def check(db: Connection, actor: Actor, organisation_id: str, *, version: int, now: datetime) -> None:
     """Confirm what it states. Whoever proposed it, and still names it, is confirmed there and speaks for it from then.
 
-    Raises `Stale`, and `WrongState` when it is checked already.
+    Raises `Stale`, `WrongState` when it is checked already, and `Refused` when another one with its number is.
     """
     require(actor, Action.CHECK_ORGANISATION)
     before = _seen(db, actor, organisation_id, version)
+    for other in store.hold_number(db, before.country, before.registration_number):
+        if other.organisation_id != organisation_id and other.state is CheckState.CHECKED:
+            raise Refused([Refusal(code="organisation_known", params={"number": before.registration_number})])
     _save(db, actor, before, rules.checked(before, by_id=actor.person_id, now=now), "check", now)
     proposer = affiliations_store.of_person(db, before.proposed_by_id, lock=True)
     if proposer and (proposer.organisation_id, proposer.state) == (organisation_id, AffiliationState.WAITING):

@@ -164,8 +164,7 @@ def add_member(db: Connection, actor: Actor, project_id: UUID, login: str, now: 
     """
     line = _managed(db, actor, project_id)
     person = _present(db, login)
-    if person.id not in {line.project.pi_id, *(member.person_id for member in line.members)}:
-        store.add_member(db, project_id, person.id)
+    if person.id != line.project.pi_id and store.add_member(db, project_id, person.id):
         _audit(db, actor, "add_member", line.project, now, person=str(person.id))
 
 

@@ -60,6 +60,14 @@ def is_number_taken(db: Connection, country: str, number: str) -> bool:
     return db.execute(query.where(*same, organisation_checks.c.state != CheckState.DECLINED)).first() is not None
 
 
+def hold_number(db: Connection, country: str, number: str) -> list[OrganisationCheck]:
+    """Every check of an organisation with this number, held as it is until the transaction ends."""
+    same = (organisation_checks.c.country == country, organisation_checks.c.registration_number == number)
+    query = sa.select(organisation_checks).where(*same).order_by(organisation_checks.c.organisation_id)
+    rows: Any = db.execute(query.with_for_update())
+    return [msgspec.convert(row, OrganisationCheck, from_attributes=True) for row in rows]
+
+
 def is_checked(db: Connection, organisation_id: str) -> bool:
     """Whether its people may be confirmed and its projects verified: it came checked, or was checked since."""
     query = sa.select(organisation_checks.c.state).where(organisation_checks.c.organisation_id == organisation_id)

@@ -246,6 +246,48 @@ def test_a_booking_made_while_somebody_is_leaving_waits_and_is_refused(house: Da
     assert outcomes == ["project_not_member"]
 
 
+def test_a_request_made_while_somebody_is_leaving_waits_and_is_refused(house: Database) -> None:
+    outcomes = list[str]()
+    with house.write() as db:
+        r = open_round(db)
+
+    def try_to_ask() -> None:
+        try:
+            with house.write() as db:
+                ask(db, r, COLLEAGUE)
+            outcomes.append("asked")
+        except Refused as refused:
+            outcomes.append(refused.refusals[0].code)
+
+    other = threading.Thread(target=try_to_ask)
+    with house.write() as db:
+        end(db, COLLEAGUE)
+        other.start()
+        other.join(0.3)
+        assert outcomes == []
+    other.join()
+    assert outcomes == ["project_not_member"]
+
+
+def test_a_leaving_beside_a_request_waits_and_withdraws_it(house: Database) -> None:
+    with house.write() as db:
+        r = open_round(db)
+
+    def leave() -> None:
+        with house.write() as db:
+            end(db, COLLEAGUE)
+
+    other = threading.Thread(target=leave)
+    with house.write() as db:
+        asked = ask(db, r, COLLEAGUE)
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()
+    other.join()
+    with house.read() as db:
+        assert requests_store.get(db, asked.id).state is RequestState.WITHDRAWN
+
+
 def test_an_investigator_who_left_spends_nothing_although_they_are_still_named(house: Database) -> None:
     with house.write() as db:
         end(db, RESEARCHER)
