@@ -14,12 +14,15 @@ from uuid import UUID
 import pytest
 
 from labshare.domain.invitations import Invitation, Outgoing
-from labshare.mail import Letter, Postman, Sender, letter, link, sender
-from labshare.services import invitations
+from labshare.domain.notices import Addressed, Notice, NoticeKind
+from labshare.mail import Letter, Postman, Sender, letter, link, notice_letter, sender
+from labshare.services import invitations, notices
 from labshare.settings import Settings, SettingsError
+from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import NOW, PARTNER, RESEARCHER, actor, furnish
 
+K = NoticeKind
 SECRET = "a secret that only these tests use"
 SETTINGS = Settings(secret=SECRET, base_url="https://labshare.example/")
 
@@ -108,6 +111,31 @@ def test_a_letter_is_in_its_readers_language_and_says_what_the_link_is_for(
     # Tuesday 24 November 2026, 08:00 in Hanoi.
     assert "08:00" in made.text
     assert made.subject.startswith("LabShare: ")
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize(("language", "name"), [("vi", "Mẫu"), ("en", "Sample")])
+def test_a_notice_is_in_its_readers_language_and_leads_to_its_page(kind: NoticeKind, language: str, name: str) -> None:
+    notice = Notice(
+        id=UUID(int=1), person_id=RESEARCHER, kind=kind, name_vi="Mẫu", name_en="Sample", page="/projects/1",
+        until=NOW, send_at=NOW,
+    )  # fmt: skip
+    made = notice_letter(Addressed(notice=notice, email="r@x.vn", language=language), SETTINGS)
+    assert made.to == "r@x.vn"
+    assert made.subject.startswith("LabShare: ")
+    assert name in made.text
+    assert "https://labshare.example/projects/1" in made.text
+    # Monday 23 November 2026, 08:00 in Hanoi.
+    assert ("08:00" in made.text) is (kind in {K.PROJECT_VERIFIED, K.PROJECT_REVIEW, K.PROJECT_EXPIRED})
+    assert "notice_" not in made.subject + made.text
+
+
+def test_a_notice_of_somebody_without_an_english_name_says_the_other(server: MailServer) -> None:
+    notice = Notice(
+        id=UUID(int=1), person_id=RESEARCHER, kind=K.ORGANISATION_CHECKED, name_vi="Mẫu", name_en="", page="/",
+        send_at=NOW,
+    )  # fmt: skip
+    assert "Mẫu" in notice_letter(Addressed(notice=notice, email="r@x.vn", language="en"), SETTINGS).text
 
 
 def test_a_letter_leaves_by_smtp_in_utf_8(server: MailServer) -> None:
@@ -210,6 +238,22 @@ def test_a_server_that_is_away_is_asked_once_in_a_while_and_no_letter_is_lost(
     moment[0] = NOW + timedelta(hours=1)
     postman.deliver()
     assert receivers(server) == ["To: a@x.vn", "To: b@x.vn", "To: c@x.vn"]
+
+
+def test_notices_leave_by_the_same_postman_once(database: Database, server: MailServer) -> None:
+    with database.write() as db:
+        furnish(db)
+        db.execute(t.persons.update().where(t.persons.c.id == RESEARCHER).values(email="r@x.vn"))
+        notices.tell(db, RESEARCHER, K.PROJECT_DECLINED, ("KC-01", "KC-01"), "/projects/1", NOW)
+    moment = [NOW]
+    postman = Postman(database, Settings(secret=SECRET, smtp_url=server.url), lambda: moment[0])
+    server.refuses = True
+    postman.deliver()
+    server.refuses = False
+    moment[0] = NOW + timedelta(seconds=30)
+    postman.deliver()
+    postman.deliver()
+    assert receivers(server) == ["To: r@x.vn"]
 
 
 def test_the_postman_sends_once_and_tries_again_what_failed(

@@ -29,13 +29,12 @@ from labshare.domain.organisations import NewOrganisation
 from labshare.domain.people import TRY_WINDOW, Action, Actor, Grant, Role, may, reach, require, require_try
 from labshare.errors import NotFound, Refusal, Refused
 from labshare.services import organisations
+from labshare.services.notices import LETTERS
 from labshare.store import affiliations as affiliations_store
 from labshare.store import audit, outbox, people
 from labshare.store import invitations as store
 from labshare.store.engine import Connection
 
-# What tells the sender of letters that one waits.
-LETTERS = "letters"
 KEPT = timedelta(days=30)
 
 

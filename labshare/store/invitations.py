@@ -108,9 +108,13 @@ def sent(db: Connection, invitation_id: UUID) -> None:
 
 def put_off(db: Connection, invitation: Invitation, now: datetime) -> None:
     """The letter could not be sent: later again, until the invitation expires."""
-    wait = min(FIRST_WAIT * 2 ** min(invitation.attempts, 20), LONGEST_WAIT)
     query = invitations.update().where(invitations.c.id == invitation.id, invitations.c.send_at.is_not(None))
-    db.execute(query.values(send_at=now + wait, attempts=invitation.attempts + 1))
+    db.execute(query.values(send_at=now + wait_after(invitation.attempts), attempts=invitation.attempts + 1))
+
+
+def wait_after(attempts: int) -> timedelta:
+    """How long a letter waits that could not be sent after as many tries before."""
+    return min(FIRST_WAIT * 2 ** min(attempts, 20), LONGEST_WAIT)
 
 
 def forget(db: Connection, before: datetime) -> None:

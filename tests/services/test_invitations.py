@@ -14,7 +14,7 @@ from labshare.domain.affiliations import AffiliationState
 from labshare.domain.invitations import ASKED_HOLDS, INVITED_HOLDS
 from labshare.domain.people import TRIES_PER_ADDRESS, TRIES_PER_LOGIN, TRY_WINDOW, Grant, Role
 from labshare.errors import Forbidden, NotFound, Refused, TooManyTries
-from labshare.services import affiliations, invitations, people
+from labshare.services import affiliations, invitations, notices, people
 from labshare.store import audit, outbox
 from labshare.store import people as people_store
 from labshare.store import tables as t
@@ -192,7 +192,7 @@ def test_a_known_address_is_answered_as_an_unknown_one_and_only_its_letter_says_
         for number, email in enumerate(("researcher@x.vn", "nobody@x.vn"), start=1):
             assert register(db, email) is None
             assert len(invitations.letters(db, NOW)) == number
-            assert len([m for m in outbox.waiting(db) if m.topic == invitations.LETTERS]) == number
+            assert len([m for m in outbox.waiting(db) if m.topic == notices.LETTERS]) == number
             assert people_store.tries_since(db, f"@{email}", f"register:{HERE}", NOW - TRY_WINDOW) == (1, number)
         unknown, known = sorted(invitations.letters(db, NOW), key=lambda each: each.invitation.email)
     assert (known.login, known.invitation.person_id) == ("researcher", RESEARCHER)
