@@ -17,7 +17,7 @@ import msgspec
 
 from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules
 from labshare.domain.ordering import Tier, tier_weights
-from labshare.domain.profiles import Profile
+from labshare.domain.profiles import Profile, Size
 from labshare.domain.projects import ProjectName
 from labshare.domain.rounds import Round
 from labshare.domain.time_requests import TIER_WEIGHTS, Eligible, TimeRequest, eligible, starts
@@ -50,7 +50,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     for and until when (None: for ever). `busy` are occupied ranges by instrument, `person_busy` where people already
     are. `projects` says when each ends, `project_names` what rules may call it; `recent` is each organisation's use of
     late, in minutes that lose half their weight every half-life (R12). `tiers` are the order that an agreement in force
-    states for these instruments (R13); without one the house's own order holds.
+    states for these instruments (R13); without one the house's own order holds. `sizes` are those of organisations.
     """
 
     round: Round
@@ -64,6 +64,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     project_names: Mapping[UUID | None, ProjectName] = {}
     recent: dict[str, Fraction] = {}
     tiers: tuple[Tier, ...] = ()
+    sizes: Mapping[str, Size] = {}
 
     @property
     def places(self) -> list[Place]:
@@ -246,13 +247,17 @@ def _requests(
 
 
 def weights_of(facts: Facts) -> dict[UUID, int]:
-    """What the tier of each request weighs (R13), by the table in force; tiers are ten times apart.
-
-    Nothing is known yet of an organisation's size, so everybody counts as large.
-    """
+    """What the tier of each request weighs (R13), by the table in force; tiers are ten times apart."""
     if not facts.tiers:
         return {each.id: TIER_WEIGHTS[each.access_class] for each in facts.requests}
-    profiles = {each.id: Profile(access_class=each.access_class, activity=each.activity) for each in facts.requests}
+    profiles = {
+        each.id: Profile(
+            access_class=each.access_class,
+            activity=each.activity,
+            size=facts.sizes.get(each.organisation_id, Size.LARGE),
+        )
+        for each in facts.requests
+    }
     weights = tier_weights(facts.tiers, profiles.values())
     return {request_id: weights[profile] for request_id, profile in profiles.items()}
 

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
-from labshare.domain.organisations import NewOrganisation
+from labshare.domain.organisations import NewOrganisation, OrganisationSize
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.registry_terms import OrganisationKind
 from labshare.errors import LabShareError, Refused, WrongState
@@ -24,6 +24,7 @@ class Onboarding(msgspec.Struct, frozen=True):
     name_vi: str = ""
     name_en: str = ""
     kind: OrganisationKind = OrganisationKind.COMPANY
+    size: OrganisationSize = OrganisationSize.NONE
     registration_number: str = ""
     country: str = "VN"
     contact: str = ""
@@ -123,6 +124,7 @@ def _proposal_page(request: Request, typed: Onboarding, error: LabShareError | N
         refusals=error.refusals if error else (),
         typed=typed,
         kinds=list(OrganisationKind),
+        sizes=list(OrganisationSize),
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from labshare.domain.agreements import Kind, Selector, ShareRule, Term
 from labshare.domain.ordering import Tier
-from labshare.domain.profiles import Group
+from labshare.domain.profiles import Group, Size
 from labshare.domain.projects import AccessClass, Activity, ProjectName
 from labshare.domain.time_requests import Eligible, TimeRequest
 from labshare.domain.timespan import Span
@@ -189,6 +189,14 @@ def test_an_agreements_tiers_replace_the_houses_own() -> None:
     assert worth() == {public.id: 1_000, partner.id: 10_000}
     values = {each.access_class: each.options[0].value for each in problem(public, partner, tiers=tiers).requests}
     assert values == {"public_research": 4 * 1_000, "partner": 4 * 100}
+
+
+def test_a_tier_of_small_ones_has_whoever_is_known_to_be_small() -> None:
+    """Two tiers that somebody asks in: ten times apart."""
+    tiers = (Tier(id="small", who=(Group(size=(Size.SME,)),)), Tier(id="others", who=(Group(size=(Size.LARGE,)),)))
+    small, unknown = request(organisation_id="O-SMALL"), request(id=UUID(int=903), organisation_id="O-UNKNOWN")
+    found = weights_of(facts(small, unknown, tiers=tiers, sizes={"O-SMALL": Size.SME}))
+    assert found == {small.id: 10, unknown.id: 1}
 
 
 def test_fairness_rewards_the_organisations_of_the_tier_that_asks_for_most() -> None:
