@@ -25,6 +25,7 @@ from labshare.store import people as people_store
 from labshare.store.bookings import BookingLine
 from labshare.store.engine import Connection
 
+MOST_SHOWN = 100
 # Roles that reach beyond one organisation.
 OFFICES = frozenset({Role.ADMINISTRATOR, Role.USER_OFFICE, Role.LAB_MANAGER})
 
@@ -40,11 +41,12 @@ def waiting(db: Connection, actor: Actor) -> list[AffiliationLine]:
 
 
 def people_of(db: Connection, actor: Actor, text: str = "") -> list[AffiliationLine]:
-    """Up to 100 people of the organisations for which the actor may speak, with the text in name, login or address.
+    """People of the organisations for which the actor may speak, with the text in name, login or address; no more than
+    `MOST_SHOWN`.
 
     Raises `Forbidden` as `waiting` does.
     """
-    return store.lines(db, AffiliationState.CONFIRMED, _reach(actor), text=text)
+    return store.lines(db, AffiliationState.CONFIRMED, _reach(actor), text=text, limit=MOST_SHOWN)
 
 
 def choices(db: Connection) -> list[Place]:

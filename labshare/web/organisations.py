@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 from litestar import Response, Router, get, post
@@ -39,6 +40,16 @@ class Onboarding(msgspec.Struct, frozen=True):
         return any(text.strip() for text in texts)
 
 
+class Verdict(StrEnum):
+    """The last part of the address of each form."""
+
+    CHECK = "check"
+    DECLINE = "decline"
+
+
+NOTICES = {Verdict.CHECK: "organisation_checked", Verdict.DECLINE: "organisation_declined"}
+
+
 class Judgement(msgspec.Struct, frozen=True):
     version: int
     reason: str = ""
@@ -66,38 +77,25 @@ def show(request: Request, database: given.Database, me: given.Me, organisation_
     return _page(request, database, me, organisation_id)
 
 
-@post("/organisations/{organisation_id:str}/check", sync_to_thread=True)
-def check(
+@post("/organisations/{organisation_id:str}/{verdict:str}", sync_to_thread=True)
+def judge(
     request: Request,
     database: given.Database,
     me: given.Me,
     now: given.Now,
     organisation_id: FromPath[str],
+    verdict: FromPath[Verdict],
     data: Form[Judgement],
 ) -> Response[str]:
     try:
         with database.write() as db:
-            organisations.check(db, me, organisation_id, version=data.version, now=now)
+            if verdict is Verdict.CHECK:
+                organisations.check(db, me, organisation_id, version=data.version, now=now)
+            else:
+                organisations.decline(db, me, organisation_id, version=data.version, reason=data.reason, now=now)
     except (Refused, WrongState) as error:
         return _page(request, database, me, organisation_id, error)
-    return redirect(request, f"/organisations/{organisation_id}", notice="organisation_checked")
-
-
-@post("/organisations/{organisation_id:str}/decline", sync_to_thread=True)
-def decline(
-    request: Request,
-    database: given.Database,
-    me: given.Me,
-    now: given.Now,
-    organisation_id: FromPath[str],
-    data: Form[Judgement],
-) -> Response[str]:
-    try:
-        with database.write() as db:
-            organisations.decline(db, me, organisation_id, version=data.version, reason=data.reason, now=now)
-    except (Refused, WrongState) as error:
-        return _page(request, database, me, organisation_id, error)
-    return redirect(request, f"/organisations/{organisation_id}", notice="organisation_declined")
+    return redirect(request, f"/organisations/{organisation_id}", notice=NOTICES[verdict])
 
 
 def waiting_section(db: Connection, actor: Actor, now: datetime) -> Section | None:
@@ -143,4 +141,4 @@ def _page(
     )
 
 
-router = Router("/", route_handlers=[proposal, propose, show, check, decline])
+router = Router("/", route_handlers=[proposal, propose, show, judge])

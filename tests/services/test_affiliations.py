@@ -225,6 +225,28 @@ def test_a_leaver_loses_everything_at_once(house: Database) -> None:
         assert affiliations.left_behind(db, actor(OFFICE), NOW).bookings == []
 
 
+def test_the_office_gives_back_what_a_leaver_has_booked_and_only_that(house: Database) -> None:
+    with house.write() as db:
+        theirs, others = book(db, actor(COLLEAGUE)), book(db, actor(RESEARCHER), hour=11)
+
+        def give_back(booked: Booking, by: UUID) -> Booking:
+            return bookings.give_back(db, actor(by), booked.id, seen_version=booked.version, now=NOW)
+
+        with pytest.raises(WrongState, match="person_is_here"):
+            give_back(theirs, OFFICE)
+        end(db, COLLEAGUE)
+        for by in (MANAGER, PARTNER, RESEARCHER):
+            # Whoever may not see the booking does not even find it.
+            with pytest.raises((Forbidden, NotFound)):
+                give_back(theirs, by)
+        assert give_back(theirs, OFFICE).state is BookingState.CANCELLED
+        with pytest.raises(WrongState, match="person_is_here"):
+            give_back(others, ADMINISTRATOR)
+        # Others can have the time, and the watchers of the calendar and the audit hear of it.
+        book(db, actor(RESEARCHER))
+        assert [line.action for line in audit.lines(db, "booking", theirs.id)] == ["book", "cancel"]
+
+
 def test_a_booking_made_while_somebody_is_leaving_waits_and_is_refused(house: Database) -> None:
     outcomes = list[str]()
 
