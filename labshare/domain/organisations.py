@@ -29,7 +29,7 @@ class CheckState(StrEnum):
 
 
 class OrganisationSize(StrEnum):
-    """What kind of enterprise it is by its size, where it is one."""
+    """What kind of enterprise it is by its size; none where it is no enterprise, or states nothing."""
 
     NONE = "none"
     MICRO = "micro"

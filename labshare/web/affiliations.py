@@ -145,7 +145,6 @@ def people_page(
 ) -> Response[str]:
     """The whole page; after a refusal with the reasons and what was typed. Raises `Forbidden`."""
     settings: Settings = request.app.state.settings
-    is_office = may(me, Action.MANAGE_PEOPLE)
     with database.read() as db:
         waiting = affiliations.waiting(db, me)
         found = affiliations.people_of(db, me, q)
@@ -166,10 +165,7 @@ def people_page(
         left=left,
         to_give_back=[line.booking.id for line in left.bookings if line.booking.starts_at > now] if left else [],
         unchecked=unchecked,
-        # Without a mail server somebody has to hand the link over. It is the user office, which knows who is here: an
-        # inviter would learn it from a link that leads nowhere, and from a letter that waits or not.
-        asked=[(outgoing, _link_for(settings, outgoing) if is_office else "") for outgoing in asked],
-        is_office=is_office,
+        asked=[(outgoing, _link_for(settings, me, outgoing)) for outgoing in asked],
         has_mail=bool(settings.smtp_url),
         places=[(place.id, named(place)) for place in places],
         invited=invited or Invited(),
@@ -178,8 +174,12 @@ def people_page(
     )
 
 
-def _link_for(settings: Settings, outgoing: Outgoing) -> str:
-    return link(settings, outgoing) if outgoing.lets_in and not settings.smtp_url else ""
+def _link_for(settings: Settings, me: Actor, outgoing: Outgoing) -> str:
+    """Without a mail server somebody has to hand the link over. It is the user office, which knows who is here: an
+    inviter would learn it from a link that leads nowhere.
+    """
+    is_shown = may(me, Action.MANAGE_PEOPLE) and outgoing.lets_in and not settings.smtp_url
+    return link(settings, outgoing) if is_shown else ""
 
 
 router = Router("/", route_handlers=[page, judge, give_back])
