@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from labshare.live import Hub
 from labshare.services import Database, plans, ticking
-from labshare.services.invitations import LETTERS
+from labshare.services.notices import LETTERS
 from labshare.solving import Clock, run_next, utc_now
 
 # Nobody waits longer than this for what a write in another process, or a deadline, has left to do.

@@ -1,5 +1,5 @@
-"""Letters: what an invitation says, and how it leaves. By SMTP when `LABSHARE_SMTP_URL` is set; else into the log,
-where whoever runs the installation finds the link and hands it over.
+"""Letters: what an invitation or a notice says, and how it leaves. By SMTP when `LABSHARE_SMTP_URL` is set; else into
+the log, where whoever runs the installation finds the link and hands it over.
 
 What must not live here: whom to write to and when (services/invitations.py).
 """
@@ -10,21 +10,27 @@ import logging
 import smtplib
 import ssl
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import msgspec
 
 from labshare import formats
 from labshare.domain.invitations import Outgoing
+from labshare.domain.notices import Addressed
 from labshare.errors import Refusal
 from labshare.i18n import DEFAULT_LANGUAGE, gettext, known_language, language, speaking
-from labshare.services import Database, invitations
+from labshare.services import Connection, Database, invitations, notices
 from labshare.settings import Settings, SettingsError, require_secret, variable_of
 
 TIMEOUT_SECONDS = 20
+# How long a server that is away is left alone.
+REST = timedelta(seconds=30)
+# What a server that is there says of one letter; every other error of the network or of SMTP is the server's own.
+OF_ONE_LETTER = (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError)
 # A relay on the same machine hears the letter before anybody on a network could.
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 PORTS = {"smtp": 25, "smtps": 465}
@@ -51,21 +57,61 @@ class Postman:
         self._settings = settings
         self._clock = clock
         self._send = sender(settings)
+        self._rests_until = clock()
 
     def deliver(self) -> None:
-        """Send what is due. One that cannot be sent is put off and holds up no other."""
+        """Send what is due. One that cannot be sent is put off and holds up no other, whatever the reason.
+
+        A server that is away ends the round, as the others would wait for it too; it is asked again after `REST`.
+        """
+        if self._clock() < self._rests_until:
+            return
         with self._database.read() as db:
-            waiting = invitations.letters(db, self._clock())
-        for outgoing in waiting:
+            waiting = self._waiting(db)
+        for each in waiting:
             try:
-                self._send(letter(outgoing, self._settings))
-            except OSError:
-                log.exception("letter %s could not be sent", outgoing.invitation.id)
+                self._send(each.write(self._settings))
+            except Exception as error:
+                log.exception("letter %s could not be sent", each.id)
                 with self._database.write() as db:
-                    invitations.put_off(db, outgoing, self._clock())
+                    each.put_off(db, self._clock())
+                if isinstance(error, OSError) and not isinstance(error, OF_ONE_LETTER):
+                    self._rests_until = self._clock() + REST
+                    return
             else:
                 with self._database.write() as db:
-                    invitations.sent(db, outgoing)
+                    each.sent(db)
+
+    def _waiting(self, db: Connection) -> list[_Waiting]:
+        now = self._clock()
+        return [*map(_invitation, invitations.letters(db, now)), *map(_notice, notices.letters(db, now))]
+
+
+class _Waiting(msgspec.Struct, frozen=True):
+    """One letter of either queue, and what becomes of its row."""
+
+    id: UUID
+    write: Callable[[Settings], Letter]
+    sent: Callable[[Connection], None]
+    put_off: Callable[[Connection, datetime], None]
+
+
+def _invitation(outgoing: Outgoing) -> _Waiting:
+    return _Waiting(
+        outgoing.invitation.id,
+        lambda settings: letter(outgoing, settings),
+        lambda db: invitations.sent(db, outgoing),
+        lambda db, now: invitations.put_off(db, outgoing, now),
+    )
+
+
+def _notice(addressed: Addressed) -> _Waiting:
+    return _Waiting(
+        addressed.notice.id,
+        lambda settings: notice_letter(addressed, settings),
+        lambda db: notices.sent(db, addressed),
+        lambda db, now: notices.put_off(db, addressed, now),
+    )
 
 
 def link(settings: Settings, outgoing: Outgoing) -> str:
@@ -89,6 +135,20 @@ def letter(outgoing: Outgoing, settings: Settings) -> Letter:
         }
         text = gettext(f"letter_text.{kind}") % words
         return Letter(to=invitation.email, subject=gettext(f"letter_subject.{kind}"), text=text)
+
+
+def notice_letter(addressed: Addressed, settings: Settings) -> Letter:
+    """What was decided and where to read more, in the language of its reader."""
+    notice = addressed.notice
+    with speaking(known_language(addressed.language) or DEFAULT_LANGUAGE):
+        name = notice.name_vi if language() == "vi" else notice.name_en
+        words = {
+            "link": f"{settings.base_url.rstrip('/')}{notice.page}",
+            "name": name or notice.name_vi or notice.name_en,
+            "until": formats.moment(notice.until) if notice.until else "",
+        }
+        text = gettext(f"notice_text.{notice.kind}") % words
+        return Letter(to=addressed.email, subject=gettext(f"notice_subject.{notice.kind}") % words, text=text)
 
 
 def sender(settings: Settings) -> Sender:

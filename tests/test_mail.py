@@ -14,12 +14,15 @@ from uuid import UUID
 import pytest
 
 from labshare.domain.invitations import Invitation, Outgoing
-from labshare.mail import Letter, Postman, letter, link, sender
-from labshare.services import invitations
+from labshare.domain.notices import Addressed, Notice, NoticeKind
+from labshare.mail import Letter, Postman, Sender, letter, link, notice_letter, sender
+from labshare.services import invitations, notices
 from labshare.settings import Settings, SettingsError
+from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import NOW, PARTNER, RESEARCHER, actor, furnish
 
+K = NoticeKind
 SECRET = "a secret that only these tests use"
 SETTINGS = Settings(secret=SECRET, base_url="https://labshare.example/")
 
@@ -110,6 +113,31 @@ def test_a_letter_is_in_its_readers_language_and_says_what_the_link_is_for(
     assert made.subject.startswith("LabShare: ")
 
 
+@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize(("language", "name"), [("vi", "Mẫu"), ("en", "Sample")])
+def test_a_notice_is_in_its_readers_language_and_leads_to_its_page(kind: NoticeKind, language: str, name: str) -> None:
+    notice = Notice(
+        id=UUID(int=1), person_id=RESEARCHER, kind=kind, name_vi="Mẫu", name_en="Sample", page="/projects/1",
+        until=NOW, send_at=NOW,
+    )  # fmt: skip
+    made = notice_letter(Addressed(notice=notice, email="r@x.vn", language=language), SETTINGS)
+    assert made.to == "r@x.vn"
+    assert made.subject.startswith("LabShare: ")
+    assert name in made.text
+    assert "https://labshare.example/projects/1" in made.text
+    # Monday 23 November 2026, 08:00 in Hanoi.
+    assert ("08:00" in made.text) is (kind in {K.PROJECT_VERIFIED, K.PROJECT_REVIEW, K.PROJECT_EXPIRED})
+    assert "notice_" not in made.subject + made.text
+
+
+def test_a_notice_of_somebody_without_an_english_name_says_the_other(server: MailServer) -> None:
+    notice = Notice(
+        id=UUID(int=1), person_id=RESEARCHER, kind=K.ORGANISATION_CHECKED, name_vi="Mẫu", name_en="", page="/",
+        send_at=NOW,
+    )  # fmt: skip
+    assert "Mẫu" in notice_letter(Addressed(notice=notice, email="r@x.vn", language="en"), SETTINGS).text
+
+
 def test_a_letter_leaves_by_smtp_in_utf_8(server: MailServer) -> None:
     send = sender(Settings(secret=SECRET, smtp_url=server.url, mail_from="LabShare <office@x.vn>"))
     send(Letter(to="an@x.vn", subject="LabShare: lời mời", text="Mở liên kết\nhttps://x.vn/join/abc\n"))
@@ -140,16 +168,100 @@ def test_an_address_of_a_mail_server_that_cannot_be_read_stops_the_start(url: st
         sender(Settings(secret=SECRET, smtp_url=url))
 
 
+def invite(database: Database, *emails: str) -> None:
+    with database.write() as db:
+        furnish(db)
+        for email in emails:
+            invitations.invite(
+                db, actor(PARTNER), email=email, name="", organisation_id="O-CO", language="vi", secret=SECRET, now=NOW
+            )
+
+
+def receivers(server: MailServer) -> list[str]:
+    return sorted(line for kept in server.letters for line in kept.splitlines() if line.startswith("To: "))
+
+
+def test_a_letter_that_cannot_be_made_holds_up_no_other(
+    database: Database, server: MailServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error of any kind is of that letter alone."""
+    invite(database, "a@x.vn", "b@x.vn")
+    made = letter
+
+    def broken(outgoing: Outgoing, settings: Settings) -> Letter:
+        if outgoing.invitation.email == "a@x.vn":
+            raise ValueError("no such word")
+        return made(outgoing, settings)
+
+    monkeypatch.setattr("labshare.mail.letter", broken)
+    moment = [NOW]
+    postman = Postman(database, Settings(secret=SECRET, smtp_url=server.url), lambda: moment[0])
+    postman.deliver()
+    postman.deliver()
+    assert receivers(server) == ["To: b@x.vn"]
+    # Tried once, as it has been put off, and the reason is in the log.
+    assert caplog.text.count("ValueError: no such word") == 1
+    monkeypatch.undo()
+    moment[0] = NOW + timedelta(seconds=30)
+    postman.deliver()
+    assert receivers(server) == ["To: a@x.vn", "To: b@x.vn"]
+
+
+def test_a_server_that_is_away_is_asked_once_in_a_while_and_no_letter_is_lost(
+    database: Database, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invite(database, "a@x.vn", "b@x.vn", "c@x.vn")
+    tries: list[str] = []
+    good = sender(Settings(secret=SECRET, smtp_url=server.url))
+    is_away = [True]
+
+    def send(letter: Letter) -> None:
+        tries.append(letter.to)
+        if is_away[0]:
+            raise TimeoutError("no answer")
+        good(letter)
+
+    def sends(settings: Settings) -> Sender:
+        return send
+
+    monkeypatch.setattr("labshare.mail.sender", sends)
+    moment = [NOW]
+    postman = Postman(database, SETTINGS, lambda: moment[0])
+    for seconds in (0, 1, 29):
+        moment[0] = NOW + timedelta(seconds=seconds)
+        postman.deliver()
+    assert len(tries) == 1
+    moment[0] = NOW + timedelta(seconds=30)
+    postman.deliver()
+    assert len(tries) == 2
+    is_away[0] = False
+    moment[0] = NOW + timedelta(hours=1)
+    postman.deliver()
+    assert receivers(server) == ["To: a@x.vn", "To: b@x.vn", "To: c@x.vn"]
+
+
+def test_notices_leave_by_the_same_postman_once(database: Database, server: MailServer) -> None:
+    with database.write() as db:
+        furnish(db)
+        db.execute(t.persons.update().where(t.persons.c.id == RESEARCHER).values(email="r@x.vn"))
+        notices.tell(db, RESEARCHER, K.PROJECT_DECLINED, ("KC-01", "KC-01"), "/projects/1", NOW)
+    moment = [NOW]
+    postman = Postman(database, Settings(secret=SECRET, smtp_url=server.url), lambda: moment[0])
+    server.refuses = True
+    postman.deliver()
+    server.refuses = False
+    moment[0] = NOW + timedelta(seconds=30)
+    postman.deliver()
+    postman.deliver()
+    assert receivers(server) == ["To: r@x.vn"]
+
+
 def test_the_postman_sends_once_and_tries_again_what_failed(
     database: Database, server: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     moment = [NOW]
     postman = Postman(database, Settings(secret=SECRET, smtp_url=server.url), lambda: moment[0])
-    with database.write() as db:
-        furnish(db)
-        invitations.invite(
-            db, actor(PARTNER), email="an@x.vn", name="", organisation_id="O-CO", language="vi", secret=SECRET, now=NOW
-        )
+    invite(database, "an@x.vn")
     server.refuses = True
     postman.deliver()
     assert "could not be sent" in caplog.text

@@ -48,9 +48,13 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """An invitation with the names that its letter or its line on a page needs; empty where there are none."""
+    """An invitation with the names that its letter or its line on a page needs; empty where there are none.
+
+    `lets_in` is False for a line that is only there to be seen: nobody holds its token.
+    """
 
     invitation: Invitation
+    lets_in: bool = True
     login: str = ""
     inviter: str = ""
     name_vi: str = ""

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.profiles import Size
 from labshare.domain.registry_terms import OrganisationKind
 from labshare.errors import Refusal, Refused, WrongState
 
@@ -27,12 +28,28 @@ class CheckState(StrEnum):
     DECLINED = "declined"
 
 
+class OrganisationSize(StrEnum):
+    """What kind of enterprise it is by its size; none where it is no enterprise, or states nothing."""
+
+    NONE = "none"
+    MICRO = "micro"
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+    @property
+    def counts_as(self) -> Size:
+        """As tables of tariffs and priorities count it."""
+        return Size.SME if self in {self.MICRO, self.SMALL, self.MEDIUM} else Size.LARGE
+
+
 class NewOrganisation(msgspec.Struct, frozen=True, kw_only=True):
     """What an organisation states of itself. `registration_number` is its number of enterprise, tax or decision."""
 
     name_vi: str = ""
     name_en: str = ""
     kind: OrganisationKind = OrganisationKind.COMPANY
+    size: OrganisationSize = OrganisationSize.NONE
     registration_number: str = ""
     country: str = "VN"
     contact: str = ""
@@ -61,6 +78,7 @@ class OrganisationLine(msgspec.Struct, frozen=True, kw_only=True):
 
     check: OrganisationCheck
     kind: OrganisationKind
+    size: OrganisationSize
     name_vi: str
     name_en: str
     proposer: str
@@ -68,7 +86,7 @@ class OrganisationLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_new(new: NewOrganisation) -> NewOrganisation:
     """What was stated, trimmed. Raises `Refused` with all that is missing, too long or no country."""
-    given = {name: value for name, value in msgspec.structs.asdict(new).items() if name != "kind"}
+    given = {name: value for name, value in msgspec.structs.asdict(new).items() if name not in {"kind", "size"}}
     texts = {name: " ".join(value.split()) for name, value in given.items()}
     texts["country"] = texts["country"].upper()
     needed = ["name_vi", "registration_number", "contact", "evidence"]

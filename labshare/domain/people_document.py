@@ -3,7 +3,7 @@
 It is TOML, made by a user office or for a demo. All its faults are told at once, each with the entry that it stands in.
 What must not live here: the database (services/people.py compares and writes), or plain passwords.
 
-    [[organisation]]   id kind name_vi name_en [abbr parent_id city_vi city_en source verification]
+    [[organisation]]   id kind name_vi name_en [size abbr parent_id city_vi city_en source verification]
     [[person]]         login name organisation [email language password_hash]
                        roles = [{ role = "lab_manager", centre = "C-ONE" }, { role = "partner", organisation = "O-CO" }]
                        qualifications = [{ instrument = "N001", until = 2027-12-31 }]
@@ -19,6 +19,7 @@ from datetime import date
 
 import msgspec
 
+from labshare.domain.organisations import OrganisationSize
 from labshare.domain.people import Role, is_login
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.registry_terms import OrganisationKind, Verification
@@ -37,6 +38,7 @@ class OrganisationEntry(_Entry, frozen=True, kw_only=True):
     kind: OrganisationKind
     name_vi: str
     name_en: str
+    size: OrganisationSize = OrganisationSize.NONE
     abbr: str = ""
     parent_id: str | None = None
     city_vi: str = ""

@@ -13,9 +13,11 @@ import msgspec
 
 from labshare.domain import affiliations as rules
 from labshare.domain.affiliations import Affiliation, AffiliationLine, AffiliationState
+from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, Grant, Place, Role, may_somewhere, reach, require
 from labshare.domain.projects import ProjectLine
 from labshare.errors import Forbidden, NotFound, Refusal, Refused, Stale
+from labshare.services import notices
 from labshare.store import affiliations as store
 from labshare.store import audit
 from labshare.store import organisations as organisations_store
@@ -23,6 +25,7 @@ from labshare.store import people as people_store
 from labshare.store.bookings import BookingLine
 from labshare.store.engine import Connection
 
+MOST_SHOWN = 100
 # Roles that reach beyond one organisation.
 OFFICES = frozenset({Role.ADMINISTRATOR, Role.USER_OFFICE, Role.LAB_MANAGER})
 
@@ -38,11 +41,12 @@ def waiting(db: Connection, actor: Actor) -> list[AffiliationLine]:
 
 
 def people_of(db: Connection, actor: Actor, text: str = "") -> list[AffiliationLine]:
-    """Up to 100 people of the organisations for which the actor may speak, with the text in name, login or address.
+    """People of the organisations for which the actor may speak, with the text in name, login or address; no more than
+    `MOST_SHOWN`.
 
     Raises `Forbidden` as `waiting` does.
     """
-    return store.lines(db, AffiliationState.CONFIRMED, _reach(actor), text=text)
+    return store.lines(db, AffiliationState.CONFIRMED, _reach(actor), text=text, limit=MOST_SHOWN)
 
 
 def choices(db: Connection) -> list[Place]:
@@ -66,6 +70,13 @@ def confirm(db: Connection, actor: Actor, person_id: UUID, *, version: int, now:
 
     Raises `Stale`, `Forbidden`, `NotFound`, and `Refused` while the organisation itself is not checked.
     """
+    after = stand_behind(db, actor, person_id, version=version, now=now)
+    _tell(db, after, NoticeKind.AFFILIATION_CONFIRMED, now)
+    return after
+
+
+def stand_behind(db: Connection, actor: Actor, person_id: UUID, *, version: int, now: datetime) -> Affiliation:
+    """The same without a letter, for whoever is written to about more than this."""
 
     def decide(before: Affiliation) -> Affiliation:
         if not organisations_store.is_checked(db, before.organisation_id):
@@ -79,7 +90,9 @@ def confirm(db: Connection, actor: Actor, person_id: UUID, *, version: int, now:
 
 def decline(db: Connection, actor: Actor, person_id: UUID, *, version: int, reason: str, now: datetime) -> Affiliation:
     """Say that they do not work there. The person reads the reason and may name another organisation."""
-    return _judge(db, actor, person_id, version, "decline", now, lambda before: rules.declined(before, reason, now))
+    after = _judge(db, actor, person_id, version, "decline", now, lambda before: rules.declined(before, reason, now))
+    _tell(db, after, NoticeKind.AFFILIATION_DECLINED, now)
+    return after
 
 
 def end(db: Connection, actor: Actor, person_id: UUID, *, version: int, reason: str, now: datetime) -> Affiliation:
@@ -111,6 +124,11 @@ def left_behind(db: Connection, actor: Actor, now: datetime) -> LeftBehind:
     """For the user office, which sees every booking. Raises `Forbidden` for others."""
     require(actor, Action.SEE_PROJECT)
     return LeftBehind(bookings=store.bookings_left(db, now), projects=store.projects_left(db, now))
+
+
+def _tell(db: Connection, affiliation: Affiliation, kind: NoticeKind, now: datetime) -> None:
+    place = people_store.places(db, [affiliation.organisation_id])[affiliation.organisation_id]
+    notices.tell(db, affiliation.person_id, kind, (place.name_vi, place.name_en), "/account", now)
 
 
 def _reach(actor: Actor) -> frozenset[str] | None:

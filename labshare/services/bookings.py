@@ -19,6 +19,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Stale, WrongState
 from labshare.services.writing import Change, Locked, Payer, ended, judge, make, payer_of, refuse, tell, write
 from labshare.store import bookings as store
+from labshare.store import people as people_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
 
@@ -98,9 +99,15 @@ def describe(
 
 def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
     """Give the time back. Raises `WrongState` once it has begun, `Stale` when somebody changed it meanwhile."""
-    booking, rules = _locked(db, actor, booking_id, seen_version)
-    _require_movable(booking, now)
-    return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
+    return _cancelled(db, actor, *_locked(db, actor, booking_id, seen_version), now)
+
+
+def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
+    """Cancel what somebody who has left still has booked. For the user office. Raises as `cancel` does."""
+    booking, rules = _locked(db, actor, booking_id, seen_version, Action.MANAGE_PEOPLE)
+    if booking.person_id is None or not people_store.absent(db, [booking.person_id]):
+        raise WrongState("person_is_here")
+    return _cancelled(db, actor, booking, rules, now)
 
 
 def block(
@@ -234,8 +241,18 @@ def _write(
     return write(db, actor, [change], {rules.number: rules}, now, action=action)[0]
 
 
-def _locked(db: Connection, actor: Actor, booking_id: UUID, seen_version: int) -> tuple[Booking, InstrumentRules]:
-    """A booking the actor may change, read again under the lock of its instrument and person."""
+def _cancelled(db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime) -> Booking:
+    _require_movable(booking, now)
+    return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
+
+
+def _locked(
+    db: Connection, actor: Actor, booking_id: UUID, seen_version: int, action: Action | None = None
+) -> tuple[Booking, InstrumentRules]:
+    """A booking the actor may change, read again under the lock of its instrument and person.
+
+    Without an `action` that they must be permitted it is their own, or at a centre whose calendar they manage.
+    """
     before = store.get(db, booking_id)
     rules = store.lock(db, [before.instrument_number], [before.person_id] if before.person_id else [])[
         before.instrument_number
@@ -243,7 +260,7 @@ def _locked(db: Connection, actor: Actor, booking_id: UUID, seen_version: int) -
     booking = store.get(db, booking_id)
     if not _is_visible(actor, booking, rules.centre_id):
         raise NotFound("booking_not_found")
-    action = Action.BOOK if booking.person_id == actor.person_id else Action.MANAGE_CALENDAR
+    action = action or (Action.BOOK if booking.person_id == actor.person_id else Action.MANAGE_CALENDAR)
     require(actor, action, centre=rules.centre_id)
     if booking.version != seen_version:
         raise Stale("booking_changed")

@@ -32,6 +32,7 @@ from labshare.services.planning import REMEMBERED_HALF_LIVES, Facts
 from labshare.store import bookings as bookings_store
 from labshare.store import capacity as capacity_store
 from labshare.store import demand as store
+from labshare.store import organisations as organisations_store
 from labshare.store import people as people_store
 from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
@@ -201,6 +202,7 @@ def _facts(
         project_names=projects_store.names_of(db, {request.project_id for request in requests}),
         recent=decayed(recent, r.starts_at, order.half_life),
         tiers=order.tiers,
+        sizes=organisations_store.sizes(db, {request.organisation_id for request in requests}),
     )
 
 

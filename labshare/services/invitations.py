@@ -13,6 +13,8 @@ import hmac
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+import msgspec
+
 from labshare.domain.affiliations import AffiliationState
 from labshare.domain.invitations import (
     ASKED_HOLDS,
@@ -27,13 +29,12 @@ from labshare.domain.organisations import NewOrganisation
 from labshare.domain.people import TRY_WINDOW, Action, Actor, Grant, Role, may, reach, require, require_try
 from labshare.errors import NotFound, Refusal, Refused
 from labshare.services import organisations
+from labshare.services.notices import LETTERS
 from labshare.store import affiliations as affiliations_store
 from labshare.store import audit, outbox, people
 from labshare.store import invitations as store
 from labshare.store.engine import Connection
 
-# What tells the sender of letters that one waits.
-LETTERS = "letters"
 KEPT = timedelta(days=30)
 
 
@@ -56,7 +57,8 @@ def invite(
 ) -> None:
     """Send a token to somebody of an organisation for which the actor may speak: who uses it is confirmed there.
 
-    Whoever has an account at the address gets a letter that says so instead, and the inviter is told nothing of it.
+    Whoever has an account at the address gets a letter that says so instead, and the inviter is told nothing of it:
+    they see the same line until the same day.
     Raises `Forbidden`, and `Refused` for an unreadable address or an unknown organisation.
     """
     require(actor, Action.MANAGE_PEOPLE, organisation=organisation_id)
@@ -88,11 +90,11 @@ def register(db: Connection, *, email: str, address: str, language: str, secret:
     """Send a token to the address that somebody typed, who sits at this network address.
 
     It does and says the same whether the address is known or not: only the letter differs, and it goes to the address
-    alone. Raises `Refused` for an unreadable address and `TooManyTries` as a sign-in does.
+    alone. Raises `Refused` for an unreadable address and `TooManyTries` as a sign-in does, but counts apart from those.
     """
     email = require_email(email)
-    require_try(*people.tries_since(db, _try_of(email), address, now - TRY_WINDOW))
-    people.add_try(db, _try_of(email), address, now)
+    require_try(*people.tries_since(db, _try_of(email), _try_from(address), now - TRY_WINDOW))
+    people.add_try(db, _try_of(email), _try_from(address), now)
     asked = Invitation(
         id=uuid4(), email=email, language=language, created_at=now, expires_at=now + ASKED_HOLDS, send_at=now
     )
@@ -135,7 +137,7 @@ def join(
     person_id = _add_person(db, invitation, login, name, organisation_id, password_hash, is_confirmed, now)
     if onboards:
         organisations.ask(db, organisation_id, onboards, person_id, now)
-    store.close_others(db, invitation.email, now)
+    store.close_others(db, invitation.email, organisation_id, now)
     audit.record(
         db, actor_id=person_id, action="join", noun="person", noun_id=person_id, now=now,
         details={"invitation": str(invitation.id), "organisation": organisation_id, "confirmed": int(is_confirmed)},
@@ -188,8 +190,11 @@ def _write_to(db: Connection, asked: Invitation, secret: str) -> None:
         for person in known
         if not (person.disabled_at or person.erased_at)
     ]
-    for invitation in writing if known else [asked]:
-        store.add(db, invitation, _hashed(token_of(secret, invitation.id)))
+    made = [(each, _hashed(token_of(secret, each.id))) for each in (writing if known else [asked])]
+    if known and asked.invited_by_id:
+        made.append((msgspec.structs.replace(asked, send_at=None), store.hash_of_none(asked.id)))
+    if made:
+        store.add(db, made)
     store.forget(db, asked.created_at - KEPT)
     # Posted in every case, as all the rest is done in every case: what takes longer tells something.
     outbox.post(db, LETTERS, {"invitation": str(asked.id)})
@@ -251,6 +256,11 @@ def _spend(db: Connection, token: str, now: datetime, *, newcomer: bool) -> Invi
 def _try_of(email: str) -> str:
     """Tries at an address are counted apart from those at a login: no login has this sign in it."""
     return f"@{email}"
+
+
+def _try_from(address: str) -> str:
+    """Registering from a network address closes no sign-in from there."""
+    return f"register:{address}"
 
 
 def _hashed(token: str) -> str:

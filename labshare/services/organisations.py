@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 from labshare.domain import affiliations as affiliation_rules
 from labshare.domain import organisations as rules
 from labshare.domain.affiliations import AffiliationState
-from labshare.domain.organisations import NewOrganisation, OrganisationCheck, OrganisationLine
+from labshare.domain.notices import NoticeKind
+from labshare.domain.organisations import CheckState, NewOrganisation, OrganisationCheck, OrganisationLine
 from labshare.domain.people import Action, Actor, Grant, Role, may, require
 from labshare.errors import NotFound, Refusal, Refused, Stale
-from labshare.services import affiliations
+from labshare.services import affiliations, notices
 from labshare.store import affiliations as affiliations_store
-from labshare.store import audit
+from labshare.store import audit, people
 from labshare.store import organisations as store
 from labshare.store.engine import Connection
 
@@ -81,16 +82,20 @@ def of_actor(db: Connection, actor: Actor) -> OrganisationCheck | None:
 def check(db: Connection, actor: Actor, organisation_id: str, *, version: int, now: datetime) -> None:
     """Confirm what it states. Whoever proposed it, and still names it, is confirmed there and speaks for it from then.
 
-    Raises `Stale`, and `WrongState` when it is checked already.
+    Raises `Stale`, `WrongState` when it is checked already, and `Refused` when another one with its number is.
     """
     require(actor, Action.CHECK_ORGANISATION)
     before = _seen(db, actor, organisation_id, version)
+    for other in store.hold_number(db, before.country, before.registration_number):
+        if other.organisation_id != organisation_id and other.state is CheckState.CHECKED:
+            raise Refused([Refusal(code="organisation_known", params={"number": before.registration_number})])
     _save(db, actor, before, rules.checked(before, by_id=actor.person_id, now=now), "check", now)
     proposer = affiliations_store.of_person(db, before.proposed_by_id, lock=True)
     if proposer and (proposer.organisation_id, proposer.state) == (organisation_id, AffiliationState.WAITING):
-        affiliations.confirm(db, actor, proposer.person_id, version=proposer.version, now=now)
+        affiliations.stand_behind(db, actor, proposer.person_id, version=proposer.version, now=now)
         speaks = Grant(role=Role.REPRESENTATIVE, organisation_id=organisation_id)
         affiliations_store.give(db, proposer.person_id, speaks)
+    _tell(db, before, NoticeKind.ORGANISATION_CHECKED, now)
 
 
 def decline(db: Connection, actor: Actor, organisation_id: str, *, version: int, reason: str, now: datetime) -> None:
@@ -99,6 +104,7 @@ def decline(db: Connection, actor: Actor, organisation_id: str, *, version: int,
     before = _seen(db, actor, organisation_id, version)
     after = rules.declined(before, by_id=actor.person_id, reason=reason, now=now)
     _save(db, actor, before, after, "decline", now)
+    _tell(db, before, NoticeKind.ORGANISATION_DECLINED, now)
 
 
 def _seen(db: Connection, actor: Actor, organisation_id: str, version: int) -> OrganisationCheck:
@@ -114,6 +120,12 @@ def _save(
     if not store.save(db, after, seen_version=before.version):
         raise Stale()
     _audit(db, actor.person_id, action, after, now)
+
+
+def _tell(db: Connection, check: OrganisationCheck, kind: NoticeKind, now: datetime) -> None:
+    place = people.places(db, [check.organisation_id])[check.organisation_id]
+    page = f"/organisations/{check.organisation_id}"
+    notices.tell(db, check.proposed_by_id, kind, (place.name_vi, place.name_en), page, now)
 
 
 def _audit(db: Connection, actor_id: UUID, action: str, check: OrganisationCheck, now: datetime) -> None:

@@ -24,6 +24,7 @@ from labshare.domain.projects import Project, ProjectState
 from labshare.domain.text import searchable, sort_key
 from labshare.domain.windows import CENTRE_ZONE_NAME
 from labshare.errors import Refused
+from labshare.services.projects import schedule_reminders
 from labshare.store import affiliations, audit, people, projects
 from labshare.store import people_document as store
 from labshare.store.engine import Connection
@@ -113,6 +114,8 @@ def _put_project(db: Connection, entry: ProjectEntry, now: datetime) -> bool:
         projects.add(db, wanted)
     elif wanted != standing:
         projects.save(db, msgspec.structs.replace(wanted, version=standing.version + 1), seen_version=standing.version)
+    if wanted != standing:
+        schedule_reminders(db, wanted, now)
     return _put_members(db, wanted.id, frozenset(_id(db, login) for login in entry.members)) or wanted != standing
 
 

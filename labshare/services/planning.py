@@ -18,6 +18,7 @@ import msgspec
 
 from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules
 from labshare.domain.ordering import Tier
+from labshare.domain.profiles import Size
 from labshare.domain.projects import ProjectName
 from labshare.domain.rounds import Round
 from labshare.domain.time_requests import Eligible, TimeRequest, eligible, starts
@@ -57,7 +58,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     for and until when (None: for ever). `busy` are occupied ranges by instrument, `person_busy` where people already
     are. `projects` says when each ends, `project_names` what rules may call it; `recent` is the use of late by
     organisation and project, in minutes that lose half their weight every half-life (R12). `tiers` are the order that
-    an agreement in force states for these instruments (R13); without one the house's own order holds.
+    an agreement in force states for these instruments (R13); without one the house's own order holds. `sizes` are those
+    of organisations.
     """
 
     round: Round
@@ -71,6 +73,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     project_names: Mapping[UUID | None, ProjectName] = {}
     recent: dict[Claim, Fraction] = {}
     tiers: tuple[Tier, ...] = ()
+    sizes: Mapping[str, Size] = {}
 
     @property
     def places(self) -> list[Place]:
@@ -110,7 +113,7 @@ def build_problem(facts: Facts, standings: Sequence[Standing] = ()) -> Problem:
         rules=tuple(linear_rules(standings, facts.places, grid, facts.now, max(values.values(), default=0))),
         fairness=fairness(
             facts.requests,
-            weights_of(facts.requests, facts.tiers),
+            weights_of(facts.requests, facts.tiers, facts.sizes),
             grid,
             offered=sum(b - a for item in facts.instruments.values() for a, b in grid.inside(item.offered)),
         ),
@@ -119,9 +122,9 @@ def build_problem(facts: Facts, standings: Sequence[Standing] = ()) -> Problem:
 
 def _worth(facts: Facts) -> tuple[dict[UUID, int], dict[UUID, tuple[str, ...]]]:
     """What a slot of each request is worth, and the tags that say why; where nobody waits for others, no stage."""
-    weights = weights_of(facts.requests, facts.tiers)
+    weights = weights_of(facts.requests, facts.tiers, facts.sizes)
     factors = fair_shares(facts.requests, weights, facts.recent)
-    stages = stages_of(facts.requests, facts.tiers)
+    stages = stages_of(facts.requests, facts.tiers, facts.sizes)
     has_stages = len(set(stages.values())) > 1
     values = {each.id: product(weights[each.id], each.review_score, factors[each.id]) for each in facts.requests}
     return values, {

@@ -25,6 +25,7 @@ from labshare.services import calendars, clauses, stages, standings
 from labshare.services.planning import REMEMBERED_HALF_LIVES, Facts, build_problem
 from labshare.store import audit, outbox
 from labshare.store import bookings as bookings_store
+from labshare.store import organisations as organisations_store
 from labshare.store import people as people_store
 from labshare.store import plans as store
 from labshare.store import projects as projects_store
@@ -219,6 +220,7 @@ def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
         project_names=projects_store.names_of(db, {request.project_id for request in requests}),
         recent=decayed(recent, now, order.half_life),
         tiers=order.tiers,
+        sizes=organisations_store.sizes(db, {request.organisation_id for request in requests}),
     )
 
 

@@ -5,19 +5,24 @@ What must not live here: bookings and requests; they copy what a project says at
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from labshare.domain import projects as rules
 from labshare.domain.agreements import Agreement
+from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, Person, Place, may, require
 from labshare.domain.projects import AccessClass, Activity, Project, ProjectLine, ProjectState, Standing
 from labshare.domain.windows import CENTRE_ZONE_NAME
 from labshare.errors import Forbidden, NotFound, Refusal, Refused, Stale
-from labshare.store import agreements, audit, organisations, people
+from labshare.services import notices
+from labshare.store import agreements, audit, due, organisations, people
 from labshare.store import projects as store
 from labshare.store.engine import Connection
+
+# How long before the end of a verification each letter leaves.
+REMINDERS = {NoticeKind.PROJECT_REVIEW: rules.REVIEW_AHEAD, NoticeKind.PROJECT_EXPIRED: timedelta(0)}
 
 
 def mine(db: Connection, actor: Actor) -> list[ProjectLine]:
@@ -116,7 +121,9 @@ def verify(
     after = rules.verified(
         before, by_id=actor.person_id, evidence=evidence, expires_at=expires_at, now=now, standing=standing
     )
-    return _save(db, actor, after, version, "verify", now)
+    saved = _save(db, actor, after, version, "verify", now)
+    _tell(db, saved, NoticeKind.PROJECT_VERIFIED, now)
+    return saved
 
 
 def decline(db: Connection, actor: Actor, project_id: UUID, *, version: int, reason: str, now: datetime) -> Project:
@@ -124,7 +131,9 @@ def decline(db: Connection, actor: Actor, project_id: UUID, *, version: int, rea
     require(actor, Action.VERIFY_PROJECT)
     before = _seen(db, actor, project_id, version)
     after = rules.declined(before, by_id=actor.person_id, reason=reason, now=now)
-    return _save(db, actor, after, version, "decline", now)
+    saved = _save(db, actor, after, version, "decline", now)
+    _tell(db, saved, NoticeKind.PROJECT_DECLINED, now)
+    return saved
 
 
 def hand_over(db: Connection, actor: Actor, project_id: UUID, login: str, *, version: int, now: datetime) -> Project:
@@ -146,6 +155,23 @@ def reviews(db: Connection, actor: Actor, now: datetime) -> list[ProjectLine]:
     return [line for line in ending if line.project.pi_id == actor.person_id or may(actor, Action.VERIFY_PROJECT)]
 
 
+def schedule_reminders(db: Connection, project: Project, now: datetime) -> None:
+    """Have its investigator written to when its verification is to be looked at again, and when it has ended."""
+    ends = project.expires_at if project.state is ProjectState.VERIFIED else None
+    for kind, ahead in REMINDERS.items():
+        if ends and ends - ahead > now:
+            due.schedule(db, kind.value, project.id, ends - ahead)
+        else:
+            due.forget(db, kind.value, project.id)
+
+
+def remind(db: Connection, project_id: UUID, now: datetime, *, kind: NoticeKind) -> None:
+    """The day has come. A verification that was prolonged or taken back meanwhile has another day, or none."""
+    line = store.line(db, project_id)
+    if line and rules.is_for_review(line.project, now):
+        _tell(db, line.project, kind, now)
+
+
 def agreements_of(db: Connection, actor: Actor, now: datetime) -> list[Place]:
     """The agreements, in force today or later, that name the actor's organisation as a party."""
     ahead = agreements.versions(db, _today(now), date.max)
@@ -164,8 +190,7 @@ def add_member(db: Connection, actor: Actor, project_id: UUID, login: str, now: 
     """
     line = _managed(db, actor, project_id)
     person = _present(db, login)
-    if person.id not in {line.project.pi_id, *(member.person_id for member in line.members)}:
-        store.add_member(db, project_id, person.id)
+    if person.id != line.project.pi_id and store.add_member(db, project_id, person.id):
         _audit(db, actor, "add_member", line.project, now, person=str(person.id))
 
 
@@ -181,6 +206,14 @@ def may_manage(line: ProjectLine, actor: Actor) -> bool:
     """Whether the actor may choose the members."""
     is_pi = bool(actor.grants) and line.project.pi_id == actor.person_id
     return is_pi or may(actor, Action.VERIFY_PROJECT)
+
+
+def _tell(db: Connection, project: Project, kind: NoticeKind, now: datetime) -> None:
+    """To its investigator, unless they have left: then the project is nobody's to hear of but the user office's."""
+    investigator = people.actor(db, project.pi_id)
+    if investigator and investigator.grants:
+        page = f"/projects/{project.id}"
+        notices.tell(db, project.pi_id, kind, (project.code, project.code), page, now, until=project.expires_at)
 
 
 def _managed(db: Connection, actor: Actor, project_id: UUID) -> ProjectLine:
@@ -221,6 +254,7 @@ def _seen(db: Connection, actor: Actor, project_id: UUID, version: int) -> Proje
 def _save(db: Connection, actor: Actor, project: Project, seen_version: int, action: str, now: datetime) -> Project:
     if not store.save(db, project, seen_version=seen_version):
         raise Stale()
+    schedule_reminders(db, project, now)
     _audit(db, actor, action, project, now, evidence=audit.hashed(db, project.evidence))
     return project
 

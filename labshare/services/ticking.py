@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
-from labshare.services import bookings, ledger, ledger_deadlines, rounds
+from labshare.services import bookings, ledger, ledger_deadlines, projects, rounds
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import outbox
@@ -64,4 +65,5 @@ HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {
     rounds.CLOSES: rounds.close_when_due,
     HOLD_EXPIRES: _expire_hold,
     ledger.DUE: ledger_deadlines.settle,
+    **{kind.value: partial(projects.remind, kind=kind) for kind in projects.REMINDERS},
 }

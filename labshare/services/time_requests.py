@@ -114,13 +114,22 @@ def _checked(
     *,
     created_at: datetime,
 ) -> TimeRequest:
-    project, is_member = projects_store.with_membership(db, wish.project_id, actor.person_id)
+    # Whoever leaves beside it is held, or has left: a request is before the leaving, which withdraws it, or refused.
+    has_left = bool(people_store.absent(db, [actor.person_id]))
+    project, belongs = projects_store.with_membership(db, wish.project_id, actor.person_id)
     offered = offered_to(db, current, actor.person_id)
     if project is None:
         raise Refused([Refusal(code="project_unknown")])
     made = _made(db, actor, current, wish, project, request_id, created_at)
     refusals = check_request(
-        Application(request=made, round=current, now=now, offered=offered, project=project, is_member=is_member)
+        Application(
+            request=made,
+            round=current,
+            now=now,
+            offered=offered,
+            project=project,
+            is_member=belongs and not has_left,
+        )
     )
     if refusals:
         raise Refused(refusals)

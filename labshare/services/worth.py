@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.ordering import Account, Tier, fair_tree, tier_stages, tier_weights
-from labshare.domain.profiles import Profile
+from labshare.domain.profiles import Profile, Size
 from labshare.domain.time_requests import TIER_WEIGHTS, TimeRequest
 from labshare.scheduler.problem import Fairness
 from labshare.services.slots import Grid
@@ -33,6 +33,8 @@ TIER, FAIR_SHARE, STAGE = "tier", "fair_share", "stage"
 # Who has used time: an organisation by one of its projects.
 Claim = tuple[str, UUID]
 Stages = dict[UUID, int]
+# By organisation, where it is known.
+Sizes = Mapping[str, Size]
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,27 +59,32 @@ def product(weight: int, review_score: int, factor: int) -> int:
 # ---------------------------------------------------------------- its parts
 
 
-def weights_of(requests: Sequence[TimeRequest], tiers: Sequence[Tier]) -> dict[UUID, int]:
-    """What the tier of each request weighs (R13), by the table in force; tiers are ten times apart.
-
-    Nothing is known yet of an organisation's size, so everybody counts as large.
-    """
+def weights_of(requests: Sequence[TimeRequest], tiers: Sequence[Tier], sizes: Sizes) -> dict[UUID, int]:
+    """What the tier of each request weighs (R13), by the table in force; tiers are ten times apart."""
     if not tiers:
         return {each.id: TIER_WEIGHTS[each.access_class] for each in requests}
-    profiles = _profiles(requests)
+    profiles = _profiles(requests, sizes)
     weights = tier_weights(tiers, profiles.values())
     return {request_id: weights[profile] for request_id, profile in profiles.items()}
 
 
-def stages_of(requests: Sequence[TimeRequest], tiers: Sequence[Tier]) -> Stages:
+def stages_of(requests: Sequence[TimeRequest], tiers: Sequence[Tier], sizes: Sizes) -> Stages:
     """When each request is planned, 0 for the first: below a strict tier one waits until it has its sessions (R13)."""
-    profiles = _profiles(requests)
+    profiles = _profiles(requests, sizes)
     stages = tier_stages(tiers, profiles.values())
     return {request_id: stages[profile] for request_id, profile in profiles.items()}
 
 
-def _profiles(requests: Iterable[TimeRequest]) -> dict[UUID, Profile]:
-    return {each.id: Profile(access_class=each.access_class, activity=each.activity) for each in requests}
+def _profiles(requests: Iterable[TimeRequest], sizes: Sizes) -> dict[UUID, Profile]:
+    """Whoever asks, as the table of tiers looks at them; an organisation of which no size is known counts as large."""
+    return {
+        each.id: Profile(
+            access_class=each.access_class,
+            activity=each.activity,
+            size=sizes.get(each.organisation_id, Size.LARGE),
+        )
+        for each in requests
+    }
 
 
 def fair_shares(

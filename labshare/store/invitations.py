@@ -5,7 +5,7 @@ What must not live here: tokens themselves, which stand nowhere but in a letter.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,12 +21,20 @@ from labshare.store.tables import invitations, organisations, persons
 
 # A letter that could not be sent is tried again, each time twice as late, and never later than this.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
+_OF_NONE = "none:"
 _COLUMNS = [column for column in invitations.c if column.name != "token_hash"]
 _inviters = persons.alias("inviters")
 
 
-def add(db: Connection, invitation: Invitation, token_hash: str) -> None:
-    db.execute(invitations.insert().values(token_hash=token_hash, **msgspec.structs.asdict(invitation)))
+def add(db: Connection, made: Iterable[tuple[Invitation, str]]) -> None:
+    """Write invitations with the hashes of their tokens, in one statement however many there are."""
+    rows = [{"token_hash": token_hash, **msgspec.structs.asdict(invitation)} for invitation, token_hash in made]
+    db.execute(invitations.insert().values(rows))
+
+
+def hash_of_none(invitation_id: UUID) -> str:
+    """Stands where a token's hash would: no token has this one."""
+    return f"{_OF_NONE}{invitation_id.hex}"
 
 
 def by_token(db: Connection, token_hash: str) -> Invitation | None:
@@ -41,10 +49,19 @@ def use(db: Connection, token_hash: str, now: datetime) -> bool:
     return db.execute(query).rowcount == 1
 
 
-def close_others(db: Connection, email: str, now: datetime) -> None:
-    """End every other invitation that would let somebody new in at this address: one address, one account."""
+def close_others(db: Connection, email: str, organisation_id: str, now: datetime) -> None:
+    """End every other invitation that would let somebody new in at this address: one address, one account.
+
+    Those of other organisations than the one that was joined stay to be seen, or they would learn of the account.
+    """
     theirs = sa.and_(invitations.c.email == email, invitations.c.person_id.is_(None), invitations.c.used_at.is_(None))
-    db.execute(invitations.update().where(theirs).values(used_at=now, send_at=None))
+    elsewhere = sa.and_(theirs, invitations.c.organisation_id != organisation_id)
+    rows = db.execute(sa.select(invitations.c.id).where(elsewhere)).scalars().all()
+    for invitation_id in rows:
+        seen_only = {"token_hash": hash_of_none(invitation_id), "send_at": None}
+        db.execute(invitations.update().where(invitations.c.id == invitation_id).values(seen_only))
+    others = sa.or_(invitations.c.organisation_id.is_(None), invitations.c.organisation_id == organisation_id)
+    db.execute(invitations.update().where(theirs, others).values(used_at=now, send_at=None))
 
 
 def close_of(db: Connection, person_id: UUID, now: datetime) -> None:
@@ -75,7 +92,10 @@ def due(db: Connection, now: datetime, *, limit: int = 50) -> list[Outgoing]:
 def open_lines(
     db: Connection, now: datetime, organisation_ids: Collection[str] | None, *, limit: int = 100
 ) -> list[Outgoing]:
-    """Invitations of newcomers that nobody has used yet, to these organisations; None: all, those who asked too."""
+    """Invitations of newcomers that nobody has used yet, to these organisations; None: all, those who asked too.
+
+    An address that has an account has such a line as well, so that nobody learns of the account.
+    """
     where = [_is_open(now), invitations.c.person_id.is_(None)]
     if organisation_ids is not None:
         where.append(invitations.c.organisation_id.in_(sorted(organisation_ids)))
@@ -88,9 +108,13 @@ def sent(db: Connection, invitation_id: UUID) -> None:
 
 def put_off(db: Connection, invitation: Invitation, now: datetime) -> None:
     """The letter could not be sent: later again, until the invitation expires."""
-    wait = min(FIRST_WAIT * 2 ** min(invitation.attempts, 20), LONGEST_WAIT)
     query = invitations.update().where(invitations.c.id == invitation.id, invitations.c.send_at.is_not(None))
-    db.execute(query.values(send_at=now + wait, attempts=invitation.attempts + 1))
+    db.execute(query.values(send_at=now + wait_after(invitation.attempts), attempts=invitation.attempts + 1))
+
+
+def wait_after(attempts: int) -> timedelta:
+    """How long a letter waits that could not be sent after as many tries before."""
+    return min(FIRST_WAIT * 2 ** min(attempts, 20), LONGEST_WAIT)
 
 
 def forget(db: Connection, before: datetime) -> None:
@@ -105,6 +129,7 @@ def _is_open(now: datetime) -> sa.ColumnElement[bool]:
 def _lines(db: Connection, *where: sa.ColumnElement[bool], limit: int) -> list[Outgoing]:
     query = (
         sa.select(*_COLUMNS, persons.c.login, _inviters.c.name.label("inviter"))
+        .add_columns(invitations.c.token_hash.not_like(f"{_OF_NONE}%").label("lets_in"))
         .add_columns(organisations.c.name_vi, organisations.c.name_en)
         .outerjoin(persons, persons.c.id == invitations.c.person_id)
         .outerjoin(_inviters, _inviters.c.id == invitations.c.invited_by_id)
@@ -116,6 +141,7 @@ def _lines(db: Connection, *where: sa.ColumnElement[bool], limit: int) -> list[O
     return [
         Outgoing(
             invitation=Invitation(**{name: row[invitations.c[name]] for name in Invitation.__struct_fields__}),
+            lets_in=row["lets_in"],
             login=row["login"] or "",
             inviter=row["inviter"] or "",
             name_vi=row["name_vi"] or "",

@@ -101,8 +101,11 @@ def save(db: Connection, project: Project, *, seen_version: int) -> bool:
     return db.execute(query.values(msgspec.structs.asdict(project))).rowcount == 1
 
 
-def add_member(db: Connection, project_id: UUID, person_id: UUID) -> None:
-    db.execute(project_members.insert().values(project_id=project_id, person_id=person_id))
+def add_member(db: Connection, project_id: UUID, person_id: UUID) -> bool:
+    """Add a member; False for one who is a member already, even by somebody who writes it at this moment."""
+    insert = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
+    query = insert(project_members).values(project_id=project_id, person_id=person_id).on_conflict_do_nothing()
+    return db.execute(query.returning(project_members.c.person_id)).one_or_none() is not None
 
 
 def remove_member(db: Connection, project_id: UUID, person_id: UUID) -> bool:

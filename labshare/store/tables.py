@@ -60,6 +60,8 @@ organisations = Table(
     _text("kind"),
     *_described(),
     _text("abbr"),
+    # Of an enterprise; it gives rights only once it is checked.
+    Column("size", sa.Text, nullable=False, server_default="none"),
     Column("parent_id", sa.Text, ForeignKey("organisations.id"), index=True),
     _text("governing_body_vi"),
     _text("governing_body_en"),
@@ -330,6 +332,21 @@ invitations = Table(
     Column("used_at", UTCDateTime),
     # When its letter is due; NULL once it is sent.
     Column("send_at", UTCDateTime, index=True),
+    Column("attempts", sa.Integer, nullable=False, server_default="0"),
+)
+
+# A letter that tells a person what they wait for; its row goes when it is sent.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("kind", sa.Text, nullable=False),
+    _text("name_vi"),
+    _text("name_en"),
+    _text("page"),
+    Column("until", UTCDateTime),
+    Column("send_at", UTCDateTime, nullable=False, index=True),
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
 )
 

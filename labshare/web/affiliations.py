@@ -4,8 +4,10 @@ on the home page of somebody who is not confirmed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from enum import StrEnum
+from itertools import groupby
 from uuid import UUID
 
 import msgspec
@@ -13,11 +15,13 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
 from labshare.domain.affiliations import AffiliationState
+from labshare.domain.invitations import Outgoing
 from labshare.domain.people import Action, Actor, may, may_somewhere
-from labshare.errors import LabShareError, Refused, WrongState
+from labshare.domain.text import sort_key
+from labshare.errors import LabShareError, Refused, Stale, WrongState
 from labshare.i18n import LANGUAGES, gettext, word
 from labshare.mail import link
-from labshare.services import Connection, affiliations, invitations, organisations, people
+from labshare.services import Connection, affiliations, bookings, invitations, organisations, people
 from labshare.settings import Settings
 from labshare.web import given
 from labshare.web.rendering import Form, Request, redirect, render
@@ -32,6 +36,27 @@ class Invited(msgspec.Struct, frozen=True):
     language: str = "vi"
 
 
+class Verdict(StrEnum):
+    """The last part of the address of each form."""
+
+    CONFIRM = "confirm"
+    DECLINE = "decline"
+    END = "end"
+
+
+NOTICES = {
+    Verdict.CONFIRM: "affiliation_confirmed",
+    Verdict.DECLINE: "affiliation_declined",
+    Verdict.END: "affiliation_ended",
+}
+
+
+class LeftBookings(msgspec.Struct, frozen=True):
+    """The ids of those that the reader saw when they decided, with spaces between them."""
+
+    seen: str = ""
+
+
 class Judgement(msgspec.Struct, frozen=True):
     version: int
     reason: str = ""
@@ -44,49 +69,43 @@ def page(
     return people_page(request, database, me, now, q=q)
 
 
-@post("/people/{person_id:uuid}/confirm", sync_to_thread=True)
-def confirm(
+@post("/people/{person_id:uuid}/{verdict:str}", sync_to_thread=True)
+def judge(
     request: Request,
     database: given.Database,
     me: given.Me,
     now: given.Now,
     person_id: FromPath[UUID],
+    verdict: FromPath[Verdict],
     data: Form[Judgement],
 ) -> Response[str]:
-    def judge(db: Connection) -> object:
-        return affiliations.confirm(db, me, person_id, version=data.version, now=now)
+    try:
+        with database.write() as db:
+            if verdict is Verdict.CONFIRM:
+                affiliations.confirm(db, me, person_id, version=data.version, now=now)
+            else:
+                deny = affiliations.decline if verdict is Verdict.DECLINE else affiliations.end
+                deny(db, me, person_id, version=data.version, reason=data.reason, now=now)
+    except (Refused, WrongState) as error:
+        return people_page(request, database, me, now, error=error)
+    return redirect(request, "/people", notice=NOTICES[verdict])
 
-    return _judged(request, database, me, now, judge, "affiliation_confirmed")
 
-
-@post("/people/{person_id:uuid}/decline", sync_to_thread=True)
-def decline(
-    request: Request,
-    database: given.Database,
-    me: given.Me,
-    now: given.Now,
-    person_id: FromPath[UUID],
-    data: Form[Judgement],
+@post("/people/give-back", sync_to_thread=True)
+def give_back(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[LeftBookings]
 ) -> Response[str]:
-    def judge(db: Connection) -> object:
-        return affiliations.decline(db, me, person_id, version=data.version, reason=data.reason, now=now)
+    """Each booking in a transaction of its own: their locks have no order among each other, and each is done by itself.
 
-    return _judged(request, database, me, now, judge, "affiliation_declined")
-
-
-@post("/people/{person_id:uuid}/end", sync_to_thread=True)
-def end(
-    request: Request,
-    database: given.Database,
-    me: given.Me,
-    now: given.Now,
-    person_id: FromPath[UUID],
-    data: Form[Judgement],
-) -> Response[str]:
-    def judge(db: Connection) -> object:
-        return affiliations.end(db, me, person_id, version=data.version, reason=data.reason, now=now)
-
-    return _judged(request, database, me, now, judge, "affiliation_ended")
+    What has begun or changed while the page was read stays in the list.
+    """
+    with database.read() as db:
+        left = affiliations.left_behind(db, me, now).bookings
+    for line in left:
+        if str(line.booking.id) in data.seen.split():
+            with suppress(Stale, WrongState), database.write() as db:
+                bookings.give_back(db, me, line.booking.id, seen_version=line.booking.version, now=now)
+    return redirect(request, "/people", notice="time_given_back")
 
 
 def my_section(db: Connection, actor: Actor, now: datetime) -> Section | None:
@@ -114,22 +133,6 @@ def waiting_section(db: Connection, actor: Actor, now: datetime) -> Section | No
     return Section(title=gettext("People to confirm"), icon="users", lines=lines, more="/people", urgent=True)
 
 
-def _judged(
-    request: Request,
-    database: given.Database,
-    me: Actor,
-    now: datetime,
-    judge: Callable[[Connection], object],
-    notice: str,
-) -> Response[str]:
-    try:
-        with database.write() as db:
-            judge(db)
-    except (Refused, WrongState) as error:
-        return people_page(request, database, me, now, error=error)
-    return redirect(request, "/people", notice=notice)
-
-
 def people_page(
     request: Request,
     database: given.Database,
@@ -145,6 +148,7 @@ def people_page(
     with database.read() as db:
         waiting = affiliations.waiting(db, me)
         found = affiliations.people_of(db, me, q)
+        found.sort(key=lambda line: (sort_key(named(line)), named(line)))
         left = affiliations.left_behind(db, me, now) if may(me, Action.SEE_PROJECT) else None
         unchecked = organisations.waiting(db, me) if may(me, Action.CHECK_ORGANISATION) else []
         asked = invitations.open_invitations(db, me, now)
@@ -156,11 +160,13 @@ def people_page(
         refusals=error.refusals if error else (),
         me=me,
         waiting=waiting,
-        found=found,
+        found=[(name, list(lines)) for name, lines in groupby(found, named)],
+        is_cut=len(found) == affiliations.MOST_SHOWN,
         left=left,
+        to_give_back=[line.booking.id for line in left.bookings if line.booking.starts_at > now] if left else [],
         unchecked=unchecked,
-        # Without a mail server somebody has to hand the link over, and it is whoever may let people in.
-        asked=[(outgoing, "" if settings.smtp_url else link(settings, outgoing)) for outgoing in asked],
+        asked=[(outgoing, _link_for(settings, me, outgoing)) for outgoing in asked],
+        has_mail=bool(settings.smtp_url),
         places=[(place.id, named(place)) for place in places],
         invited=invited or Invited(),
         languages=LANGUAGES,
@@ -168,4 +174,12 @@ def people_page(
     )
 
 
-router = Router("/", route_handlers=[page, confirm, decline, end])
+def _link_for(settings: Settings, me: Actor, outgoing: Outgoing) -> str:
+    """Without a mail server somebody has to hand the link over. It is the user office, which knows who is here: an
+    inviter would learn it from a link that leads nowhere.
+    """
+    is_shown = may(me, Action.MANAGE_PEOPLE) and outgoing.lets_in and not settings.smtp_url
+    return link(settings, outgoing) if is_shown else ""
+
+
+router = Router("/", route_handlers=[page, judge, give_back])

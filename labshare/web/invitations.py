@@ -11,6 +11,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath
 
 from labshare.domain.invitations import Invitation, check_newcomer
+from labshare.domain.organisations import OrganisationSize
 from labshare.domain.registry_terms import OrganisationKind
 from labshare.errors import LabShareError, Refused, TooManyTries
 from labshare.i18n import DEFAULT_LANGUAGE, known_language, language
@@ -166,6 +167,7 @@ def _join_page(
         choices=[(place.id, named(place)) for place in places],
         typed=typed,
         kinds=list(OrganisationKind),
+        sizes=list(OrganisationSize),
         least=passwords.MIN_LENGTH,
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
-from labshare.domain.organisations import NewOrganisation
+from labshare.domain.organisations import NewOrganisation, OrganisationSize
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.registry_terms import OrganisationKind
 from labshare.errors import LabShareError, Refused, WrongState
@@ -24,6 +25,7 @@ class Onboarding(msgspec.Struct, frozen=True):
     name_vi: str = ""
     name_en: str = ""
     kind: OrganisationKind = OrganisationKind.COMPANY
+    size: OrganisationSize = OrganisationSize.NONE
     registration_number: str = ""
     country: str = "VN"
     contact: str = ""
@@ -36,6 +38,16 @@ class Onboarding(msgspec.Struct, frozen=True):
         """Whether anything was typed that the form did not bring along."""
         texts = (self.name_vi, self.name_en, self.registration_number, self.contact, self.evidence)
         return any(text.strip() for text in texts)
+
+
+class Verdict(StrEnum):
+    """The last part of the address of each form."""
+
+    CHECK = "check"
+    DECLINE = "decline"
+
+
+NOTICES = {Verdict.CHECK: "organisation_checked", Verdict.DECLINE: "organisation_declined"}
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -65,38 +77,25 @@ def show(request: Request, database: given.Database, me: given.Me, organisation_
     return _page(request, database, me, organisation_id)
 
 
-@post("/organisations/{organisation_id:str}/check", sync_to_thread=True)
-def check(
+@post("/organisations/{organisation_id:str}/{verdict:str}", sync_to_thread=True)
+def judge(
     request: Request,
     database: given.Database,
     me: given.Me,
     now: given.Now,
     organisation_id: FromPath[str],
+    verdict: FromPath[Verdict],
     data: Form[Judgement],
 ) -> Response[str]:
     try:
         with database.write() as db:
-            organisations.check(db, me, organisation_id, version=data.version, now=now)
+            if verdict is Verdict.CHECK:
+                organisations.check(db, me, organisation_id, version=data.version, now=now)
+            else:
+                organisations.decline(db, me, organisation_id, version=data.version, reason=data.reason, now=now)
     except (Refused, WrongState) as error:
         return _page(request, database, me, organisation_id, error)
-    return redirect(request, f"/organisations/{organisation_id}", notice="organisation_checked")
-
-
-@post("/organisations/{organisation_id:str}/decline", sync_to_thread=True)
-def decline(
-    request: Request,
-    database: given.Database,
-    me: given.Me,
-    now: given.Now,
-    organisation_id: FromPath[str],
-    data: Form[Judgement],
-) -> Response[str]:
-    try:
-        with database.write() as db:
-            organisations.decline(db, me, organisation_id, version=data.version, reason=data.reason, now=now)
-    except (Refused, WrongState) as error:
-        return _page(request, database, me, organisation_id, error)
-    return redirect(request, f"/organisations/{organisation_id}", notice="organisation_declined")
+    return redirect(request, f"/organisations/{organisation_id}", notice=NOTICES[verdict])
 
 
 def waiting_section(db: Connection, actor: Actor, now: datetime) -> Section | None:
@@ -123,6 +122,7 @@ def _proposal_page(request: Request, typed: Onboarding, error: LabShareError | N
         refusals=error.refusals if error else (),
         typed=typed,
         kinds=list(OrganisationKind),
+        sizes=list(OrganisationSize),
     )
 
 
@@ -141,4 +141,4 @@ def _page(
     )
 
 
-router = Router("/", route_handlers=[proposal, propose, show, check, decline])
+router = Router("/", route_handlers=[proposal, propose, show, judge])

@@ -12,10 +12,12 @@ from labshare.domain.organisations import (
     CheckState,
     NewOrganisation,
     OrganisationCheck,
+    OrganisationSize,
     check_new,
     checked,
     declined,
 )
+from labshare.domain.profiles import Size
 from labshare.errors import Refused, WrongState
 from tests.furniture import NOW
 
@@ -30,6 +32,11 @@ def a_check(state: CheckState) -> OrganisationCheck:
         organisation_id="O-1", state=state, registration_number="1", country="VN", contact="x", evidence="x",
         proposed_by_id=UUID(int=1), proposed_at=NOW, reason="old", version=2,
     )  # fmt: skip
+
+
+def test_micro_small_and_medium_enterprises_are_small_ones_and_nothing_else_is() -> None:
+    small = {size for size in OrganisationSize if size.counts_as is Size.SME}
+    assert small == {OrganisationSize.MICRO, OrganisationSize.SMALL, OrganisationSize.MEDIUM}
 
 
 def test_what_is_stated_is_trimmed() -> None:

@@ -225,6 +225,28 @@ def test_a_leaver_loses_everything_at_once(house: Database) -> None:
         assert affiliations.left_behind(db, actor(OFFICE), NOW).bookings == []
 
 
+def test_the_office_gives_back_what_a_leaver_has_booked_and_only_that(house: Database) -> None:
+    with house.write() as db:
+        theirs, others = book(db, actor(COLLEAGUE)), book(db, actor(RESEARCHER), hour=11)
+
+        def give_back(booked: Booking, by: UUID) -> Booking:
+            return bookings.give_back(db, actor(by), booked.id, seen_version=booked.version, now=NOW)
+
+        with pytest.raises(WrongState, match="person_is_here"):
+            give_back(theirs, OFFICE)
+        end(db, COLLEAGUE)
+        for by in (MANAGER, PARTNER, RESEARCHER):
+            # Whoever may not see the booking does not even find it.
+            with pytest.raises((Forbidden, NotFound)):
+                give_back(theirs, by)
+        assert give_back(theirs, OFFICE).state is BookingState.CANCELLED
+        with pytest.raises(WrongState, match="person_is_here"):
+            give_back(others, ADMINISTRATOR)
+        # Others can have the time, and the watchers of the calendar and the audit hear of it.
+        book(db, actor(RESEARCHER))
+        assert [line.action for line in audit.lines(db, "booking", theirs.id)] == ["book", "cancel"]
+
+
 def test_a_booking_made_while_somebody_is_leaving_waits_and_is_refused(house: Database) -> None:
     outcomes = list[str]()
 
@@ -244,6 +266,48 @@ def test_a_booking_made_while_somebody_is_leaving_waits_and_is_refused(house: Da
         assert outcomes == []
     other.join()
     assert outcomes == ["project_not_member"]
+
+
+def test_a_request_made_while_somebody_is_leaving_waits_and_is_refused(house: Database) -> None:
+    outcomes = list[str]()
+    with house.write() as db:
+        r = open_round(db)
+
+    def try_to_ask() -> None:
+        try:
+            with house.write() as db:
+                ask(db, r, COLLEAGUE)
+            outcomes.append("asked")
+        except Refused as refused:
+            outcomes.append(refused.refusals[0].code)
+
+    other = threading.Thread(target=try_to_ask)
+    with house.write() as db:
+        end(db, COLLEAGUE)
+        other.start()
+        other.join(0.3)
+        assert outcomes == []
+    other.join()
+    assert outcomes == ["project_not_member"]
+
+
+def test_a_leaving_beside_a_request_waits_and_withdraws_it(house: Database) -> None:
+    with house.write() as db:
+        r = open_round(db)
+
+    def leave() -> None:
+        with house.write() as db:
+            end(db, COLLEAGUE)
+
+    other = threading.Thread(target=leave)
+    with house.write() as db:
+        asked = ask(db, r, COLLEAGUE)
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()
+    other.join()
+    with house.read() as db:
+        assert requests_store.get(db, asked.id).state is RequestState.WITHDRAWN
 
 
 def test_an_investigator_who_left_spends_nothing_although_they_are_still_named(house: Database) -> None:

@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from labshare.domain.affiliations import AffiliationState
 from labshare.domain.invitations import ASKED_HOLDS, INVITED_HOLDS
 from labshare.domain.people import TRIES_PER_ADDRESS, TRIES_PER_LOGIN, TRY_WINDOW, Grant, Role
 from labshare.errors import Forbidden, NotFound, Refused, TooManyTries
-from labshare.services import affiliations, invitations, people
+from labshare.services import affiliations, invitations, notices, people
 from labshare.store import audit, outbox
 from labshare.store import people as people_store
 from labshare.store import tables as t
@@ -191,19 +192,44 @@ def test_a_known_address_is_answered_as_an_unknown_one_and_only_its_letter_says_
         for number, email in enumerate(("researcher@x.vn", "nobody@x.vn"), start=1):
             assert register(db, email) is None
             assert len(invitations.letters(db, NOW)) == number
-            assert len([m for m in outbox.waiting(db) if m.topic == invitations.LETTERS]) == number
-            assert people_store.tries_since(db, f"@{email}", HERE, NOW - TRY_WINDOW) == (1, number)
+            assert len([m for m in outbox.waiting(db) if m.topic == notices.LETTERS]) == number
+            assert people_store.tries_since(db, f"@{email}", f"register:{HERE}", NOW - TRY_WINDOW) == (1, number)
         unknown, known = sorted(invitations.letters(db, NOW), key=lambda each: each.invitation.email)
     assert (known.login, known.invitation.person_id) == ("researcher", RESEARCHER)
     assert (unknown.login, unknown.invitation.person_id) == ("", None)
 
 
-def test_an_inviter_learns_nothing_of_an_address_either(house: Database) -> None:
+@pytest.mark.parametrize("disabled", [False, True])
+def test_an_inviter_learns_nothing_of_an_address_either(house: Database, disabled: bool) -> None:
+    """The line is the same for a newcomer, for somebody who has an account and for somebody who had one, to its end."""
     with house.write() as db:
+        if disabled:
+            db.execute(t.persons.update().where(t.persons.c.id == RESEARCHER).values(disabled_at=NOW))
+        invite(db)
         invite(db, email="researcher@x.vn")
-        assert invitations.letters(db, NOW)[0].invitation.person_id == RESEARCHER
-        # What is listed for the inviter are newcomers alone; a link to somebody's password is nobody's to hand over.
-        assert invitations.open_invitations(db, actor(OFFICE), NOW) == []
+        letters = {each.invitation.email: each for each in invitations.letters(db, NOW)}
+        assert letters.keys() == ({EMAIL} if disabled else {EMAIL, "researcher@x.vn"})
+        for moment, count in ((NOW, 2), (NOW + INVITED_HOLDS - timedelta(seconds=1), 2), (NOW + INVITED_HOLDS, 0)):
+            seen = invitations.open_invitations(db, actor(PARTNER), moment)
+            assert len(seen) == count
+            # Alike but for address and id: the letter's state and who can come in are for the office alone.
+            alike = {"id": UUID(int=0), "email": "", "send_at": None}
+            assert len({msgspec.structs.replace(each.invitation, **alike) for each in seen}) == min(count, 1)
+        decoy = next(each for each in invitations.open_invitations(db, actor(OFFICE), NOW) if not each.lets_in)
+        assert decoy.invitation.email == "researcher@x.vn"
+        # A link to somebody's password is nobody's to hand over, and the line's own token is held by nobody.
+        with pytest.raises(NotFound):
+            invitations.find(db, invitations.token_of(SECRET, decoy.invitation.id), NOW)
+
+
+def test_an_organisation_does_not_see_that_whom_it_invited_joined_another(house: Database) -> None:
+    with house.write() as db:
+        invite(db)
+        invite(db, OFFICE, organisation_id="I-IMS")
+        here = next(e for e in invitations.letters(db, NOW) if e.invitation.organisation_id == "I-IMS")
+        join(db, invitations.token_of(SECRET, here.invitation.id))
+        (seen,) = invitations.open_invitations(db, actor(PARTNER), NOW)
+        assert (seen.invitation.email, seen.lets_in) == (EMAIL, False)
 
 
 def test_who_was_disabled_gets_no_letter_and_no_second_account(house: Database) -> None:
@@ -266,6 +292,8 @@ def test_tries_at_an_address_are_limited_as_those_at_a_login(house: Database) ->
             register(db, f"guess-{number}@x.vn", address="10.0.0.7")
         with pytest.raises(TooManyTries):
             register(db, "one-more@x.vn", address="10.0.0.7")
+        # Nor does registering often from one network address close the sign-ins from there.
+        assert people.begin_sign_in(db, "researcher", "10.0.0.7", NOW)
 
 
 def test_only_the_hash_of_a_token_is_kept_and_another_secret_makes_another_token(house: Database) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from labshare.domain.affiliations import AffiliationState
@@ -40,8 +42,8 @@ def loaded(db: Connection, person_id: UUID) -> Actor:
     return found
 
 
-def propose(db: Connection, person_id: UUID = NEWCOMER) -> str:
-    return organisations.propose(db, loaded(db, person_id), STATED, NOW)
+def propose(db: Connection, person_id: UUID = NEWCOMER, new: NewOrganisation = STATED) -> str:
+    return organisations.propose(db, loaded(db, person_id), new, NOW)
 
 
 def check(db: Connection, organisation_id: str, by: UUID = OFFICE, version: int = 1) -> None:
@@ -97,7 +99,7 @@ def test_a_declined_one_is_read_by_its_proposer_and_may_be_stated_anew(house: Da
         told = organisations.of_actor(db, loaded(db, NEWCOMER))
         assert told is not None
         assert (told.state, told.reason) == (CheckState.DECLINED, "no such number")
-        second = propose(db)
+        second = propose(db, new=msgspec.structs.replace(STATED, registration_number="0200000000"))
         assert second != first
         check(db, second)
         assert loaded(db, NEWCOMER).organisation_id == second
@@ -112,6 +114,43 @@ def test_a_known_number_is_refused(house: Database) -> None:
         with pytest.raises(Refused, match="organisation_known"):
             propose(db, SECOND)
         assert affiliations.mine(db, loaded(db, SECOND)).organisation_id == "I-IMS"
+
+
+def twice_stated(db: Connection) -> tuple[str, str]:
+    """Two with one number: the first was declined when the second was stated, and may be looked at again."""
+    first = propose(db)
+    organisations.decline(db, actor(OFFICE), first, version=1, reason="no such number", now=NOW)
+    return first, propose(db, SECOND)
+
+
+def test_a_number_is_checked_once(house: Database) -> None:
+    with house.write() as db:
+        first, second = twice_stated(db)
+        check(db, second)
+        with pytest.raises(Refused, match="organisation_known"):
+            check(db, first, version=2)
+
+
+def test_of_two_checks_of_one_number_at_the_same_moment_one_is_refused(house: Database) -> None:
+    with house.write() as db:
+        first, second = twice_stated(db)
+    start, outcomes = threading.Barrier(2), list[str]()
+
+    def judge(organisation_id: str, version: int) -> None:
+        start.wait()
+        try:
+            with house.write() as db:
+                check(db, organisation_id, version=version)
+            outcomes.append("checked")
+        except Refused as refused:
+            outcomes.append(refused.refusals[0].code)
+
+    both = [threading.Thread(target=judge, args=each) for each in ((first, 2), (second, 1))]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert sorted(outcomes) == ["checked", "organisation_known"]
 
 
 def test_who_is_confirmed_somewhere_onboards_nothing(house: Database) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from labshare.domain.people import Grant, Role
+from labshare.domain.profiles import Size
 from labshare.errors import Refused
 from labshare.services import affiliations, people_document
 from labshare.services import people as people_service
 from labshare.services.people_document import Loaded
-from labshare.store import people, projects
+from labshare.store import due, organisations, people, projects
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import FESEM, NOW, OFFICE, XRD, actor, furnish
@@ -30,6 +31,7 @@ name_en = "Daughter company"
 [[organisation]]
 id = "O-MOTHER"
 kind = "company"
+size = "medium"
 name_vi = "Công ty mẹ"
 name_en = "Mother company"
 
@@ -97,6 +99,10 @@ def test_a_file_brings_organisations_people_and_verified_projects(house: Databas
         project = projects.by_code(db, "DN-09")
         assert project is not None
         assert project.is_current(NOW)
+        assert organisations.sizes(db, ["O-MOTHER", "O-CHILD"]) == {"O-MOTHER": Size.SME, "O-CHILD": Size.LARGE}
+        # Its investigator hears before the verification ends, as of one that was verified here.
+        assert project.expires_at
+        assert due.when(db, "project_review", project.id) == project.expires_at - timedelta(days=30)
         assert project.expires_at == datetime(2027, 6, 30, 17, tzinfo=UTC)
         assert [line.name_en for line in projects.lines_of(db, partner.id)] == ["Daughter company"]
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from labshare.domain.agreements import Kind, Scope, ShareRule, Version
+from labshare.domain.profiles import Size
 from labshare.domain.rounds import PlanRow, PlanState, RoundState
 from labshare.errors import Refusal
 from labshare.scheduler.plan import Plan, encode_plan
@@ -20,6 +21,7 @@ from labshare.services import plans, rounds
 from labshare.store import agreements as agreements_store
 from labshare.store import plans as store
 from labshare.store import rounds as rounds_store
+from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
 from tests.domain.test_agreements import an_agreement
 from tests.furniture import COLLEAGUE, COMPETITOR, INDUSTRY_PROJECT, OFFICE, RESEARCHER, actor, furnish
@@ -183,6 +185,16 @@ def test_a_hard_floor_of_others_is_kept_within_reach(database: Database) -> None
         assert len(found.sessions) == 1
         approve(db, plan)
         assert rounds.publish(db, actor(OFFICE), r.id, plan_sha256=plan.plan_sha256, now=LATER).state == "published"
+
+
+def test_facts_know_how_each_organisation_counts_by_its_size(database: Database) -> None:
+    with database.write() as db:
+        furnish(db)
+        db.execute(t.organisations.update().where(t.organisations.c.id == "O-CO").values(size="small"))
+        r = open_round(db)
+        ask(db, r, RESEARCHER)
+        ask(db, r, COMPETITOR, project_id=INDUSTRY_PROJECT)
+        assert plans.load_facts(db, r, LATER).sizes == {"I-IMS": Size.LARGE, "O-CO": Size.SME}
 
 
 def test_a_floor_lifts_its_party_over_a_higher_tier(database: Database) -> None:

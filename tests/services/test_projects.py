@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from labshare.services import affiliations, bookings, projects, time_requests
 from labshare.services.time_requests import RequestWish
 from labshare.store import agreements as agreements_store
 from labshare.store import audit, organisations
+from labshare.store import projects as projects_store
 from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
 from tests.furniture import (
@@ -129,6 +131,28 @@ def test_the_investigator_chooses_the_members(house: Database) -> None:
         assert [p.code for p in projects.usable(db, actor(COMPETITOR), NOW)] == ["DN-01"]
         with pytest.raises(NotFound):
             projects.remove_member(db, actor(RESEARCHER), PUBLIC_PROJECT, COMPETITOR, NOW)
+
+
+def test_a_double_click_adds_a_member_once(house: Database) -> None:
+    """The second one has read the members before the first was written."""
+    start, outcomes = threading.Barrier(2), list[str]()
+
+    def add() -> None:
+        start.wait()
+        with house.write() as db:
+            projects.add_member(db, actor(RESEARCHER), PUBLIC_PROJECT, "competitor", NOW)
+        outcomes.append("added")
+
+    both = [threading.Thread(target=add) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert outcomes == ["added", "added"]
+    with house.write() as db:
+        assert not projects_store.add_member(db, PUBLIC_PROJECT, COMPETITOR)
+        lines = audit.lines(db, "project", PUBLIC_PROJECT)
+    assert [line.action for line in lines] == ["add_member"]
 
 
 def test_a_member_does_not_choose_members_and_a_stranger_does_not_even_see_them(house: Database) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from labshare.domain.ordering import Tier
-from labshare.domain.profiles import Group
+from labshare.domain.profiles import Group, Size
 from labshare.domain.projects import AccessClass
 from labshare.domain.time_requests import TimeRequest
 from labshare.services.slots import grid_of
@@ -46,7 +46,7 @@ def asked(
 
 
 def shares(requests: list[TimeRequest], recent: dict[Claim, Fraction]) -> list[int]:
-    found = fair_shares(requests, weights_of(requests, ()), recent)
+    found = fair_shares(requests, weights_of(requests, (), {}), recent)
     return [found[each.id] for each in requests]
 
 
@@ -123,21 +123,29 @@ def table(*strict: str) -> tuple[Tier, ...]:
 
 def test_an_agreements_tiers_weigh_by_their_order() -> None:
     public, partner = asked(1, "A", ONE), asked(2, "B", TWO, PARTNER)
-    assert weights_of([public, partner], table()) == {public.id: 10, partner.id: 1}
-    assert weights_of([public, partner], ()) == {public.id: 1_000, partner.id: 10_000}
+    assert weights_of([public, partner], table(), {}) == {public.id: 10, partner.id: 1}
+    assert weights_of([public, partner], (), {}) == {public.id: 1_000, partner.id: 10_000}
+
+
+def test_a_tier_of_small_ones_has_whoever_is_known_to_be_small() -> None:
+    """Two tiers that somebody asks in: ten times apart."""
+    tiers = (Tier(id="small", who=(Group(size=(Size.SME,)),)), Tier(id="others", who=(Group(size=(Size.LARGE,)),)))
+    small, unknown = request(organisation_id="O-SMALL"), request(id=UUID(int=903), organisation_id="O-UNKNOWN")
+    found = weights_of([small, unknown], tiers, {"O-SMALL": Size.SME})
+    assert found == {small.id: 10, unknown.id: 1}
 
 
 def test_below_a_strict_tier_one_waits() -> None:
     public, partner = asked(1, "A", ONE), asked(2, "B", TWO, PARTNER)
-    assert stages_of([partner, public], table("public_research")) == {public.id: 0, partner.id: 1}
-    assert stages_of([partner, public], table()) == {public.id: 0, partner.id: 0}
-    assert stages_of([partner, public], ()) == {public.id: 0, partner.id: 0}
+    assert stages_of([partner, public], table("public_research"), {}) == {public.id: 0, partner.id: 1}
+    assert stages_of([partner, public], table(), {}) == {public.id: 0, partner.id: 0}
+    assert stages_of([partner, public], (), {}) == {public.id: 0, partner.id: 0}
 
 
 def test_a_state_order_is_planned_before_all_others_by_the_preset() -> None:
     classes = (AccessClass.INDUSTRY, AccessClass.STATE_ORDER, PUBLIC)
     requests = [asked(k, "A", ONE, access_class) for k, access_class in enumerate(classes, 1)]
-    assert list(stages_of(requests, whole().tiers).values()) == [1, 0, 1]
+    assert list(stages_of(requests, whole().tiers, {}).values()) == [1, 0, 1]
 
 
 # ---------------------------------------------------------------- told
@@ -165,7 +173,7 @@ def test_the_stage_is_read_from_its_tag() -> None:
 
 
 def targets(*requests: TimeRequest) -> dict[str, int]:
-    return fairness(requests, weights_of(requests, ()), grid_of(ROUND), offered=8).targets
+    return fairness(requests, weights_of(requests, (), {}), grid_of(ROUND), offered=8).targets
 
 
 def test_one_organisation_alone_needs_no_fairness() -> None:

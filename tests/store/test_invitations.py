@@ -35,15 +35,15 @@ def an_invitation(number: int, **changes: Any) -> Invitation:
 def test_an_invitation_is_found_by_the_hash_of_its_token_alone(house: Database) -> None:
     one = an_invitation(1, name="An", organisation_id="O-CO", invited_by_id=PARTNER, language="en")
     with house.write() as db:
-        store.add(db, one, "hash")
+        store.add(db, [(one, "hash")])
         assert store.by_token(db, "hash") == one
         assert store.by_token(db, "other") is None
 
 
 def test_a_token_is_spent_once_and_before_it_expires(house: Database) -> None:
     with house.write() as db:
-        store.add(db, an_invitation(1), "one")
-        store.add(db, an_invitation(2), "two")
+        store.add(db, [(an_invitation(1), "one")])
+        store.add(db, [(an_invitation(2), "two")])
         assert not store.use(db, "one", NOW + DAY)
         assert store.use(db, "one", NOW + DAY - timedelta(microseconds=1))
         assert not store.use(db, "one", NOW)
@@ -55,22 +55,27 @@ def test_a_token_is_spent_once_and_before_it_expires(house: Database) -> None:
 
 def test_who_came_in_leaves_no_other_way_in_at_the_same_address(house: Database) -> None:
     with house.write() as db:
-        store.add(db, an_invitation(1), "newcomer")
-        store.add(db, an_invitation(2, person_id=RESEARCHER), "password")
-        store.add(db, an_invitation(3, email="b@x.vn"), "elsewhere")
-        store.close_others(db, "a@x.vn", NOW)
-        assert [token for token in ("newcomer", "password", "elsewhere") if store.use(db, token, NOW)] == [
-            "password",
-            "elsewhere",
-        ]
+        store.add(db, [(an_invitation(1), "newcomer")])
+        store.add(db, [(an_invitation(2, person_id=RESEARCHER), "password")])
+        store.add(db, [(an_invitation(3, email="b@x.vn"), "elsewhere")])
+        store.add(
+            db,
+            [(an_invitation(4, organisation_id="O-CO"), "same"), (an_invitation(5, organisation_id="I-IMS"), "other")],
+        )
+        store.close_others(db, "a@x.vn", "O-CO", NOW)
+        # The other organisation still sees its line, and nobody comes in by it or is written to.
+        (seen,) = store.open_lines(db, NOW, {"O-CO", "I-IMS"})
+        assert (seen.invitation.id.int, seen.lets_in, seen.invitation.send_at) == (5, False, None)
+        used = [token for token in ("newcomer", "password", "elsewhere", "same", "other") if store.use(db, token, NOW)]
+        assert used == ["password", "elsewhere"]
 
 
 def test_letters_are_due_until_they_are_sent_and_are_put_off_twice_as_long_each_time(house: Database) -> None:
     with house.write() as db:
         invited = an_invitation(1, organisation_id="O-CO", invited_by_id=PARTNER)
-        store.add(db, invited, "one")
-        store.add(db, an_invitation(2, person_id=RESEARCHER), "two")
-        store.add(db, an_invitation(3, expires_at=NOW), "expired")
+        store.add(db, [(invited, "one")])
+        store.add(db, [(an_invitation(2, person_id=RESEARCHER), "two")])
+        store.add(db, [(an_invitation(3, expires_at=NOW), "expired")])
         first, second = store.due(db, NOW)
         assert (first.inviter, first.name_vi, first.login) == ("Partner", "Công ty đối tác", "")
         assert (second.inviter, second.name_vi, second.login) == ("", "", "researcher")
@@ -88,10 +93,10 @@ def test_letters_are_due_until_they_are_sent_and_are_put_off_twice_as_long_each_
 
 def test_open_ones_are_shown_to_their_organisation_and_those_who_asked_to_the_office(house: Database) -> None:
     with house.write() as db:
-        store.add(db, an_invitation(1, organisation_id="O-CO"), "one")
-        store.add(db, an_invitation(2), "asked")
-        store.add(db, an_invitation(3, person_id=RESEARCHER), "password")
-        store.add(db, an_invitation(4, used_at=NOW), "used")
+        store.add(db, [(an_invitation(1, organisation_id="O-CO"), "one")])
+        store.add(db, [(an_invitation(2), "asked")])
+        store.add(db, [(an_invitation(3, person_id=RESEARCHER), "password")])
+        store.add(db, [(an_invitation(4, used_at=NOW), "used")])
 
         def shown(organisations: set[str] | None) -> list[int]:
             return [line.invitation.id.int for line in store.open_lines(db, NOW, organisations)]
@@ -117,8 +122,8 @@ def test_a_login_is_given_once(house: Database) -> None:
 
 def test_addresses_are_forgotten_with_what_expired(house: Database) -> None:
     with house.write() as db:
-        store.add(db, an_invitation(1, expires_at=NOW - DAY), "old")
-        store.add(db, an_invitation(2), "new")
+        store.add(db, [(an_invitation(1, expires_at=NOW - DAY), "old")])
+        store.add(db, [(an_invitation(2), "new")])
         store.forget(db, NOW)
         assert store.by_token(db, "old") is None
         assert store.by_token(db, "new") is not None

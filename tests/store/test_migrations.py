@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -17,7 +19,7 @@ from labshare.store import bookings as store
 from labshare.store import guard
 from labshare.store.engine import Database, open_database
 from labshare.store.migrations import alembic_config, migrate, require_current
-from labshare.store.tables import metadata
+from labshare.store.tables import due, metadata, projects
 from tests.furniture import FESEM, NMR, XRD, a_booking, furnish, span
 
 
@@ -113,6 +115,28 @@ def test_migrations_make_the_tables_that_the_code_names(database: Database) -> N
         for table in metadata.sorted_tables:
             named = {each.name for each in table.constraints if isinstance(each, sa.CheckConstraint)}
             assert {each["name"] for each in found.get_check_constraints(table.name)} == named, table.name
+
+
+def test_projects_verified_before_are_reminded_of_their_end(tmp_path: Path) -> None:
+    """Only of what lies ahead: 10 days from now the review is past, and what has ended is told to nobody."""
+    database = open_database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    config = alembic_config()
+    ends = {1: 100, 2: 10, 3: -1}
+    with database.write() as db:
+        config.attributes["connection"] = db
+        command.upgrade(config, "0003")
+        db.exec_driver_sql("INSERT INTO organisations (id) VALUES ('O-OLD')")
+        person = uuid4()
+        db.exec_driver_sql(f"INSERT INTO persons (id, login, organisation_id) VALUES ('{person.hex}', 'old', 'O-OLD')")
+        for number, days in ends.items():
+            values = {"id": UUID(int=number), "code": str(number), "organisation_id": "O-OLD", "pi_id": person}
+            values |= {"access_class": "host", "activity": "economic", "state": "verified"}
+            db.execute(projects.insert().values(values | {"expires_at": datetime.now(UTC) + timedelta(days=days)}))
+    assert migrate(database)
+    with database.read() as db:
+        found = {(row.kind, UUID(row.noun_id).int) for row in db.execute(sa.select(due))}
+    assert found == {("project_review", 1), ("project_expired", 1), ("project_expired", 2)}
+    database.dispose()
 
 
 def test_people_of_an_older_database_stay_who_they_were(tmp_path: Path) -> None:

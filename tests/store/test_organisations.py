@@ -5,14 +5,17 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from labshare.domain.organisations import CheckState, NewOrganisation, OrganisationCheck
+from labshare.domain.organisations import CheckState, NewOrganisation, OrganisationCheck, OrganisationSize
+from labshare.domain.profiles import Size
 from labshare.domain.registry_terms import OrganisationKind
 from labshare.store import affiliations
 from labshare.store import organisations as store
 from labshare.store.engine import Connection, Database
 from tests.furniture import NOW, OFFICE, RESEARCHER, furnish
 
-NEW = NewOrganisation(name_vi="Đại học mẫu", name_en="Sample University", kind=OrganisationKind.UNIVERSITY)
+NEW = NewOrganisation(
+    name_vi="Đại học mẫu", name_en="Sample University", kind=OrganisationKind.UNIVERSITY, size=OrganisationSize.MICRO
+)
 
 
 @pytest.fixture
@@ -45,6 +48,7 @@ def test_a_check_is_read_as_it_was_written_with_its_names(house: Database) -> No
         assert line is not None
         assert line.check == check
         assert (line.name_vi, line.kind, line.proposer) == ("Đại học mẫu", OrganisationKind.UNIVERSITY, "Researcher")
+        assert line.size is OrganisationSize.MICRO
         # What came with the registry has no check.
         assert store.line(db, "I-IMS") is None
 
@@ -74,3 +78,15 @@ def test_a_number_is_taken_within_its_country_unless_it_was_declined(house: Data
         assert not store.is_number_taken(db, "VN", "02")
         judge(db, check, CheckState.DECLINED)
         assert not store.is_number_taken(db, "VN", "01")
+
+
+def test_a_size_counts_once_the_organisation_is_checked(house: Database) -> None:
+    """What came with the registry has none, so it counts as large; nobody is counted who is not there."""
+    with house.write() as db:
+        check = add(db)
+        asked = ["O-NEW", "I-IMS", "O-NONE"]
+        assert store.sizes(db, asked) == {"O-NEW": Size.LARGE, "I-IMS": Size.LARGE}
+        declined = judge(db, check, CheckState.DECLINED)
+        assert store.sizes(db, asked)["O-NEW"] is Size.LARGE
+        judge(db, declined, CheckState.CHECKED)
+        assert store.sizes(db, asked) == {"O-NEW": Size.SME, "I-IMS": Size.LARGE}

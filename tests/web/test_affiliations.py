@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from labshare.domain.affiliations import AffiliationState
+from labshare.domain.bookings import BookingState
 from labshare.store import affiliations as store
+from labshare.store import bookings as bookings_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import COLLEAGUE, NOW, XRD, a_booking, span
@@ -130,6 +133,46 @@ def test_a_leavers_open_browser_is_signed_out_by_the_next_click(client: Client, 
         client.cookies.set(name, value)
     assert client.get("/account").status_code == 401
     assert client.get(f"/bookings/{booked.id}").status_code == 401
+
+
+def test_the_office_gives_a_leavers_time_back_with_one_button(client: Client, house: Database) -> None:
+    """All that it has seen: a booking under way, and one that it has not seen, stay as they are."""
+    booked = [a_booking(XRD, span(day, *hours), person_id=COLLEAGUE)
+              for day, *hours in ((23, 7, 9), (25, 9, 11), (26, 9, 11), (27, 9, 11))]  # fmt: skip
+    with house.write() as db:
+        bookings_store.add(db, booked)
+    sign_in(client, "office")
+    assert 'action="/people/give-back"' not in client.get("/people").text
+    send(client, f"/people/{COLLEAGUE}/end", {"version": "1", "reason": "Chuyển công tác"})
+    page = client.get("/people").text
+    (seen,) = re.findall(r'name="seen" value="([^"]*)"', page)
+    assert set(seen.split()) == {str(each.id) for each in booked[1:]}
+    less = " ".join(str(each.id) for each in booked[:3])
+    for login in ("partner", "manager"):
+        sign_in(client, login)
+        assert send(client, "/people/give-back", {"seen": less}).status_code == 403
+    sign_in(client, "office")
+    answer = send(client, "/people/give-back", {"seen": less})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/people")
+    assert "Đã hủy các lượt đặt" in text_of(client.get("/people"))
+    with house.read() as db:
+        states = [bookings_store.get(db, each.id).state for each in booked]
+    assert states == [BookingState.CONFIRMED, BookingState.CANCELLED, BookingState.CANCELLED, BookingState.CONFIRMED]
+
+
+def test_people_are_folded_by_organisation_until_somebody_is_looked_for(client: Client) -> None:
+    sign_in(client, "office")
+    page = client.get("/people").text
+    folds = re.findall(r"<details( open)?><summary>(.+?) <span class=\"count\">(\d+)</span>", page)
+    # Vietnamese order; five of the house work at the institute, two at the company.
+    assert folds == [("", "Công ty đối tác", "2"), ("", "Viện Khoa học vật liệu", "5")]
+    found = client.get("/people", params={"q": "collea"}).text
+    assert re.findall(r"<details( open)?><summary>.+? <span class=\"count\">(\d+)</span>", found) == [(" open", "1")]
+
+
+def test_there_is_no_other_verdict(client: Client, newcomer: str) -> None:
+    sign_in(client, "office")
+    assert send(client, f"{newcomer}/promote", {"version": "1"}).status_code in {400, 404}
 
 
 def test_people_are_found_by_a_part_of_their_name(client: Client) -> None:

@@ -43,6 +43,11 @@ def invited(client: Client) -> str:
     sign_in(client, "partner")
     answer = send(client, "/people/invite", INVITED)
     assert (answer.status_code, answer.headers["location"]) == (303, "/people")
+    # Whether a link leads anywhere would tell the inviter who is here already, so only the office has links.
+    assert links(client) == []
+    assert "Văn phòng người dùng sẽ chuyển liên kết" in text_of(client.get("/people"))
+    client.cookies.clear()
+    sign_in(client, "office")
     (path,) = links(client)
     client.cookies.clear()
     return path
@@ -194,6 +199,24 @@ def test_a_link_to_somebodys_password_is_shown_to_nobody(client: Client, house: 
     asked(house, "root@x.vn", now)
     sign_in(client, "office")
     assert links(client) == []
+
+
+def test_a_partners_page_is_the_same_whether_whom_they_invited_has_an_account(client: Client, house: Database) -> None:
+    """Even once the letter to a newcomer could not be sent."""
+    with house.write() as db:
+        db.execute(t.persons.update().where(t.persons.c.login == "researcher").values(email="known@x.vn"))
+    sign_in(client, "partner")
+    pages: list[str] = []
+    for email in ("known@x.vn", "an@x.vn"):
+        assert send(client, "/people/invite", INVITED | {"email": email}).status_code == 303
+        with house.write() as db:
+            db.execute(t.invitations.update().where(t.invitations.c.send_at.is_not(None)).values(attempts=1))
+        client.get("/people")
+        pages.append(shown(client.get("/people"), email))
+        with house.write() as db:
+            db.execute(t.invitations.delete())
+    assert pages[0] == pages[1]
+    assert "@" in pages[0]
 
 
 def test_with_a_mail_server_links_stand_in_letters_alone(settings: Settings, house: Database, now: datetime) -> None:

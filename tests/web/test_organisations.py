@@ -18,7 +18,7 @@ from tests.web.conftest import SECRET, Client, send, sign_in, text_of
 PASSWORD = "một câu đủ dài"
 STATED = {
     "name_vi": "Công ty mẫu", "name_en": "", "kind": "company", "registration_number": "0100000000", "country": "vn",
-    "contact": "office@x.vn", "evidence": "Giấy phép 1",
+    "size": "small", "contact": "office@x.vn", "evidence": "Giấy phép 1",
 }  # fmt: skip
 
 
@@ -44,6 +44,7 @@ def test_an_organisation_is_onboarded_checked_and_spoken_for(client: Client, new
     assert "Chờ kiểm tra" in account
     assert "Văn phòng người dùng đang kiểm tra tổ chức này." in account
     assert "0100000000" in text_of(client.get(url))
+    assert "Doanh nghiệp nhỏ" in text_of(client.get(url))
     assert f'action="{url}/check"' not in client.get(url).text
     sign_in(client, "office")
     assert "Tổ chức cần kiểm tra" in text_of(client.get("/"))
