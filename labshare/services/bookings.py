@@ -30,7 +30,7 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Refused, Stale, TimeTaken, WrongState
-from labshare.services import agreements, clauses
+from labshare.services import agreements, clauses, clearances
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import uses
 from labshare.store import audit, outbox
@@ -267,6 +267,7 @@ def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) 
         project, is_member = projects_store.with_membership(db, wish.project_id, wish.person_id)
     if rules.qualification and wish.person_id is not None:
         qualified, until = people_store.qualification(db, wish.person_id, rules.number)
+    covering = clauses.covering(db, rules, wish)
     return Context(
         now=now,
         rules=rules,
@@ -278,7 +279,8 @@ def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) 
         qualified=qualified,
         qualified_until=until,
         closed_dates=closed_dates_over(wish.span),
-        conducts=clauses.conducts(db, rules, wish, now),
+        conducts=clauses.conducts(db, covering, rules, wish, now),
+        lacking=clearances.of_wish(db, covering, project, wish, now) if project and is_member else (),
     )
 
 

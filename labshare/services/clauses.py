@@ -52,17 +52,27 @@ def order_at(db: Connection, instruments: Sequence[InstrumentRules], moment: dat
     return Order(tiers=tiers_at(held, places), half_life=fair_share_at(held, places).half_life)
 
 
-def conducts(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Conduct, ...]:
-    """The clauses of courtesy that hold for a wish (R20, R21). To be called under the lock of its person.
+def covering(db: Connection, rules: InstrumentRules, wish: Wish) -> list[Agreement]:
+    """The agreements whose clauses hold for a wish: in force as it begins, on its instrument. One query.
 
-    None for blocks, and none where a session of a plan moves: its length is what the round gave. One query, and two
-    more where a clause has prime time, one where it has strikes.
+    None for blocks, and none for what is refused for its length anyway.
     """
     if wish.kind is not BookingKind.USE or wish.person_id is None or wish.span.minutes > LONGEST_MINUTES:
-        return ()
+        return []
     here = _Place(rules.id, rules.centre_id)
-    held = [each for each in in_force(db, wish.span.start) if each.courtesy and covers(each.covered, here)]
-    if not held or (wish.replaces_id and bookings_store.get(db, wish.replaces_id).plan_id):
+    return [each for each in in_force(db, wish.span.start) if covers(each.covered, here)]
+
+
+def conducts(
+    db: Connection, covering: Sequence[Agreement], rules: InstrumentRules, wish: Wish, now: datetime
+) -> tuple[Conduct, ...]:
+    """The clauses of courtesy among those that hold for a wish (R20, R21). To be called under the lock of its person.
+
+    None where a session of a plan moves: its length is what the round gave. Two queries where a clause has prime time,
+    one where it has strikes.
+    """
+    held = [each for each in covering if each.courtesy]
+    if not held or wish.person_id is None or (wish.replaces_id and bookings_store.get(db, wish.replaces_id).plan_id):
         return ()
     weeks = weeks_around(wish.span, rules.timezone)
     closed = closed_dates_over(weeks)

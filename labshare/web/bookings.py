@@ -43,6 +43,7 @@ from labshare.web.booking_forms import (
     times_of,
 )
 from labshare.web.booking_lines import by_day
+from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.weeks import Week
@@ -97,18 +98,16 @@ def book(
     if faults or span is None:
         with database.read() as db:
             return _booking_form(request, db, me, data, now, faults=faults)
+    with database.read() as db:
+        number = looking.rules_of(db, data.instrument).number
+    wish = Wish(
+        instrument_number=number, span=span, person_id=me.person_id, project_id=project_id, purpose=data.purpose
+    )
     try:
         with database.write() as db:
-            rules = looking.rules_of(db, data.instrument)
-            wish = Wish(
-                instrument_number=rules.number,
-                span=span,
-                person_id=me.person_id,
-                project_id=project_id,
-                purpose=data.purpose,
-            )
             booking = bookings.book(db, me, wish, now)
     except Refused as error:
+        hold_back(database, me, wish, error, now)
         with database.read() as db:
             return _booking_form(request, db, me, data, now, error=error, wanted=span)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")

@@ -166,7 +166,8 @@ def test_without_a_clause_a_booking_asks_one_question_more(house: Database) -> N
     with house.read() as db:
         rules = store.rules_of(db, [NMR])[NMR]
         with counted(house.engine) as seen:
-            assert clauses.conducts(db, rules, wish, NOW) == ()
+            covering = clauses.covering(db, rules, wish)
+            assert clauses.conducts(db, covering, rules, wish, NOW) == ()
     assert len(seen) == 1
 
 
