@@ -12,12 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.agreements import Agreement, covers
+from labshare.domain.agreements import Agreement, Version, covers
 from labshare.domain.bookings import LONGEST_MINUTES, BookingKind, InstrumentRules, Wish
 from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, in_force_at, tiers_at
 from labshare.domain.courtesy import weeks_around
 from labshare.domain.ordering import Tier
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import MINUTE, Span
 from labshare.services.calendars import closed_dates_over
 from labshare.store import agreements as store
 from labshare.store import bookings as bookings_store
@@ -31,11 +31,16 @@ class _Place(msgspec.Struct, frozen=True):
 
 def in_force(db: Connection, moment: datetime) -> list[Agreement]:
     """The agreements in force at this instant, each in the version that holds then. One query."""
+    found = (in_force_at(versions, moment) for versions in versions_over(db, Span(moment, moment + MINUTE)))
+    return [each for each in found if each is not None]
+
+
+def versions_over(db: Connection, span: Span) -> list[list[Version]]:
+    """Every agreement's versions that may be in force at some moment of the span, by id. One query."""
     # An agreement's days are those of its own zone: a day on either side is enough for every zone.
     day = timedelta(days=1)
-    versions = store.versions(db, (moment - day).date(), (moment + day).date())
-    found = (in_force_at(versions[key], moment) for key in sorted(versions))
-    return [each for each in found if each is not None]
+    versions = store.versions(db, (span.start - day).date(), (span.end + day).date())
+    return [versions[key] for key in sorted(versions)]
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +64,13 @@ def covering(db: Connection, rules: InstrumentRules, wish: Wish) -> list[Agreeme
     """
     if wish.kind is not BookingKind.USE or wish.person_id is None or wish.span.minutes > LONGEST_MINUTES:
         return []
+    return covering_at(db, rules, wish.span.start)
+
+
+def covering_at(db: Connection, rules: InstrumentRules, moment: datetime) -> list[Agreement]:
+    """The agreements in force at this instant that cover an instrument. One query."""
     here = _Place(rules.id, rules.centre_id)
-    return [each for each in in_force(db, wish.span.start) if covers(each.covered, here)]
+    return [each for each in in_force(db, moment) if covers(each.covered, here)]
 
 
 def conducts(

@@ -6,7 +6,7 @@ Calendars and boards are in calendars.py, what their blocks say in blocks.py, re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +22,10 @@ from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
 from labshare.i18n import gettext, word
-from labshare.services import Connection, bookings, projects
+from labshare.services import Connection, bookings, prices, projects
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
+from labshare.services.prices import Estimate
 from labshare.web import calendars, given
 from labshare.web.booking_forms import (
     BLOCKS,
@@ -47,6 +48,8 @@ from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.weeks import Week
+
+HOUR = timedelta(hours=1)
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -208,15 +211,18 @@ def _booking_form(
     rules = looking.rules_of(db, form.instrument)
     choices = projects.usable(db, me, now)
     wish = wanted and Wish(instrument_number=rules.number, span=wanted, person_id=me.person_id)
+    form = _chosen(form, choices, _day(form, rules, now))
     return _form_page(
         request,
         "bookings/new.html",
         rules,
         calendars.week_of(db, me, rules, _day(form, rules, now), now),
-        _chosen(form, choices, _day(form, rules, now)),
+        form,
         faults=faults,
         error=error,
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in choices],
+        estimates=_estimates(db, rules, choices, form, now),
+        is_timed=read_span(form)[0] is not None,
         offers=_offers(db, wish, now) if wish else (),
     )
 
@@ -302,6 +308,8 @@ def _booking_page(
         offers=_offers(db, _wish(line, wanted), now) if wanted and is_refused else (),
         may_change=may_change and is_changeable,
         is_use=booking.kind is BookingKind.USE,
+        estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
+        is_timed=True,
         week=calendars.week_of(db, me, rules, day, now),
     )
 
@@ -312,6 +320,14 @@ def _booking_page(
 def _offers(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
     spans = sorted(looking.suggest(db, wish, now))
     return tuple(Offer(slot_value(span), formats.span(span.start, span.end)) for span in spans)
+
+
+def _estimates(
+    db: Connection, rules: InstrumentRules, choices: list[Project], form: BookingForm, now: datetime
+) -> tuple[Estimate, ...]:
+    """What the use would cost the chosen project, or each that might be; an hour from now while no times are typed."""
+    asked = [each for each in choices if str(each.id) == form.project] or choices
+    return prices.of_projects(db, rules, asked, read_span(form)[0] or Span(now, now + HOUR))
 
 
 def _wish(line: BookingLine, span: Span) -> Wish:

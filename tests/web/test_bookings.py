@@ -9,14 +9,19 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.agreements import Scope, Version
 from labshare.domain.bookings import BookingKind, BookingState
+from labshare.store import agreements
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from tests.domain.clauses import whole
+from tests.domain.test_agreements import an_agreement
 from tests.furniture import (
     COLLEAGUE,
     FESEM,
     NMR,
+    NOW,
     OFFICE,
     PUBLIC_PROJECT,
     RESEARCHER,
@@ -306,3 +311,20 @@ def test_another_centres_instrument_is_booked_like_any_other(client: Client, hou
     booking = stored(house, UUID(answer.headers["location"].rsplit("/", 1)[1]))
     # The NMR takes half an hour of clean-up, which is kept with the booking.
     assert (booking.instrument_number, booking.occupied_until) == (NMR, at(26, 10, 30))
+
+
+def test_what_a_use_would_cost_stands_in_the_form_and_on_the_booking(client: Client, house: Database) -> None:
+    """Public research pays half of the full cost of 2.4 m VND an hour: 2.4 m for two hours, 1.92 m with its data."""
+    agreement = an_agreement(tariffs=whole().tariffs, covered=Scope(centres=("C-ONE",)), parties=("I-IMS",))
+    with house.write() as db:
+        agreements.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+    booking_id = put(house, XRD)
+    sign_in(client, "researcher")
+    assert "Giá ước tính 1.200.000 ₫ mỗi giờ" in text_of(client.get("/bookings/new?instrument=N002"))
+    page = text_of(client.get("/bookings/new?instrument=N002&date=2026-11-25&from=9:00&until=11:00"))
+    assert "Giá ước tính 2.400.000 ₫ cho 2 giờ, mức 1.200.000 ₫ mỗi giờ" in page
+    assert "1.920.000 ₫ nếu nộp dữ liệu" in page
+    assert "Ước tính theo biểu giá 2026 của thỏa thuận A; chưa thu tiền." in page
+    assert "Giá ước tính 2.400.000 ₫ cho 2 giờ" in text_of(client.get(f"/bookings/{booking_id}"))
+    sign_in(client, "competitor")
+    assert client.get(f"/bookings/{booking_id}").status_code == 404
