@@ -82,6 +82,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     agreement_version: int | None = None
     attended: bool = True
     purpose: str = ""
+    # Given back by its user later than the notice that an agreement asks for, which is a strike there (R21).
+    late_notice: bool = False
     request_id: UUID | None = None
     plan_id: UUID | None = None
     hold_expires_at: datetime | None = None

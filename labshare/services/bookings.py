@@ -39,6 +39,7 @@ from labshare.store import people as people_store
 from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
+from labshare.store import usage as usage_store
 from labshare.store.engine import Connection
 
 LONGEST_PURPOSE = 500
@@ -120,12 +121,34 @@ def describe(
 
 
 def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
-    """Give the time back. Raises `WrongState` once it has begun, `Stale` when somebody changed it meanwhile."""
+    """Give the time back. Raises `WrongState` once it has begun, `Stale` when somebody changed it meanwhile.
+
+    Its user may have a strike for it (R21); a manager who cancels gives nobody one.
+    """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
+    late = booking.person_id == actor.person_id and clauses.is_late(db, rules, booking, now)
+    booking = msgspec.structs.replace(booking, late_notice=late)
     cancelled = _end(db, rules, booking, BookingState.CANCELLED, now)
     _tell(db, actor, "cancel", cancelled, rules, now)
     return cancelled
+
+
+def miss(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
+    """Write down that nobody came, a strike by R21, and give the rest of the time back. For managers of the centre.
+
+    Raises `WrongState` for what is no confirmed use, and `Refused` where no agreement says how long to wait, while that
+    lasts, or when the instrument ran for it in time.
+    """
+    booking, rules = _locked(db, actor, booking_id, seen_version)
+    require(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    if booking.kind is not BookingKind.USE or booking.state is not BookingState.CONFIRMED:
+        raise WrongState("booking_not_missed", state=booking.state.value)
+    refusal = clauses.not_missed(db, rules, booking, usage_store.came_at(db, booking.id), now)
+    _refuse((refusal,) if refusal else ())
+    missed = _end(db, rules, booking, BookingState.NO_SHOW, now)
+    _tell(db, actor, "miss", missed, rules, now)
+    return missed
 
 
 def block(

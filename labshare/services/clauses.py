@@ -13,11 +13,12 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.agreements import Agreement, Version, covers
-from labshare.domain.bookings import LONGEST_MINUTES, BookingKind, InstrumentRules, Wish
+from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, InstrumentRules, Wish
 from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, in_force_at, tiers_at
-from labshare.domain.courtesy import weeks_around
+from labshare.domain.courtesy import Courtesy, is_late_notice, is_no_show, weeks_around
 from labshare.domain.ordering import Tier
 from labshare.domain.timespan import MINUTE, Span
+from labshare.errors import Refusal
 from labshare.services.calendars import closed_dates_over
 from labshare.store import agreements as store
 from labshare.store import bookings as bookings_store
@@ -97,6 +98,34 @@ def conducts(
         for each in held
         if each.courtesy
     )
+
+
+def not_missed(
+    db: Connection, rules: InstrumentRules, booking: Booking, came_at: datetime | None, now: datetime
+) -> Refusal | None:
+    """Why a booking is none to which nobody came (R21); None when it is one. One query."""
+    held = [each.penalties for each in _courtesies(db, rules, booking) if each.penalties]
+    if not held:
+        return Refusal(code="no_show_without_clause")
+    if any(is_no_show(each, booking.starts_at, came_at, now) for each in held):
+        return None
+    if came_at is not None:
+        return Refusal(code="no_show_came", params={"at": came_at.isoformat()})
+    return Refusal(code="no_show_too_early", params={"late_minutes": min(each.late_minutes for each in held)})
+
+
+def is_late(db: Connection, rules: InstrumentRules, booking: Booking, now: datetime) -> bool:
+    """Whether giving a booking back now is a strike: later than an agreement asks for that says so (R20, R21)."""
+    return any(
+        each.penalties is not None and each.penalties.late_cancel and is_late_notice(each, booking.starts_at, now)
+        for each in _courtesies(db, rules, booking)
+    )
+
+
+def _courtesies(db: Connection, rules: InstrumentRules, booking: Booking) -> list[Courtesy]:
+    if booking.kind is not BookingKind.USE:
+        return []
+    return [each.courtesy for each in covering_at(db, rules, booking.starts_at) if each.courtesy]
 
 
 def _has_prime(agreement: Agreement) -> bool:

@@ -603,6 +603,7 @@ bookings = Table(
     Column("agreement_version", sa.Integer),
     Column("attended", sa.Boolean, nullable=False, server_default=sa.true()),
     _text("purpose"),
+    Column("late_notice", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("request_id", sa.Uuid, ForeignKey("time_requests.id"), index=True),
     Column("plan_id", sa.Uuid, ForeignKey("plans.id")),
     Column("hold_expires_at", UTCDateTime),

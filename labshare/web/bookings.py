@@ -15,14 +15,13 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from labshare import formats
-from labshare.domain.bookings import MOVABLE, BookingKind, InstrumentRules, Wish
+from labshare.domain.bookings import MOVABLE, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.opening import format_opening
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
-from labshare.i18n import gettext, word
-from labshare.services import Connection, bookings, prices, projects
+from labshare.services import Connection, bookings, clauses, prices, projects
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
@@ -34,9 +33,9 @@ from labshare.web.booking_forms import (
     ChangeForm,
     Faults,
     TimesForm,
+    changes,
     read_kind,
     read_project,
-    read_seen,
     read_slot,
     read_span,
     read_version,
@@ -161,6 +160,24 @@ def cancel(
         with database.read() as db:
             return _booking_page(request, db, me, booking_id, now, form=data, error=error)
     return redirect(request, "/bookings", notice="booking_cancelled")
+
+
+@post("/bookings/{booking_id:uuid}/no-show", sync_to_thread=True)
+def miss(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    booking_id: FromPath[UUID],
+    data: Form[ChangeForm],
+) -> Response[str]:
+    try:
+        with database.write() as db:
+            bookings.miss(db, me, booking_id, seen_version=read_version(data.version), now=now)
+    except (Refused, Stale, WrongState) as error:
+        with database.read() as db:
+            return _booking_page(request, db, me, booking_id, now, form=data, error=error)
+    return redirect(request, f"/bookings/{booking_id}", notice="booking_missed")
 
 
 # ---------------------------------------------------------------- blocks by a centre
@@ -304,9 +321,11 @@ def _booking_page(
         faults=faults or {},
         refusals=error.refusals if error else (),
         heading=heading(error.status) if error else "",
-        changes=_changes(seen, line) if seen and isinstance(error, Stale) else (),
+        changes=changes(seen, line.booking) if seen and isinstance(error, Stale) else (),
         offers=_offers(db, _wish(line, wanted), now) if wanted and is_refused else (),
         may_change=may_change and is_changeable,
+        may_miss=_may_miss(me, line, now),
+        is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
         is_use=booking.kind is BookingKind.USE,
         estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         is_timed=True,
@@ -330,6 +349,13 @@ def _estimates(
     return prices.of_projects(db, rules, asked, read_span(form)[0] or Span(now, now + HOUR))
 
 
+def _may_miss(me: Actor, line: BookingLine, now: datetime) -> bool:
+    """Whether the reader is asked whether anybody came: a manager of the centre, once a use should have begun."""
+    booking = line.booking
+    is_due = booking.kind is BookingKind.USE and booking.state is BookingState.CONFIRMED and booking.starts_at <= now
+    return is_due and may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
+
+
 def _wish(line: BookingLine, span: Span) -> Wish:
     booking = line.booking
     return Wish(
@@ -339,23 +365,6 @@ def _wish(line: BookingLine, span: Span) -> Wish:
         project_id=booking.project_id,
         replaces_id=booking.id,
     )
-
-
-def _changes(seen: ChangeForm, line: BookingLine) -> tuple[tuple[str, str, str], ...]:
-    """What stands now that was different when the form was opened: what it is, how it was, how it is."""
-    booking = line.booking
-    before = read_seen(seen)
-    found: list[tuple[str, str, str]] = []
-    if before and before != booking.span:
-        found.append((gettext("Time"), formats.span(before.start, before.end), formats.span(*_ends(booking.span))))
-    if seen.seen_state and seen.seen_state != booking.state.value:
-        states = (word("booking_state", seen.seen_state), word("booking_state", booking.state))
-        found.append((gettext("State"), *states))
-    return tuple(found)
-
-
-def _ends(span: Span) -> tuple[datetime, datetime]:
-    return span.start, span.end
 
 
 def _with_times(form: Any, span: Span) -> Any:
@@ -374,4 +383,4 @@ def _day(form: TimesForm, rules: InstrumentRules, now: datetime) -> date:
     return calendars.day_in(form.date, formats.local(span.start).date() if span else calendars.day_ahead(rules, now))
 
 
-router = Router("/", route_handlers=[mine, show, new, book, move, cancel, new_block, block])
+router = Router("/", route_handlers=[mine, show, new, book, move, cancel, miss, new_block, block])

@@ -1,4 +1,6 @@
-"""Clearances: that a project waits for a decision before an agreement's instruments are allocated to it (R26)."""
+"""Clearances: that a project waits for a decision before an agreement's instruments are allocated to it (R26).
+Bookings that were given back later than the notice asked for (R20, R21).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
+    op.add_column("bookings", sa.Column("late_notice", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_table(
         "clearances",
         sa.Column("project_id", sa.Uuid(), nullable=False),
