@@ -306,7 +306,6 @@ def _booking_page(
     line = bookings.show(db, me, booking_id)
     booking, seen = line.booking, form
     form = form if form and form.date else None
-    is_refused = isinstance(error, Refused)
     may_change = booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
     is_changeable = booking.state in MOVABLE and booking.starts_at > now
     rules = looking.rules_of(db, line.instrument_id)
@@ -322,7 +321,7 @@ def _booking_page(
         refusals=error.refusals if error else (),
         heading=heading(error.status) if error else "",
         changes=changes(seen, line.booking) if seen and isinstance(error, Stale) else (),
-        offers=_offers(db, _wish(line, wanted), now) if wanted and is_refused else (),
+        offers=_offers(db, _wish(line, wanted), now) if wanted and isinstance(error, Refused) else (),
         may_change=may_change and is_changeable,
         may_miss=_may_miss(me, line, now),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
