@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from labshare.domain.clauses import Conduct
+from labshare.domain.clearances import Clearance, refusal
 from labshare.domain.courtesy import blocked_until, cut, excesses, refused_prime
 from labshare.domain.opening import OpeningHours, format_opening, open_spans
 from labshare.domain.projects import AccessClass, Activity, Project, usable
@@ -81,6 +82,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     agreement_version: int | None = None
     attended: bool = True
     purpose: str = ""
+    # Given back by its user later than the notice that an agreement asks for, which is a strike there (R21).
+    late_notice: bool = False
     request_id: UUID | None = None
     plan_id: UUID | None = None
     hold_expires_at: datetime | None = None
@@ -182,6 +185,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     qualified_until: datetime | None = None
     closed_dates: frozenset[date] = frozenset()
     conducts: tuple[Conduct, ...] = ()
+    lacking: tuple[Clearance, ...] = ()
 
     @property
     def advance_days(self) -> int:
@@ -347,8 +351,14 @@ def project_pays(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     return usable(context.project, wish.person_id, members, wish.span.end)
 
 
+def cleared(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """R26: nothing is allocated to a project that waits for a security clearance, or was refused one."""
+    return tuple(refusal(each, context.project.code, context.now) for each in context.lacking if context.project)
+
+
 RULES: tuple[Rule, ...] = (
     bookable,
+    cleared,
     in_the_future,
     length,
     granularity,

@@ -309,7 +309,10 @@ def _compete(one: Tariff, other: Tariff) -> bool:
 
 
 def _courtesy(agreement: Agreement, _: Known) -> Iterator[Refusal]:
-    prime = agreement.courtesy.prime if agreement.courtesy else None
+    courtesy = agreement.courtesy
+    if courtesy and courtesy.penalties and courtesy.penalties.late_cancel and courtesy.notice_hours is None:
+        yield Refusal(code="clause_late_without_notice")
+    prime = courtesy.prime if courtesy else None
     if prime is None:
         return
     try:

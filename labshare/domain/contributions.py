@@ -62,10 +62,3 @@ def preferential_shares(preference: Preference, contributions: Sequence[Contribu
     whole = investment_of(preference, contributions)
     borne = {each.party: Fraction(each.total, whole) for each in contributions} if whole > 0 else {}
     return {party: share for party, share in borne.items() if share >= preference.threshold}
-
-
-def preferential_minutes(
-    preference: Preference, contributions: Sequence[Contribution], allocable: int
-) -> dict[str, Fraction]:
-    """R03: the same in minutes of what is allocable in a period."""
-    return {party: share * allocable for party, share in preferential_shares(preference, contributions).items()}

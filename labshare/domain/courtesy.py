@@ -47,7 +47,8 @@ def _opening(hours: str) -> OpeningHours:
 class Penalties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """R21: who has not come `late_minutes` after the start pays `no_show_charge` of the price and has a strike.
 
-    `strikes` of them within `within_days` bar a person from booking for `block_days` from the last of them.
+    `strikes` of them within `within_days` bar a person from booking for `block_days` from the last of them. With
+    `late_cancel`, who gives time back later than `notice_hours` before its start has a strike as well.
     """
 
     no_show_charge: Fraction = Fraction(1)
@@ -55,6 +56,7 @@ class Penalties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     strikes: int = 3
     within_days: int = 90
     block_days: int = 14
+    late_cancel: bool = False
 
 
 class Courtesy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -157,11 +157,14 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     about: Fraction | None = None
 
 
-def shown(standing: Standing, *, sees_all: bool) -> Shown:
-    """What a reader is told. A rule that counts nobody but the reader's own organisations is told whole to them."""
+def shown(standing: Standing, *, sees_all: bool, least: int = MIN_PARTIES) -> Shown:
+    """What a reader is told. A rule that counts nobody but the reader's own organisations is told whole to them.
+
+    `least` is of how many others a sum must be, where an agreement asks for more than the house does (R23).
+    """
     term, found = standing.counter.term, standing.measure
     is_whole = sees_all or standing.other_parties == 0
-    is_stepped = not is_whole and standing.other_parties >= MIN_PARTIES
+    is_stepped = not is_whole and standing.other_parties >= least
     return Shown(
         agreement_id=term.agreement.id,
         title_vi=term.agreement.title_vi,

@@ -115,6 +115,7 @@ class Action(StrEnum):
     POST_LEDGER = "post_ledger"
     MANAGE_PEOPLE = "manage_people"
     CHECK_ORGANISATION = "check_organisation"
+    DECIDE_CLEARANCE = "decide_clearance"
 
 
 ANYWHERE, THERE = "anywhere", "there"
@@ -156,6 +157,7 @@ PERMISSIONS: dict[Action, tuple[tuple[Role, str], ...]] = {
         (Role.ADMINISTRATOR, ANYWHERE),
     ),
     Action.CHECK_ORGANISATION: ((Role.USER_OFFICE, ANYWHERE),),
+    Action.DECIDE_CLEARANCE: ((Role.USER_OFFICE, ANYWHERE),),
 }
 
 

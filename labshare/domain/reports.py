@@ -5,7 +5,8 @@ one centre in one whole calendar month that has ended. Inside an atom `disclosur
 alone, which access classes are told, which are folded into "others", and whether the atom is told at all; an atom that
 is withheld is left out of every sum, the ladder and the utilisations included. So
 
-- a total minus its rows, or one access class against another, is never about fewer than three other parties;
+- a total minus its rows, or one access class against another, is never about fewer than three other parties, or as
+  many as an agreement that covers the centre asks for;
 - two periods or two scopes can only differ by whole atoms, each of which is told by itself anyway: a report of one day
   more, or of all centres but one, shows nothing new;
 - a month that still runs is not told, so reading it before and after a booking shows nothing;
@@ -17,13 +18,13 @@ The reader's own rows are exact to the minute everywhere. What must not live her
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
 import msgspec
 
-from labshare.domain.disclosure import partition
+from labshare.domain.disclosure import MIN_PARTIES, partition
 from labshare.domain.equipment import StateMinutes
 from labshare.domain.projects import AccessClass
 from labshare.domain.timespan import Span, intersection
@@ -148,8 +149,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     withheld: frozenset[Atom]
 
 
-def told(rows: Iterable[UseRow], atoms: Collection[Atom]) -> Told:
-    """Judge each atom of others' rows. `rows` are all rows of the atoms' centres, whatever scope is shown."""
+def told(rows: Iterable[UseRow], atoms: Collection[Atom], least: Mapping[Atom, int] | None = None) -> Told:
+    """Judge each atom of others' rows. `rows` are all rows of the atoms' centres, whatever scope is shown.
+
+    `least` is how many parties a sum must have, for atoms of which an agreement asks for more than the house does.
+    """
+    asked = least or {}
     by_class: dict[Atom, dict[AccessClass, set[int]]] = {atom: {} for atom in atoms}
     by_instrument: dict[Atom, dict[int, set[int]]] = {atom: {} for atom in atoms}
     for row in rows:
@@ -161,12 +166,12 @@ def told(rows: Iterable[UseRow], atoms: Collection[Atom]) -> Told:
     instruments: dict[Atom, frozenset[int]] = {}
     withheld: set[Atom] = set()
     for atom, cells in by_class.items():
-        cut = partition(cells)
+        cut = partition(cells, asked.get(atom, MIN_PARTIES))
         if cut.is_withheld:
             withheld.add(atom)
             continue
         classes[atom] = {key: key if key in cut.told else None for key in cells}
-        instruments[atom] = partition(by_instrument[atom]).told
+        instruments[atom] = partition(by_instrument[atom], asked.get(atom, MIN_PARTIES)).told
     return Told(classes=classes, instruments=instruments, withheld=frozenset(withheld))
 
 

@@ -6,7 +6,7 @@ A pure decision over lists that the agreement carries: words, topics and organis
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -119,8 +119,3 @@ def working_days_later(day: date, count: int, holidays: Collection[date] = ()) -
 
 def is_working_day(day: date, holidays: Collection[date] = ()) -> bool:
     return day.weekday() < SATURDAY and day not in holidays
-
-
-def entries(lists: Iterable[WatchList]) -> int:
-    """How many things the lists name, to be told without telling them."""
-    return sum(len(each.terms) + len(each.topics) + len(each.organisations) for each in lists)

@@ -17,10 +17,13 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Stale, WrongState
+from labshare.services import clauses
+from labshare.services.charging import Outcome, charge
 from labshare.services.writing import Change, Locked, Payer, ended, judge, make, payer_of, refuse, tell, write
 from labshare.store import bookings as store
 from labshare.store import people as people_store
 from labshare.store import time_requests as requests_store
+from labshare.store import usage as usage_store
 from labshare.store.engine import Connection
 
 LONGEST_PURPOSE = 500
@@ -98,8 +101,13 @@ def describe(
 
 
 def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
-    """Give the time back. Raises `WrongState` once it has begun, `Stale` when somebody changed it meanwhile."""
-    return _cancelled(db, actor, *_locked(db, actor, booking_id, seen_version), now)
+    """Give the time back. Raises `WrongState` once it has begun, `Stale` when somebody changed it meanwhile.
+
+    Its user may have a strike for it (R21); a manager who cancels gives nobody one.
+    """
+    booking, rules = _locked(db, actor, booking_id, seen_version)
+    late = booking.person_id == actor.person_id and clauses.is_late(db, rules, booking, now)
+    return _cancelled(db, actor, booking, rules, now, late=late)
 
 
 def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
@@ -108,6 +116,23 @@ def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: i
     if booking.person_id is None or not people_store.absent(db, [booking.person_id]):
         raise WrongState("person_is_here")
     return _cancelled(db, actor, booking, rules, now)
+
+
+def miss(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
+    """Write down that nobody came, a strike by R21, and give the rest of the time back. For managers of the centre.
+
+    Raises `WrongState` for what is no confirmed use, and `Refused` where no agreement says how long to wait, while that
+    lasts, or when the instrument ran for it in time.
+    """
+    booking, rules = _locked(db, actor, booking_id, seen_version)
+    require(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    if booking.kind is not BookingKind.USE or booking.state is not BookingState.CONFIRMED:
+        raise WrongState("booking_not_missed", state=booking.state.value)
+    refusal = clauses.not_missed(db, rules, booking, usage_store.came_at(db, booking.id), now)
+    refuse((refusal,) if refusal else ())
+    missed = _write(db, actor, ended(booking, BookingState.NO_SHOW, now), rules, now, action="miss")
+    charge(db, missed, Outcome(is_no_show=True), now, by=actor.person_id)
+    return missed
 
 
 def block(
@@ -241,8 +266,11 @@ def _write(
     return write(db, actor, [change], {rules.number: rules}, now, action=action)[0]
 
 
-def _cancelled(db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime) -> Booking:
+def _cancelled(
+    db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime, *, late: bool = False
+) -> Booking:
     _require_movable(booking, now)
+    booking = msgspec.structs.replace(booking, late_notice=late)
     return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
 
 

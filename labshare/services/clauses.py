@@ -12,12 +12,13 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.agreements import Agreement, covers
-from labshare.domain.bookings import LONGEST_MINUTES, BookingKind, InstrumentRules, Wish
+from labshare.domain.agreements import Agreement, Version, covers
+from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, InstrumentRules, Wish
 from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, in_force_at, tiers_at
-from labshare.domain.courtesy import weeks_around
+from labshare.domain.courtesy import Courtesy, is_late_notice, is_no_show, weeks_around
 from labshare.domain.ordering import Tier
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import MINUTE, Span
+from labshare.errors import Refusal
 from labshare.services.calendars import closed_dates_over
 from labshare.store import agreements as store
 from labshare.store import bookings as bookings_store
@@ -31,11 +32,16 @@ class _Place(msgspec.Struct, frozen=True):
 
 def in_force(db: Connection, moment: datetime) -> list[Agreement]:
     """The agreements in force at this instant, each in the version that holds then. One query."""
+    found = (in_force_at(versions, moment) for versions in versions_over(db, Span(moment, moment + MINUTE)))
+    return [each for each in found if each is not None]
+
+
+def versions_over(db: Connection, span: Span) -> list[list[Version]]:
+    """Every agreement's versions that may be in force at some moment of the span, by id. One query."""
     # An agreement's days are those of its own zone: a day on either side is enough for every zone.
     day = timedelta(days=1)
-    versions = store.versions(db, (moment - day).date(), (moment + day).date())
-    found = (in_force_at(versions[key], moment) for key in sorted(versions))
-    return [each for each in found if each is not None]
+    versions = store.versions(db, (span.start - day).date(), (span.end + day).date())
+    return [versions[key] for key in sorted(versions)]
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +58,25 @@ def order_at(db: Connection, instruments: Sequence[InstrumentRules], moment: dat
     return Order(tiers=tiers_at(held, places), half_life=fair_share_at(held, places).half_life)
 
 
+def covering(db: Connection, rules: InstrumentRules, wish: Wish) -> list[Agreement]:
+    """The agreements whose clauses hold for a wish: in force as it begins, on its instrument. One query.
+
+    None for blocks, and none for what is refused for its length anyway.
+    """
+    if wish.kind is not BookingKind.USE or wish.person_id is None or wish.span.minutes > LONGEST_MINUTES:
+        return []
+    return covering_at(db, rules, wish.span.start)
+
+
+def covering_at(db: Connection, rules: InstrumentRules, moment: datetime) -> list[Agreement]:
+    """The agreements in force at this instant that cover an instrument. One query."""
+    here = _Place(rules.id, rules.centre_id)
+    return [each for each in in_force(db, moment) if covers(each.covered, here)]
+
+
 def conducts(
     db: Connection,
+    covering: Sequence[Agreement],
     rules: InstrumentRules,
     wish: Wish,
     now: datetime,
@@ -61,17 +84,14 @@ def conducts(
     planned: Sequence[PersonUse] = (),
     leaving: Collection[UUID] = (),
 ) -> tuple[Conduct, ...]:
-    """The clauses of courtesy that hold for a wish (R20, R21). To be called under the lock of its person.
+    """The clauses of courtesy among those that hold for a wish (R20, R21). To be called under the lock of its person.
 
     `planned` are uses of the same person that the same call will write, `leaving` the bookings that it takes away or
-    moves. None for blocks, and none where a session of a plan moves: its length is what the round gave. One query, and
-    two more where a clause has prime time, one where it has strikes.
+    moves. None where a session of a plan moves: its length is what the round gave. Two queries where a clause has prime
+    time, one where it has strikes.
     """
-    if wish.kind is not BookingKind.USE or wish.person_id is None or wish.span.minutes > LONGEST_MINUTES:
-        return ()
-    here = _Place(rules.id, rules.centre_id)
-    held = [each for each in in_force(db, wish.span.start) if each.courtesy and covers(each.covered, here)]
-    if not held or (wish.replaces_id and bookings_store.get(db, wish.replaces_id).plan_id):
+    held = [each for each in covering if each.courtesy]
+    if not held or wish.person_id is None or (wish.replaces_id and bookings_store.get(db, wish.replaces_id).plan_id):
         return ()
     weeks = weeks_around(wish.span, rules.timezone)
     closed = closed_dates_over(weeks)
@@ -86,6 +106,34 @@ def conducts(
         for each in held
         if each.courtesy
     )
+
+
+def not_missed(
+    db: Connection, rules: InstrumentRules, booking: Booking, came_at: datetime | None, now: datetime
+) -> Refusal | None:
+    """Why a booking is none to which nobody came (R21); None when it is one. One query."""
+    held = [each.penalties for each in _courtesies(db, rules, booking) if each.penalties]
+    if not held:
+        return Refusal(code="no_show_without_clause")
+    if any(is_no_show(each, booking.starts_at, came_at, now) for each in held):
+        return None
+    if came_at is not None:
+        return Refusal(code="no_show_came", params={"at": came_at.isoformat()})
+    return Refusal(code="no_show_too_early", params={"late_minutes": min(each.late_minutes for each in held)})
+
+
+def is_late(db: Connection, rules: InstrumentRules, booking: Booking, now: datetime) -> bool:
+    """Whether giving a booking back now is a strike: later than an agreement asks for that says so (R20, R21)."""
+    return any(
+        each.penalties is not None and each.penalties.late_cancel and is_late_notice(each, booking.starts_at, now)
+        for each in _courtesies(db, rules, booking)
+    )
+
+
+def _courtesies(db: Connection, rules: InstrumentRules, booking: Booking) -> list[Courtesy]:
+    if booking.kind is not BookingKind.USE:
+        return []
+    return [each.courtesy for each in covering_at(db, rules, booking.starts_at) if each.courtesy]
 
 
 def _has_prime(agreement: Agreement) -> bool:

@@ -22,12 +22,14 @@ from labshare.domain.agreements import (
     scope_key,
 )
 from labshare.domain.clause_faults import has_other_clauses
+from labshare.domain.clauses import local_day, min_cell_over
 from labshare.domain.contributions import Preference, investment_of, preferential_shares
 from labshare.domain.entitlements import Shown, shown, standing
 from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services.agreements import in_force, may_read, sees_all
+from labshare.services.clauses import versions_over
 from labshare.services.counting import Tally, hull
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
@@ -57,7 +59,7 @@ def standings(
 ) -> list[Shown]:
     """Every rule that this person may read, in its window that holds the instant `at`, once for each denominator.
 
-    With `within`, only rules that concern one of these instruments, by number. Six queries, whatever the number of
+    With `within`, only rules that concern one of these instruments, by number. Seven queries, whatever the number of
     rules.
     """
     moment = at.replace(second=0, microsecond=0)
@@ -67,7 +69,7 @@ def standings(
     counters = [
         (counter, is_whole) for term, is_whole in terms for counter in counters_of(term, span, instruments, within)
     ]
-    return _measured(db, actor, counters, now)
+    return _measured(db, actor, counters, instruments, now)
 
 
 def counters_of(
@@ -101,7 +103,8 @@ class AgreementLine(msgspec.Struct, frozen=True, kw_only=True):
 class AgreementPage(msgspec.Struct, frozen=True, kw_only=True):
     """One agreement with everything its page says. `names` are those of every id that the agreement names.
 
-    `preferred` are the shares of those who bear enough of the `investment` in VND (R03).
+    `preferred` are the shares of those who bear enough of the `investment` in VND (R03); `today` is the day on its own
+    calendar.
     """
 
     line: AgreementLine
@@ -110,6 +113,7 @@ class AgreementPage(msgspec.Struct, frozen=True, kw_only=True):
     is_masked: bool
     investment: int
     preferred: dict[str, Fraction]
+    today: date
 
 
 def agreements(db: Connection, actor: Actor | None, now: datetime) -> tuple[list[AgreementLine], dict[str, Name]]:
@@ -146,6 +150,7 @@ def agreement(db: Connection, actor: Actor | None, agreement_id: str, now: datet
         is_masked=not sees_all(reader, centre_ids),
         investment=investment_of(preference, found.contributions),
         preferred=preferential_shares(preference, found.contributions),
+        today=local_day(found, now),
     )
 
 
@@ -195,16 +200,27 @@ def _line(version: Version, shown: Sequence[Shown], now: datetime) -> AgreementL
 # ---------------------------------------------------------------- parts
 
 
-def _measured(db: Connection, actor: Actor, counters: Sequence[tuple[Counter, bool]], now: datetime) -> list[Shown]:
+def _measured(
+    db: Connection,
+    actor: Actor,
+    counters: Sequence[tuple[Counter, bool]],
+    instruments: Sequence[TimedInstrument],
+    now: datetime,
+) -> list[Shown]:
     whole = hull([counter.window for counter, _ in counters])
     if whole is None:
         return []
     tally = Tally(db, [counter for counter, _ in counters], whole, now, named=actor.partner_ids)
     frozen = store.frozen_bases(db, [counter.key for counter, _ in counters])
+    # Only what others did is told by their number.
+    held = versions_over(db, whole) if not all(is_whole for _, is_whole in counters) else []
     found: list[Shown] = []
     for counter, is_whole in counters:
+        counted = [each for each in instruments if covers(counter.term.rule.where, each)]
+        least = min_cell_over(held, counted, counter.window)
         base_minutes = frozen.get(counter.key)
         if base_minutes is None:
             base_minutes = tally.base_minutes(counter)
-        found.append(shown(standing(counter, base_minutes, tally.rows(counter), actor.partner_ids), sees_all=is_whole))
+        stands = standing(counter, base_minutes, tally.rows(counter), actor.partner_ids)
+        found.append(shown(stands, sees_all=is_whole, least=least))
     return found

@@ -21,7 +21,7 @@ from labshare.scheduler.check import check
 from labshare.scheduler.plan import Plan
 from labshare.scheduler.problem import Instrument, Problem, encode, sha256
 from labshare.scheduler.reading import Malformed, parse, parse_plan
-from labshare.services import calendars, clauses, stages, standings
+from labshare.services import calendars, clauses, clearances, stages, standings
 from labshare.services.planning import REMEMBERED_HALF_LIVES, Facts, build_problem
 from labshare.store import audit, outbox
 from labshare.store import bookings as bookings_store
@@ -200,7 +200,9 @@ def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
     """Everything planning needs to know, read in one transaction."""
     offers = rounds_store.offers_of(db, r.id)
     rules = bookings_store.rules_of(db, {offer.instrument_number for offer in offers})
-    requests = tuple(requests_store.of_round(db, r.id))
+    everything = requests_store.of_round(db, r.id)
+    held = clearances.of_requests(db, r, everything, now)
+    requests = tuple(request for request in everything if request.id not in held)
     persons = {request.person_id for request in requests}
     around = r.horizon.widened(AROUND_MINUTES, AROUND_MINUTES)
     # What occupies an instrument is counted in whole minutes; a minute that has begun belongs to the past.

@@ -1,6 +1,6 @@
 """The report of use: who used what, how full the instruments were, and where the shares stand. For one reader.
 
-At most twelve queries, whatever the period and the scope; the work grows with the period asked.
+At most fourteen queries, whatever the period and the scope; the work grows with the period asked.
 What must not live here: what is told of others (domain/reports.py), or which rows a reader gets (store/reports.py).
 """
 
@@ -14,6 +14,7 @@ import msgspec
 
 from labshare.domain.bookings import BookingKind
 from labshare.domain.capacity import capacity
+from labshare.domain.clauses import min_cell_over
 from labshare.domain.entitlements import Shown
 from labshare.domain.equipment import EquipmentState, state_minutes
 from labshare.domain.people import Action, Actor, may
@@ -35,6 +36,7 @@ from labshare.domain.reports import (
 )
 from labshare.domain.timespan import MINUTE, Span, intersection
 from labshare.errors import Forbidden, NotSignedIn
+from labshare.services import clauses
 from labshare.services.capacity import opened
 from labshare.services.entitlements import standings
 from labshare.store import capacity as capacity_store
@@ -93,7 +95,8 @@ def utilisation(db: Connection, actor: Actor | None, period: Period, scope: Repo
     around = store.beside(db, reader, chosen, whole) if scope.instrument_id else chosen
     rows = store.use_rows(db, reader, months, around, now)
     masked = [each for each in around if not reader.answers_for(each.centre_id)]
-    others = told(rows, [Atom(c, m) for c in {each.centre_id for each in masked} for m in whole_months(months, now)])
+    atoms = [Atom(c, m) for c in {each.centre_id for each in masked} for m in whole_months(months, now)]
+    others = told(rows, atoms, _least(db, around, months, atoms))
     numbers = {each.number for each in chosen}
     rows = [row for row in rows if row.instrument_number in numbers]
     shown = lines(rows, others, is_one_instrument=scope.instrument_id is not None)
@@ -114,6 +117,19 @@ def utilisation(db: Connection, actor: Actor | None, period: Period, scope: Repo
         running=running,
         entitlements=tuple(standings(db, actor, _reference(whole, now), now, within=numbers)),
     )
+
+
+def _least(
+    db: Connection, instruments: Sequence[TimedInstrument], months: Sequence[Span], atoms: Sequence[Atom]
+) -> dict[Atom, int]:
+    """How many parties the agreements ask for that cover a centre in a month (R23). One query; none without atoms."""
+    if not atoms:
+        return {}
+    held = clauses.versions_over(db, Span(months[0].start, months[-1].end))
+    inside: defaultdict[str, list[TimedInstrument]] = defaultdict(list)
+    for each in instruments:
+        inside[each.centre_id].append(each)
+    return {atom: min_cell_over(held, inside[atom.centre_id], months[atom.month]) for atom in atoms}
 
 
 def _past(whole: Span, now: datetime) -> Span | None:

@@ -13,12 +13,13 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain import clearances as clearance_rules
 from labshare.domain.people import Action, Actor, may, may_somewhere
 from labshare.domain.rounds import Offer, PlanRow, PlanState, Round, RoundState
 from labshare.domain.time_requests import Eligible, RequestState, TimeRequest
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal
-from labshare.services import plans, rounds, time_requests
+from labshare.services import clearances, plans, rounds, time_requests
 from labshare.services.planning import worth_of
 from labshare.services.reasons import Sight, placed_and_left
 from labshare.services.worth import Worth
@@ -29,6 +30,8 @@ from labshare.store import rounds as store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
 from labshare.store.rounds import InstrumentName, Name
+
+OVER = (RoundState.PUBLISHED, RoundState.WITHDRAWN)
 
 
 class RoundLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +69,14 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
         return "partly_placed" if is_partly else self.request.state.value
 
 
+class HeldLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that lacks a security clearance (R26) and is held out of the plan: why, as its reader may know it."""
+
+    line: RequestLine
+    reasons: tuple[Refusal, ...]
+    is_overdue: bool
+
+
 class OfferLine(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument of the round with its offered intervals."""
 
@@ -80,6 +91,7 @@ class RoundPage(msgspec.Struct, frozen=True, kw_only=True):
     offers: tuple[OfferLine, ...]
     mine: tuple[RequestLine, ...]
     others: tuple[RequestLine, ...]
+    held: tuple[HeldLine, ...]
     plans: tuple[PlanRow, ...]
     may_manage: bool
     may_apply: bool
@@ -158,6 +170,7 @@ def page(
         ),
         mine=tuple(_own_lines(db, actor, r)) if actor else (),
         others=tuple(visible_requests(db, r, sight)) if sees_requests and with_requests else (),
+        held=tuple(_held(db, r, sight, now)) if sees_requests else (),
         plans=tuple(plans_store.of_round(db, round_id)) if sees_requests else (),
         may_manage=manages,
         may_apply=r.is_accepting(now) and may_somewhere(actor, Action.APPLY),
@@ -170,6 +183,27 @@ def own_request(db: Connection, actor: Actor, request_id: UUID) -> RequestLine:
     request = time_requests.own(db, actor, request_id)
     lines = _own_lines(db, actor, store.get(db, request.round_id))
     return next(line for line in lines if line.request.id == request_id)
+
+
+def held_reasons(db: Connection, line: RequestLine, now: datetime) -> tuple[Refusal, ...]:
+    """Why a request of a round that is not over is held; empty when it is not."""
+    if line.request.state is not RequestState.SUBMITTED or line.round.state in OVER:
+        return ()
+    lacks = clearances.of_requests(db, line.round, [line.request], now).get(line.request.id, ())
+    return tuple(clearance_rules.refusal(each, line.project, now) for each in lacks)
+
+
+def _held(db: Connection, r: Round, sight: Sight, now: datetime) -> Iterable[HeldLine]:
+    """The requests that this reader may see and that are held, while the round is not over."""
+    found = clearances.of_round(db, r, now) if r.state not in OVER else {}
+    lines = visible_requests(db, r, sight) if found else []
+    for line in lines:
+        if lacks := found.get(line.request.id, ()):
+            yield HeldLine(
+                line=line,
+                reasons=tuple(clearance_rules.refusal(each, line.project, now) for each in lacks),
+                is_overdue=any(each.is_overdue(now) for each in lacks),
+            )
 
 
 def visible_requests(db: Connection, r: Round, sight: Sight, *, at: Set[str] | None = None) -> list[RequestLine]:

@@ -32,7 +32,7 @@ from labshare.domain.time_requests import RequestState
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, WrongState
 from labshare.scheduler.reading import parse_plan
-from labshare.services import bookings, planning, plans
+from labshare.services import bookings, clearances, planning, plans
 from labshare.store import audit, due, outbox
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
@@ -160,6 +160,7 @@ def queue_plan(db: Connection, actor: Actor, round_id: UUID, *, seconds: int, se
         problem_sha256="", plan_sha256="", failure="", created_by_id=actor.person_id, version=1,
     )  # fmt: skip
     plans_store.add(db, plan)
+    clearances.keep_of_round(db, actor, current, now)
     _become(db, actor, current, RoundState.PLANNING, now)
     outbox.post(db, "plans", {"round": str(round_id), "plan": str(plan.id)})
     return plan
@@ -239,9 +240,10 @@ def publish(db: Connection, actor: Actor, round_id: UUID, *, plan_sha256: str, n
     requests = tuple(requests_store.of_round(db, round_id))
     sessions = parse_plan(document).sessions
     planned = planning.bookings_of(current, requests, instruments, plan.id, sessions, now)
-    # What was planned for somebody who has left since is given back to everybody.
+    # What was planned for somebody who has left since, or whose project is held by now, is given back to everybody.
     gone = people_store.absent(db, {booking.person_id for booking in planned if booking.person_id})
-    new = [booking for booking in planned if booking.person_id not in gone]
+    held = clearances.of_requests(db, current, requests, now)
+    new = [booking for booking in planned if booking.person_id not in gone and booking.request_id not in held]
     bookings.publish_sessions(db, actor, new, now)
     placed = {booking.request_id for booking in new}
     requests_store.decide(

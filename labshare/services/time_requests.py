@@ -16,7 +16,7 @@ from labshare.domain.rounds import Round, RoundState
 from labshare.domain.time_requests import Application, Eligible, RequestState, TimeRequest, check_request
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Refused, Stale, WrongState
-from labshare.services import plans
+from labshare.services import clearances, plans
 from labshare.store import audit
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
@@ -47,6 +47,7 @@ def apply(db: Connection, actor: Actor, round_id: UUID, wish: RequestWish, now: 
         raise NotFound("round_not_found")
     made = _checked(db, actor, current, wish, uuid4(), now, created_at=now)
     store.add(db, made)
+    _hold(db, actor, current, made, now)
     _record(db, actor, "apply", made, now)
     return made
 
@@ -58,6 +59,7 @@ def edit(
     before, current = _own(db, actor, request_id, seen_version)
     made = _checked(db, actor, current, wish, request_id, now, created_at=before.created_at)
     changed = store.change(db, made, seen_version=seen_version)
+    _hold(db, actor, current, changed, now)
     _record(db, actor, "change", changed, now)
     return changed
 
@@ -163,6 +165,11 @@ def _made(
         windows=wish.windows,
         created_at=created_at,
     )
+
+
+def _hold(db: Connection, actor: Actor, current: Round, request: TimeRequest, now: datetime) -> None:
+    """A request that lacks a security clearance is taken all the same, and held until that is decided (R26)."""
+    clearances.keep(db, actor, clearances.of_requests(db, current, [request], now).get(request.id, ()), now)
 
 
 def _record(db: Connection, actor: Actor, action: str, request: TimeRequest, now: datetime) -> None:

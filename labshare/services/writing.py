@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.agreements import Agreement
 from labshare.domain.bookings import (
     BLOCK_RULES,
     OCCUPYING,
@@ -29,11 +30,12 @@ from labshare.domain.bookings import (
     is_time_taken,
 )
 from labshare.domain.clauses import PersonUse
+from labshare.domain.clearances import Clearance
 from labshare.domain.people import Actor
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, TimeTaken
-from labshare.services import agreements, clauses
+from labshare.services import agreements, clauses, clearances
 from labshare.services.agreements import Weighed
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import uses
@@ -220,6 +222,7 @@ def _context(
         elsewhere += [
             _neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, wish.person_id)
         ]
+    covering = clauses.covering(db, rules, wish)
     here = [each for each, _ in planned if each.after.instrument_number == rules.number]
     return Context(
         now=now,
@@ -232,8 +235,16 @@ def _context(
         qualified=qualified,
         qualified_until=until,
         closed_dates=closed_dates_over(wish.span),
-        conducts=clauses.conducts(db, rules, wish, now, planned=_own(planned, wish), leaving=leaving),
+        conducts=clauses.conducts(db, covering, rules, wish, now, planned=_own(planned, wish), leaving=leaving),
+        lacking=_lacking(db, covering, payer, wish, now),
     )
+
+
+def _lacking(
+    db: Connection, covering: Sequence[Agreement], payer: Payer, wish: Wish, now: datetime
+) -> tuple[Clearance, ...]:
+    """Clearances are told to those who belong to the project alone."""
+    return clearances.of_wish(db, covering, payer.project, wish, now) if payer.project and payer.is_member else ()
 
 
 def _neighbour(booking: Booking, span: Span) -> Neighbour:

@@ -136,7 +136,13 @@ _OWN_USES = _OF_PERSON.where(
     bookings.c.starts_at > _BACK,
     bookings.c.ends_at > _START,
 )
-_MISSED = _OF_PERSON.where(bookings.c.state == BookingState.NO_SHOW, bookings.c.starts_at > _START)
+_MISSED = _OF_PERSON.where(
+    sa.or_(
+        bookings.c.state == BookingState.NO_SHOW,
+        sa.and_(bookings.c.state == BookingState.CANCELLED, bookings.c.late_notice),
+    ),
+    bookings.c.starts_at > _START,
+)
 _BUSY = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until).where(
     bookings.c.instrument_number.in_(NUMBERS), OCCUPIES
 )
@@ -255,7 +261,7 @@ def own_uses(db: Connection, person_id: UUID, span: Span) -> tuple[PersonUse, ..
 
 
 def missed(db: Connection, person_id: UUID, since: datetime) -> tuple[PersonUse, ...]:
-    """The bookings to which this person did not come, of those that began after then."""
+    """Bookings to which this person did not come, or which they gave back too late, that began after then."""
     return _person_uses(db, _MISSED, {"person_id": person_id, "start": since.replace(second=0, microsecond=0)})
 
 

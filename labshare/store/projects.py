@@ -30,6 +30,11 @@ def by_code(db: Connection, code: str) -> Project | None:
     return None if row is None else msgspec.convert(row, Project, from_attributes=True)
 
 
+def by_ids(db: Connection, project_ids: Collection[UUID]) -> dict[UUID, Project]:
+    rows = db.execute(sa.select(projects).where(projects.c.id.in_(sorted(project_ids))))
+    return {row.id: msgspec.convert(row, Project, from_attributes=True) for row in rows}
+
+
 def names_of(db: Connection, project_ids: Collection[UUID | None]) -> dict[UUID | None, ProjectName]:
     """Code and funding line of these projects."""
     query = sa.select(projects.c.id, projects.c.code, projects.c.funding_line).where(projects.c.id.in_(project_ids))

@@ -622,6 +622,7 @@ bookings = Table(
     Column("agreement_version", sa.Integer),
     Column("attended", sa.Boolean, nullable=False, server_default=sa.true()),
     _text("purpose"),
+    Column("late_notice", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("request_id", sa.Uuid, ForeignKey("time_requests.id"), index=True),
     Column("plan_id", sa.Uuid, ForeignKey("plans.id")),
     Column("hold_expires_at", UTCDateTime),
@@ -661,6 +662,25 @@ equipment_states = Table(
     ),
     CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="times"),
     Index("ix_equipment_states_instrument", "instrument_number", "starts_at"),
+)
+
+# That a project waits before an agreement's instruments are allocated to it (R26), and what was decided. `lists` and
+# `found` are JSON: what of the agreement's lists was found.
+clearances = Table(
+    "clearances",
+    metadata,
+    Column("project_id", sa.Uuid, ForeignKey("projects.id"), primary_key=True),
+    Column("agreement_id", sa.Text, ForeignKey("agreements.id"), primary_key=True),
+    Column("state", sa.Text, nullable=False),
+    Column("lists", sa.Text, nullable=False),
+    Column("found", sa.Text, nullable=False),
+    Column("since", UTCDateTime, nullable=False),
+    Column("due_at", UTCDateTime, nullable=False),
+    _text("evidence"),
+    Column("decided_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("decided_at", UTCDateTime),
+    Column("version", sa.Integer, nullable=False, server_default="1"),
+    CheckConstraint("state IN ('waiting', 'cleared', 'refused')", name="state"),
 )
 
 # ---------------------------------------------------------------- the house's own memory

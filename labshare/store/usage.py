@@ -129,6 +129,14 @@ def uses_over(db: Connection, number: int, span: Span) -> list[BookingLine]:
     )
 
 
+def came_at(db: Connection, booking_id: UUID) -> datetime | None:
+    """When the instrument first ran for a booking, as far as that is on record."""
+    query = sa.select(equipment_states.c.starts_at).where(
+        equipment_states.c.booking_id == booking_id, equipment_states.c.state == EquipmentState.PRODUCTIVE
+    )
+    return db.execute(query.order_by(equipment_states.c.starts_at).limit(1)).scalar_one_or_none()
+
+
 def add_records(db: Connection, new: Sequence[StateRecord]) -> None:
     if new:
         db.execute(sa.insert(equipment_states), [msgspec.structs.asdict(record) for record in new])

@@ -13,10 +13,11 @@ from uuid import UUID
 import msgspec
 
 from labshare import formats
-from labshare.domain.bookings import BookingKind
+from labshare.domain.bookings import Booking, BookingKind
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refusal
+from labshare.i18n import gettext, word
 from labshare.web.typed import FIRST_YEAR, LAST_YEAR, instant, typed_clock, typed_date, typed_length
 
 T = TypeVar("T")
@@ -117,6 +118,19 @@ def read_seen(form: ChangeForm) -> Span | None:
         return _planned(datetime.fromisoformat(form.seen_starts_at), datetime.fromisoformat(form.seen_ends_at))
     except (ValueError, Malformed):
         return None
+
+
+def changes(seen: ChangeForm, booking: Booking) -> tuple[tuple[str, str, str], ...]:
+    """What stands now that was different when the form was opened: what it is, how it was, how it is."""
+    before = read_seen(seen)
+    found: list[tuple[str, str, str]] = []
+    if before and before != booking.span:
+        was, now = (formats.span(each.start, each.end) for each in (before, booking.span))
+        found.append((gettext("Time"), was, now))
+    if seen.seen_state and seen.seen_state != booking.state.value:
+        states = (word("booking_state", seen.seen_state), word("booking_state", booking.state))
+        found.append((gettext("State"), *states))
+    return tuple(found)
 
 
 def slot_value(span: Span) -> str:

@@ -6,7 +6,7 @@ Calendars and boards are in calendars.py, what their blocks say in blocks.py, re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,16 +15,16 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from labshare import formats
-from labshare.domain.bookings import MOVABLE, BookingKind, InstrumentRules, Wish
+from labshare.domain.bookings import MOVABLE, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.opening import format_opening
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
-from labshare.i18n import gettext, word
-from labshare.services import Connection, bookings, projects
+from labshare.services import Connection, bookings, clauses, prices, projects
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
+from labshare.services.prices import Estimate
 from labshare.web import calendars, given
 from labshare.web.booking_forms import (
     BLOCKS,
@@ -33,9 +33,9 @@ from labshare.web.booking_forms import (
     ChangeForm,
     Faults,
     TimesForm,
+    changes,
     read_kind,
     read_project,
-    read_seen,
     read_slot,
     read_span,
     read_version,
@@ -43,9 +43,12 @@ from labshare.web.booking_forms import (
     times_of,
 )
 from labshare.web.booking_lines import by_day
+from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.weeks import Week
+
+HOUR = timedelta(hours=1)
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -97,18 +100,16 @@ def book(
     if faults or span is None:
         with database.read() as db:
             return _booking_form(request, db, me, data, now, faults=faults)
+    with database.read() as db:
+        number = looking.rules_of(db, data.instrument).number
+    wish = Wish(
+        instrument_number=number, span=span, person_id=me.person_id, project_id=project_id, purpose=data.purpose
+    )
     try:
         with database.write() as db:
-            rules = looking.rules_of(db, data.instrument)
-            wish = Wish(
-                instrument_number=rules.number,
-                span=span,
-                person_id=me.person_id,
-                project_id=project_id,
-                purpose=data.purpose,
-            )
             booking = bookings.book(db, me, wish, now)
     except Refused as error:
+        hold_back(database, me, wish, error, now)
         with database.read() as db:
             return _booking_form(request, db, me, data, now, error=error, wanted=span)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")
@@ -161,6 +162,24 @@ def cancel(
     return redirect(request, "/bookings", notice="booking_cancelled")
 
 
+@post("/bookings/{booking_id:uuid}/no-show", sync_to_thread=True)
+def miss(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    booking_id: FromPath[UUID],
+    data: Form[ChangeForm],
+) -> Response[str]:
+    try:
+        with database.write() as db:
+            bookings.miss(db, me, booking_id, seen_version=read_version(data.version), now=now)
+    except (Refused, Stale, WrongState) as error:
+        with database.read() as db:
+            return _booking_page(request, db, me, booking_id, now, form=data, error=error)
+    return redirect(request, f"/bookings/{booking_id}", notice="booking_missed")
+
+
 # ---------------------------------------------------------------- blocks by a centre
 
 
@@ -209,15 +228,18 @@ def _booking_form(
     rules = looking.rules_of(db, form.instrument)
     choices = projects.usable(db, me, now)
     wish = wanted and Wish(instrument_number=rules.number, span=wanted, person_id=me.person_id)
+    form = _chosen(form, choices, _day(form, rules, now))
     return _form_page(
         request,
         "bookings/new.html",
         rules,
         calendars.week_of(db, me, rules, _day(form, rules, now), now),
-        _chosen(form, choices, _day(form, rules, now)),
+        form,
         faults=faults,
         error=error,
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in choices],
+        estimates=_estimates(db, rules, choices, form, now),
+        is_timed=read_span(form)[0] is not None,
         offers=_offers(db, wish, now) if wish else (),
     )
 
@@ -284,7 +306,6 @@ def _booking_page(
     line = bookings.show(db, me, booking_id)
     booking, seen = line.booking, form
     form = form if form and form.date else None
-    is_refused = isinstance(error, Refused)
     may_change = booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
     is_changeable = booking.state in MOVABLE and booking.starts_at > now
     rules = looking.rules_of(db, line.instrument_id)
@@ -299,10 +320,14 @@ def _booking_page(
         faults=faults or {},
         refusals=error.refusals if error else (),
         heading=heading(error.status) if error else "",
-        changes=_changes(seen, line) if seen and isinstance(error, Stale) else (),
-        offers=_offers(db, _wish(line, wanted), now) if wanted and is_refused else (),
+        changes=changes(seen, line.booking) if seen and isinstance(error, Stale) else (),
+        offers=_offers(db, _wish(line, wanted), now) if wanted and isinstance(error, Refused) else (),
         may_change=may_change and is_changeable,
+        may_miss=_may_miss(me, line, now),
+        is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
         is_use=booking.kind is BookingKind.USE,
+        estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
+        is_timed=True,
         week=calendars.week_of(db, me, rules, day, now),
     )
 
@@ -315,6 +340,21 @@ def _offers(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
     return tuple(Offer(slot_value(span), formats.span(span.start, span.end)) for span in spans)
 
 
+def _estimates(
+    db: Connection, rules: InstrumentRules, choices: list[Project], form: BookingForm, now: datetime
+) -> tuple[Estimate, ...]:
+    """What the use would cost the chosen project, or each that might be; an hour from now while no times are typed."""
+    asked = [each for each in choices if str(each.id) == form.project] or choices
+    return prices.of_projects(db, rules, asked, read_span(form)[0] or Span(now, now + HOUR))
+
+
+def _may_miss(me: Actor, line: BookingLine, now: datetime) -> bool:
+    """Whether the reader is asked whether anybody came: a manager of the centre, once a use should have begun."""
+    booking = line.booking
+    is_due = booking.kind is BookingKind.USE and booking.state is BookingState.CONFIRMED and booking.starts_at <= now
+    return is_due and may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
+
+
 def _wish(line: BookingLine, span: Span) -> Wish:
     booking = line.booking
     return Wish(
@@ -324,23 +364,6 @@ def _wish(line: BookingLine, span: Span) -> Wish:
         project_id=booking.project_id,
         replaces_id=booking.id,
     )
-
-
-def _changes(seen: ChangeForm, line: BookingLine) -> tuple[tuple[str, str, str], ...]:
-    """What stands now that was different when the form was opened: what it is, how it was, how it is."""
-    booking = line.booking
-    before = read_seen(seen)
-    found: list[tuple[str, str, str]] = []
-    if before and before != booking.span:
-        found.append((gettext("Time"), formats.span(before.start, before.end), formats.span(*_ends(booking.span))))
-    if seen.seen_state and seen.seen_state != booking.state.value:
-        states = (word("booking_state", seen.seen_state), word("booking_state", booking.state))
-        found.append((gettext("State"), *states))
-    return tuple(found)
-
-
-def _ends(span: Span) -> tuple[datetime, datetime]:
-    return span.start, span.end
 
 
 def _with_times(form: Any, span: Span) -> Any:
@@ -359,4 +382,4 @@ def _day(form: TimesForm, rules: InstrumentRules, now: datetime) -> date:
     return calendars.day_in(form.date, formats.local(span.start).date() if span else calendars.day_ahead(rules, now))
 
 
-router = Router("/", route_handlers=[mine, show, new, book, move, cancel, new_block, block])
+router = Router("/", route_handlers=[mine, show, new, book, move, cancel, miss, new_block, block])

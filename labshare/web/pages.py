@@ -9,7 +9,16 @@ from litestar import Response, Router, get
 
 from labshare.domain.people import Actor
 from labshare.services import Connection, Database, registry
-from labshare.web import affiliations, booking_lines, given, organisations, projects, round_sections, share_sections
+from labshare.web import (
+    affiliations,
+    booking_lines,
+    clearances,
+    given,
+    organisations,
+    projects,
+    round_sections,
+    share_sections,
+)
 from labshare.web.rendering import Request, render
 from labshare.web.sections import Section
 
@@ -21,6 +30,7 @@ PROVIDERS: tuple[Provider, ...] = (
     affiliations.my_section,
     organisations.waiting_section,
     affiliations.waiting_section,
+    clearances.waiting_section,
     projects.waiting_section,
     projects.review_section,
     round_sections.decisions,

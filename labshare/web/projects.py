@@ -15,7 +15,7 @@ from labshare.domain.projects import AccessClass, Activity, ProjectLine, Project
 from labshare.errors import Refused, WrongState
 from labshare.formats import CENTRE_ZONE
 from labshare.i18n import gettext
-from labshare.services import Connection, projects
+from labshare.services import Connection, clearances, projects
 from labshare.web import given
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.sections import Line, Section
@@ -245,6 +245,7 @@ def _project_page(
     with database.read() as db:
         line = projects.show(db, me, project_id)
         verifier = projects.verifier_name(db, line.project)
+        held = clearances.of_project(db, project_id)
     proposed = line.project.evidence if line.project.state is ProjectState.PROPOSED else ""
     context: dict[str, Any] = {"evidence": proposed, "login": "", "pi": "", **typed}
     return render(
@@ -256,6 +257,8 @@ def _project_page(
         is_current=line.project.is_current(now),
         is_for_review=is_for_review(line.project, now),
         verifier=verifier,
+        clearances=held,
+        now=now,
         may_manage=projects.may_manage(line, me),
         refusals=error.refusals if error else (),
         **context,

@@ -60,7 +60,8 @@ def show(
 ) -> Response[str]:
     with database.read() as db:
         line = round_pages.own_request(db, me, request_id)
-    return render(request, "rounds/request.html", line=line, may_change=_may_change(line, now))
+        held = round_pages.held_reasons(db, line, now)
+    return render(request, "rounds/request.html", line=line, held=held, may_change=_may_change(line, now))
 
 
 @get("/requests/{request_id:uuid}/edit", sync_to_thread=True)

@@ -163,6 +163,13 @@ def test_two_agreements_in_force_state_one_order_of_tiers() -> None:
     assert list(other_orders(an_agreement(), [other])) == []
 
 
+def test_a_strike_for_late_cancelling_needs_a_notice() -> None:
+    strict = Courtesy(penalties=Penalties(late_cancel=True))
+    assert told(msgspec.structs.replace(whole(), courtesy=strict)) == [("clause_late_without_notice", None)]
+    sound = msgspec.structs.replace(strict, notice_hours=24)
+    assert told(msgspec.structs.replace(whole(), courtesy=sound)) == []
+
+
 def test_empty_lists_are_told() -> None:
     none = msgspec.structs.replace(whole(), screening=Screening(lists=()))
     assert told(none) == [("clause_screening_empty", None)]

@@ -11,22 +11,17 @@ from labshare.domain.contributions import (
     Contribution,
     Preference,
     investment_of,
-    preferential_minutes,
     preferential_shares,
 )
 from tests.domain.clauses import whole
 
-ALLOCABLE = 680 * 60
-
 
 def test_a_sixth_part_payer_has_its_part_and_a_small_one_none() -> None:
-    """R03: of 50 bn A bore 8 bn = 16 % -> 16 % of 680 h = 108.8 h = 6,528 min; B bore 4 bn = 8 %, below a tenth."""
+    """R03: of 50 bn A bore 8 bn = 16 %; B bore 4 bn = 8 %, below a tenth."""
     agreement = whole()
     assert agreement.preference is not None
     partners = [each for each in agreement.contributions if each.party != "I-IMS"]
     assert preferential_shares(agreement.preference, partners) == {"O-A": Fraction(4, 25)}
-    assert preferential_minutes(agreement.preference, partners, ALLOCABLE) == {"O-A": Fraction(6_528)}
-    assert Fraction(6_528, 60) == Fraction("108.8")
 
 
 def test_all_that_a_party_puts_in_counts() -> None:

@@ -110,5 +110,11 @@ def test_two_others_are_told_only_as_a_rule_that_holds() -> None:
     assert (told.state, told.own.used) == (ShareState.KEPT, 60)
 
 
+def test_three_others_are_not_told_where_an_agreement_asks_for_four() -> None:
+    some = stand(a_rule(), *rivals(100, 100, 100))
+    assert shown(some, sees_all=False, least=4).about is None
+    assert shown(some, sees_all=False, least=3).about == Fraction(25, 100)
+
+
 def test_a_limit_of_nothing_has_no_steps() -> None:
     assert tell(a_rule(share=Fraction(0)), *rivals(1, 1, 1)).about is None

@@ -128,6 +128,16 @@ def test_an_atom_of_two_rivals_is_left_out_of_every_sum() -> None:
     assert [line.booked for line in lines(rows, others, is_one_instrument=False)] == [300]
 
 
+def test_an_agreement_may_ask_for_more_parties_in_its_atom() -> None:
+    rows = [*rivals(PUBLIC, 100, 100, 100), *rivals(INDUSTRY, 20, 20, 20, 20, 20, first=4)]
+    others = told(rows, [ATOM], {ATOM: 5})
+    # Public research has three parties, fewer than five, so it is folded, and industry with it.
+    found = lines(rows, others, is_one_instrument=False)
+    assert [(line.access_class, line.parties, line.booked) for line in found] == [(None, 8, 400)]
+    assert others.instruments[ATOM] == {1}
+    assert told(rivals(PUBLIC, 1, 1, 1, 1), [ATOM], {ATOM: 5}).withheld == {ATOM}
+
+
 def test_a_month_that_is_not_an_atom_is_not_told() -> None:
     rows = rivals(PUBLIC, 100, 100, 100, month=1)
     assert lines(rows, told(rows, [ATOM]), is_one_instrument=False) == ()

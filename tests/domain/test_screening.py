@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pytest
 
-from labshare.domain.screening import Hold, Screened, Screening, Silence, entries, screen, working_days_later
+from labshare.domain.screening import Hold, Screened, Screening, Silence, screen, working_days_later
 from tests.domain.clauses import whole
 
 ZONE = "Asia/Ho_Chi_Minh"
@@ -77,11 +77,6 @@ def test_silence_keeps_the_hold_unless_the_clause_says_otherwise() -> None:
     assert [found.stands(screening(), at) for at in (before, after)] == [True, True]
     lenient = msgspec.structs.replace(screening(), default=Silence.CLEAR)
     assert [found.stands(lenient, at) for at in (before, after)] == [True, False]
-
-
-def test_lists_are_told_by_their_size() -> None:
-    # Two terms and a topic; a term and an organisation.
-    assert entries(screening().lists) == 5
 
 
 def test_no_working_day_later_is_the_day_itself() -> None:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from labshare.domain.agreements import Agreement, Scope, Version
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
-from labshare.domain.courtesy import Courtesy, PrimeTime
+from labshare.domain.courtesy import Courtesy, Penalties, PrimeTime
+from labshare.domain.equipment import EquipmentState, StateRecord
 from labshare.domain.ordering import FairShare
-from labshare.domain.timespan import Span
-from labshare.errors import Refusal, Refused
+from labshare.domain.timespan import MINUTE, Span
+from labshare.errors import Forbidden, Refusal, Refused, WrongState
 from labshare.i18n import speaking
 from labshare.sentences import sentence
 from labshare.services import bookings as service
 from labshare.services import clauses, plans
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
+from labshare.store import usage as usage_store
 from labshare.store.engine import Database
 from tests.domain.clauses import whole
 from tests.domain.test_agreements import an_agreement
@@ -166,7 +168,8 @@ def test_without_a_clause_a_booking_asks_one_question_more(house: Database) -> N
     with house.read() as db:
         rules = store.rules_of(db, [NMR])[NMR]
         with counted(house.engine) as seen:
-            assert clauses.conducts(db, rules, wish, NOW) == ()
+            covering = clauses.covering(db, rules, wish)
+            assert clauses.conducts(db, covering, rules, wish, NOW) == ()
     assert len(seen) == 1
 
 
@@ -188,3 +191,81 @@ def test_a_round_is_planned_by_the_order_that_is_in_force(house: Database) -> No
     assert covered.tiers == whole().tiers
     # An hour of 28 days ago is half an hour by this half-life, and would be a quarter by the usual one.
     assert covered.recent == {("I-IMS", PUBLIC_PROJECT): 30}
+
+
+# ---------------------------------------------------------------- not coming, and giving back too late (R20, R21)
+
+
+def missed(house: Database, booking: Booking, after: timedelta, who: UUID = MANAGER) -> Booking:
+    with house.write() as db:
+        return service.miss(db, actor(who), booking.id, seen_version=1, now=booking.starts_at + after)
+
+
+def test_a_manager_writes_down_that_nobody_came_once_the_grace_is_over(house: Database) -> None:
+    """The clause waits 30 minutes. The strike is the person's, and the time is free again."""
+    booking = book(house, XRD, span(25, 9, 11))
+    with pytest.raises(Refused) as caught:
+        missed(house, booking, timedelta(minutes=30))
+    assert [(each.code, each.params) for each in caught.value.refusals] == [("no_show_too_early", {"late_minutes": 30})]
+    with pytest.raises(Forbidden):
+        missed(house, booking, timedelta(minutes=31), RESEARCHER)
+    assert missed(house, booking, timedelta(minutes=31)).state is BookingState.NO_SHOW
+    with house.read() as db:
+        assert [use.id for use in store.missed(db, RESEARCHER, NOW)] == [booking.id]
+    book(house, XRD, span(25, 9, 11), COLLEAGUE)
+    with pytest.raises(WrongState), house.write() as db:
+        service.miss(db, actor(MANAGER), booking.id, seen_version=2, now=booking.ends_at)
+
+
+def test_nobody_is_said_not_to_have_come_where_the_instrument_ran_in_time_or_no_clause_holds(house: Database) -> None:
+    booking, late = book(house, XRD, span(25, 9, 11)), book(house, XRD, span(25, 11, 12))
+    with house.write() as db:
+        runs = {booking: booking.starts_at + 30 * MINUTE, late: late.starts_at + 31 * MINUTE}
+        usage_store.add_records(
+            db,
+            [
+                StateRecord(
+                    id=uuid4(), instrument_number=XRD, state=EquipmentState.PRODUCTIVE, starts_at=began,
+                    ends_at=began + 10 * MINUTE, booking_id=each.id, source="operator",
+                )
+                for each, began in runs.items()
+            ],
+        )  # fmt: skip
+    with pytest.raises(Refused) as caught:
+        missed(house, booking, timedelta(hours=2))
+    assert [each.code for each in caught.value.refusals] == ["no_show_came"]
+    assert missed(house, late, timedelta(hours=1)).state is BookingState.NO_SHOW
+    with house.write() as db:
+        agreements_store.add_version(
+            db, Version(number=2, agreement=courteous(courtesy=Courtesy())), actor_id=None, now=NOW
+        )
+    with pytest.raises(Refused) as caught:
+        missed(house, booking, timedelta(hours=2))
+    assert [each.code for each in caught.value.refusals] == ["no_show_without_clause"]
+
+
+def cancelled(house: Database, booking: Booking, before: timedelta, who: UUID = RESEARCHER) -> Booking:
+    with house.write() as db:
+        return service.cancel(db, actor(who), booking.id, seen_version=1, now=booking.starts_at - before)
+
+
+def test_giving_back_too_late_is_a_strike_only_where_the_clause_says_so(house: Database) -> None:
+    """Notice of 24 hours. A minute less is late; exactly that is not, and a manager who cancels strikes nobody."""
+    a_minute_late = timedelta(hours=24) - MINUTE
+    assert not cancelled(house, book(house, XRD, span(26, 9, 10)), a_minute_late).late_notice
+    penalties = Penalties(strikes=1, late_cancel=True)
+    strict = courteous(courtesy=Courtesy(notice_hours=24, penalties=penalties))
+    with house.write() as db:
+        agreements_store.add_version(db, Version(number=2, agreement=strict), actor_id=None, now=NOW)
+    assert not cancelled(house, book(house, XRD, span(26, 9, 10)), timedelta(hours=24)).late_notice
+    assert not cancelled(house, book(house, XRD, span(26, 9, 10)), a_minute_late, MANAGER).late_notice
+    assert not cancelled(house, book(house, NMR, span(26, 9, 10)), a_minute_late).late_notice
+    late = cancelled(house, book(house, XRD, span(26, 9, 10)), a_minute_late)
+    assert (late.state, late.late_notice) == (BookingState.CANCELLED, True)
+    with house.read() as db:
+        assert [use.id for use in store.missed(db, RESEARCHER, NOW)] == [late.id]
+    # One strike bars here, for 14 days from the start that was given back.
+    wish = Wish(instrument_number=XRD, span=Span(at(30, 9), at(30, 10)), project_id=PUBLIC_PROJECT)
+    with house.write() as db, pytest.raises(Refused) as caught:
+        service.book(db, actor(RESEARCHER), wish, at(27, 9))
+    assert [each.code for each in caught.value.refusals] == ["courtesy_blocked"]

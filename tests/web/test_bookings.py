@@ -9,14 +9,20 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.agreements import Scope, Version
 from labshare.domain.bookings import BookingKind, BookingState
+from labshare.domain.courtesy import Courtesy, Penalties
+from labshare.store import agreements
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from tests.domain.clauses import whole
+from tests.domain.test_agreements import an_agreement
 from tests.furniture import (
     COLLEAGUE,
     FESEM,
     NMR,
+    NOW,
     OFFICE,
     PUBLIC_PROJECT,
     RESEARCHER,
@@ -306,3 +312,40 @@ def test_another_centres_instrument_is_booked_like_any_other(client: Client, hou
     booking = stored(house, UUID(answer.headers["location"].rsplit("/", 1)[1]))
     # The NMR takes half an hour of clean-up, which is kept with the booking.
     assert (booking.instrument_number, booking.occupied_until) == (NMR, at(26, 10, 30))
+
+
+def test_what_a_use_would_cost_stands_in_the_form_and_on_the_booking(client: Client, house: Database) -> None:
+    """Public research pays half of the full cost of 2.4 m VND an hour: 2.4 m for two hours, 1.92 m with its data."""
+    agreement = an_agreement(tariffs=whole().tariffs, covered=Scope(centres=("C-ONE",)), parties=("I-IMS",))
+    with house.write() as db:
+        agreements.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+    booking_id = put(house, XRD)
+    sign_in(client, "researcher")
+    assert "Giá ước tính 1.200.000 ₫ mỗi giờ" in text_of(client.get("/bookings/new?instrument=N002"))
+    page = text_of(client.get("/bookings/new?instrument=N002&date=2026-11-25&from=9:00&until=11:00"))
+    assert "Giá ước tính 2.400.000 ₫ cho 2 giờ, mức 1.200.000 ₫ mỗi giờ" in page
+    assert "1.920.000 ₫ nếu nộp dữ liệu" in page
+    assert "Ước tính theo biểu giá 2026 của thỏa thuận A; chưa thu tiền." in page
+    assert "Giá ước tính 2.400.000 ₫ cho 2 giờ" in text_of(client.get(f"/bookings/{booking_id}"))
+    sign_in(client, "competitor")
+    assert client.get(f"/bookings/{booking_id}").status_code == 404
+
+
+def test_a_manager_says_that_nobody_came_and_a_late_cancellation_is_warned_of(client: Client, house: Database) -> None:
+    """Now is Monday, 08:00. The use began at 07:00 and the clause waits half an hour; another begins in 3 hours."""
+    clause = Courtesy(notice_hours=24, penalties=Penalties(late_cancel=True))
+    agreement = an_agreement(courtesy=clause, covered=Scope(centres=("C-ONE",)), parties=("I-IMS",))
+    with house.write() as db:
+        agreements.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+    begun, soon = put(house, XRD, when=span(23, 7, 9)), put(house, XRD, when=span(23, 11, 12))
+    sign_in(client, "researcher")
+    assert "hủy lúc này bị tính như không đến" in text_of(client.get(f"/bookings/{soon}"))
+    assert f"/bookings/{begun}/no-show" not in client.get(f"/bookings/{begun}").text
+    assert send(client, f"/bookings/{begun}/no-show", {"version": "1"}).status_code == 403
+    sign_in(client, "manager")
+    assert f"/bookings/{begun}/no-show" in client.get(f"/bookings/{begun}").text
+    assert "hủy lúc này bị tính như không đến" not in text_of(client.get(f"/bookings/{soon}"))
+    refused = send(client, f"/bookings/{soon}/no-show", {"version": "1"})
+    assert (refused.status_code, 'data-code="no_show_too_early"' in refused.text) == (422, True)
+    assert send(client, f"/bookings/{begun}/no-show", {"version": "1"}).status_code == 303
+    assert stored(house, begun).state == BookingState.NO_SHOW

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from labshare.domain.bookings import Booking, BookingKind, BookingState
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
-from labshare.errors import Malformed
+from labshare.errors import Malformed, Refused
 from labshare.services import Connection, calendars
 from labshare.services import bookings as service
 from labshare.services.bookings import BookingLine
@@ -24,6 +24,7 @@ from labshare.web.api import reading
 from labshare.web.api.answers import answer
 from labshare.web.api.reading import Code, Moment, Text, Version, asked
 from labshare.web.api.schema import accepts, problems
+from labshare.web.clearances import hold_back
 from labshare.web.rendering import Request
 
 T = TypeVar("T")
@@ -104,9 +105,14 @@ def create(
     """Book an instrument for oneself. Refused with every reason at once: 409 when only the time is taken, else 422."""
     new = reading.decode(body, NewBooking)
     span = reading.span(new.starts_at, new.ends_at)
-    with database.write() as db:
+    with database.read() as db:
         wish = service.wish_of(db, me, new.instrument, new.project, span, new.purpose)
-        booking = service.book(db, me, wish, now)
+    try:
+        with database.write() as db:
+            booking = service.book(db, me, wish, now)
+    except Refused as error:
+        hold_back(database, me, wish, error, now)
+        raise
     view = _view(booking, new.instrument, new.project)
     return answer(request, view, version=view.version, status=201, location=f"/api/v1/bookings/{view.id}")
 

@@ -13,10 +13,14 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.agreements import Scope, Version
+from labshare.domain.screening import Screening, WatchList
+from labshare.store import agreements, clearances
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, a_booking, span
+from tests.domain.test_agreements import an_agreement
+from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, NOW, a_booking, span
 from tests.web.api.conftest import Caller, codes, nothing_changes
 from tests.web.conftest import Client, sign_in
 
@@ -488,3 +492,16 @@ def test_the_same_time_is_given_once_however_often_it_is_asked(
     assert answers == [201, 409, 422, 409]
     with house.read() as db:
         assert db.execute(sa.select(sa.func.count()).select_from(t.bookings)).scalar_one() == 1
+
+
+def test_a_wish_that_lacks_a_clearance_is_refused_and_put_before_the_user_office(
+    researcher: Caller, house: Database
+) -> None:
+    clause = Screening(lists=(WatchList(id="dual_use", terms=("nanowires",)),))
+    agreement = an_agreement(screening=clause, covered=Scope(centres=("C-ONE",)), parties=("I-IMS",))
+    with house.write() as db:
+        agreements.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+    answer = researcher.post("/bookings", WISH)
+    assert (answer.status_code, codes(answer)) == (422, ["clearance_waiting"])
+    with house.read() as db:
+        assert [line.project for line in clearances.lines(db)] == ["KC-01"]

@@ -10,7 +10,7 @@ from alembic import op
 from labshare.store.types import UTCDateTime
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0006"
 
 # As domain/projects.py says it; a migration must go on meaning what it meant.
 _REVIEW_AHEAD = timedelta(days=30)
