@@ -42,7 +42,7 @@ def readable_terms(
 ) -> list[tuple[Term, bool]]:
     """The rules in force that this person may read, each with whether they may see everybody's figures in it.
 
-    `instruments` are those that decide which centres a rule concerns. One query.
+    `instruments` are those that decide which centres a rule concerns. Two queries.
     """
     found: list[tuple[Term, bool]] = []
     for term in in_force(db, span):
@@ -57,7 +57,7 @@ def standings(
 ) -> list[Shown]:
     """Every rule that this person may read, in its window that holds the instant `at`, once for each denominator.
 
-    With `within`, only rules that concern one of these instruments, by number. Six queries, whatever the number of
+    With `within`, only rules that concern one of these instruments, by number. Seven queries, whatever the number of
     rules.
     """
     moment = at.replace(second=0, microsecond=0)
