@@ -48,6 +48,7 @@ from labshare.web import (
     reports,
     rounds,
     sandbox,
+    sandboxes,
     time_requests,
     usage,
 )
@@ -79,6 +80,7 @@ ROUTERS: tuple[Router, ...] = (
     drafts.router,
     ledger.router,
     sandbox.router,
+    sandboxes.router,
     reports.router,
     usage.router,
     live.router,

@@ -97,16 +97,15 @@ def trial(db: Connection, actor: Actor | None, sandbox_id: str, now: datetime) -
     )
 
 
-def comparison(db: Connection, actor: Actor | None, sandbox_id: str, replay_id: UUID) -> tuple[Sandbox, Comparison]:
+def comparison(db: Connection, actor: Actor | None, sandbox_id: str, replay_id: UUID) -> Comparison:
     """A replay that is kept with a trial, as this reader may see it. Raises `NotFound`."""
     reader, sandbox, _ = _readable(db, actor, sandbox_id)
     kept = next((each for each in store.replays(db, sandbox_id) if each.id == replay_id), None)
     if kept is None:
         raise NotFound("sandbox_not_found")
-    centres = sandbox.overlays[kept.number - 1].centres
-    if sees_all(reader, centres):
-        return sandbox, compared(kept.replayed)
-    return sandbox, compared_for(kept.replayed, reader.partner_ids)
+    if sees_all(reader, sandbox.overlays[kept.number - 1].centres):
+        return compared(kept.replayed)
+    return compared_for(kept.replayed, reader.partner_ids)
 
 
 def newest(db: Connection, actor: Actor | None, sandbox_id: str) -> Sandbox:
@@ -118,6 +117,11 @@ def newest(db: Connection, actor: Actor | None, sandbox_id: str) -> Sandbox:
 
 
 # ---------------------------------------------------------------- who sees it
+
+
+def require_seen(db: Connection, actor: Actor | None, sandbox_id: str) -> None:
+    """Raises `NotFound` for a trial of which this reader is not to know, whatever they would do with it."""
+    _readable(db, actor, sandbox_id)
 
 
 def _require_reader(actor: Actor | None) -> Actor:

@@ -173,7 +173,7 @@ def test_a_value_beyond_the_threshold_stops_and_one_on_it_does_not() -> None:
 
 
 def test_a_criterion_is_judged_by_the_value_of_the_latest_day() -> None:
-    """From 12 % to 25 %: 26 % in April is met, 24 % in May no longer; what is entered late for April changes nothing."""
+    """From 12 % to 25 %: 26 % in April is met, 24 % in May no longer; a late value of April changes nothing."""
     april = a_reading(Fraction(26, 100), date(2026, 4, 30), "night", at=local(5, 1))
     may = a_reading(Fraction(24, 100), date(2026, 5, 20), "night", at=local(5, 21))
     late = a_reading(Fraction(30, 100), date(2026, 4, 30), "night", at=local(5, 22))

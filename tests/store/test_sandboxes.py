@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from labshare.domain.replay import Count
 from labshare.domain.sandbox import Holding
 from labshare.domain.sandboxes import Reading, SandboxState, Step, Taken
 from labshare.domain.timespan import Span
@@ -87,7 +88,7 @@ def test_steps_replays_and_values_come_back_as_they_were_written(database: Datab
     value = Reading(
         metric="incidents", day=date(2026, 4, 20), value=Fraction(1, 400), evidence="sổ 7", person_id=None, at=NOW
     )
-    counts = {"before": a_count(600, 500), "after": a_count(Fraction(1, 3), None)}
+    counts = {"before": a_count(600, 500), "after": Count(limit=Fraction(1, 3), counted=None)}
     made = replayed(*FOUR, rules=(a_rule_row("cap", parties=frozenset({"O-CO"}), **counts),))
     with database.write() as db:
         furnish(db)
