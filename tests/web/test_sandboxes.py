@@ -6,6 +6,7 @@ The week, its demand and the effect of the lifted cap are those of tests/service
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -171,6 +172,18 @@ def test_a_party_reads_and_changes_nothing(client: Client, house: Database) -> N
         assert send(client, f"{TRIAL}/{name}", values).status_code == 403, name
 
 
+def test_the_agreement_says_which_rule_is_on_trial(client: Client, house: Database) -> None:
+    """The lifted cap in place of the signed one, and a new one besides it; before the trial neither."""
+    new = a_cap(id="new", sentence_vi="Điều khoản mới.")
+    sign_in(client, "partner")
+    assert "Các thử nghiệm" not in text_of(client.get("/agreements/A"))
+    lifted = Change(agreement="A", replace=a_cap(share=Fraction(3, 5), sentence_vi="Tối đa 60 %."))
+    run(house, a_trial(lifted, Change(agreement="A", add=new), start=date(2026, 11, 23)))
+    page = text_of(client.get("/agreements/A"))
+    assert "Thử nghiệm Tối đa 60 %. Các thử nghiệm" in page
+    assert "Thử nghiệm Điều khoản mới. Các thử nghiệm" in page
+
+
 # ---------------------------------------------------------------- in a browser
 
 
@@ -185,8 +198,8 @@ def test_the_pages_can_be_read_by_everybody(
         for address in (PAGE, TRIAL):
             page.goto(address)
             assert (faults(page), overflow(page), small_targets(page)) == ([], 0, []), address
-        page.locator('button[popovertarget="end"]').click()
+        page.locator('.button[popovertarget="end"]').click()
         page.locator("#reason-end").fill("thử xong")
         page.locator("#end button[type=submit]").click()
-        page.wait_for_url(TRIAL)
+        page.locator("#end").wait_for(state="detached")
         assert (faults(page), overflow(page), small_targets(page)) == ([], 0, [])
