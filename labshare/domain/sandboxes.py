@@ -41,6 +41,7 @@ class Step(StrEnum):
 
     PROPOSED = "proposed"
     ADJUSTED = "adjusted"
+    REPLAYED = "replayed"
     APPROVED = "approved"
     SUSPENDED = "suspended"
     RESUMED = "resumed"
@@ -53,6 +54,7 @@ _ALIVE = frozenset({SandboxState.DRAFTED, SandboxState.APPROVED, SandboxState.RU
 # Reading this table is reading what may follow what. A value may come after the end, for the final evaluation.
 FROM: dict[Step, frozenset[SandboxState]] = {
     Step.ADJUSTED: _ALIVE,
+    Step.REPLAYED: _ALIVE,
     Step.APPROVED: _ALIVE,
     Step.SUSPENDED: frozenset({SandboxState.APPROVED, SandboxState.RUNNING}),
     Step.RESUMED: frozenset({SandboxState.SUSPENDED}),

@@ -161,7 +161,7 @@ def _steps(reader: Actor, sandbox: Sandbox, state: SandboxState) -> frozenset[St
     """The steps that may follow now, as far as this reader may take them."""
     mine = set[Step]()
     if manages(reader, sandbox.newest.centres) and manages(reader, sandbox.overlay.centres):
-        mine |= {Step.ADJUSTED, Step.MEASURED}
+        mine |= {Step.ADJUSTED, Step.REPLAYED, Step.MEASURED}
     if any(may(reader, Action.MANAGE_SANDBOX, centre=centre) for centre in sandbox.overlay.centres):
         mine.add(Step.SUSPENDED)
     if may(reader, Action.APPROVE_SANDBOX):

@@ -70,9 +70,11 @@ def keep_replay(db: Connection, actor: Actor, sandbox_id: str, number: int, repl
     """Keep a replay with the version that it replayed, the newest. Raises `Stale` when that is no longer the newest."""
     sandbox = _locked(db, sandbox_id)
     require_manager(actor, sandbox.newest)
+    rules.require_step(sandbox, Step.REPLAYED, now)
     if number != sandbox.number:
         raise Stale("sandbox_changed")
     store.add_replay(db, sandbox_id, number, replayed, person_id=actor.person_id, now=now)
+    _audit(db, sandbox, Step.REPLAYED, actor, now, {})
 
 
 # ---------------------------------------------------------------- on and off
@@ -238,6 +240,7 @@ def _note(db: Connection, sandbox: Sandbox, step: Step, reason: str, actor: Acto
 _VERBS = {
     Step.PROPOSED: "propose",
     Step.ADJUSTED: "adjust",
+    Step.REPLAYED: "replay",
     Step.APPROVED: "approve",
     Step.SUSPENDED: "suspend",
     Step.RESUMED: "resume",

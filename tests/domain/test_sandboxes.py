@@ -80,7 +80,7 @@ def test_a_step_is_taken_from_where_the_table_says() -> None:
     """Nothing but a value follows the end, and only what is suspended is resumed."""
     taken = {state: {step for step, states in FROM.items() if state in states} for state in SandboxState}
     assert taken[SandboxState.ENDED] == {Step.MEASURED}
-    assert taken[SandboxState.DRAFTED] == {Step.ADJUSTED, Step.APPROVED, Step.ENDED}
+    assert taken[SandboxState.DRAFTED] == {Step.ADJUSTED, Step.REPLAYED, Step.APPROVED, Step.ENDED}
     assert {state for state in SandboxState if Step.RESUMED in taken[state]} == {SandboxState.SUSPENDED}
     require_step(a_sandbox(), Step.SUSPENDED, FIRST)
     with pytest.raises(WrongState) as caught:

@@ -110,12 +110,12 @@ def test_each_reader_is_offered_the_steps_that_they_may_take_now(house: Database
             return set(sandbox_pages.trial(db, who, "SBX", NOW).may_take)
 
     propose(house, a_trial(start=date(2026, 11, 23)))
-    assert offered(actor(OFFICE)) == {Step.ADJUSTED}
-    assert offered(actor(ADMINISTRATOR)) == {Step.ADJUSTED, Step.APPROVED, Step.ENDED}
+    assert offered(actor(OFFICE)) == {Step.ADJUSTED, Step.REPLAYED}
+    assert offered(actor(ADMINISTRATOR)) == {Step.ADJUSTED, Step.REPLAYED, Step.APPROVED, Step.ENDED}
     approve(house)
-    assert offered(actor(MANAGER)) == {Step.ADJUSTED, Step.MEASURED, Step.SUSPENDED}
+    assert offered(actor(MANAGER)) == {Step.ADJUSTED, Step.REPLAYED, Step.MEASURED, Step.SUSPENDED}
     step(house, "suspend", NOW)
-    assert offered(actor(ADMINISTRATOR)) == {Step.ADJUSTED, Step.MEASURED, Step.RESUMED, Step.ENDED}
+    assert offered(actor(ADMINISTRATOR)) == {Step.ADJUSTED, Step.REPLAYED, Step.MEASURED, Step.RESUMED, Step.ENDED}
     step(house, "end", NOW)
     assert offered(actor(ADMINISTRATOR)) == {Step.MEASURED}
 

@@ -226,6 +226,8 @@ def test_ending_it_is_doing_nothing_more(house: Database) -> None:
         assert state_at(found, NOW) is SandboxState.ENDED
     with pytest.raises(WrongState):
         step(house, "resume", at(25, 9))
+    with house.write() as db, pytest.raises(WrongState):
+        service.keep_replay(db, actor(OFFICE), "SBX", 1, replayed(*FOUR), at(25, 9))
 
 
 def test_the_balances_of_a_running_window_follow(house: Database) -> None:
@@ -394,7 +396,7 @@ def test_a_value_beyond_a_stop_condition_rolls_back_at_once(house: Database) -> 
         stopped = store.steps(db, "SBX")[-1]
         assert (stopped.step, stopped.reason, stopped.person_id) == (Step.STOPPED, "incidents", None)
         lines = audit.lines(db, "sandbox", "SBX")
-    assert [line.action for line in lines] == ["propose", "approve", "measure", "measure", "measure", "stop"]
+    assert [line.action for line in lines] == ["propose", "replay", "approve", "measure", "measure", "measure", "stop"]
     assert lines[-1].actor_id is None
     assert recounted(house) == 0
     # For the final evaluation a value may still be entered; it stops nothing again.
@@ -431,6 +433,6 @@ def test_every_step_leaves_one_audit_line_without_its_words(house: Database) -> 
     step(house, "end", at(24, 10))
     with house.read() as db:
         lines = audit.lines(db, "sandbox", "SBX")
-    assert [line.action for line in lines] == ["propose", "approve", "suspend", "resume", "end"]
+    assert [line.action for line in lines] == ["propose", "replay", "approve", "suspend", "resume", "end"]
     assert "vì sao" not in str(lines)
     assert all(line.details["version"] == 1 for line in lines)
