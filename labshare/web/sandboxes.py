@@ -115,7 +115,7 @@ def adjust(
         text = data.text()
         sandboxes.adjust(db, me, sandbox_id, seen_version=data.version, text=text, reason=data.reason, now=now)
 
-    return _changed(request, database, me, sandbox_id, now, done, "sandbox_adjusted")
+    return _changed(request, database, me, sandbox_id, now, done, "sandbox_adjusted", data.overlay)
 
 
 @post(f"{TRIALS}/{{sandbox_id:str}}/measure", sync_to_thread=True)
@@ -183,13 +183,14 @@ def _changed(
     now: datetime,
     done: Callable[[Connection], None],
     notice: str,
+    typed: str = "",
 ) -> Response[str]:
     try:
         with database.write() as db:
             sandbox_pages.require_seen(db, me, sandbox_id)
             done(db)
     except (Malformed, Refused, WrongState) as error:
-        return _page(request, database, me, sandbox_id, now, error)
+        return _page(request, database, me, sandbox_id, now, error, typed)
     return redirect(request, f"{TRIALS}/{sandbox_id}", notice=notice)
 
 
@@ -200,6 +201,7 @@ def _page(
     sandbox_id: str,
     now: datetime,
     error: LabShareError | None = None,
+    typed: str = "",
 ) -> Response[str]:
     with database.read() as db:
         page = sandbox_pages.trial(db, me, sandbox_id, now)
@@ -209,6 +211,7 @@ def _page(
         status=error.status if error else 200,
         refusals=error.refusals if error else (),
         page=page,
+        typed=typed,
         told=told,
         most=MOST_FREEDOM_DAYS,
         seconds=replay_pages.SECONDS,

@@ -115,6 +115,8 @@ def test_pasted_text_proposes_too_and_a_version_says_why(client: Client, house: 
     shorter = to_toml(today(end=date(2026, 12, 6)))
     answer = send(client, f"{TRIAL}/adjust", {"version": "1", "overlay": shorter, "reason": ""})
     assert 'data-code="sandbox_reason"' in answer.text
+    # What was typed is not lost.
+    assert "end = 2026-12-06" in answer.text
     done = send(client, f"{TRIAL}/adjust", {"version": "1", "overlay": shorter, "reason": "quá dài"})
     assert done.status_code == 303, text_of(done)
     assert "06/12/2026" in text_of(client.get(TRIAL))
