@@ -49,6 +49,7 @@ from labshare.web import (
     reports,
     rounds,
     sandbox,
+    sandboxes,
     time_requests,
     usage,
 )
@@ -81,6 +82,7 @@ ROUTERS: tuple[Router, ...] = (
     drafts.router,
     ledger.router,
     sandbox.router,
+    sandboxes.router,
     reports.router,
     usage.router,
     live.router,

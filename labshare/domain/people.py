@@ -112,6 +112,8 @@ class Action(StrEnum):
     VERIFY_PROJECT = "verify_project"
     LOAD_REGISTRY = "load_registry"
     LOAD_AGREEMENT = "load_agreement"
+    MANAGE_SANDBOX = "manage_sandbox"
+    APPROVE_SANDBOX = "approve_sandbox"
     POST_LEDGER = "post_ledger"
     MANAGE_PEOPLE = "manage_people"
     CHECK_ORGANISATION = "check_organisation"
@@ -148,6 +150,10 @@ PERMISSIONS: dict[Action, tuple[tuple[Role, str], ...]] = {
     Action.VERIFY_PROJECT: ((Role.USER_OFFICE, ANYWHERE),),
     Action.LOAD_REGISTRY: ((Role.ADMINISTRATOR, ANYWHERE),),
     Action.LOAD_AGREEMENT: ((Role.ADMINISTRATOR, ANYWHERE),),
+    # To propose and adjust a trial, keep replays with it and enter values: for every centre that it names.
+    Action.MANAGE_SANDBOX: ((Role.LAB_MANAGER, THERE), (Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
+    # To approve, resume and end one.
+    Action.APPROVE_SANDBOX: ((Role.ADMINISTRATOR, ANYWHERE),),
     Action.POST_LEDGER: ((Role.USER_OFFICE, ANYWHERE), (Role.ADMINISTRATOR, ANYWHERE)),
     # To invite people, and to confirm or end that somebody works for the organisation.
     Action.MANAGE_PEOPLE: (

@@ -5,14 +5,14 @@ scope in place and time, criteria, authority, and how it is adjusted, suspended 
 effect: inside its days and centres some rules are others, and nothing else changes. No agreement is ever rewritten, so
 that ending a trial is doing nothing.
 
-What must not live here: how an overlay is read from a file and checked (sandbox_documents.py), or what would have come
-of it in the past (replay.py).
+What must not live here: how an overlay is read from a file and checked (sandbox_documents.py), how it is switched on
+and off (sandboxes.py), or what would have come of it in the past (replay.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from typing import Literal
@@ -139,104 +139,70 @@ class Overlay(_Part, frozen=True, kw_only=True):
         return days_span(self.start, self.end + timedelta(days=1), CENTRE_ZONE_NAME)
 
 
-# ---------------------------------------------------------------- whether it is in force
-
-
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric as it was measured at some moment."""
-
-    metric: str
-    at: datetime
-    value: Fraction
-
-
-class Stopped(msgspec.Struct, frozen=True, kw_only=True):
-    """The reading that ended a trial early, and the condition that it met."""
-
-    reading: Reading
-    condition: StopCondition
-
-
-class SandboxState(StrEnum):
-    """Where a trial stands. It never comes back once it is stopped or ended."""
-
-    NOT_BEGUN = "not_begun"
-    IN_FORCE = "in_force"
-    STOPPED = "stopped"
-    ENDED = "ended"
-
-
-def stopped_by(overlay: Overlay, readings: Iterable[Reading]) -> Stopped | None:
-    """The first reading inside the trial's days that met a stop condition; None while none has."""
-    span = overlay.span
-    for reading in sorted(readings, key=lambda each: each.at):
-        if span.start <= reading.at < span.end:
-            for condition in overlay.stop_if:
-                if condition.metric == reading.metric and condition.stops_at(reading.value):
-                    return Stopped(reading=reading, condition=condition)
-    return None
-
-
-def in_force(overlay: Overlay, readings: Iterable[Reading] = ()) -> Span | None:
-    """The time in which the overlay's rules hold: its days, or up to the minute of the reading that stopped it."""
-    span, stopped = overlay.span, stopped_by(overlay, readings)
-    end = stopped.reading.at.replace(second=0, microsecond=0) if stopped else span.end
-    return Span(span.start, end) if span.start < end else None
-
-
-def state_at(overlay: Overlay, at: datetime, readings: Iterable[Reading] = ()) -> SandboxState:
-    """Where the trial stands at this instant, knowing no reading that is taken later."""
-    span, known = overlay.span, [each for each in readings if each.at <= at]
-    if at < span.start:
-        return SandboxState.NOT_BEGUN
-    if stopped_by(overlay, known):
-        return SandboxState.STOPPED
-    return SandboxState.ENDED if at >= span.end else SandboxState.IN_FORCE
-
-
-def is_in_force(overlay: Overlay, at: datetime, readings: Iterable[Reading] = ()) -> bool:
-    """Whether the overlay's rules hold at this instant."""
-    return state_at(overlay, at, readings) is SandboxState.IN_FORCE
-
-
 # ---------------------------------------------------------------- what it changes
 
 
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """An overlay with the stretches of time in which it holds."""
+
+    overlay: Overlay
+    spans: tuple[Span, ...]
+
+
 def applied(terms: Sequence[Term], overlay: Overlay, during: Span | None = None) -> tuple[Term, ...]:
-    """The rules of agreements as they would be: during this time (the overlay's days, unless told) the changed rules
-    are others, and before and after it they are what they were.
+    """The rules of agreements as they would be with this overlay in force, in its days unless told otherwise."""
+    return under(terms, [Holding(overlay=overlay, spans=(during or overlay.span,))])
 
-    Rules that the overlay does not name come back untouched. That a changed rule reaches no other centre is checked
-    when the overlay is entered (sandbox_documents.py). A rule whose time is cut has its windows cut with it, as when an
-    agreement gets a new version.
+
+def under(terms: Sequence[Term], holdings: Sequence[Holding]) -> tuple[Term, ...]:
+    """The rules of agreements as they are while these overlays hold: in their time the changed rules are others, and
+    before and after it they are what they were.
+
+    Rules that no overlay names come back untouched. That a changed rule reaches no other centre, and that no two
+    overlays change one rule at a time, is checked before one may hold. A rule whose time is cut has its windows cut
+    with it, as when an agreement gets a new version.
     """
-    during = during or overlay.span
-    named = {(change.agreement, change.rule_id): change for change in overlay.changes if change.add is None}
-    found: list[Term] = []
-    for term in terms:
-        change = named.get(term.key)
-        found += [term] if change is None else _exchanged(term, change.replace, during)
-    return (*found, *(term for change in overlay.changes if change.add for term in _added(terms, change, during)))
+    found = list(terms)
+    for holding in holdings:
+        named = {(change.agreement, change.rule_id): change for change in holding.overlay.changes if not change.add}
+        found = [
+            part
+            for term in found
+            for part in (_exchanged(term, named[term.key].replace, holding.spans) if term.key in named else (term,))
+        ]
+    # New rules stand in the time of the signed versions, which no other overlay has cut.
+    added = (
+        new
+        for holding in holdings
+        for change in holding.overlay.changes
+        if change.add
+        for new in _added(terms, change, holding.spans)
+    )
+    return (*found, *added)
 
 
-def _exchanged(term: Term, rule: ShareRule | None, during: Span) -> list[Term]:
+def _exchanged(term: Term, rule: ShareRule | None, during: Sequence[Span]) -> list[Term]:
     """The term without this time, and in it the other rule if there is one."""
-    outside, inside = tuple(subtracted(term.spans, [during])), tuple(clipped(term.spans, during))
+    outside, inside = tuple(subtracted(term.spans, during)), _inside(term, during)
     found = [msgspec.structs.replace(term, spans=outside)] if outside else []
     if rule and inside:
         found.append(msgspec.structs.replace(term, rule=rule, spans=inside))
     return found
 
 
-def _added(terms: Sequence[Term], change: Change, during: Span) -> list[Term]:
+def _added(terms: Sequence[Term], change: Change, during: Sequence[Span]) -> list[Term]:
     """The new rule in each version of its agreement that is in force in this time."""
     assert change.add is not None
     versions = {term.version: term for term in terms if term.agreement.id == change.agreement}
     return [
         msgspec.structs.replace(term, rule=change.add, spans=inside)
         for _, term in sorted(versions.items())
-        if (inside := tuple(clipped(term.spans, during)))
+        if (inside := _inside(term, during))
     ]
+
+
+def _inside(term: Term, during: Sequence[Span]) -> tuple[Span, ...]:
+    return tuple(part for span in during for part in clipped(term.spans, span))
 
 
 def changed(agreement: Agreement, overlay: Overlay) -> Agreement:

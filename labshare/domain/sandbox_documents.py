@@ -7,19 +7,22 @@ live here: what an overlay does once it stands (sandbox.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 import msgspec
 
 from labshare.domain.agreement_documents import FIRST_YEAR, LAST_YEAR, Known, faults, read_exact, write_exact
-from labshare.domain.agreements import Agreement, ShareRule, effective_span
+from labshare.domain.agreements import Agreement, ShareRule, Version, effective_span
 from labshare.domain.sandbox import MOST_DAYS, Change, Overlay, changed
+from labshare.domain.timespan import clipped, subtracted
 from labshare.errors import Malformed, Refusal
 
 # A trial may leave an agreement without a single rule for a while; a signed agreement may not.
 _NOT_OF_A_TRIAL = frozenset({"agreement_without_rules"})
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 # ---------------------------------------------------------------- reading and writing
 
@@ -37,6 +40,16 @@ def to_toml(overlay: Overlay) -> str:
     return msgspec.toml.encode(overlay, enc_hook=write_exact).decode()
 
 
+def from_json(document: str) -> Overlay:
+    """An overlay that `to_json` wrote."""
+    return msgspec.json.decode(document, type=Overlay, dec_hook=_read)
+
+
+def to_json(overlay: Overlay) -> str:
+    """The canonical text: equal overlays give equal texts."""
+    return msgspec.json.encode(overlay, enc_hook=write_exact).decode()
+
+
 def _read(kind: type[Any], value: Any) -> Any:
     """Metrics are often counts, so a whole number may stand for itself; all else is written as shares are."""
     return Fraction(value) if kind is Fraction and type(value) is int else read_exact(kind, value)
@@ -46,18 +59,38 @@ def _read(kind: type[Any], value: Any) -> Any:
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
-    """What an overlay may name: the registry, each instrument with its centre, and the newest agreements by id."""
+    """What an overlay may name: the registry, each instrument with its centre, and agreements by id: of each the newest
+    version and those others that are in force on some day of the trial.
+    """
 
     organisation_ids: frozenset[str]
     centre_ids: frozenset[str]
     centre_of: dict[str, str]
-    agreements: dict[str, Agreement]
+    agreements: dict[str, tuple[Agreement, ...]]
     project_codes: frozenset[str] = frozenset()
+
+
+def of_the_days(versions: Sequence[Version], overlay: Overlay) -> tuple[Agreement, ...]:
+    """Of the versions of one agreement, the oldest first: the newest, then those others that hold during the trial."""
+    found, later = [versions[-1].agreement], [effective_span(versions[-1].agreement)]
+    trial = [] if overlay.end < overlay.start else [overlay.span]
+    for version in reversed(versions[:-1]):
+        whole = effective_span(version.agreement)
+        if any(clipped(subtracted([whole], later), span) for span in trial):
+            found.append(version.agreement)
+        later.append(whole)
+    return tuple(found)
 
 
 def sandbox_faults(overlay: Overlay, around: Around) -> tuple[Refusal, ...]:
     """Everything that keeps this overlay from being used; empty when nothing does."""
     return tuple(fault for check in FAULTS for fault in check(overlay, around))
+
+
+def _id(overlay: Overlay, _: Around) -> Iterator[Refusal]:
+    """It stands in addresses."""
+    if not _ID.fullmatch(overlay.id):
+        yield Refusal(code="sandbox_id_unclear", params={"sandbox": overlay.id})
 
 
 def _days(overlay: Overlay, _: Around) -> Iterator[Refusal]:
@@ -135,12 +168,12 @@ def _changes(overlay: Overlay, around: Around) -> Iterator[Refusal]:
         if (change.agreement, change.rule_id) in seen:
             yield Refusal(code="sandbox_rule_twice", params={**named})
         seen.add((change.agreement, change.rule_id))
-        agreement = around.agreements.get(change.agreement)
-        if agreement is None:
+        versions = around.agreements.get(change.agreement, ())
+        if not versions:
             yield Refusal(code="sandbox_unknown_agreement", params={"agreement": change.agreement})
-        elif change.add and _rule(agreement, change):
+        elif change.add and any(_rule(each, change) for each in versions):
             yield Refusal(code="sandbox_rule_taken", params={**named})
-        elif not change.add and not _rule(agreement, change):
+        elif not change.add and not all(_rule(each, change) for each in versions):
             yield Refusal(code="sandbox_unknown_rule", params={**named})
 
 
@@ -148,17 +181,16 @@ def _in_time(overlay: Overlay, around: Around) -> Iterator[Refusal]:
     """On every day of the trial there is an agreement to change."""
     if any(_days(overlay, around)):
         return
-    for agreement in _touched(overlay, around):
-        if not effective_span(agreement).contains(overlay.span):
-            yield Refusal(code="sandbox_agreement_over", params={"agreement": agreement.id})
+    for agreement_id, versions in _touched(overlay, around).items():
+        if subtracted([overlay.span], map(effective_span, versions)):
+            yield Refusal(code="sandbox_agreement_over", params={"agreement": agreement_id})
 
 
 def _in_place(overlay: Overlay, around: Around) -> Iterator[Refusal]:
     """Neither a rule that is changed nor the one that takes its place reaches beyond the named centres."""
     for change in overlay.changes:
-        agreement = around.agreements.get(change.agreement)
-        before = _rule(agreement, change) if agreement else None
-        if any(not _is_within(rule, overlay, around) for rule in (before, change.rule) if rule):
+        before = [_rule(each, change) for each in around.agreements.get(change.agreement, ())]
+        if any(not _is_within(rule, overlay, around) for rule in (*before, change.rule) if rule):
             params = {"agreement": change.agreement, "rule": change.rule_id}
             yield Refusal(code="sandbox_rule_outside", params={**params, "centres": ", ".join(overlay.centres)})
 
@@ -167,20 +199,25 @@ def _as_agreements(overlay: Overlay, around: Around) -> Iterator[Refusal]:
     """The agreements that the trial would make could be signed: no unknown names, no clause that cannot be read."""
     if any(_changes(overlay, around)):
         return
-    for agreement in _touched(overlay, around):
-        known = Known(
-            organisation_ids=around.organisation_ids,
-            centre_ids=around.centre_ids,
-            instrument_ids=frozenset(around.centre_of),
-            project_codes=around.project_codes,
-        )
-        signed = set(map(_key, faults(agreement, known)))
-        for fault in faults(changed(agreement, overlay), known):
-            if fault.code not in _NOT_OF_A_TRIAL and _key(fault) not in signed:
-                yield Refusal(code=fault.code, params={**fault.params, "agreement": agreement.id})
+    known = Known(
+        organisation_ids=around.organisation_ids,
+        centre_ids=around.centre_ids,
+        instrument_ids=frozenset(around.centre_of),
+        project_codes=around.project_codes,
+    )
+    found: dict[tuple[str, tuple[tuple[str, str | int], ...]], Refusal] = {}
+    for agreement_id, versions in _touched(overlay, around).items():
+        for agreement in versions:
+            signed = set(map(_key, faults(agreement, known)))
+            for fault in faults(changed(agreement, overlay), known):
+                if fault.code not in _NOT_OF_A_TRIAL and _key(fault) not in signed:
+                    told = Refusal(code=fault.code, params={**fault.params, "agreement": agreement_id})
+                    found.setdefault(_key(told), told)
+    yield from found.values()
 
 
 FAULTS: tuple[Callable[[Overlay, Around], Iterator[Refusal]], ...] = (
+    _id,
     _days,
     _places,
     _parties,
@@ -203,10 +240,10 @@ def _rule(agreement: Agreement, change: Change) -> ShareRule | None:
     return next((rule for rule in agreement.rules if rule.id == change.rule_id), None)
 
 
-def _touched(overlay: Overlay, around: Around) -> list[Agreement]:
-    """The agreements that the overlay changes and that there are."""
+def _touched(overlay: Overlay, around: Around) -> dict[str, tuple[Agreement, ...]]:
+    """The agreements that the overlay changes and that there are, with their versions."""
     ids = dict.fromkeys(change.agreement for change in overlay.changes)
-    return [around.agreements[agreement_id] for agreement_id in ids if agreement_id in around.agreements]
+    return {agreement_id: around.agreements[agreement_id] for agreement_id in ids if agreement_id in around.agreements}
 
 
 def _is_within(rule: ShareRule, overlay: Overlay, around: Around) -> bool:

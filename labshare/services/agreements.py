@@ -6,7 +6,8 @@ are locked. What must not live here: the meaning of rules (domain/agreements.py,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -26,11 +27,11 @@ from labshare.domain.agreements import (
     Version,
     matches,
     rule_windows,
-    terms,
 )
 from labshare.domain.bookings import Booking
 from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.sandbox import under
 from labshare.domain.timespan import Span, total_minutes
 from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
 from labshare.errors import Malformed, Refusal, Refused, Stale
@@ -41,6 +42,7 @@ from labshare.store import agreements as store
 from labshare.store import audit
 from labshare.store import capacity as capacity_store
 from labshare.store import projects as projects_store
+from labshare.store import sandboxes as sandboxes_store
 from labshare.store.engine import Connection
 
 # ---------------------------------------------------------------- weighing a change
@@ -62,22 +64,25 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(booking, agreement_version=version)
 
 
-def in_force(db: Connection, span: Span) -> tuple[Term, ...]:
-    """The rules of every agreement that are in force at some moment of the span. One query."""
-    return tuple(
-        term
-        for found in _terms_around(db, span).values()
-        for term in found
-        if any(force.overlaps(span) for force in term.spans)
-    )
+def in_force(db: Connection, span: Span, *, as_signed: bool = False) -> tuple[Term, ...]:
+    """The rules in force at some moment of the span, as sandboxes change them or as signed. Two queries, or one."""
+    around = store.terms(db, *_days_around(span)) if as_signed else _terms_around(db, span)
+    return tuple(term for term in chain(*around.values()) if any(force.overlaps(span) for force in term.spans))
 
 
 def _terms_around(db: Connection, span: Span) -> dict[str, tuple[Term, ...]]:
+    # What the booking check, planning and reports read: here sandboxes come in, and nowhere else.
+    days = _days_around(span)
+    signed = store.terms(db, *days)
+    holdings = sandboxes_store.in_force(db, *days) if signed else []
+    return {key: under(found, holdings) for key, found in signed.items()} if holdings else signed
+
+
+def _days_around(span: Span) -> tuple[date, date]:
     # Whole years, and the week that crosses their border: a window must be cut by every version that ends or begins
     # inside it, else two bookings of one window would disagree about its limit.
     # The years are those of a week before and after, as the first hours of a year are still the last one's in UTC.
-    first, last = date((span.start - WEEK).year, 1, 1) - WEEK, date((span.end + WEEK).year, 12, 31) + WEEK
-    return store.terms(db, first, last)
+    return date((span.start - WEEK).year, 1, 1) - WEEK, date((span.end + WEEK).year, 12, 31) + WEEK
 
 
 WEEK = timedelta(days=7)
@@ -90,7 +95,7 @@ def weigh(
 
     To be called under the locks of the instruments and before the bookings are written: a balance that is missing is
     opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know.
-    Three queries, whatever the number of rules, and one more where a rule names projects or programmes; opening
+    Four queries, whatever the number of rules, and one more where a rule names projects or programmes; opening
     balances costs four more, once for each window.
     """
     span = hull([use.span for use in (*added, *removed)])
@@ -356,9 +361,8 @@ def _load(db: Connection, actor: Actor | None, file: str, agreement: Agreement, 
         return Loaded(file=file, agreement_id=agreement.id, version=before[-1].number, outcome="same")
     version = Version(number=before[-1].number + 1 if before else 1, agreement=agreement)
     actor_id = actor.person_id if actor else None
-    _drop_changed(db, terms(before), terms([*before, version]), agreement.id)
-    store.add_version(db, version, actor_id=actor_id, now=now)
-    rebuild_balances(db, now, agreement.id)
+    with changing_rules(db, [agreement.id], now):
+        store.add_version(db, version, actor_id=actor_id, now=now)
     ledger.reschedule(db, agreement.id, now)
     audit.record(
         db,
@@ -373,19 +377,27 @@ def _load(db: Connection, actor: Actor | None, file: str, agreement: Agreement, 
     return Loaded(file=file, agreement_id=agreement.id, version=version.number, outcome=outcome)
 
 
-def _drop_changed(db: Connection, before: Sequence[Term], after: Sequence[Term], agreement_id: str) -> None:
-    """Drop the balances whose rule will count other minutes than those of which their base was frozen."""
-    held = store.balances_of(db, agreement_id)
-    changed = [
-        key
-        for key, balance in held.items()
-        if _frozen_by_term(_term_of(balance, before)) != _frozen_by_term(_term_of(balance, after))
-    ]
-    store.drop_balances(db, changed)
+@contextmanager
+def changing_rules(db: Connection, agreement_ids: Collection[str], now: datetime) -> Generator[None]:
+    """What is done inside may give these agreements other rules, by a version or by a sandbox; their balances follow.
+
+    A balance begins anew where its rule will count other minutes than those of which its base was frozen; the others
+    are counted again. To be used after `hold_still`.
+    """
+    held = {agreement_id: store.balances_of(db, agreement_id) for agreement_id in agreement_ids}
+    before = {agreement_id: _frozen(db, balances) for agreement_id, balances in held.items()}
+    yield
+    for agreement_id, balances in held.items():
+        after = _frozen(db, balances)
+        store.drop_balances(db, [key for key in balances if before[agreement_id][key] != after[key]])
+        rebuild_balances(db, now, agreement_id)
 
 
-def _frozen_by_term(term: Term | None) -> object:
-    return None if term is None else frozen_by(term.rule)
+def _frozen(db: Connection, held: dict[BalanceKey, Balance]) -> dict[BalanceKey, object]:
+    whole = hull([balance.window for balance in held.values()])
+    standing = in_force(db, whole) if whole else ()
+    terms = {key: _term_of(balance, standing) for key, balance in held.items()}
+    return {key: frozen_by(term.rule) if term else None for key, term in terms.items()}
 
 
 def frozen_by(rule: ShareRule) -> object:

@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from labshare.domain.agreements import Counter, covers, limit, matches, rule_windows
-from labshare.domain.bookings import Booking, InstrumentRules
+from labshare.domain.bookings import Booking, BookingKind, InstrumentRules
+from labshare.domain.people import Role
 from labshare.domain.people_document import PeopleDocument, ProjectEntry, from_toml
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import CENTRE_ZONE_NAME, midnight
 from labshare.errors import Refused
-from labshare.services import agreements, counting, people_document, registry
+from labshare.services import agreements, counting, demo_sandbox, people_document, registry
 from labshare.services.demo_diary import minutes
 from labshare.services.demo_fate import run_of
 from labshare.services.demo_ledger import post_entries
@@ -242,6 +243,22 @@ def post_ledger(stage: Stage) -> None:
     post_entries(stage.db, stage.story.ledger, stage.cast.office, stage.now)
 
 
+def run_trial(stage: Stage) -> None:
+    """A trial of one more share rule, which is running today."""
+    text = read(stage.folder / "sandboxes" / "SBX-SHSEM-STARTUP.toml")
+    centre = {number for number, rules in stage.rules.items() if rules.centre_id == "C-SHSEM"}
+    used = (each for each in stage.author.bookings if each.instrument_number in centre)
+    days = (
+        each.starts_at.astimezone(ZoneInfo(CENTRE_ZONE_NAME)).date() for each in used if each.kind is BookingKind.USE
+    )
+    cast = demo_sandbox.Cast(
+        office=stage.cast.office,
+        administrator=next(each for each in stage.cast.people.values() if each.has(Role.ADMINISTRATOR)),
+        busy_day=max(day for day in days if day < stage.today),
+    )
+    demo_sandbox.run_trial(stage.db, text, cast, stage.today, stage.now)
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("registry", load_registry),
     ("people", load_people),
@@ -249,4 +266,5 @@ STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("rounds", bring_rounds),
     ("use", use_instruments),
     ("ledger", post_ledger),
+    ("trial", run_trial),
 )

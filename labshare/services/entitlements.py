@@ -44,7 +44,7 @@ def readable_terms(
 ) -> list[tuple[Term, bool]]:
     """The rules in force that this person may read, each with whether they may see everybody's figures in it.
 
-    `instruments` are those that decide which centres a rule concerns. One query.
+    `instruments` are those that decide which centres a rule concerns. Two queries.
     """
     found: list[tuple[Term, bool]] = []
     for term in in_force(db, span):

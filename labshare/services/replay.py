@@ -1,4 +1,4 @@
-"""Replay: a past period's real demand planned twice, under the agreements as they were and with a sandbox in force.
+"""Replay: a past period's real demand planned twice, under the agreements as signed and with a sandbox in force.
 
 The plan is made as of the period's first minute: a window that began earlier has been used as it was, and what stands
 beside the period's demand (other instruments, uses over its ends) has been used too; what came after is unknown. The
@@ -37,7 +37,7 @@ from labshare.domain.replay import (
     rule_rows,
 )
 from labshare.domain.sandbox import Overlay
-from labshare.domain.sandbox_documents import Around, sandbox_faults
+from labshare.domain.sandbox_documents import Around, of_the_days, sandbox_faults
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import shifts
 from labshare.errors import Forbidden, Malformed, NotSignedIn, Refusal, Refused
@@ -99,7 +99,7 @@ def load(db: Connection, asked: Asked, now: datetime) -> Case:
     period = period_span(asked.first, asked.last, now)
     require_sound(db, asked.overlay)
     within = [each for each in capacity_store.timed_instruments(db, period) if each.centre_id in asked.overlay.centres]
-    terms = agreements.in_force(db, period)
+    terms = agreements.in_force(db, period, as_signed=True)
     others = _changed(terms, asked.overlay)
     touched = [standings.touched_by(each, period, within) for each in (terms, others)]
     counters = [counter for found in touched for counter, _ in found]
@@ -123,7 +123,7 @@ def require_sound(db: Connection, overlay: Overlay) -> None:
         project_codes=known.project_codes,
         centre_of=agreements_store.centres_of_instruments(db),
         agreements={
-            agreement_id: versions[-1].agreement
+            agreement_id: of_the_days(versions, overlay)
             for agreement_id, versions in agreements_store.versions(db, date.min, date.max).items()
         },
     )
@@ -134,12 +134,15 @@ def require_sound(db: Connection, overlay: Overlay) -> None:
 def _clashes(db: Connection, overlay: Overlay, around: Around) -> tuple[Refusal, ...]:
     """Rules that could not hold together while the trial is on."""
     sites = agreements.sites(db, overlay.span.start)
-    made = {agreement_id: sandbox.changed(each, overlay) for agreement_id, each in around.agreements.items()}
-    return tuple(
+    newest = {agreement_id: sandbox.changed(each[0], overlay) for agreement_id, each in around.agreements.items()}
+    found = (
         fault
         for agreement_id in sorted({change.agreement for change in overlay.changes})
-        for fault in clashes(made[agreement_id], (each for key, each in made.items() if key != agreement_id), sites)
+        for each in around.agreements[agreement_id]
+        for others in ([other for key, other in newest.items() if key != agreement_id],)
+        for fault in clashes(sandbox.changed(each, overlay), others, sites)
     )
+    return tuple({(fault.code, str(fault.params)): fault for fault in found}.values())
 
 
 def require_organisations(db: Connection, ids: Collection[str]) -> None:

@@ -402,6 +402,82 @@ balances = Table(
     CheckConstraint("matched_minutes >= 0 AND total_minutes >= matched_minutes", name="counts"),
 )
 
+sandboxes = Table(
+    "sandboxes",
+    metadata,
+    # A controlled trial. When it runs follows from `sandbox_spans`; `number` is its newest version.
+    Column("id", sa.Text, primary_key=True),
+    Column("state", sa.Text, nullable=False),
+    Column("number", sa.Integer, nullable=False),
+    Column("approved_number", sa.Integer),
+    Column("version", sa.Integer, nullable=False, server_default="1"),
+    CheckConstraint("state IN ('drafted', 'approved', 'suspended', 'ended')", name="state"),
+)
+
+sandbox_versions = Table(
+    "sandbox_versions",
+    metadata,
+    Column("sandbox_id", sa.Text, ForeignKey("sandboxes.id"), primary_key=True),
+    Column("number", sa.Integer, primary_key=True),
+    # The whole overlay as canonical JSON, like the document of an agreement.
+    Column("document", sa.Text, nullable=False),
+)
+
+sandbox_spans = Table(
+    "sandbox_spans",
+    metadata,
+    # The time in which a version holds: booking, planning and reports read this and nothing else of a trial.
+    Column("sandbox_id", sa.Text, primary_key=True),
+    Column("starts_at", UTCMinute, primary_key=True),
+    Column("ends_at", UTCMinute, nullable=False),
+    Column("number", sa.Integer, nullable=False),
+    ForeignKeyConstraint(
+        ["sandbox_id", "number"],
+        ["sandbox_versions.sandbox_id", "sandbox_versions.number"],
+        name="fk_sandbox_spans_version",
+    ),
+    CheckConstraint("ends_at > starts_at", name="times"),
+)
+
+sandbox_steps = Table(
+    "sandbox_steps",
+    metadata,
+    # What was done with a trial, by whom and why; nobody where it ended by itself.
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("sandbox_id", sa.Text, ForeignKey("sandboxes.id"), nullable=False, index=True),
+    Column("number", sa.Integer, nullable=False),
+    Column("step", sa.Text, nullable=False),
+    _text("reason"),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("at", UTCDateTime, nullable=False),
+)
+
+sandbox_replays = Table(
+    "sandbox_replays",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("sandbox_id", sa.Text, ForeignKey("sandboxes.id"), nullable=False, index=True),
+    Column("number", sa.Integer, nullable=False),
+    # All that a comparison is made of, as JSON; each reader gets it through their mask.
+    Column("document", sa.Text, nullable=False),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("at", UTCDateTime, nullable=False),
+)
+
+sandbox_readings = Table(
+    "sandbox_readings",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("sandbox_id", sa.Text, ForeignKey("sandboxes.id"), nullable=False, index=True),
+    Column("metric", sa.Text, nullable=False),
+    Column("day", sa.Date, nullable=False),
+    # Exact, as a fraction: "1/400".
+    Column("value", sa.Text, nullable=False),
+    _text("evidence"),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("at", UTCDateTime, nullable=False),
+)
+
 ledger_entries = Table(
     "ledger_entries",
     metadata,

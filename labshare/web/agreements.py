@@ -26,10 +26,12 @@ def agreement(
 ) -> Response[str]:
     with database.read() as db:
         page = entitlements.agreement(db, me, agreement_id, now)
-    by_rule = {
-        rule.id: [each for each in page.line.standings if each.rule.id == rule.id] for rule in page.line.agreement.rules
-    }
-    return render(request, "agreements/agreement.html", page=page, by_rule=by_rule)
+    standings = page.line.standings
+    by_rule = {rule.id: [each for each in standings if each.rule.id == rule.id] for rule in page.line.agreement.rules}
+    # What no version has signed holds by a trial.
+    signed = [rule for version in page.versions for rule in version.agreement.rules]
+    new = [each for each in standings if each.rule.id not in by_rule and each.rule not in signed]
+    return render(request, "agreements/agreement.html", page=page, by_rule=by_rule, signed=signed, new=new)
 
 
 router = Router("/", route_handlers=[list_agreements, agreement])

@@ -26,6 +26,8 @@ from labshare.web.templating import templates
 T = TypeVar("T")
 Request = HTMXRequest
 Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
+# A form that may carry a file.
+Upload = Annotated[T, Body(media_type=RequestEncodingType.MULTI_PART)]
 
 NOTICE_COOKIE = "notice"
 THEMES = ("light", "dark")

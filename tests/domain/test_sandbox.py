@@ -6,26 +6,20 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-import pytest
-
 from labshare.domain.agreements import Kind, Scope, Term, Version, rule_windows, terms
 from labshare.domain.sandbox import (
     Authority,
     Change,
     Compared,
     Criterion,
+    Holding,
     Metric,
     Overlay,
-    Reading,
-    SandboxState,
     StopCondition,
     Words,
     applied,
     changed,
-    in_force,
-    is_in_force,
-    state_at,
-    stopped_by,
+    under,
 )
 from labshare.domain.timespan import Span
 from tests.domain.test_agreements import a_rule, an_agreement, local
@@ -146,65 +140,32 @@ def test_the_agreement_as_the_trial_would_have_it() -> None:
     assert changed(agreement, an_overlay(Change(agreement="B", remove="cap"))) == agreement
 
 
-# ---------------------------------------------------------------- whether it is in force
+# ---------------------------------------------------------------- several times, several overlays
 
 
-def an_incident_rate(value: Fraction, month: int, day: int) -> Reading:
-    return Reading(metric="incidents", at=local(month, day), value=value)
+def test_what_holds_again_after_a_pause_is_cut_by_it() -> None:
+    """April is lifted, then the trial rests to 10 May; the signed cap holds in the pause."""
+    april, may = Span(local(4, 1), local(5, 1)), Span(local(5, 10), local(6, 1))
+    found = under(SIGNED, [Holding(overlay=an_overlay(), spans=(april, may))])
+    assert in_days(found) == [
+        ("cap", Fraction(1, 5), [Span(YEAR.start, april.start), Span(april.end, may.start), Span(may.end, YEAR.end)]),
+        ("cap", Fraction(2, 5), [april, may]),
+    ]
 
 
-@pytest.mark.parametrize(
-    ("at", "state"),
-    [
-        (local(4, 1) - MINUTE, SandboxState.NOT_BEGUN),
-        (local(4, 1), SandboxState.IN_FORCE),
-        (local(6, 1) - MINUTE, SandboxState.IN_FORCE),
-        (local(6, 1), SandboxState.ENDED),
-    ],
-)
-def test_it_begins_and_ends_by_itself(at: Any, state: SandboxState) -> None:
-    assert state_at(an_overlay(), at) is state
-    assert is_in_force(an_overlay(), at) is (state is SandboxState.IN_FORCE)
+def test_a_new_rule_is_there_whatever_another_overlay_has_taken_away() -> None:
+    """One overlay removes the only rule in April; another adds one in April and May: it holds in both."""
+    april, both = Span(local(4, 1), local(5, 1)), Span(local(4, 1), local(6, 1))
+    gone = Holding(overlay=an_overlay(Change(agreement="A", remove="cap")), spans=(april,))
+    new = Holding(overlay=an_overlay(Change(agreement="A", add=FLOOR), id="OTHER"), spans=(both,))
+    for holdings in ([gone, new], [new, gone]):
+        assert in_days(under(SIGNED, holdings)) == [
+            ("cap", Fraction(1, 5), [Span(YEAR.start, april.start), Span(april.end, YEAR.end)]),
+            ("floor", Fraction(1, 10), [both]),
+        ]
 
 
-def test_a_reading_beyond_the_threshold_stops_it_for_good() -> None:
-    """One incident in 500 hours is allowed; one in 400 is more. A good month later brings nothing back."""
-    readings = [an_incident_rate(Fraction(1, 400), 4, 20), an_incident_rate(Fraction(0), 5, 20)]
-    overlay = an_overlay()
-    assert is_in_force(overlay, local(4, 20) - MINUTE, readings)
-    assert state_at(overlay, local(4, 20), readings) is SandboxState.STOPPED
-    assert state_at(overlay, local(7, 1), readings) is SandboxState.STOPPED
-    assert in_force(overlay, readings) == Span(local(4, 1), local(4, 20))
-    stopped = stopped_by(overlay, readings)
-    assert stopped is not None
-    assert (stopped.reading, stopped.condition) == (readings[0], overlay.stop_if[0])
-
-
-def test_the_rules_roll_back_when_it_is_stopped() -> None:
-    overlay = an_overlay()
-    found = applied(SIGNED, overlay, in_force(overlay, [an_incident_rate(Fraction(1, 400), 4, 20)]))
-    assert in_days(found)[1] == ("cap", Fraction(2, 5), [Span(local(4, 1), local(4, 20))])
-
-
-@pytest.mark.parametrize(
-    "reading",
-    [
-        an_incident_rate(Fraction(1, 500), 4, 20),
-        an_incident_rate(Fraction(1, 400), 3, 20),
-        an_incident_rate(Fraction(1, 400), 6, 1),
-        Reading(metric="night", at=local(4, 20), value=Fraction(1)),
-    ],
-    ids=["on the threshold", "before the trial", "after the trial", "another metric"],
-)
-def test_other_readings_stop_nothing(reading: Reading) -> None:
-    assert stopped_by(an_overlay(), [reading]) is None
-    assert in_force(an_overlay(), [reading]) == Span(local(4, 1), local(6, 1))
-
-
-def test_a_trial_that_is_stopped_in_its_first_minute_was_never_in_force() -> None:
-    readings = [an_incident_rate(Fraction(1), 4, 1)]
-    assert in_force(an_overlay(), readings) is None
-    assert not is_in_force(an_overlay(), local(4, 1), readings)
+# ---------------------------------------------------------------- criteria
 
 
 def test_a_value_may_have_to_fall() -> None:

@@ -11,9 +11,17 @@ import msgspec
 import pytest
 
 from labshare.domain.agreement_documents import from_toml as agreement_from_toml
-from labshare.domain.agreements import Agreement, Kind, Scope
+from labshare.domain.agreements import Agreement, Kind, Scope, Version
 from labshare.domain.sandbox import Authority, Change, Criterion, Metric, Overlay, Words
-from labshare.domain.sandbox_documents import Around, from_toml, sandbox_faults, to_toml
+from labshare.domain.sandbox_documents import (
+    Around,
+    from_json,
+    from_toml,
+    of_the_days,
+    sandbox_faults,
+    to_json,
+    to_toml,
+)
 from labshare.errors import Malformed
 from tests.domain.test_agreements import a_rule, an_agreement
 from tests.domain.test_sandbox import CAP, FLOOR, LIFT, LIFTED, an_overlay, words
@@ -28,7 +36,7 @@ def around(*agreements: Agreement) -> Around:
         organisation_ids=frozenset({"I-IMS", "O-CO"}),
         centre_ids=frozenset({"C-ONE", "C-TWO"}),
         centre_of={"N001": "C-ONE", "N003": "C-TWO"},
-        agreements={each.id: each for each in held},
+        agreements={each.id: tuple(other for other in held if other.id == each.id) for each in held},
     )
 
 
@@ -42,6 +50,7 @@ def codes(overlay: Overlay, *agreements: Agreement) -> list[str]:
 def test_reading_what_was_written_gives_an_equal_overlay() -> None:
     overlay = an_overlay(LIFT, Change(agreement="A", add=FLOOR), Change(agreement="B", remove="cap"))
     assert from_toml(to_toml(overlay)) == overlay
+    assert from_json(to_json(overlay)) == overlay
 
 
 def test_a_metric_may_be_a_whole_number_and_never_a_float() -> None:
@@ -82,7 +91,7 @@ def test_the_overlays_that_come_with_the_system_are_sound(path: Path) -> None:
         organisation_ids=frozenset(named),
         centre_ids=frozenset({*overlay.centres, "C-IMSKL"}),
         centre_of={},
-        agreements={each.id: each for each in agreements},
+        agreements={each.id: (each,) for each in agreements},
     )
     assert sandbox_faults(overlay, known) == ()
     assert "minh họa" in overlay.title_vi
@@ -203,6 +212,35 @@ def test_the_agreement_must_hold_on_every_day_of_the_trial() -> None:
     assert codes(an_overlay(), an_agreement(CAP, effective_until=date(2026, 5, 31))) == []
     assert codes(an_overlay(), an_agreement(CAP, effective_until=date(2026, 5, 30))) == ["sandbox_agreement_over"]
     assert codes(an_overlay(), an_agreement(CAP, effective_from=date(2026, 4, 2))) == ["sandbox_agreement_over"]
+
+
+def test_versions_that_follow_each_other_cover_the_trial_together() -> None:
+    """The first version ends on 30 April and the second goes on; where the rule is missing in one, it is no change."""
+    first = an_agreement(CAP, effective_until=date(2026, 4, 30))
+    second = an_agreement(CAP, effective_from=date(2026, 5, 1))
+    assert codes(an_overlay(), second, first) == []
+    assert codes(an_overlay(), second) == ["sandbox_agreement_over"]
+    without = an_agreement(FLOOR, effective_until=date(2026, 4, 30))
+    assert codes(an_overlay(), second, without) == ["sandbox_unknown_rule"]
+    assert codes(an_overlay(Change(agreement="A", add=FLOOR)), second, without) == ["sandbox_rule_taken"]
+
+
+def test_the_versions_of_the_days_are_the_newest_and_those_in_force() -> None:
+    """Trial April and May. The first is replaced from 1 March, the second from 1 May; the fourth begins in July."""
+    starts = [(1, 1), (3, 1), (5, 1), (7, 1)]
+    versions = [
+        Version(number=n, agreement=an_agreement(CAP, effective_from=date(2026, *day)))
+        for n, day in enumerate(starts, start=1)
+    ]
+    found = of_the_days(versions, an_overlay())
+    assert [each.effective_from.month for each in found] == [7, 5, 3]
+    reversed_days = an_overlay(end=date(2026, 3, 1))
+    assert [each.effective_from.month for each in of_the_days(versions, reversed_days)] == [7]
+
+
+@pytest.mark.parametrize("sandbox_id", ["", "a b", "../x", "x" * 65])
+def test_an_id_must_fit_into_an_address(sandbox_id: str) -> None:
+    assert codes(an_overlay(id=sandbox_id)) == ["sandbox_id_unclear"]
 
 
 def test_a_fault_of_the_signed_agreement_is_not_the_trial_s() -> None:

@@ -523,7 +523,7 @@ def a_run(db: Connection, booking_id: UUID, number: int, when: Span) -> None:
 # ---------------------------------------------------------------- what it costs
 
 
-def test_weighing_costs_three_queries_and_posting_one_whatever_the_rules(house: Database, tmp_path: Path) -> None:
+def test_weighing_costs_four_queries_and_posting_one_whatever_the_rules(house: Database, tmp_path: Path) -> None:
     rules = [a_rule(id=f"cap-{place}", window=window) for place, window in enumerate(list(Window) * 6)]
     with house.write() as db:
         load(db, tmp_path, an_agreement(*rules, a_floor(share=Fraction(1, 10))))
@@ -532,7 +532,7 @@ def test_weighing_costs_three_queries_and_posting_one_whatever_the_rules(house: 
             weighed = service.weigh(db, added=[the_use(by_industry(XRD, span(25, 8, 9)))], now=NOW)
             service.post(db, weighed)
         assert len(weighed.shifts) == 31
-        assert len(seen) == 4
+        assert len(seen) == 5
 
 
 def test_nobody_asks_the_database_where_no_agreement_is_touched(house: Database) -> None:

@@ -400,8 +400,8 @@ def _told(demo: Made) -> list[tuple[Any, ...]]:
 
 
 def test_each_step_is_told_with_how_many_there_are(demo: Made) -> None:
-    codes = ["registry", "people", "work", "rounds", "use", "ledger", "done"]
-    assert demo.heard == [(code, done, 6) for done, code in enumerate(codes)]
+    codes = ["registry", "people", "work", "rounds", "use", "ledger", "trial", "done"]
+    assert demo.heard == [(code, done, 7) for done, code in enumerate(codes)]
 
 
 @pytest.mark.parametrize("name", ["story.toml", "people.toml"])

@@ -28,8 +28,9 @@ def row(*free: tuple[int, int], sessions: tuple[DeskSession, ...] = ()) -> DeskR
 
 def desk(*rows: DeskRow) -> Desk:
     return Desk(
-        round=a_round(), plan=a_plan(PlanState.PROPOSED), grid=GRID, status="optimal", gap=0.0, value=0, seconds=1.0, stages=1,
-        placed=1, asked=1, rows=rows, left_out=(), shares=(), classes=(), organisations=(), parts=(), may_publish=False,
+        round=a_round(), plan=a_plan(PlanState.PROPOSED), grid=GRID, status="optimal", gap=0.0, value=0, seconds=1.0,
+        stages=1, placed=1, asked=1, rows=rows, left_out=(), shares=(), classes=(), organisations=(), parts=(),
+        may_publish=False,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from alembic import op
 from labshare.store.types import UTCDateTime
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 
 
 def upgrade() -> None:
