@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from labshare.domain.timespan import MINUTE, Span
-from labshare.domain.windows import Window, window_at
+from labshare.domain.windows import CALENDAR, window_at
 from labshare.errors import Refusal
 
 # A number or code that can be looked up. The ledger is never edited, so no name of a person may get into it.
@@ -263,7 +263,7 @@ def posted_at(period: Span, checkpoint: Checkpoint) -> datetime:
 
 def next_period(period: Span, timezone: str) -> Span:
     """The window of the calendar that follows; a period that is no window is followed by one of the same length."""
-    for kind in Window:
+    for kind in CALENDAR:
         if window_at(kind, period.start, timezone) == period:
             return window_at(kind, period.end, timezone)
     return Span(period.end, period.end + (period.end - period.start))

@@ -214,7 +214,7 @@ def applied(terms: Sequence[Term], overlay: Overlay, during: Span | None = None)
     named = {(change.agreement, change.rule_id): change for change in overlay.changes if change.add is None}
     found: list[Term] = []
     for term in terms:
-        change = named.get(term.key)
+        change = named.get(term.clause)
         found += [term] if change is None else _exchanged(term, change.replace, during)
     return (*found, *(term for change in overlay.changes if change.add for term in _added(terms, change, during)))
 

@@ -1,4 +1,6 @@
-"""Calendar windows of share rules and reports: week, month, quarter, semester, year, on the calendar of a time zone.
+"""Windows of share rules and reports: week, month, quarter, semester, year, on the calendar of a time zone.
+
+The window "round" is no stretch of the calendar: it is the horizon of a round (round_terms.py).
 
 What must not live here: what is counted in a window (agreements.py, reports.py).
 """
@@ -16,20 +18,23 @@ CENTRE_ZONE_NAME = "Asia/Ho_Chi_Minh"
 
 
 class Window(StrEnum):
-    """A stretch of the calendar in which a share is kept. Weeks start on Monday, semesters in January and July."""
+    """A stretch of time in which a share is kept. Weeks start on Monday, semesters in January and July."""
 
     WEEK = "week"
     MONTH = "month"
     QUARTER = "quarter"
     SEMESTER = "semester"
     YEAR = "year"
+    ROUND = "round"
 
+
+CALENDAR = tuple(window for window in Window if window is not Window.ROUND)
 
 _MONTHS = {Window.MONTH: 1, Window.QUARTER: 3, Window.SEMESTER: 6, Window.YEAR: 12}
 
 
 def window_dates(window: Window, day: date) -> tuple[date, date]:
-    """The first date of the window that holds `day`, and the first date after it."""
+    """The first date of the window that holds `day`, and the first date after it. Not of a round."""
     if window is Window.WEEK:
         first = day - timedelta(days=day.weekday())
         return first, first + timedelta(days=7)

@@ -7,7 +7,7 @@ are locked. What must not live here: the meaning of rules (domain/agreements.py,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from labshare.domain.agreements import (
     Balance,
     BalanceKey,
     Counter,
-    Kind,
     ShareRule,
     Term,
     Use,
@@ -28,6 +27,7 @@ from labshare.domain.agreements import (
     rule_windows,
     terms,
 )
+from labshare.domain.bases import taken
 from labshare.domain.bookings import Booking
 from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
@@ -37,6 +37,8 @@ from labshare.errors import Malformed, Refusal, Refused
 from labshare.services import capacity, ledger
 from labshare.services.counting import Tally, hull
 from labshare.services.feasibility import Site, clashes
+from labshare.services.terms import WEEK, in_force, with_rounds
+from labshare.services.terms import around as terms_around
 from labshare.store import agreements as store
 from labshare.store import audit
 from labshare.store import capacity as capacity_store
@@ -62,27 +64,6 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(booking, agreement_version=version)
 
 
-def in_force(db: Connection, span: Span) -> tuple[Term, ...]:
-    """The rules of every agreement that are in force at some moment of the span. One query."""
-    return tuple(
-        term
-        for found in _terms_around(db, span).values()
-        for term in found
-        if any(force.overlaps(span) for force in term.spans)
-    )
-
-
-def _terms_around(db: Connection, span: Span) -> dict[str, tuple[Term, ...]]:
-    # Whole years, and the week that crosses their border: a window must be cut by every version that ends or begins
-    # inside it, else two bookings of one window would disagree about its limit.
-    # The years are those of a week before and after, as the first hours of a year are still the last one's in UTC.
-    first, last = date((span.start - WEEK).year, 1, 1) - WEEK, date((span.end + WEEK).year, 12, 31) + WEEK
-    return store.terms(db, first, last)
-
-
-WEEK = timedelta(days=7)
-
-
 def weigh(
     db: Connection, *, added: Sequence[Use], removed: Sequence[Use] = (), now: datetime, reader: Actor | None = None
 ) -> Weighed:
@@ -90,20 +71,21 @@ def weigh(
 
     To be called under the locks of the instruments and before the bookings are written: a balance that is missing is
     opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know.
-    Three queries, whatever the number of rules, and one more where a rule names projects or programmes; opening
-    balances costs four more, once for each window.
+    Three queries, whatever the number of rules, and one more each where a rule names projects or programmes and where
+    the window of one is the round; opening balances costs four more, once for each window.
     """
     span = hull([use.span for use in (*added, *removed)])
     if span is None:
         return Weighed()
-    around = _terms_around(db, span)
+    around = terms_around(db, span)
     standing = tuple(chain.from_iterable(around.values()))
     added, removed = (with_projects(db, standing, uses) for uses in (added, removed))
-    changes = tuple(shifts(standing, added, removed, now))
+    # A share of what people book or use keeps no balance and refuses nobody (share_warnings.py).
+    changes = tuple(shifts((term for term in standing if not term.rule.is_moving), added, removed, now))
     balances = _locked(db, [shift.counter for shift in changes], now)
     return Weighed(
         refusals=tuple(
-            refusal(shift, balances[shift.counter.key], _insight(shift.counter.term, added, reader))
+            refusal(shift, balances[shift.counter.key], insight_of(shift.counter.term, added, reader))
             for shift in changes
             if refuses(shift, balances[shift.counter.key])
         ),
@@ -139,7 +121,7 @@ def post(db: Connection, weighed: Weighed) -> None:
     store.shift_balances(db, weighed.shifts)
 
 
-def _insight(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
+def insight_of(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
     """What a refusal may say: figures to those who answer for all the time that was asked for and to a party whose own
     rule it is, the clause to the agreement's parties, nothing to others.
     """
@@ -197,9 +179,9 @@ def _balance(tally: Tally, counter: Counter) -> Balance:
     rule = counter.term.rule
     matched = total = 0
     for row in tally.rows(counter):
-        is_matched = matches(rule.who, row)
-        matched += (row.used + row.committed) if is_matched else 0
-        total += (row.used + row.committed) if is_matched or rule.kind is Kind.FLOOR else 0
+        is_matched, counts = matches(rule.who, row), taken(rule.base, row)
+        matched += (counts.used + counts.committed) if is_matched else 0
+        total += (counts.used + counts.committed) if is_matched or rule.counts_all else 0
     return Balance(
         **counter.key._asdict(),
         window_end=counter.window.end,
@@ -371,6 +353,10 @@ def _load(db: Connection, actor: Actor | None, file: str, agreement: Agreement, 
 def _drop_changed(db: Connection, before: Sequence[Term], after: Sequence[Term], agreement_id: str) -> None:
     """Drop the balances whose rule will count other minutes than those of which their base was frozen."""
     held = store.balances_of(db, agreement_id)
+    whole = hull([balance.window for balance in held.values()])
+    if whole is None:
+        return
+    before, after = with_rounds(db, before, whole), with_rounds(db, after, whole)
     changed = [
         key
         for key, balance in held.items()

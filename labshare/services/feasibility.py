@@ -2,7 +2,9 @@
 
 An atom is one sort of party on one sort of instrument: parties whom the same rules count, instruments that the same
 denominators hold. All atoms of an instrument share its open time; a floor wants some of it, a cap allows some. Rules of
-different windows are compared by the week: what holds in every quarter holds over the year. Pure.
+different windows are compared by the week: what holds in every quarter holds over the year. Minutes of each round are
+left out, as rounds have no length in common, and so are shares of what is booked, delivered or charged: they are soft,
+and whoever books nothing keeps them all. Pure.
 """
 
 from __future__ import annotations
@@ -88,7 +90,7 @@ def clashes(agreement: Agreement, others: Iterable[Agreement], sites: Sequence[S
 
 def _irreducible(clauses: Sequence[Clause], sites: Sequence[Site]) -> tuple[list[Clause], str]:
     """Rules that cannot all be kept though any of them could be left out, and the percent of the time they lack."""
-    left = [clause for clause in clauses if clause.rule.share is not None or clause.rule.minutes is not None]
+    left = [clause for clause in clauses if _is_compared(clause.rule)]
     if _lacking(left, sites) <= NOTHING:
         return [], ""
     # Rules of other agreements, which come last, are left out first: so the fault names the file's own if it can.
@@ -97,6 +99,12 @@ def _irreducible(clauses: Sequence[Clause], sites: Sequence[Site]) -> tuple[list
         if _lacking(without, sites) > NOTHING:
             left = without
     return left, f"{100 * _lacking(left, sites):.3g}"
+
+
+def _is_compared(rule: ShareRule) -> bool:
+    if rule.share is not None:
+        return not rule.is_moving
+    return rule.minutes is not None and rule.window is not Window.ROUND
 
 
 def _lacking(clauses: Sequence[Clause], sites: Sequence[Site]) -> float:

@@ -32,6 +32,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     used: int = 0
     committed: int = 0
     firm: int = 0
+    booked: int = 0
     delivered: int = 0
 
 
