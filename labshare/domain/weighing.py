@@ -163,8 +163,7 @@ def refusal(shift: Shift, balance: Balance, insight: Insight) -> Refusal:
 
 
 def warning(shift: Shift, balance: Balance, insight: Insight) -> Refusal:
-    """What is said beside a booking that stands, of a share that does not hold, in as many words as the reader may have.
-    """
+    """What is said beside a booking that stands, of a share that does not hold, in as many words as one may have."""
     if insight is Insight.NOTHING:
         return Refusal(code="agreement_share_warning_private")
     if insight is Insight.CLAUSE:

@@ -25,6 +25,7 @@ from labshare.i18n import gettext, word
 from labshare.services import Connection, bookings, projects
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
+from labshare.services.share_warnings import notices
 from labshare.web import calendars, given
 from labshare.web.booking_forms import (
     BLOCKS,
@@ -303,6 +304,7 @@ def _booking_page(
         offers=_offers(db, _wish(line, wanted), now) if wanted and is_refused else (),
         may_change=may_change and is_changeable,
         is_use=booking.kind is BookingKind.USE,
+        notices=notices(db, me, booking, now),
         week=calendars.week_of(db, me, rules, day, now),
     )
 
