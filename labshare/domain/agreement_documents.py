@@ -19,7 +19,7 @@ import msgspec
 from labshare.domain.agreements import Agreement, Kind, Strictness
 from labshare.domain.bases import PLANNED, Base
 from labshare.domain.clause_faults import CLAUSE_FAULTS, has_other_clauses
-from labshare.domain.windows import Window
+from labshare.domain.windows import CALENDAR, MOST_ROLLING_DAYS, Window
 from labshare.errors import Malformed, Param, Refusal
 
 _PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?%")
@@ -187,9 +187,15 @@ def _base(agreement: Agreement, _: Known) -> Iterator[Refusal]:
 
 
 def _windows(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    for rule in agreement.rules:
+        most: dict[str, Param] = {"rule": rule.id, "most": MOST_ROLLING_DAYS}
+        if (rule.window is Window.ROLLING) != (rule.days is not None):
+            yield Refusal(code="agreement_rolling_days", params=most)
+        elif rule.days is not None and not 2 <= rule.days <= MOST_ROLLING_DAYS:
+            yield Refusal(code="agreement_days_over", params={**most, "days": rule.days})
     for each in agreement.entitlements:
-        if each.window is Window.ROUND:
-            yield Refusal(code="agreement_entitlement_round", params={"party": each.party})
+        if each.window not in CALENDAR:
+            yield Refusal(code="agreement_entitlement_window", params={"party": each.party})
 
 
 def _strictness(agreement: Agreement, _: Known) -> Iterator[Refusal]:

@@ -29,7 +29,7 @@ from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.screening import Screening
 from labshare.domain.tariffs import Tariff
 from labshare.domain.timespan import Span, intersection, subtracted
-from labshare.domain.windows import CENTRE_ZONE_NAME, Window, days_span, windows
+from labshare.domain.windows import CENTRE_ZONE_NAME, Window, days_span, whole_windows
 
 # A report warns when this much of a limit is taken (R02).
 WARN_AT = Fraction(4, 5)
@@ -136,14 +136,15 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class ShareRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One executable clause.
 
-    The amount is a `share` of the base or a number of `minutes` per window, never both. `penalty` is the cost of each
-    missing or excess minute of a soft rule. `release_hours` is how long before its start unclaimed time of a floor is
-    given back to everybody; without it the floor is kept to the end.
+    The amount is a `share` of the base or a number of `minutes` per window, never both. A rolling window has `days`.
+    `penalty` is the cost of each missing or excess minute of a soft rule. `release_hours` is how long before its start
+    unclaimed time of a floor is given back to everybody; without it the floor is kept to the end.
     """
 
     id: str
     kind: Kind
     window: Window
+    days: int | None = None
     who: Selector = Selector()
     where: Scope = Scope()
     base: Base = Base.ALLOCABLE
@@ -385,16 +386,13 @@ def rule_windows(term: Term, span: Span) -> Iterator[tuple[Span, Span]]:
     """Each window of the rule that the span touches, cut to the time in force, with the part of the span inside it.
 
     Each minute of the span that is in force is in exactly one of these parts, so a booking across a border is split.
-    A term of one round is in force over its horizon, which is the window.
+    A term of one round is in force over its horizon, which is the window; rolling windows overlap.
     """
     for force in term.spans:
         inside = intersection(span, force)
         if inside is None:
             continue
-        if term.rule.window is Window.ROUND:
-            yield force, inside
-            continue
-        for whole in windows(term.rule.window, inside, term.agreement.timezone):
+        for whole in whole_windows(term.rule.window, inside, force, term.agreement.timezone, term.rule.days):
             window, part = intersection(whole, force), intersection(whole, inside)
             if window and part:
                 yield window, part

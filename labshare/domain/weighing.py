@@ -27,6 +27,7 @@ from labshare.domain.agreements import (
     scope_key,
 )
 from labshare.domain.timespan import Span
+from labshare.domain.windows import Window
 from labshare.errors import Param, Refusal
 
 
@@ -131,6 +132,16 @@ def warns(shift: Shift, balance: Balance) -> bool:
     if shift.counter.term.rule.kind is Kind.CAP:
         return shift.matched > 0 and balance.matched_minutes > bound
     return shift.total > shift.matched and balance.matched_minutes < bound
+
+
+def told_once(shifts: Iterable[Shift]) -> list[Shift]:
+    """These shifts, of rolling windows of one clause and denominator only the last: they all say the same."""
+    found: dict[tuple[object, ...], Shift] = {}
+    for shift in shifts:
+        term = shift.counter.term
+        start = None if term.rule.window is Window.ROLLING else shift.counter.window.start
+        found[(term.key, shift.counter.scope_key, start)] = shift
+    return list(found.values())
 
 
 class Insight(IntEnum):

@@ -32,7 +32,7 @@ from labshare.domain.bookings import Booking
 from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span, total_minutes
-from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
+from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts, told_once
 from labshare.errors import Malformed, Refusal, Refused
 from labshare.services import capacity, ledger
 from labshare.services.counting import Tally, hull
@@ -86,8 +86,7 @@ def weigh(
     return Weighed(
         refusals=tuple(
             refusal(shift, balances[shift.counter.key], insight_of(shift.counter.term, added, reader))
-            for shift in changes
-            if refuses(shift, balances[shift.counter.key])
+            for shift in told_once(each for each in changes if refuses(each, balances[each.counter.key]))
         ),
         shifts=changes,
         versions=dict(filter(None, (_judge_of(use, around) for use in added))),

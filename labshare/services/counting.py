@@ -20,6 +20,9 @@ from labshare.store.agreements import Counted
 from labshare.store.capacity import TimedInstrument
 from labshare.store.engine import Connection
 
+# One query counts so many windows: SQLite joins no more than 500 parts, and rolling windows are many.
+MOST_WINDOWS = 200
+
 
 def hull(spans: Collection[Span]) -> Span | None:
     """The one span that reaches from the first start to the last end; None without spans."""
@@ -59,8 +62,10 @@ class Tally:
         if named is not None:
             named = {*named, *(each for counter in counters for each in counter.term.rule.who.organisation)}
         by_project = any(counter.term.rule.who.needs_project for counter in counters)
-        for row in store.count(db, windows, now, self.instruments, named=named, by_project=by_project):
-            self._rows[row.window].append(row)
+        ordered = sorted(windows)
+        for some in (ordered[place : place + MOST_WINDOWS] for place in range(0, len(ordered), MOST_WINDOWS)):
+            for row in store.count(db, some, now, self.instruments, named=named, by_project=by_project):
+                self._rows[row.window].append(row)
 
     def rows(self, counter: Counter) -> Iterator[Counted]:
         """What was counted in the counter's window on the instruments of its denominator, whoever it was."""

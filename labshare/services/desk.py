@@ -19,6 +19,7 @@ from labshare.domain.people import Action, Actor, may
 from labshare.domain.projects import AccessClass
 from labshare.domain.rounds import Approval, PlanRow, PlanState, Round
 from labshare.domain.timespan import Span
+from labshare.domain.windows import Window
 from labshare.errors import Refusal
 from labshare.scheduler.plan import Plan, RuleOutcome
 from labshare.services import agreements, plans, round_pages, standings
@@ -283,11 +284,8 @@ class _View:
             if counter.term.key in self.told
         }
         held = standings.balances(self.db, counters.values(), now)
-        return tuple(
-            self._share(counter, outcomes[name], held[counter.key])
-            for name, counter in counters.items()
-            if name in outcomes
-        )
+        told = tightest((counters[name], outcome) for name, outcome in outcomes.items() if name in counters)
+        return tuple(self._share(counter, outcome, held[counter.key]) for counter, outcome in told)
 
     def _share(self, counter: Counter, outcome: RuleOutcome, balance: Balance) -> Share:
         planned = outcome.used * self.grid.slot_minutes
@@ -319,6 +317,17 @@ class _View:
             for session in self.document.sessions
             if session.instrument in scope
         )
+
+
+def tightest(told: Iterable[tuple[Counter, RuleOutcome]]) -> list[tuple[Counter, RuleOutcome]]:
+    """Of the rolling windows of one clause and denominator the one with the least slack; of all others each."""
+    found: dict[tuple[object, ...], tuple[Counter, RuleOutcome]] = {}
+    for counter, outcome in sorted(told, key=lambda each: each[0].key):
+        start = None if counter.term.rule.window is Window.ROLLING else counter.window.start
+        key = (counter.term.key, counter.scope_key, start)
+        if key not in found or outcome.slack < found[key][1].slack:
+            found[key] = counter, outcome
+    return list(found.values())
 
 
 def readable_terms(db: Connection, actor: Actor, r: Round, places: Sequence[Place]) -> dict[tuple[str, str], Term]:

@@ -152,7 +152,8 @@ def _rows(number: int, rule: ShareRule, sites: Sequence[Site]) -> list[_Row]:
     found: list[_Row] = []
     for held in inside.values():
         time = sum(sites[k].minutes for k in held)
-        minutes = float(rule.share * time) if rule.share is not None else (rule.minutes or 0) * 7 / DAYS[rule.window]
+        days = rule.days or DAYS.get(rule.window, 0)
+        minutes = float(rule.share * time) if rule.share is not None else (rule.minutes or 0) * 7 / days
         found.append(_Row(number, frozenset(held), minutes))
     return found
 

@@ -17,7 +17,7 @@ from labshare.domain.agreements import Balance, Use
 from labshare.domain.bases import Base
 from labshare.domain.bookings import OCCUPYING, Booking
 from labshare.domain.people import Actor
-from labshare.domain.weighing import Insight, Shift, shifts, warning, warns
+from labshare.domain.weighing import Insight, Shift, shifts, told_once, warning, warns
 from labshare.errors import Refusal
 from labshare.services import agreements
 from labshare.services.counting import hull, uses
@@ -42,10 +42,9 @@ def notices(db: Connection, reader: Actor, booking: Booking, now: datetime) -> t
     added = agreements.with_projects(db, moving, added)
     changes = shifts(moving, added, (), now)
     counted = {each.key: each for each in agreements.counted(db, [shift.counter for shift in changes], now)}
-    weighed = [(shift, _with(counted[shift.counter.key], shift)) for shift in changes]
-    return tuple(
-        warning(shift, balance, _insight(shift, added, reader)) for shift, balance in weighed if warns(shift, balance)
-    )
+    balances = {shift.counter.key: _with(counted[shift.counter.key], shift) for shift in changes}
+    broken = told_once(shift for shift in changes if warns(shift, balances[shift.counter.key]))
+    return tuple(warning(shift, balances[shift.counter.key], _insight(shift, added, reader)) for shift in broken)
 
 
 def _with(balance: Balance, shift: Shift) -> Balance:

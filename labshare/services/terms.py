@@ -11,11 +11,13 @@ from datetime import date, timedelta
 from labshare.domain import round_terms
 from labshare.domain.agreements import Term
 from labshare.domain.timespan import Span
+from labshare.domain.windows import MOST_ROLLING_DAYS
 from labshare.store import agreements as store
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
 
 WEEK = timedelta(days=7)
+CROSSING = timedelta(days=MOST_ROLLING_DAYS)
 
 
 def in_force(db: Connection, span: Span, rounds: Mapping[str, Span] | None = None) -> tuple[Term, ...]:
@@ -32,10 +34,11 @@ def in_force(db: Connection, span: Span, rounds: Mapping[str, Span] | None = Non
 
 def around(db: Connection, span: Span, rounds: Mapping[str, Span] | None = None) -> dict[str, tuple[Term, ...]]:
     """The rules of every agreement that are in force near the span, by agreement, with all that cuts their windows."""
-    # Whole years, and the week that crosses their border: a window must be cut by every version that ends or begins
-    # inside it, else two bookings of one window would disagree about its limit.
-    # The years are those of a week before and after, as the first hours of a year are still the last one's in UTC.
-    first, last = date((span.start - WEEK).year, 1, 1) - WEEK, date((span.end + WEEK).year, 12, 31) + WEEK
+    # Whole years, and the weeks and rolling days that cross their border: a window must be cut by every version that
+    # ends or begins inside it, else two bookings of one window would disagree about its limit.
+    # The years are those of so much before and after, as the first hours of a year are still the last one's in UTC.
+    start, end = span.start - CROSSING, span.end + CROSSING
+    first, last = date(start.year, 1, 1) - CROSSING, date(end.year, 12, 31) + CROSSING
     found = store.terms(db, first, last)
     if not any(round_terms.counts_rounds(terms) for terms in found.values()):
         return found

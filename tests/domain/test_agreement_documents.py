@@ -214,6 +214,10 @@ def test_a_fault_of_the_agreement_is_named(changes: dict[str, Any], code: str) -
         ({"base": Base.DELIVERED}, "agreement_hard_base"),
         ({"base": Base.CHARGED}, "agreement_hard_base"),
         ({"base": Base.BOOKED, "share": None, "minutes": 60}, "agreement_base_of_minutes"),
+        ({"window": Window.ROLLING}, "agreement_rolling_days"),
+        ({"days": 30}, "agreement_rolling_days"),
+        ({"window": Window.ROLLING, "days": 32}, "agreement_days_over"),
+        ({"window": Window.ROLLING, "days": 1}, "agreement_days_over"),
         ({"strict": Strictness.SOFT}, "agreement_penalty"),
         ({"penalty": 5}, "agreement_penalty"),
         ({"release_hours": 72}, "agreement_release"),
@@ -241,13 +245,14 @@ def test_a_share_of_charged_time_needs_faults_to_be_refunded_whole() -> None:
 
 def test_an_entitlement_is_due_in_windows_of_the_calendar() -> None:
     due = Entitlement(party="I-IMS", window=Window.ROUND, minutes=600)
-    assert "agreement_entitlement_round" in codes(an_agreement(a_good_rule(), entitlements=(due,)))
+    assert "agreement_entitlement_window" in codes(an_agreement(a_good_rule(), entitlements=(due,)))
 
 
 @pytest.mark.parametrize("window", Window)
 @pytest.mark.parametrize("base", Base)
 def test_every_window_and_base_may_be_agreed_softly_and_round_trips(window: Window, base: Base) -> None:
-    agreement = an_agreement(a_good_rule(window=window, base=base, strict=Strictness.SOFT, penalty=1))
+    days = 30 if window is Window.ROLLING else None
+    agreement = an_agreement(a_good_rule(window=window, days=days, base=base, strict=Strictness.SOFT, penalty=1))
     assert codes(agreement) == []
     assert from_toml(to_toml(agreement)) == agreement
 

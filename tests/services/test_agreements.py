@@ -37,9 +37,10 @@ from labshare.domain.agreements import (
 )
 from labshare.domain.bases import Base
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.entitlements import Shown
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.projects import AccessClass, Activity
-from labshare.domain.timespan import Span, intersection
+from labshare.domain.timespan import MINUTE, Span, intersection
 from labshare.domain.windows import CALENDAR, Window
 from labshare.errors import Forbidden, LabShareError, Refused
 from labshare.scheduler.problem import Rule
@@ -76,6 +77,7 @@ from tests.round_of import span as week_after
 INDUSTRY = Selector(access_class=(AccessClass.INDUSTRY,))
 PUBLIC = Selector(access_class=(AccessClass.PUBLIC_RESEARCH,))
 ONE = Scope(centres=("C-ONE",))
+DAYS = {Window.ROLLING: 2}
 # The fortnight and a day in which the property test books.
 ALL_DAYS = Span(at(23, 0), at(23, 0) + timedelta(days=15))
 # Week 23-29 November 2026: Tuesday is a holiday, so four days of 10 open hours. Centre One has two instruments: 4,800
@@ -374,6 +376,53 @@ def test_two_bookings_that_fit_a_round_alone_and_not_together_leave_one_refused(
     assert sorted(outcomes) == ["agreement_cap_private", "written"]
 
 
+# ---------------------------------------------------------------- any days on end
+
+
+def five_days(**changes: Any) -> ShareRule:
+    """At most ten hours in any five days on end."""
+    return a_rule(**({"window": Window.ROLLING, "days": 5, "share": None, "minutes": 600} | changes))
+
+
+def test_a_rolling_cap_is_kept_by_every_run_of_days(house: Database, tmp_path: Path) -> None:
+    # Thursday and Friday have five hours each. One run holds both and Monday: 26 to 30 November. With Tuesday none does.
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(five_days()))
+        put(db, by_industry(FESEM, span(26, 8, 13)))
+        put(db, by_industry(FESEM, span(27, 8, 13)))
+    with house.write() as db, pytest.raises(Refused) as caught:
+        put(db, by_industry(XRD, week_after(0, 8, 9)))
+    assert [refusal.params for refusal in caught.value.refusals] == [{"until": "2026-11-30T17:00:00+00:00"}]
+    with house.write() as db:
+        # Friday and Tuesday: ten hours from the 27th to the 1st.
+        put(db, by_industry(XRD, week_after(1, 8, 13)))
+        assert service.rebuild_balances(db, NOW) == 0
+    with house.write() as db, pytest.raises(Refused):
+        put(db, by_industry(XRD, week_after(1, 14, 15)))
+
+
+def test_a_rolling_share_is_of_the_same_days(house: Database, tmp_path: Path) -> None:
+    # Monday is the one working day from Saturday 21 to Tuesday 24, a holiday: an eighth of 2 x 600 is 150 minutes.
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(five_days(days=3, share=Fraction(1, 8), minutes=None)))
+        put(db, by_industry(FESEM, Span(at(23, 12), at(23, 14, 30))))
+        with pytest.raises(Refused):
+            put(db, by_industry(XRD, Span(at(23, 12), at(23, 12, 30))))
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["balances opened in the race", "balances open before"])
+def test_two_bookings_that_fit_a_run_of_days_alone_and_not_together_leave_one_refused(
+    house: Database, tmp_path: Path, is_open: bool
+) -> None:
+    """On other days and instruments, so that only the runs that hold both sort them."""
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(five_days()))
+        if is_open:
+            put(db, by_industry(FESEM, span(26, 8, 9)))
+    wishes = [by_industry(FESEM, span(25, 8, 14)), by_industry(XRD, span(27, 8, 14))]
+    assert sorted(_race(house, wishes)) == ["agreement_cap_private", "written"]
+
+
 # ---------------------------------------------------------------- through the booking path
 
 
@@ -475,8 +524,16 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
         a_rule(id="programme", share=Fraction(1), who=Selector(programme=("state",)), window=Window.SEMESTER),
         a_rule(id="mixed", share=Fraction(1), who=Selector(activity=(Activity.ECONOMIC,), project=("DN-01",))),
         a_rule(id="round", share=Fraction(1), window=Window.ROUND, where=Scope()),
+        a_rule(id="rolling", share=Fraction(1), window=Window.ROLLING, days=3, where=Scope()),
         *(
-            a_rule(id=f"{base}-{window}", base=base, window=window, strict=Strictness.SOFT, penalty=1)
+            a_rule(
+                id=f"{base}-{window}",
+                base=base,
+                window=window,
+                days=DAYS.get(window),
+                strict=Strictness.SOFT,
+                penalty=1,
+            )
             for base in Base
             for window in Window
         ),
@@ -491,12 +548,13 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
         before = store.balances_of(db)
         assert service.rebuild_balances(db, NOW) == 0
         assert store.balances_of(db) == before
+        pages = _Pages(db)
         for key, balance in before.items():
-            _agree(db, key, balance)
+            _agree(db, pages, key, balance)
         for term in service.in_force(db, ALL_DAYS):
             if term.rule.is_moving:
                 for window, _ in rule_windows(term, ALL_DAYS):
-                    _agree_by_hand(db, Counter(term=term, scope_key="", window=window), standing)
+                    _agree_by_hand(db, pages, Counter(term=term, scope_key="", window=window), standing)
         # A wrong balance is noticed, so that the recount above means something.
         if before:
             db.execute(sa.update(t.balances).values(total_minutes=t.balances.c.total_minutes + 1))
@@ -504,7 +562,27 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
             assert store.balances_of(db) == before
 
 
-def _agree_by_hand(db: Connection, counter: Counter, standing: list[Booking]) -> None:
+class _Pages:
+    """The page of agreements at any instant, which is read once for each."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._read: dict[datetime, list[Shown]] = {}
+
+    def shown(self, rule: ShareRule, scope_key: str, window: Span) -> Shown:
+        """A rule where it stands in this window: a run of days is told on its last one."""
+        moment = window.end - MINUTE if rule.window is Window.ROLLING else max(window.start, NOW)
+        if moment not in self._read:
+            self._read[moment] = entitlements.standings(self._db, actor(OFFICE), moment, NOW)
+        (found,) = [
+            each
+            for each in self._read[moment]
+            if (each.rule.id, each.scope_key, each.window) == (rule.id, scope_key, window)
+        ]
+        return found
+
+
+def _agree_by_hand(db: Connection, pages: _Pages, counter: Counter, standing: list[Booking]) -> None:
     """What page and solver make of a share of what moves, beside the bookings themselves. Nothing was delivered yet."""
     parts = [
         (each.access_class is AccessClass.INDUSTRY, part.minutes)
@@ -514,11 +592,7 @@ def _agree_by_hand(db: Connection, counter: Counter, standing: list[Booking]) ->
     is_booked = counter.term.rule.base is Base.BOOKED
     total = sum(minutes for _, minutes in parts) if is_booked else 0
     matched = sum(minutes for is_industry, minutes in parts if is_industry) if is_booked else 0
-    (shown,) = [
-        each
-        for each in entitlements.standings(db, actor(OFFICE), max(counter.window.start, NOW), NOW)
-        if (each.rule.id, each.window) == (counter.term.rule.id, counter.window)
-    ]
+    shown = pages.shown(counter.term.rule, "", counter.window)
     assert shown.measure
     assert (shown.base_minutes, shown.measure.used + shown.measure.committed) == (total, matched)
     assert shown.limit == Fraction(total, 8)
@@ -528,22 +602,16 @@ def _agree_by_hand(db: Connection, counter: Counter, standing: list[Booking]) ->
     assert (linear.slots, linear.of_allocated) == (max(0, floor(shown.measure.slack / 30)), "1/8")
 
 
-def _agree(db: Connection, key: BalanceKey, balance: Balance) -> None:
+def _agree(db: Connection, pages: _Pages, key: BalanceKey, balance: Balance) -> None:
     """What the page and the solver make of a window, beside its running balance. All bookings lie after NOW."""
-    moment = max(balance.window.start, NOW)
-    (shown,) = [
-        each
-        for each in entitlements.standings(db, actor(OFFICE), moment, NOW)
-        if (each.rule.id, each.scope_key, each.window.start)
-        == (key.rule_id.partition("@")[0], key.scope_key, key.window_start)
-    ]
+    (term,) = [each for each in service.in_force(db, balance.window) if each.key == (key.agreement_id, key.rule_id)]
+    shown = pages.shown(term.rule, key.scope_key, balance.window)
     assert shown.measure
     assert shown.measure.used + shown.measure.committed == balance.matched_minutes
     if shown.rule.kind is Kind.FLOOR:
         return
     assert shown.limit is not None
     assert shown.measure.slack == shown.limit - balance.matched_minutes
-    (term,) = [each for each in service.in_force(db, balance.window) if each.key == (key.agreement_id, key.rule_id)]
     assert _linear(term, balance).slots == max(0, floor(shown.measure.slack / 30))
 
 
