@@ -103,6 +103,10 @@ def a_floor(**changes: Any) -> ShareRule:
     return a_rule(**({"id": "public-floor", "kind": Kind.FLOOR, "who": PUBLIC, "share": Fraction(7, 8)} | changes))
 
 
+def soft_rule(**changes: Any) -> ShareRule:
+    return a_rule(**({"strict": Strictness.SOFT, "penalty": 1} | changes))
+
+
 def an_agreement(*rules: ShareRule, **changes: Any) -> Agreement:
     values: dict[str, Any] = {
         "format": "labshare-agreement/1",
@@ -385,7 +389,7 @@ def five_days(**changes: Any) -> ShareRule:
 
 
 def test_a_rolling_cap_is_kept_by_every_run_of_days(house: Database, tmp_path: Path) -> None:
-    # Thursday and Friday have five hours each. One run holds both and Monday: 26 to 30 November. With Tuesday none does.
+    # Thursday and Friday have five hours each. One run holds both and Monday, 26 to 30 November; none has Tuesday too.
     with house.write() as db:
         load(db, tmp_path, an_agreement(five_days()))
         put(db, by_industry(FESEM, span(26, 8, 13)))
@@ -526,14 +530,7 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
         a_rule(id="round", share=Fraction(1), window=Window.ROUND, where=Scope()),
         a_rule(id="rolling", share=Fraction(1), window=Window.ROLLING, days=3, where=Scope()),
         *(
-            a_rule(
-                id=f"{base}-{window}",
-                base=base,
-                window=window,
-                days=DAYS.get(window),
-                strict=Strictness.SOFT,
-                penalty=1,
-            )
+            soft_rule(id=f"{base}-{window}", base=base, window=window, days=DAYS.get(window))
             for base in Base
             for window in Window
         ),
