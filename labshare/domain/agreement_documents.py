@@ -16,14 +16,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from labshare.domain.agreements import Agreement, Base, Kind, Strictness
+from labshare.domain.agreements import Agreement, Kind, Strictness
+from labshare.domain.bases import PLANNED, Base
 from labshare.domain.clause_faults import CLAUSE_FAULTS, has_other_clauses
+from labshare.domain.windows import CALENDAR, MOST_ROLLING_DAYS, Window
 from labshare.errors import Malformed, Param, Refusal
 
 _PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?%")
 _QUOTIENT = re.compile(r"(\d{1,9})/(\d{1,9})")
-# A share of these stands still once frozen, so that it can be kept at booking.
-_STILL = (Base.OPEN, Base.ALLOCABLE)
 
 # Dates of which every zone can tell the midnight; whoever means "without end" leaves the end out.
 FIRST_YEAR, LAST_YEAR = 1900, 9000
@@ -175,13 +175,27 @@ def _amount(agreement: Agreement, _: Known) -> Iterator[Refusal]:
 
 
 def _base(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    refund = agreement.charging.fault_refund if agreement.charging else 1
     for rule in agreement.rules:
-        if rule.base not in _STILL:
-            params: dict[str, Param] = {"rule": rule.id, "base": rule.base.value}
-            if rule.is_hard:
-                yield Refusal(code="agreement_hard_on_moving_base", params=params)
-            else:
-                yield Refusal(code="agreement_base_not_kept", params=params)
+        params: dict[str, Param] = {"rule": rule.id, "base": rule.base.value}
+        if rule.minutes is not None and rule.share is None and rule.base not in PLANNED:
+            yield Refusal(code="agreement_base_of_minutes", params=params)
+        elif rule.is_hard and rule.base not in PLANNED:
+            yield Refusal(code="agreement_hard_base", params=params)
+        elif rule.base is Base.CHARGED and refund != 1:
+            yield Refusal(code="agreement_charged_refund", params=params)
+
+
+def _windows(agreement: Agreement, _: Known) -> Iterator[Refusal]:
+    for rule in agreement.rules:
+        most: dict[str, Param] = {"rule": rule.id, "most": MOST_ROLLING_DAYS}
+        if (rule.window is Window.ROLLING) != (rule.days is not None):
+            yield Refusal(code="agreement_rolling_days", params=most)
+        elif rule.days is not None and not 2 <= rule.days <= MOST_ROLLING_DAYS:
+            yield Refusal(code="agreement_days_over", params={**most, "days": rule.days})
+    for each in agreement.entitlements:
+        if each.window not in CALENDAR:
+            yield Refusal(code="agreement_entitlement_window", params={"party": each.party})
 
 
 def _strictness(agreement: Agreement, _: Known) -> Iterator[Refusal]:
@@ -207,6 +221,7 @@ FAULTS: tuple[Callable[[Agreement, Known], Iterator[Refusal]], ...] = (
     _where,
     _amount,
     _base,
+    _windows,
     _strictness,
     _sentences,
     *CLAUSE_FAULTS,

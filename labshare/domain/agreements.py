@@ -10,7 +10,7 @@ refused (weighing.py), or sentences other than the two that each rule carries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -19,6 +19,7 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.bases import MOVING, Base
 from labshare.domain.contributions import ContractForm, Contribution, Preference
 from labshare.domain.courtesy import Courtesy
 from labshare.domain.disclosure import Confidentiality
@@ -28,7 +29,7 @@ from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.screening import Screening
 from labshare.domain.tariffs import Tariff
 from labshare.domain.timespan import Span, intersection, subtracted
-from labshare.domain.windows import CENTRE_ZONE_NAME, Window, days_span, windows
+from labshare.domain.windows import CENTRE_ZONE_NAME, Window, days_span, whole_windows
 
 # A report warns when this much of a limit is taken (R02).
 WARN_AT = Fraction(4, 5)
@@ -41,17 +42,6 @@ class Kind(StrEnum):
 
     FLOOR = "floor"
     CAP = "cap"
-
-
-class Base(StrEnum):
-    """What a share is a share of. The first two stand still once frozen; the others move while people book."""
-
-    OPEN = "open"
-    ALLOCABLE = "allocable"
-    OFFERED = "offered"
-    BOOKED = "booked"
-    DELIVERED = "delivered"
-    CHARGED = "charged"
 
 
 class Level(StrEnum):
@@ -146,14 +136,15 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class ShareRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One executable clause.
 
-    The amount is a `share` of the base or a number of `minutes` per window, never both. `penalty` is the cost of each
-    missing or excess minute of a soft rule. `release_hours` is how long before its start unclaimed time of a floor is
-    given back to everybody; without it the floor is kept to the end.
+    The amount is a `share` of the base or a number of `minutes` per window, never both. A rolling window has `days`.
+    `penalty` is the cost of each missing or excess minute of a soft rule. `release_hours` is how long before its start
+    unclaimed time of a floor is given back to everybody; without it the floor is kept to the end.
     """
 
     id: str
     kind: Kind
     window: Window
+    days: int | None = None
     who: Selector = Selector()
     where: Scope = Scope()
     base: Base = Base.ALLOCABLE
@@ -170,6 +161,16 @@ class ShareRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     @property
     def is_hard(self) -> bool:
         return self.strict is Strictness.HARD
+
+    @property
+    def counts_all(self) -> bool:
+        """Whether it needs to know what everybody took, and not only those it counts."""
+        return self.kind is Kind.FLOOR or self.is_moving
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether it is a share of what people book and use, which no balance can be kept of."""
+        return self.base in MOVING
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -217,16 +218,27 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule of one version, with the stretches of time in which it is in force."""
+    """One rule of one version, with the stretches of time in which it is in force.
+
+    A rule whose window is the round has one term for each round, in force over its horizon; `round_code` names it.
+    """
 
     agreement: Agreement
     version: int
     rule: ShareRule
     spans: tuple[Span, ...]
+    round_code: str = ""
+
+    @property
+    def clause(self) -> tuple[str, str]:
+        """Names the clause in its agreement."""
+        return self.agreement.id, self.rule.id
 
     @property
     def key(self) -> tuple[str, str]:
-        return self.agreement.id, self.rule.id
+        """Names what keeps the balances: the clause, or the clause in one round, as rounds may begin together."""
+        rule_id = f"{self.rule.id}@{self.round_code}" if self.round_code else self.rule.id
+        return self.agreement.id, rule_id
 
 
 class BalanceKey(NamedTuple):
@@ -326,11 +338,6 @@ def covers(scope: Scope, at: Where) -> bool:
     return not scope.centres or at.centre_id in scope.centres
 
 
-def select(rule: ShareRule, uses: Iterable[Use]) -> list[Use]:
-    """The uses that the rule counts: its parties inside its scope."""
-    return [use for use in uses if covers(rule.where, use) and matches(rule.who, use)]
-
-
 def scope_key(rule: ShareRule, at: Where) -> str:
     """Names the denominator that this instrument belongs to; '' when the whole scope is one."""
     return {Level.INSTRUMENT: at.instrument_id, Level.CENTRE: at.centre_id, Level.SCOPE: ""}[rule.level]
@@ -379,12 +386,13 @@ def rule_windows(term: Term, span: Span) -> Iterator[tuple[Span, Span]]:
     """Each window of the rule that the span touches, cut to the time in force, with the part of the span inside it.
 
     Each minute of the span that is in force is in exactly one of these parts, so a booking across a border is split.
+    A term of one round is in force over its horizon, which is the window; rolling windows overlap.
     """
     for force in term.spans:
         inside = intersection(span, force)
         if inside is None:
             continue
-        for whole in windows(term.rule.window, inside, term.agreement.timezone):
+        for whole in whole_windows(term.rule.window, inside, force, term.agreement.timezone, term.rule.days):
             window, part = intersection(whole, force), intersection(whole, inside)
             if window and part:
                 yield window, part

@@ -3,7 +3,9 @@
 A party to an agreement sees its own minutes to the minute. What others did under the same rule is theirs: a rule that
 counts them too is shown to a partner rounded to steps of its limit, and only while at least three others are counted,
 so that nobody can subtract their way to one rival. With fewer, the partner reads its own minutes and whether the rule
-holds. Those who answer for the time (the centre, the user office) see every figure.
+holds. Those who answer for the time (the centre, the user office) see every figure. A share of what everybody booked,
+had delivered or was charged tells with its limit what others took: where others did, a partner reads its own minutes
+and whether the rule holds.
 
 What must not live here: the meaning of rules (agreements.py) or the counting itself (services/counting.py).
 """
@@ -28,6 +30,7 @@ from labshare.domain.agreements import (
     matches,
     measure,
 )
+from labshare.domain.bases import taken
 from labshare.domain.disclosure import MIN_PARTIES
 from labshare.domain.timespan import Span
 
@@ -60,14 +63,17 @@ class Share(Who, Protocol):
     @property
     def firm(self) -> int: ...
     @property
+    def booked(self) -> int: ...
+    @property
     def delivered(self) -> int: ...
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """A rule in one window and for one denominator: everybody's minutes, and those of the reader's organisations.
 
-    `other_parties` is how many other organisations the rule counted; `others_minutes` is what those whom a floor does
-    not count have taken of its base. `delivered` is the part of `used` that usage records prove.
+    `other_parties` is how many other organisations the rule counted, a moving base those whom it does not count as
+    well; `others_minutes` is what those whom a floor does not count have taken of its base. `delivered` is the part of
+    `used` that usage records prove.
     """
 
     counter: Counter
@@ -95,7 +101,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
             return ShareState.NEAR if found.used + found.committed >= WARN_AT * found.limit else ShareState.KEPT
         if not found.is_broken:
             return ShareState.MET
-        is_lost = self.usage.base_minutes - self.others_minutes < found.limit
+        is_lost = not self.rule.is_moving and self.usage.base_minutes - self.others_minutes < found.limit
         return ShareState.OUT_OF_REACH if is_lost else ShareState.BEHIND
 
 
@@ -108,14 +114,14 @@ def standing(counter: Counter, base_minutes: int, shares: Iterable[Share], own: 
     others: set[str | int | None] = set()
     others_minutes = 0
     for share in shares:
-        if not matches(rule.who, share):
-            others_minutes += share.used + share.committed
-            continue
-        is_own = share.organisation_id in own
-        if not is_own:
+        is_matched, is_own, counts = matches(rule.who, share), share.organisation_id in own, taken(rule.base, share)
+        if not is_own and (is_matched or (rule.is_moving and counts.used + counts.committed)):
             others.add(share.organisation_id or share.rival)
+        if not is_matched:
+            others_minutes += counts.used + counts.committed
+            continue
         for sums in (everybody, mine) if is_own else (everybody,):
-            for place, minutes in enumerate((share.used, share.committed, share.firm, share.delivered)):
+            for place, minutes in enumerate((*counts, share.delivered)):
                 sums[place] += minutes
     return Standing(
         counter=counter,
@@ -137,7 +143,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """A standing as one reader may see it.
 
     `measure` and `delivered` are there for those who may see every figure; `about` is the counted part of the limit in
-    steps of 5 %, for a party among at least three others. `own` and `own_delivered` are always exact.
+    steps of 5 %, for a party among at least three others. `own` and `own_delivered` are always exact. `base_minutes`
+    and `limit` are missing where they would tell what others took.
     """
 
     agreement_id: str
@@ -147,8 +154,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     rule: ShareRule
     scope_key: str
     window: Span
-    base_minutes: int
-    limit: Fraction
+    base_minutes: int | None
+    limit: Fraction | None
     state: ShareState
     own: Usage
     own_delivered: int
@@ -164,7 +171,8 @@ def shown(standing: Standing, *, sees_all: bool, least: int = MIN_PARTIES) -> Sh
     """
     term, found = standing.counter.term, standing.measure
     is_whole = sees_all or standing.other_parties == 0
-    is_stepped = not is_whole and standing.other_parties >= least
+    is_told = is_whole or not standing.rule.is_moving
+    is_stepped = is_told and not is_whole and standing.other_parties >= least
     return Shown(
         agreement_id=term.agreement.id,
         title_vi=term.agreement.title_vi,
@@ -173,8 +181,8 @@ def shown(standing: Standing, *, sees_all: bool, least: int = MIN_PARTIES) -> Sh
         rule=term.rule,
         scope_key=standing.counter.scope_key,
         window=standing.counter.window,
-        base_minutes=found.base_minutes,
-        limit=found.limit,
+        base_minutes=found.base_minutes if is_told else None,
+        limit=found.limit if is_told else None,
         state=standing.state,
         own=standing.own,
         own_delivered=standing.own_delivered,

@@ -16,7 +16,7 @@ import msgspec
 
 from labshare.domain.ledger import Cause, LedgerEntry, Step, balance, carried_over, credits_left, pulled_back, used
 from labshare.domain.timespan import MINUTE, Span
-from labshare.domain.windows import Window, window_at
+from labshare.domain.windows import CALENDAR, window_at
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -88,7 +88,7 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
 
 def next_period(period: Span, timezone: str) -> Span:
     """The window of the calendar that follows; a period that is no window is followed by one of the same length."""
-    for kind in Window:
+    for kind in CALENDAR:
         if window_at(kind, period.start, timezone) == period:
             return window_at(kind, period.end, timezone)
     return Span(period.end, period.end + (period.end - period.start))

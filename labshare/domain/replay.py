@@ -126,13 +126,17 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One share rule in one window and for one denominator; None where a rule set has no such rule."""
+    """One share rule in one window and for one denominator; None where a rule set has no such rule.
+
+    The limit of one that `is_moving` tells what everybody took.
+    """
 
     agreement_id: str
     parties: frozenset[str]
     organisations: frozenset[str]
     rule_id: str
     kind: Kind
+    is_moving: bool = False
     scope_key: str
     window: Span
     sentence_vi: str
@@ -222,7 +226,7 @@ def compared_for(replayed: Replayed, own: Collection[str]) -> Comparison:
         after=_told(replayed.plain.after, is_hidden=is_hidden),
         organisations=(*named, *(map(_without_margin, together) if is_told else ())),
         access_classes=tuple(map(_without_margin, tables.rows(lambda want, _: of_others(want)))) if has_classes else (),
-        rules=tuple(_for(row, own) for row in replayed.plain.rules if row.parties & set(own)),
+        rules=tuple(_for(row, own) for row in replayed.plain.rules if row.parties & set(own) and not row.is_moving),
         # How many asked would tell of a rival where there are few.
         uses=0 if is_hidden else replayed.plain.uses,
         requests=0 if is_hidden else replayed.plain.requests,

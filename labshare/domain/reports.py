@@ -261,7 +261,8 @@ class _Sum:
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     """calendar > open > allocable > offered > booked > delivered, in minutes (access rules, "What the minutes mean").
 
-    offered is allocable without the time in which the instrument was down unplanned: nobody could be given that.
+    offered is allocable without what nobody could be given (capacity.py): the time in which the instrument was down
+    unplanned, and that of instruments which are not built yet.
     Runs outside opening hours are booked and delivered but not open, so the lower steps may pass the upper ones.
     """
 

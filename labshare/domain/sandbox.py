@@ -168,7 +168,9 @@ def under(terms: Sequence[Term], holdings: Sequence[Holding]) -> tuple[Term, ...
         found = [
             part
             for term in found
-            for part in (_exchanged(term, named[term.key].replace, holding.spans) if term.key in named else (term,))
+            for part in (
+                _exchanged(term, named[term.clause].replace, holding.spans) if term.clause in named else (term,)
+            )
         ]
     # New rules stand in the time of the signed versions, which no other overlay has cut.
     added = (

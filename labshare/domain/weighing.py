@@ -1,4 +1,5 @@
-"""What a change of bookings does to the balances of share rules, and when a hard rule refuses it.
+"""What a change of bookings does to the balances of share rules, when a hard rule refuses it, and when a share of what
+moves warns of it.
 
 What must not live here: the rules' own meaning (agreements.py), or locking and writing balances (store/agreements.py).
 """
@@ -26,6 +27,7 @@ from labshare.domain.agreements import (
     scope_key,
 )
 from labshare.domain.timespan import Span
+from labshare.domain.windows import Window
 from labshare.errors import Param, Refusal
 
 
@@ -79,7 +81,7 @@ def _count(tallies: dict[BalanceKey, _Tally], term: Term, use: Use, sign: int, n
     if not covers(rule.where, use):
         return
     is_matched = matches(rule.who, use)
-    if rule.kind is Kind.CAP and not is_matched:
+    if not (is_matched or rule.counts_all):
         return
     for window, part in rule_windows(term, use.span):
         counter = Counter(term=term, scope_key=scope_key(rule, use), window=window)
@@ -120,8 +122,30 @@ def refuses(shift: Shift, balance: Balance) -> bool:
     return shift.bound > shift.freed and balance.base_minutes - others < bound
 
 
+def warns(shift: Shift, balance: Balance) -> bool:
+    """Whether a share of what is booked, delivered or charged does not hold once this change is counted in `balance`.
+
+    Such a rule never refuses: the first booking of a window is all that is booked in it. It warns those whose booking
+    takes a cap over its share, or keeps a floor below it for others.
+    """
+    bound = limit(shift.counter.term.rule, balance.base_minutes)
+    if shift.counter.term.rule.kind is Kind.CAP:
+        return shift.matched > 0 and balance.matched_minutes > bound
+    return shift.total > shift.matched and balance.matched_minutes < bound
+
+
+def told_once(shifts: Iterable[Shift]) -> list[Shift]:
+    """These shifts, of rolling windows of one clause and denominator only the last: they all say the same."""
+    found: dict[tuple[object, ...], Shift] = {}
+    for shift in shifts:
+        term = shift.counter.term
+        start = None if term.rule.window is Window.ROLLING else shift.counter.window.start
+        found[(term.key, shift.counter.scope_key, start)] = shift
+    return list(found.values())
+
+
 class Insight(IntEnum):
-    """How much of a rule somebody who is refused may know."""
+    """How much of a rule somebody who is refused or warned may know."""
 
     NOTHING = 0  # that some agreement is in the way, and until when
     CLAUSE = 1  # which agreement and which of its rules
@@ -147,6 +171,22 @@ def refusal(shift: Shift, balance: Balance, insight: Insight) -> Refusal:
         return Refusal(code="agreement_floor_clause", params=params)
     params |= _figures(shift, balance)
     return Refusal(code="agreement_cap", params=params) if is_cap else Refusal(code="agreement_floor", params=params)
+
+
+def warning(shift: Shift, balance: Balance, insight: Insight) -> Refusal:
+    """What is said beside a booking that stands, of a share that does not hold, in as many words as one may have."""
+    if insight is Insight.NOTHING:
+        return Refusal(code="agreement_share_warning_private")
+    if insight is Insight.CLAUSE:
+        return Refusal(code="agreement_share_warning_clause", params=_clause(shift))
+    rule = shift.counter.term.rule
+    figures: dict[str, Param] = {
+        "base": rule.base.value,
+        "limit_minutes": limit(rule, balance.base_minutes).__floor__(),
+        "taken_minutes": balance.matched_minutes,
+        "base_minutes": balance.base_minutes,
+    }
+    return Refusal(code="agreement_share_warning", params=_clause(shift) | figures)
 
 
 def _clause(shift: Shift) -> dict[str, Param]:

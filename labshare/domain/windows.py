@@ -1,4 +1,7 @@
-"""Calendar windows of share rules and reports: week, month, quarter, semester, year, on the calendar of a time zone.
+"""Windows of share rules and reports: week, month, quarter, semester, year, on the calendar of a time zone.
+
+Two windows of share rules are no stretches of the calendar: "round" is the horizon of a round (round_terms.py), and
+"rolling" is any so many days on end.
 
 What must not live here: what is counted in a window (agreements.py, reports.py).
 """
@@ -10,26 +13,32 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import MINUTE, Span
 
 CENTRE_ZONE_NAME = "Asia/Ho_Chi_Minh"
 
 
 class Window(StrEnum):
-    """A stretch of the calendar in which a share is kept. Weeks start on Monday, semesters in January and July."""
+    """A stretch of time in which a share is kept. Weeks start on Monday, semesters in January and July."""
 
     WEEK = "week"
     MONTH = "month"
     QUARTER = "quarter"
     SEMESTER = "semester"
     YEAR = "year"
+    ROUND = "round"
+    ROLLING = "rolling"
 
+
+CALENDAR = (Window.WEEK, Window.MONTH, Window.QUARTER, Window.SEMESTER, Window.YEAR)
+# A booking locks a balance for each rolling window that holds it, of which there are as many as the window has days.
+MOST_ROLLING_DAYS = 31
 
 _MONTHS = {Window.MONTH: 1, Window.QUARTER: 3, Window.SEMESTER: 6, Window.YEAR: 12}
 
 
 def window_dates(window: Window, day: date) -> tuple[date, date]:
-    """The first date of the window that holds `day`, and the first date after it."""
+    """The first date of the window that holds `day`, and the first date after it. Of the calendar only."""
     if window is Window.WEEK:
         first = day - timedelta(days=day.weekday())
         return first, first + timedelta(days=7)
@@ -60,6 +69,36 @@ def windows(window: Window, span: Span, timezone_name: str) -> list[Span]:
     while found[-1].end < span.end:
         found.append(window_at(window, found[-1].end, timezone_name))
     return found
+
+
+def whole_windows(window: Window, span: Span, within: Span, timezone_name: str, days: int | None = None) -> list[Span]:
+    """Every window that the span touches, in order. `within` is the time in force, to which a window may reach out.
+
+    What is in force over a round has that one window. Rolling windows are every run of `days` local days; they overlap,
+    and lie in the time in force, or are all of it where that is shorter.
+    """
+    match window:
+        case Window.ROUND:
+            return [within]
+        case Window.ROLLING:
+            return _rolling(days or 1, span, within, timezone_name)
+        case _:
+            return windows(window, span, timezone_name)
+
+
+def _rolling(days: int, span: Span, within: Span, timezone_name: str) -> list[Span]:
+    if within.end - within.start < timedelta(days=days):
+        return [within]
+    zone = ZoneInfo(timezone_name)
+    first, last = (moment.astimezone(zone).date() for moment in (span.start, span.end - MINUTE))
+    starts = (first + timedelta(days=each) for each in range(1 - days, (last - first).days + 1))
+    runs = (_days(day, days, timezone_name) for day in starts)
+    return [run for run in runs if within.start <= run.start and run.end <= within.end]
+
+
+@lru_cache(maxsize=4096)
+def _days(first: date, days: int, timezone_name: str) -> Span:
+    return days_span(first, first + timedelta(days=days), timezone_name)
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from labshare.domain.agreements import (
     Balance,
     BalanceKey,
     Counter,
-    Kind,
     ShareRule,
     Term,
     Use,
@@ -28,21 +27,22 @@ from labshare.domain.agreements import (
     matches,
     rule_windows,
 )
+from labshare.domain.bases import taken
 from labshare.domain.bookings import Booking
 from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
-from labshare.domain.sandbox import under
 from labshare.domain.timespan import Span, total_minutes
-from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
+from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts, told_once
 from labshare.errors import Malformed, Refusal, Refused, Stale
 from labshare.services import capacity, ledger
 from labshare.services.counting import Tally, hull
 from labshare.services.feasibility import Site, clashes
+from labshare.services.terms import WEEK, in_force
+from labshare.services.terms import around as terms_around
 from labshare.store import agreements as store
 from labshare.store import audit
 from labshare.store import capacity as capacity_store
 from labshare.store import projects as projects_store
-from labshare.store import sandboxes as sandboxes_store
 from labshare.store.engine import Connection
 
 # ---------------------------------------------------------------- weighing a change
@@ -64,30 +64,6 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(booking, agreement_version=version)
 
 
-def in_force(db: Connection, span: Span, *, as_signed: bool = False) -> tuple[Term, ...]:
-    """The rules in force at some moment of the span, as sandboxes change them or as signed. Two queries, or one."""
-    around = store.terms(db, *_days_around(span)) if as_signed else _terms_around(db, span)
-    return tuple(term for term in chain(*around.values()) if any(force.overlaps(span) for force in term.spans))
-
-
-def _terms_around(db: Connection, span: Span) -> dict[str, tuple[Term, ...]]:
-    # What the booking check, planning and reports read: here sandboxes come in, and nowhere else.
-    days = _days_around(span)
-    signed = store.terms(db, *days)
-    holdings = sandboxes_store.in_force(db, *days) if signed else []
-    return {key: under(found, holdings) for key, found in signed.items()} if holdings else signed
-
-
-def _days_around(span: Span) -> tuple[date, date]:
-    # Whole years, and the week that crosses their border: a window must be cut by every version that ends or begins
-    # inside it, else two bookings of one window would disagree about its limit.
-    # The years are those of a week before and after, as the first hours of a year are still the last one's in UTC.
-    return date((span.start - WEEK).year, 1, 1) - WEEK, date((span.end + WEEK).year, 12, 31) + WEEK
-
-
-WEEK = timedelta(days=7)
-
-
 def weigh(
     db: Connection, *, added: Sequence[Use], removed: Sequence[Use] = (), now: datetime, reader: Actor | None = None
 ) -> Weighed:
@@ -95,22 +71,22 @@ def weigh(
 
     To be called under the locks of the instruments and before the bookings are written: a balance that is missing is
     opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know.
-    Four queries, whatever the number of rules, and one more where a rule names projects or programmes; opening
-    balances costs four more, once for each window.
+    Four queries, whatever the number of rules, and one more each where a rule names projects or programmes and where
+    the window of one is the round; opening balances costs four more, once for each window.
     """
     span = hull([use.span for use in (*added, *removed)])
     if span is None:
         return Weighed()
-    around = _terms_around(db, span)
+    around = terms_around(db, span)
     standing = tuple(chain.from_iterable(around.values()))
     added, removed = (with_projects(db, standing, uses) for uses in (added, removed))
-    changes = tuple(shifts(standing, added, removed, now))
+    # A share of what people book or use keeps no balance and refuses nobody (share_warnings.py).
+    changes = tuple(shifts((term for term in standing if not term.rule.is_moving), added, removed, now))
     balances = _locked(db, [shift.counter for shift in changes], now)
     return Weighed(
         refusals=tuple(
-            refusal(shift, balances[shift.counter.key], _insight(shift.counter.term, added, reader))
-            for shift in changes
-            if refuses(shift, balances[shift.counter.key])
+            refusal(shift, balances[shift.counter.key], insight_of(shift.counter.term, added, reader))
+            for shift in told_once(each for each in changes if refuses(each, balances[each.counter.key]))
         ),
         shifts=changes,
         versions=dict(filter(None, (_judge_of(use, around) for use in added))),
@@ -144,7 +120,7 @@ def post(db: Connection, weighed: Weighed) -> None:
     store.shift_balances(db, weighed.shifts)
 
 
-def _insight(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
+def insight_of(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
     """What a refusal may say: figures to those who answer for all the time that was asked for and to a party whose own
     rule it is, the clause to the agreement's parties, nothing to others.
     """
@@ -202,9 +178,9 @@ def _balance(tally: Tally, counter: Counter) -> Balance:
     rule = counter.term.rule
     matched = total = 0
     for row in tally.rows(counter):
-        is_matched = matches(rule.who, row)
-        matched += (row.used + row.committed) if is_matched else 0
-        total += (row.used + row.committed) if is_matched or rule.kind is Kind.FLOOR else 0
+        is_matched, counts = matches(rule.who, row), taken(rule.base, row)
+        matched += (counts.used + counts.committed) if is_matched else 0
+        total += (counts.used + counts.committed) if is_matched or rule.counts_all else 0
     return Balance(
         **counter.key._asdict(),
         window_end=counter.window.end,

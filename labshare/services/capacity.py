@@ -1,4 +1,4 @@
-"""Open and allocable minutes of instruments over a span: one count for agreements, planning and reports.
+"""Open, allocable and offered minutes of instruments over a span: one count for agreements, planning and reports.
 
 What must not live here: shares of these minutes (services/agreements.py).
 """
@@ -6,7 +6,7 @@ What must not live here: shares of these minutes (services/agreements.py).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from labshare.domain.bookings import BookingKind
@@ -20,18 +20,33 @@ from labshare.store.engine import Connection
 
 
 def capacities(db: Connection, instruments: Sequence[TimedInstrument], span: Span) -> dict[int, Capacity]:
-    """The capacity of each instrument, by number. One query; planned blocks are those that stand now."""
+    """The capacity of each instrument, by number, as if none were ever down. One query; planned blocks are those that
+    stand now.
+    """
     return measured(instruments, span, store.blocks(db, [each.number for each in instruments], span))
 
 
-def measured(instruments: Iterable[TimedInstrument], span: Span, blocks: Iterable[Block]) -> dict[int, Capacity]:
-    """The capacity of each instrument, by number, from blocks that are already at hand."""
+def measured(
+    instruments: Iterable[TimedInstrument],
+    span: Span,
+    blocks: Iterable[Block],
+    downs: Mapping[int, Sequence[Span]] | None = None,
+) -> dict[int, Capacity]:
+    """The capacity of each instrument, by number, from blocks that are already at hand; `downs` is when it was down."""
+    downs = downs or {}
     closures: defaultdict[int, list[Span]] = defaultdict(list)
     planned: defaultdict[int, list[Span]] = defaultdict(list)
     for block in blocks:
         (closures if block.kind is BookingKind.CLOSURE else planned)[block.instrument_number].append(block.span)
     return {
-        each.number: capacity(span, opened(each, span), closures[each.number], planned[each.number])
+        each.number: capacity(
+            span,
+            opened(each, span),
+            closures[each.number],
+            planned[each.number],
+            downs.get(each.number, ()),
+            is_built=each.is_built,
+        )
         for each in instruments
     }
 

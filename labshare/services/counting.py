@@ -9,14 +9,19 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from labshare.domain.agreements import Counter, Use, covers, scope_key
+from labshare.domain.bases import MOVING, Base, taken
 from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, InstrumentRules
 from labshare.domain.timespan import Span
 from labshare.services import capacity
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
+from labshare.store import usage as usage_store
 from labshare.store.agreements import Counted
 from labshare.store.capacity import TimedInstrument
 from labshare.store.engine import Connection
+
+# One query counts so many windows: SQLite joins no more than 500 parts, and rolling windows are many.
+MOST_WINDOWS = 200
 
 
 def hull(spans: Collection[Span]) -> Span | None:
@@ -27,7 +32,8 @@ def hull(spans: Collection[Span]) -> Span | None:
 
 
 class Tally:
-    """What the windows of some counters hold. Three queries, however many counters; `whole` is the hull of windows.
+    """What the windows of some counters hold. Three queries, however many counters; `whole` is the hull of windows. One
+    more where a rule is a share of offered time, which unplanned downs take from.
 
     With `named`, other organisations are counted without being named, but for those that a rule names itself.
     """
@@ -48,13 +54,18 @@ class Tally:
         }
         windows = {counter.window for counter in counters}
         blocks = capacity_store.blocks(db, self.instruments, whole)
-        self._capacities = {window: capacity.measured(self.instruments.values(), window, blocks) for window in windows}
+        downs = usage_store.downs(db, self.instruments, whole, now) if _are_offered(counters) else {}
+        self._capacities = {
+            window: capacity.measured(self.instruments.values(), window, blocks, downs) for window in windows
+        }
         self._rows: dict[Span, list[Counted]] = {window: [] for window in windows}
         if named is not None:
             named = {*named, *(each for counter in counters for each in counter.term.rule.who.organisation)}
         by_project = any(counter.term.rule.who.needs_project for counter in counters)
-        for row in store.count(db, windows, now, self.instruments, named=named, by_project=by_project):
-            self._rows[row.window].append(row)
+        ordered = sorted(windows)
+        for some in (ordered[place : place + MOST_WINDOWS] for place in range(0, len(ordered), MOST_WINDOWS)):
+            for row in store.count(db, some, now, self.instruments, named=named, by_project=by_project):
+                self._rows[row.window].append(row)
 
     def rows(self, counter: Counter) -> Iterator[Counted]:
         """What was counted in the counter's window on the instruments of its denominator, whoever it was."""
@@ -62,9 +73,12 @@ class Tally:
         return (row for row in self._rows[counter.window] if row.instrument_number in inside)
 
     def base_minutes(self, counter: Counter) -> int:
-        """The minutes of the rule's base as they would be frozen now."""
+        """The minutes of the rule's base: as they would be frozen now, or of a moving one as far as they have come."""
+        base = counter.term.rule.base
+        if base in MOVING:
+            return sum(each.used + each.committed for each in (taken(base, row) for row in self.rows(counter)))
         capacities = self._capacities[counter.window]
-        return sum(getattr(capacities[number], counter.term.rule.base.value) for number in self._inside(counter))
+        return sum(getattr(capacities[number], base.value) for number in self._inside(counter))
 
     def _inside(self, counter: Counter) -> dict[int, TimedInstrument]:
         rule = counter.term.rule
@@ -73,6 +87,10 @@ class Tally:
             for number, each in self.instruments.items()
             if covers(rule.where, each) and scope_key(rule, each) == counter.scope_key
         }
+
+
+def _are_offered(counters: Sequence[Counter]) -> bool:
+    return any(counter.term.rule.base is Base.OFFERED for counter in counters)
 
 
 def uses(rules: InstrumentRules, booking: Booking) -> tuple[Use, ...]:

@@ -19,11 +19,12 @@ from labshare.domain.people import Action, Actor, may
 from labshare.domain.projects import AccessClass
 from labshare.domain.rounds import Approval, PlanRow, PlanState, Round
 from labshare.domain.timespan import Span
+from labshare.domain.windows import Window
 from labshare.errors import Refusal
 from labshare.scheduler.plan import Plan, RuleOutcome
 from labshare.services import agreements, plans, round_pages, standings
 from labshare.services.planning import Place, request_of, use_of, worth_of
-from labshare.services.planning_rules import RuleName
+from labshare.services.planning_rules import RuleName, in_scope
 from labshare.services.plans import Outline
 from labshare.services.reasons import Outcome, placed_and_left
 from labshare.services.round_pages import RequestLine
@@ -289,28 +290,50 @@ class _View:
             if counter.term.key in self.told
         }
         held = standings.balances(self.db, counters.values(), now)
-        return tuple(
-            self._share(counter, outcomes[name], held[counter.key])
-            for name, counter in counters.items()
-            if name in outcomes
-        )
+        told = tightest((counters[name], outcome) for name, outcome in outcomes.items() if name in counters)
+        return tuple(self._share(counter, outcome, held[counter.key]) for counter, outcome in told)
 
     def _share(self, counter: Counter, outcome: RuleOutcome, balance: Balance) -> Share:
         planned = outcome.used * self.grid.slot_minutes
-        # Once published, the balance holds the plan's minutes too.
-        of_plan = planned if self.plan.state is PlanState.PUBLISHED else 0
+        # Once published, the balance holds the plan's minutes too, and a moving base all that the plan gives.
+        is_published = self.plan.state is PlanState.PUBLISHED
+        of_plan = planned if is_published else 0
+        rule, base_minutes = counter.term.rule, balance.base_minutes
+        if rule.is_moving and not is_published:
+            base_minutes += self._given(counter) * self.grid.slot_minutes
         return Share(
             agreement_id=counter.term.agreement.id,
             title_vi=counter.term.agreement.title_vi,
             title_en=counter.term.agreement.title_en,
-            rule=counter.term.rule,
+            rule=rule,
             scope_key=counter.scope_key,
             window=counter.window,
             before_minutes=max(0, balance.matched_minutes - of_plan),
             plan_minutes=planned,
-            limit_minutes=floor(limit(counter.term.rule, balance.base_minutes)),
+            limit_minutes=floor(limit(rule, base_minutes)),
             missed_slots=max(0, -outcome.slack),
         )
+
+    def _given(self, counter: Counter) -> int:
+        """Slots that the plan gives in the rule's denominator and window, to whomever."""
+        scope = in_scope(counter.term.rule, counter.scope_key, self.places)
+        first, last = self.grid.last(counter.window.start), self.grid.first(counter.window.end)
+        return sum(
+            max(0, min(last, session.end) - max(first, session.start))
+            for session in self.document.sessions
+            if session.instrument in scope
+        )
+
+
+def tightest(told: Iterable[tuple[Counter, RuleOutcome]]) -> list[tuple[Counter, RuleOutcome]]:
+    """Of the rolling windows of one clause and denominator the one with the least slack; of all others each."""
+    found: dict[tuple[object, ...], tuple[Counter, RuleOutcome]] = {}
+    for counter, outcome in sorted(told, key=lambda each: each[0].key):
+        start = None if counter.term.rule.window is Window.ROLLING else counter.window.start
+        key = (counter.term.key, counter.scope_key, start)
+        if key not in found or outcome.slack < found[key][1].slack:
+            found[key] = counter, outcome
+    return list(found.values())
 
 
 def readable_terms(db: Connection, actor: Actor, r: Round, places: Sequence[Place]) -> dict[tuple[str, str], Term]:
@@ -328,7 +351,8 @@ def _is_told_whole(actor: Actor, term: Term, places: Sequence[Place]) -> bool:
     Of a rule that counts others too, a partner reads on the agreement's page what domain/entitlements.py lets it know;
     the exact minutes here would give it those of a rival by subtraction.
     """
-    counted = frozenset(term.rule.who.organisation)
+    # The limit of a share that moves tells what everybody took.
+    counted = frozenset(() if term.rule.is_moving else term.rule.who.organisation)
     covered = {at.centre_id for at in places if covers(term.rule.where, at)}
     return agreements.sees_all(actor, covered) or (bool(counted) and counted <= actor.partner_ids)
 

@@ -18,6 +18,7 @@ from labshare.errors import NotFound
 from labshare.services.agreements import frozen_by, require_sound
 from labshare.services.counting import Tally, hull
 from labshare.services.entitlements import counters_of, standings
+from labshare.services.terms import with_rounds
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
 from labshare.store import names
@@ -103,13 +104,8 @@ def _as_of_today(db: Connection, agreement: Agreement, number: int, now: datetim
     span = Span(moment, moment + MINUTE)
     always = effective_span(msgspec.structs.replace(agreement, effective_from=date(1970, 1, 2), effective_until=None))
     instruments = capacity_store.timed_instruments(db, span)
-    counters = [
-        counter
-        for rule in agreement.rules
-        for counter in counters_of(
-            Term(agreement=agreement, version=number, rule=rule, spans=(always,)), span, instruments
-        )
-    ]
+    terms = [Term(agreement=agreement, version=number, rule=rule, spans=(always,)) for rule in agreement.rules]
+    counters = [counter for term in with_rounds(db, terms, span) for counter in counters_of(term, span, instruments)]
     whole = hull([counter.window for counter in counters])
     if whole is None:
         return []

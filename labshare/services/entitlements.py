@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from fractions import Fraction
+from itertools import islice
 
 import msgspec
 
@@ -27,6 +28,7 @@ from labshare.domain.contributions import Preference, investment_of, preferentia
 from labshare.domain.entitlements import Shown, shown, standing
 from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.windows import Window
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services.agreements import in_force, may_read, sees_all
 from labshare.services.clauses import versions_over
@@ -75,7 +77,10 @@ def standings(
 def counters_of(
     term: Term, span: Span, instruments: Sequence[TimedInstrument], within: Collection[int] | None = None
 ) -> list[Counter]:
-    """The windows of a rule that the span touches, for each denominator with an instrument (of those `within`)."""
+    """The windows of a rule that the span touches, for each denominator with an instrument (of those `within`).
+
+    Of rolling windows it is the first, which ends with the day on which the span begins.
+    """
     keys = {
         scope_key(term.rule, each)
         for each in instruments
@@ -84,7 +89,7 @@ def counters_of(
     return [
         Counter(term=term, scope_key=key, window=window)
         for key in sorted(keys)
-        for window, _ in rule_windows(term, span)
+        for window, _ in islice(rule_windows(term, span), 1 if term.rule.window is Window.ROLLING else None)
     ]
 
 

@@ -2,7 +2,9 @@
 
 An atom is one sort of party on one sort of instrument: parties whom the same rules count, instruments that the same
 denominators hold. All atoms of an instrument share its open time; a floor wants some of it, a cap allows some. Rules of
-different windows are compared by the week: what holds in every quarter holds over the year. Pure.
+different windows are compared by the week: what holds in every quarter holds over the year. Minutes of each round are
+left out, as rounds have no length in common, and so are shares of what is booked, delivered or charged: they are soft,
+and whoever books nothing keeps them all. Pure.
 """
 
 from __future__ import annotations
@@ -88,7 +90,7 @@ def clashes(agreement: Agreement, others: Iterable[Agreement], sites: Sequence[S
 
 def _irreducible(clauses: Sequence[Clause], sites: Sequence[Site]) -> tuple[list[Clause], str]:
     """Rules that cannot all be kept though any of them could be left out, and the percent of the time they lack."""
-    left = [clause for clause in clauses if clause.rule.share is not None or clause.rule.minutes is not None]
+    left = [clause for clause in clauses if _is_compared(clause.rule)]
     if _lacking(left, sites) <= NOTHING:
         return [], ""
     # Rules of other agreements, which come last, are left out first: so the fault names the file's own if it can.
@@ -97,6 +99,12 @@ def _irreducible(clauses: Sequence[Clause], sites: Sequence[Site]) -> tuple[list
         if _lacking(without, sites) > NOTHING:
             left = without
     return left, f"{100 * _lacking(left, sites):.3g}"
+
+
+def _is_compared(rule: ShareRule) -> bool:
+    if rule.share is not None:
+        return not rule.is_moving
+    return rule.minutes is not None and rule.window is not Window.ROUND
 
 
 def _lacking(clauses: Sequence[Clause], sites: Sequence[Site]) -> float:
@@ -144,7 +152,8 @@ def _rows(number: int, rule: ShareRule, sites: Sequence[Site]) -> list[_Row]:
     found: list[_Row] = []
     for held in inside.values():
         time = sum(sites[k].minutes for k in held)
-        minutes = float(rule.share * time) if rule.share is not None else (rule.minutes or 0) * 7 / DAYS[rule.window]
+        days = rule.days or DAYS.get(rule.window, 0)
+        minutes = float(rule.share * time) if rule.share is not None else (rule.minutes or 0) * 7 / days
         found.append(_Row(number, frozenset(held), minutes))
     return found
 

@@ -2,6 +2,10 @@
 
 Pure. The selector, the scope and the window are those that the booking check and the report read; only their form
 changes. Time already booked never stands in a problem, so every limit here is what is left of it.
+
+A share of what is booked, delivered or charged grows with the plan, whose sessions are all taken to be used: of each
+slot that is allocated in scope, this share is added to what is left. The scheduler knows no debt: where such a cap is
+over before the plan, or such a floor more than met, the plan is held to its share of what it allocates itself.
 """
 
 from __future__ import annotations
@@ -30,7 +34,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """One rule, denominator and window that the round touches, as it stands before the plan.
 
     `part` is the horizon's share of `window`; the minutes counted are those of the running balance. `left_minutes` are
-    allocable in scope from now to the end of the window, `inside_minutes` those of them in `part`.
+    allocable in scope from now to the end of the window, `inside_minutes` those of them in `part`. A moving base is as
+    far as it has come.
     """
 
     term: Term
@@ -126,7 +131,7 @@ def linear_rules(
     """
     found: list[Rule] = []
     for standing in standings:
-        scope = in_scope(standing, places)
+        scope = in_scope(standing.term.rule, standing.scope_key, places)
         if not scope:
             continue
         instruments = scope if len(scope) < len(places) else None
@@ -138,12 +143,9 @@ def linear_rules(
     return found
 
 
-def in_scope(standing: Standing, places: Iterable[Where]) -> tuple[str, ...]:
-    """The instruments among these that count for the rule and belong to its denominator."""
-    rule = standing.term.rule
-    return tuple(
-        at.instrument_id for at in places if covers(rule.where, at) and scope_key(rule, at) == standing.scope_key
-    )
+def in_scope(rule: ShareRule, key: str, places: Iterable[Where]) -> tuple[str, ...]:
+    """The instruments among these that count for the rule and belong to this denominator of it."""
+    return tuple(at.instrument_id for at in places if covers(rule.where, at) and scope_key(rule, at) == key)
 
 
 def _cap(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None) -> Iterable[Rule]:
@@ -151,7 +153,8 @@ def _cap(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None) ->
     rule = standing.term.rule
     left = limit(rule, standing.base_minutes) - standing.matched_minutes
     penalty = None if rule.is_hard else (rule.penalty or 0) * grid.slot_minutes
-    yield from _capped(standing, grid, instruments, left, who_of(standing.term), penalty)
+    share = _share_of_plan(rule)
+    yield from _capped(standing, grid, instruments, left, who_of(standing.term), penalty, of_allocated=share)
 
 
 def _cap_on_others(
@@ -175,6 +178,7 @@ def _capped(
     who: Who,
     penalty: int | None,
     *,
+    of_allocated: str | None = None,
     is_for_others: bool = False,
 ) -> Iterable[Rule]:
     # A slot that the window cuts counts whole: rather a slot too few than a minute too many.
@@ -183,7 +187,14 @@ def _capped(
     if first < last:
         name = str(_name(standing, is_for_others=is_for_others))
         yield Rule(
-            id=name, kind="cap", who=who, instruments=instruments, window=(first, last), slots=slots, penalty=penalty
+            id=name,
+            kind="cap",
+            who=who,
+            instruments=instruments,
+            window=(first, last),
+            slots=slots,
+            of_allocated=of_allocated,
+            penalty=penalty,
         )
 
 
@@ -195,7 +206,8 @@ def _floor(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None, 
     first, last = max(0, grid.first(standing.part.start)), min(grid.horizon, grid.last(standing.part.end))
     slots = floor(missing * share / grid.slot_minutes)
     penalty = HARD_FLOOR * max(1, most_per_slot) if rule.is_hard else (rule.penalty or 0) * grid.slot_minutes
-    if first < last and slots:
+    of_allocated = _share_of_plan(rule)
+    if first < last and (slots or of_allocated):
         name = str(_name(standing))
         yield Rule(
             id=name,
@@ -204,8 +216,14 @@ def _floor(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None, 
             instruments=instruments,
             window=(first, last),
             slots=slots,
+            of_allocated=of_allocated,
             penalty=penalty,
         )
+
+
+def _share_of_plan(rule: ShareRule) -> str | None:
+    """The share of a moving base as the scheduler reads it; of what stands still the plan adds nothing."""
+    return str(rule.share) if rule.is_moving and rule.share else None
 
 
 def who_of(term: Term) -> Who:

@@ -36,6 +36,7 @@ from labshare.domain.replay import (
     period_span,
     rule_rows,
 )
+from labshare.domain.round_terms import in_rounds
 from labshare.domain.sandbox import Overlay
 from labshare.domain.sandbox_documents import Around, of_the_days, sandbox_faults
 from labshare.domain.timespan import Span
@@ -57,6 +58,8 @@ from labshare.store.engine import Connection
 
 # What a moved session costs the second plan: less than any slot is worth, so that it only breaks ties.
 TIE = 1
+# The code of the round that never was, for rules whose window is the round.
+PERIOD = "replay"
 Solve = Callable[[Problem], Plan]
 
 
@@ -99,8 +102,10 @@ def load(db: Connection, asked: Asked, now: datetime) -> Case:
     period = period_span(asked.first, asked.last, now)
     require_sound(db, asked.overlay)
     within = [each for each in capacity_store.timed_instruments(db, period) if each.centre_id in asked.overlay.centres]
-    terms = agreements.in_force(db, period, as_signed=True)
-    others = _changed(terms, asked.overlay)
+    # The period is planned as one round, whatever rounds there were.
+    rounds = {PERIOD: period}
+    terms = agreements.in_force(db, period, rounds, as_signed=True)
+    others = tuple(in_rounds(_changed(terms, asked.overlay), rounds))
     touched = [standings.touched_by(each, period, within) for each in (terms, others)]
     counters = [counter for found in touched for counter, _ in found]
     whole = hull([period, *(counter.window for counter in counters)])
@@ -155,7 +160,7 @@ def require_organisations(db: Connection, ids: Collection[str]) -> None:
 
 def _changed(terms: Sequence[Term], overlay: Overlay) -> tuple[Term, ...]:
     """The rules with the overlay in force all the time. Raises `Refused` for a change of what was not there then."""
-    held, keys = {term.agreement.id for term in terms}, {term.key for term in terms}
+    held, keys = {term.agreement.id for term in terms}, {term.clause for term in terms}
     missing = [
         change
         for change in overlay.changes
@@ -189,7 +194,8 @@ def _standings(
         balance = Balance(
             **counter.key._asdict(),
             window_end=counter.window.end,
-            base_minutes=tally.base_minutes(counter),
+            # What moves is as far as it had come then: `tally` knows what happened since.
+            base_minutes=total if counter.term.rule.is_moving else tally.base_minutes(counter),
             matched_minutes=matched,
             total_minutes=total,
         )
@@ -329,13 +335,16 @@ def _rules(case: Case, held: Sequence[Standing], plan: Plan, side: str) -> dict[
     for each in held:
         rule, agreement = each.term.rule, each.term.agreement
         key = BalanceKey(*each.term.key, each.scope_key, each.window.start)
-        count = Count(limit=limit(rule, each.base_minutes), counted=each.matched_minutes + counts.get(key, (0, 0))[0])
+        matched, total = counts.get(key, (0, 0))
+        base_minutes = each.base_minutes + (total if rule.is_moving else 0)
+        count = Count(limit=limit(rule, base_minutes), counted=each.matched_minutes + matched)
         found[(*key[:3], key.window_start.isoformat())] = RuleRow(
             agreement_id=agreement.id,
             parties=frozenset(agreement.parties),
             organisations=frozenset(rule.who.organisation),
             rule_id=rule.id,
             kind=rule.kind,
+            is_moving=rule.is_moving,
             scope_key=each.scope_key,
             window=each.window,
             sentence_vi=rule.sentence_vi,

@@ -217,8 +217,7 @@ def _piece(
     hours = opened(each, piece)
     closures = by_kind[BookingKind.CLOSURE]
     planned = by_kind[BookingKind.MAINTENANCE] + by_kind[BookingKind.ENGINEERING]
-    found = capacity(piece, hours, closures, planned)
-    offered = capacity(piece, hours, closures, planned + downs).allocable if downs else found.allocable
+    found = capacity(piece, hours, closures, planned, downs, is_built=each.is_built)
     states = state_minutes(
         piece,
         inside,
@@ -228,7 +227,7 @@ def _piece(
         closures=closures,
     )
     return (
-        Ladder(calendar=found.calendar, open=found.open, allocable=found.allocable, offered=offered),
+        Ladder(calendar=found.calendar, open=found.open, allocable=found.allocable, offered=found.offered),
         Running(
             states=states,
             # A failure belongs to the stretch in which it began.

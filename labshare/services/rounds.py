@@ -33,6 +33,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, WrongState
 from labshare.scheduler.reading import parse_plan
 from labshare.services import bookings, clearances, planning, plans
+from labshare.store import agreements as agreements_store
 from labshare.store import audit, due, outbox
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
@@ -102,6 +103,8 @@ def open_round(db: Connection, actor: Actor, round_id: UUID, *, seen_version: in
 
     Bookings that stand already stay; planning works around them. Raises `Refused` when another round keeps the time.
     """
+    # Share rules may be kept over its horizon from now on: every booking is judged by them or counted for them.
+    agreements_store.hold_still(db)
     offers = store.offers_of(db, round_id)
     instruments = _lock(db, offers)
     before = _seen(db, actor, round_id, instruments.values(), seen_version)

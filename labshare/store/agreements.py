@@ -239,8 +239,8 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     where that was asked for.
 
     `used` is past: delivered where a usage record exists, else booked. `committed` is to come; `firm` is the part of
-    it that is confirmed or running. `delivered` is what usage records prove. Where organisations are masked, `rival`
-    tells those apart that have no id.
+    it that is confirmed or running. `booked` is occupied, past and to come; `delivered` is what usage records prove.
+    Where organisations are masked, `rival` tells those apart that have no id.
     """
 
     window: Span
@@ -255,6 +255,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     used: int
     committed: int
     firm: int
+    booked: int
     delivered: int
 
 
@@ -310,6 +311,7 @@ def _as_counted(row: Any, windows: Sequence[Span]) -> Counted:
         used=row.used,
         committed=row.committed,
         firm=row.firm,
+        booked=row.booked,
         delivered=row.delivered,
     )
 
@@ -328,5 +330,6 @@ def _counted(place: int, window: Span, now: datetime, numbers: Collection[int] |
         total(sa.case((is_delivered, each.c.delivered), else_=each.c.past)).label("used"),
         total(sa.case((is_delivered, 0), else_=each.c.ahead)).label("committed"),
         total(sa.case((sa.and_(each.c.is_firm, sa.not_(is_delivered)), each.c.ahead), else_=0)).label("firm"),
+        total(each.c.past + each.c.ahead).label("booked"),
         total(each.c.delivered).label("delivered"),
     ).group_by(*apart)

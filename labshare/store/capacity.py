@@ -23,13 +23,17 @@ _opening = lru_cache(maxsize=1024)(parse_opening)
 
 
 class TimedInstrument(msgspec.Struct, frozen=True, kw_only=True):
-    """An instrument that is booked by time, with its hours. The matcher of share rules reads its two ids."""
+    """An instrument that is booked by time, with its hours. The matcher of share rules reads its two ids.
+
+    Those of a planned centre are not built: they are listed, and nobody can have their time.
+    """
 
     number: int
     instrument_id: str
     centre_id: str
     opening: OpeningHours
     timezone: str
+    is_built: bool = True
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +58,7 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
             instruments.c.centre_id,
             instruments.c.opening,
             centres.c.timezone,
+            centres.c.stage,
         )
         .join(centres, centres.c.id == instruments.c.centre_id)
         .where(
@@ -70,8 +75,9 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
             centre_id=centre_id,
             opening=_opening(opening),
             timezone=timezone,
+            is_built=stage != "planned",
         )
-        for number, instrument_id, centre_id, opening, timezone in db.execute(query)
+        for number, instrument_id, centre_id, opening, timezone, stage in db.execute(query)
     ]
 
 

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labshare.domain.rounds import KEEPING, KeptOffer, Offer, Round
+from labshare.domain.rounds import KEEPING, KeptOffer, Offer, Round, RoundState
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Refused, Stale
 from labshare.store.tables import capabilities, centres, instruments, offers, organisations, rounds
@@ -93,6 +93,16 @@ def listed(db: Connection) -> list[Round]:
     """All rounds, drafts too, those that close last first."""
     query = sa.select(rounds).order_by(rounds.c.closes_at.desc(), rounds.c.code)
     return [msgspec.convert(row, Round, from_attributes=True) for row in db.execute(query)]
+
+
+def horizons(db: Connection, span: Span) -> dict[str, Span]:
+    """The horizons that touch the span, by code, of rounds that have been announced and not withdrawn. One query."""
+    query = sa.select(rounds.c.code, rounds.c.starts_at, rounds.c.ends_at).where(
+        rounds.c.state.not_in((RoundState.DRAFT, RoundState.WITHDRAWN)),
+        rounds.c.starts_at < span.end,
+        rounds.c.ends_at > span.start,
+    )
+    return {code: Span(start, end) for code, start, end in db.execute(query)}
 
 
 def numbers_by_round(db: Connection, round_ids: Iterable[UUID]) -> dict[UUID, set[int]]:

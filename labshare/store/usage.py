@@ -98,6 +98,16 @@ def records(db: Connection, numbers: Collection[int] | None, span: Span, now: da
     return [msgspec.convert(row, StateRecord, from_attributes=True) for row in rows]
 
 
+def downs(db: Connection, numbers: Collection[int], span: Span, now: datetime) -> dict[int, list[Span]]:
+    """When these instruments were down unplanned, by number; a down that lasts still is told until now."""
+    found: dict[int, list[Span]] = {}
+    for record in records(db, numbers, span, now):
+        if record.state is EquipmentState.UNSCHEDULED_DOWN:
+            ends_at = record.ends_at or max(now, record.starts_at + MINUTE)
+            found.setdefault(record.instrument_number, []).append(Span(record.starts_at, ends_at))
+    return found
+
+
 def current(db: Connection, numbers: Collection[int], state: EquipmentState) -> dict[int, StateRecord]:
     """The record of this state that lasts, by instrument, where there is one."""
     query = sa.select(equipment_states).where(

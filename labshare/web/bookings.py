@@ -25,6 +25,7 @@ from labshare.services import Connection, bookings, clauses, prices, projects
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
+from labshare.services.share_warnings import notices
 from labshare.web import calendars, given
 from labshare.web.booking_forms import (
     BLOCKS,
@@ -328,6 +329,7 @@ def _booking_page(
         is_use=booking.kind is BookingKind.USE,
         estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         is_timed=True,
+        notices=notices(db, me, booking, now),
         week=calendars.week_of(db, me, rules, day, now),
     )
 

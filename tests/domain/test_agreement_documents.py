@@ -22,7 +22,9 @@ from labshare.domain.agreement_documents import (
     to_json,
     to_toml,
 )
-from labshare.domain.agreements import Agreement, Base, Kind, Scope, Selector, ShareRule, Strictness
+from labshare.domain.agreements import Agreement, Kind, Scope, Selector, ShareRule, Strictness
+from labshare.domain.bases import Base
+from labshare.domain.ledger_clauses import Charging, Entitlement
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.windows import Window
 from labshare.errors import Malformed
@@ -207,8 +209,15 @@ def test_a_fault_of_the_agreement_is_named(changes: dict[str, Any], code: str) -
         ({"share": None}, "agreement_amount"),
         ({"minutes": 60}, "agreement_amount"),
         ({"share": None, "minutes": -1}, "agreement_minutes_negative"),
-        ({"base": Base.BOOKED}, "agreement_hard_on_moving_base"),
-        ({"base": Base.DELIVERED, "strict": Strictness.SOFT, "penalty": 1}, "agreement_base_not_kept"),
+        ({"base": Base.OFFERED}, "agreement_hard_base"),
+        ({"base": Base.BOOKED}, "agreement_hard_base"),
+        ({"base": Base.DELIVERED}, "agreement_hard_base"),
+        ({"base": Base.CHARGED}, "agreement_hard_base"),
+        ({"base": Base.BOOKED, "share": None, "minutes": 60}, "agreement_base_of_minutes"),
+        ({"window": Window.ROLLING}, "agreement_rolling_days"),
+        ({"days": 30}, "agreement_rolling_days"),
+        ({"window": Window.ROLLING, "days": 32}, "agreement_days_over"),
+        ({"window": Window.ROLLING, "days": 1}, "agreement_days_over"),
         ({"strict": Strictness.SOFT}, "agreement_penalty"),
         ({"penalty": 5}, "agreement_penalty"),
         ({"release_hours": 72}, "agreement_release"),
@@ -224,6 +233,28 @@ def test_a_fault_of_a_rule_is_named(changes: dict[str, Any], code: str) -> None:
 def test_all_faults_are_told_at_once() -> None:
     agreement = an_agreement(a_good_rule(share=Fraction(2), sentence_en=""), parties=("O-NONE",))
     assert codes(agreement) == ["agreement_unknown_party", "agreement_share_over_one", "agreement_sentence"]
+
+
+def test_a_share_of_charged_time_needs_faults_to_be_refunded_whole() -> None:
+    rule = a_good_rule(base=Base.CHARGED, strict=Strictness.SOFT, penalty=1)
+    assert codes(an_agreement(rule)) == []
+    assert codes(an_agreement(rule, charging=Charging())) == []
+    halved = Charging(fault_refund=Fraction(1, 2))
+    assert codes(an_agreement(rule, charging=halved)) == ["agreement_charged_refund"]
+
+
+def test_an_entitlement_is_due_in_windows_of_the_calendar() -> None:
+    due = Entitlement(party="I-IMS", window=Window.ROUND, minutes=600)
+    assert "agreement_entitlement_window" in codes(an_agreement(a_good_rule(), entitlements=(due,)))
+
+
+@pytest.mark.parametrize("window", Window)
+@pytest.mark.parametrize("base", Base)
+def test_every_window_and_base_may_be_agreed_softly_and_round_trips(window: Window, base: Base) -> None:
+    days = 30 if window is Window.ROLLING else None
+    agreement = an_agreement(a_good_rule(window=window, days=days, base=base, strict=Strictness.SOFT, penalty=1))
+    assert codes(agreement) == []
+    assert from_toml(to_toml(agreement)) == agreement
 
 
 # ---------------------------------------------------------------- the agreements that are shipped

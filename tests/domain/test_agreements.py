@@ -27,7 +27,6 @@ from labshare.domain.agreements import (
     measure,
     rule_windows,
     scope_key,
-    select,
     terms,
 )
 from labshare.domain.projects import AccessClass, Activity
@@ -112,14 +111,6 @@ def test_the_level_names_the_denominator() -> None:
     use = a_use(local(11, 2), 1)
     keys = [scope_key(a_rule(level=level), use) for level in (Level.INSTRUMENT, Level.CENTRE, Level.SCOPE)]
     assert keys == ["N001", "C-ONE", ""]
-
-
-def test_select_keeps_the_uses_that_count() -> None:
-    inside = a_use(local(11, 2), 1)
-    elsewhere = a_use(local(11, 2), 1, centre_id="C-TWO")
-    other = a_use(local(11, 2), 1, organisation_id="I-IMS")
-    rule = a_rule(who=Selector(organisation=("O-CO",)), where=Scope(centres=("C-ONE",)))
-    assert select(rule, [inside, elsewhere, other]) == [inside]
 
 
 # ---------------------------------------------------------------- measuring

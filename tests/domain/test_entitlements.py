@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from labshare.domain.agreements import Counter, Kind, Selector, ShareRule, Version, terms
+from labshare.domain.bases import Base
 from labshare.domain.entitlements import ShareState, Shown, Standing, shown, standing
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
@@ -32,6 +33,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     used: int = 0
     committed: int = 0
     firm: int = 0
+    booked: int = 0
     delivered: int = 0
 
 
@@ -118,3 +120,28 @@ def test_three_others_are_not_told_where_an_agreement_asks_for_four() -> None:
 
 def test_a_limit_of_nothing_has_no_steps() -> None:
     assert tell(a_rule(share=Fraction(0)), *rivals(1, 1, 1)).about is None
+
+
+def moving(**changes: Any) -> ShareRule:
+    return a_rule(who=Selector(organisation=("O-CO",)), base=Base.BOOKED, **changes)
+
+
+def test_a_share_of_what_is_booked_counts_booked_minutes() -> None:
+    # Of 100 booked minutes 60 are to come; what was delivered does not matter.
+    found = stand(moving(), Counted(organisation_id="O-CO", used=30, committed=60, booked=100, delivered=30))
+    assert (found.measure.used, found.measure.committed) == (40, 60)
+
+
+def test_the_limit_of_a_moving_share_is_not_told_where_others_are_in_its_base() -> None:
+    mine, others = Counted(organisation_id="O-CO", booked=100), [Counted(rival=k, booked=900) for k in range(4)]
+    told = tell(moving(), mine, *others)
+    assert (told.base_minutes, told.limit, told.measure, told.about) == (None, None, None, None)
+    assert (told.own.used, told.state) == (100, ShareState.KEPT)
+    assert tell(moving(), mine, *others, sees_all=True).limit == 1200
+    # Whoever is alone reads its own figures.
+    assert tell(moving(), mine, Counted(rival=1, delivered=5)).limit == 1200
+
+
+def test_a_floor_of_a_moving_base_is_never_out_of_reach() -> None:
+    floor = a_floor(base=Base.BOOKED)
+    assert stand(floor, Counted(booked=BASE)).state is ShareState.BEHIND

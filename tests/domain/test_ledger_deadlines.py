@@ -22,7 +22,7 @@ from labshare.domain.ledger_deadlines import (
     pulled_back_at,
 )
 from labshare.domain.timespan import Span
-from labshare.domain.windows import Window, window_at
+from labshare.domain.windows import CALENDAR, Window, window_at
 from tests.domain.clauses import whole
 from tests.domain.test_ledger import ACCOUNT, HOUR, START, STATEMENT, at, entry
 
@@ -145,7 +145,7 @@ def test_a_late_pull_back_counts_earlier_ones_and_takes_no_more_than_is_left() -
 
 def test_the_next_period_is_the_next_of_its_kind() -> None:
     zone = "Asia/Ho_Chi_Minh"
-    for kind in Window:
+    for kind in CALENDAR:
         first = window_at(kind, START, zone)
         assert next_period(first, zone) == window_at(kind, first.end, zone)
     # Ten days are no window of the calendar: ten more follow.

@@ -241,6 +241,13 @@ def test_a_partner_sees_figures_of_rules_that_count_it_alone_and_limits_of_its_a
     assert (found.rules[1].before, found.rules[1].after) == (a_count(600, None), a_count(900, None))
 
 
+def test_a_partner_reads_of_no_share_whose_limit_tells_what_others_took() -> None:
+    counts = {"before": a_count(600, 500), "after": a_count(900, 700)}
+    names = {"organisations": frozenset({"OWN"}), "parties": frozenset({"OWN"})}
+    moving = a_rule_row("moving", is_moving=True, **names, **counts)
+    assert compared_for(replayed(*FOUR, rules=(moving,)), {"OWN"}).rules == ()
+
+
 def test_where_nobody_else_asked_there_is_nothing_to_hide() -> None:
     found = compared_for(replayed(("OWN", "partner", 10, 5, 7)), {"OWN"})
     assert not found.withheld

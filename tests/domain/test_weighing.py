@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 from labshare.domain.agreements import Balance, Kind, Scope, Selector, ShareRule, Strictness, Use, Version, terms
+from labshare.domain.bases import Base
 from labshare.domain.projects import AccessClass, Activity
-from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
+from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts, told_once, warning, warns
 from labshare.domain.windows import Window
 from tests.domain.test_agreements import a_rule, a_use, an_agreement, local
 
@@ -166,3 +167,26 @@ def test_others_learn_when_and_never_for_whom() -> None:
     assert told.code == "agreement_floor_private"
     # 72 h before 20 November, 09:00 is 17 November, 09:00 in Ho Chi Minh City.
     assert told.params == {"until": "2026-11-17T02:00:00+00:00"}
+
+
+def test_of_the_runs_of_days_that_a_use_breaks_only_the_last_is_told() -> None:
+    found = the_shifts(a_rule(who=INDUSTRY, window=Window.ROLLING, days=3), [a_use(local(11, 9, 8), 4)])
+    assert [shift.counter.window.start for shift in found] == [local(11, day) for day in (7, 8, 9)]
+    assert told_once(found) == [found[-1]]
+    # Windows that do not overlap are told each.
+    split = the_shifts(a_rule(who=INDUSTRY, window=Window.MONTH), [a_use(local(10, 31, 20), 6)])
+    assert told_once(split) == split
+
+
+def test_a_moving_share_warns_whoever_it_does_not_hold_for() -> None:
+    cap, lower = a_rule(who=INDUSTRY, base=Base.BOOKED), floor(base=Base.BOOKED)
+    (of_cap,), (of_floor,) = (the_shifts(rule, [a_use(local(11, 9), 4)]) for rule in (cap, lower))
+    # 20 % of 6,000 is 1,200; the cap's count holds the use already.
+    assert not warns(of_cap, balance_of(of_cap, 1200, 6000))
+    assert warns(of_cap, balance_of(of_cap, 1201, 6000))
+    # 60 % is 3,600, which whoever is not counted keeps from being reached.
+    assert not warns(of_floor, balance_of(of_floor, 3600, 6000))
+    assert warns(of_floor, balance_of(of_floor, 3599, 6000))
+    told = warning(of_cap, balance_of(of_cap, 1201, 6000), Insight.FIGURES)
+    assert (told.params["limit_minutes"], told.params["taken_minutes"]) == (1200, 1201)
+    assert warning(of_cap, balance_of(of_cap, 1201, 6000), Insight.NOTHING).params == {}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labshare.domain.timespan import Span, merged
-from labshare.domain.windows import CENTRE_ZONE_NAME, Window, window_at, window_dates, windows
+from labshare.domain.windows import CALENDAR, CENTRE_ZONE_NAME, Window, whole_windows, window_at, window_dates, windows
 
 HANOI = CENTRE_ZONE_NAME
 
@@ -38,7 +38,7 @@ def test_a_window_begins_at_local_midnight() -> None:
     assert minute_before.end == quarter.start
 
 
-@given(st.integers(0, 15 * 366 * 1440), st.integers(1, 800 * 1440), st.sampled_from(Window))
+@given(st.integers(0, 15 * 366 * 1440), st.integers(1, 800 * 1440), st.sampled_from(CALENDAR))
 def test_windows_cover_a_span_once(offset: int, minutes: int, window: Window) -> None:
     start = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=offset)
     span = Span(start, start + timedelta(minutes=minutes))
@@ -47,3 +47,27 @@ def test_windows_cover_a_span_once(offset: int, minutes: int, window: Window) ->
     assert merged(found)[0].contains(span)
     assert found[0].start <= span.start < found[0].end
     assert found[-1].start < span.end <= found[-1].end
+
+
+def local(day: int, hour: int = 0) -> datetime:
+    """November 2026 in Hanoi."""
+    return datetime(2026, 11, day, hour, tzinfo=UTC) - timedelta(hours=7)
+
+
+def test_a_use_counts_in_every_run_of_days_that_holds_a_part_of_it() -> None:
+    # From 22:00 of the 10th to 02:00 of the 11th, in runs of three days.
+    use, force = Span(local(10, 22), local(11, 2)), Span(local(1), local(30))
+    found = whole_windows(Window.ROLLING, use, force, HANOI, 3)
+    assert found == [Span(local(day), local(day + 3)) for day in (8, 9, 10, 11)]
+
+
+def test_runs_of_days_lie_in_the_time_in_force_or_are_all_of_it() -> None:
+    use, force = Span(local(10, 8), local(10, 9)), Span(local(9), local(13))
+    found = whole_windows(Window.ROLLING, use, force, HANOI, 3)
+    assert found == [Span(local(9), local(12)), Span(local(10), local(13))]
+    assert whole_windows(Window.ROLLING, use, force, HANOI, 5) == [force]
+
+
+def test_over_a_round_the_window_is_all_the_time_in_force() -> None:
+    force = Span(local(9), local(13))
+    assert whole_windows(Window.ROUND, Span(local(10, 8), local(10, 9)), force, HANOI) == [force]

@@ -20,16 +20,33 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from labshare.domain.agreement_documents import to_toml
-from labshare.domain.agreements import Agreement, Balance, BalanceKey, Kind, Level, Scope, Selector, ShareRule, Use
+from labshare.domain.agreements import (
+    Agreement,
+    Balance,
+    BalanceKey,
+    Counter,
+    Kind,
+    Level,
+    Scope,
+    Selector,
+    ShareRule,
+    Strictness,
+    Term,
+    Use,
+    rule_windows,
+)
+from labshare.domain.bases import Base
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.entitlements import Shown
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.projects import AccessClass, Activity
-from labshare.domain.timespan import Span
-from labshare.domain.windows import Window
+from labshare.domain.timespan import MINUTE, Span, intersection
+from labshare.domain.windows import CALENDAR, Window
 from labshare.errors import Forbidden, LabShareError, Refused
+from labshare.scheduler.problem import Rule
 from labshare.services import agreements as service
 from labshare.services import bookings as booking_service
-from labshare.services import entitlements
+from labshare.services import entitlements, standings
 from labshare.services.planning import Place
 from labshare.services.planning_rules import Standing, linear_rules
 from labshare.services.slots import Grid
@@ -54,10 +71,15 @@ from tests.furniture import (
     furnish,
     span,
 )
+from tests.round_of import open_round
+from tests.round_of import span as week_after
 
 INDUSTRY = Selector(access_class=(AccessClass.INDUSTRY,))
 PUBLIC = Selector(access_class=(AccessClass.PUBLIC_RESEARCH,))
 ONE = Scope(centres=("C-ONE",))
+DAYS = {Window.ROLLING: 2}
+# The fortnight and a day in which the property test books.
+ALL_DAYS = Span(at(23, 0), at(23, 0) + timedelta(days=15))
 # Week 23-29 November 2026: Tuesday is a holiday, so four days of 10 open hours. Centre One has two instruments: 4,800
 # open minutes, and the week after 6,000.
 WEEK_MINUTES, NEXT_WEEK_MINUTES = 2 * 4 * 600, 2 * 5 * 600
@@ -79,6 +101,10 @@ def a_rule(**changes: Any) -> ShareRule:
 
 def a_floor(**changes: Any) -> ShareRule:
     return a_rule(**({"id": "public-floor", "kind": Kind.FLOOR, "who": PUBLIC, "share": Fraction(7, 8)} | changes))
+
+
+def soft_rule(**changes: Any) -> ShareRule:
+    return a_rule(**({"strict": Strictness.SOFT, "penalty": 1} | changes))
 
 
 def an_agreement(*rules: ShareRule, **changes: Any) -> Agreement:
@@ -306,6 +332,101 @@ def test_the_version_that_judged_is_told(house: Database, tmp_path: Path) -> Non
         assert weighed.signed(by_industry(FESEM, span(24, 8, 9))).agreement_version is None
 
 
+# ---------------------------------------------------------------- rounds as windows
+
+
+def test_a_hard_cap_of_rounds_is_kept_by_what_is_booked_directly_in_their_horizon(
+    house: Database, tmp_path: Path
+) -> None:
+    # An eighth of the horizon's 2 x 5 x 600 minutes is 750: 12 h 30 min.
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(window=Window.ROUND)))
+        put(db, by_industry(FESEM, week_after(0, 8, 18)))
+        assert balances(db) == {}
+        open_round(db)
+        put(db, by_industry(FESEM, week_after(1, 8, 9)))
+        # What stood before the round was opened is counted: 600 + 60.
+        assert balances(db) == {"industry-cap@2026-W49 30/11": (NEXT_WEEK_MINUTES, 660, 660)}
+    with house.write() as db, pytest.raises(Refused) as caught:
+        put(db, by_industry(XRD, week_after(2, 8, 10)))
+    assert [refusal.code for refusal in caught.value.refusals] == ["agreement_cap_private"]
+    with house.write() as db:
+        # The week before is in no round.
+        put(db, by_industry(XRD, span(25, 8, 18)))
+
+
+def test_a_new_scope_opens_the_balances_of_rounds_anew(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(window=Window.ROUND)))
+        open_round(db)
+        put(db, by_industry(FESEM, week_after(0, 8, 9)))
+        load(db, tmp_path, an_agreement(a_rule(window=Window.ROUND, share=Fraction(1, 5))))
+        assert balances(db) == {"industry-cap@2026-W49 30/11": (NEXT_WEEK_MINUTES, 60, 60)}
+        load(db, tmp_path, an_agreement(a_rule(window=Window.ROUND, where=Scope())))
+        assert balances(db) == {}
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["balance opened in the race", "balance open before"])
+def test_two_bookings_that_fit_a_round_alone_and_not_together_leave_one_refused(
+    house: Database, tmp_path: Path, is_open: bool
+) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(window=Window.ROUND)))
+        open_round(db)
+        if is_open:
+            put(db, by_industry(FESEM, week_after(4, 8, 9)))
+    # 7 h and 7 h against a cap of 12 h 30 min, of which one hour may be gone.
+    outcomes = _race(house, [by_industry(number, week_after(1, 8, 15)) for number in (FESEM, XRD)])
+    assert sorted(outcomes) == ["agreement_cap_private", "written"]
+
+
+# ---------------------------------------------------------------- any days on end
+
+
+def five_days(**changes: Any) -> ShareRule:
+    """At most ten hours in any five days on end."""
+    return a_rule(**({"window": Window.ROLLING, "days": 5, "share": None, "minutes": 600} | changes))
+
+
+def test_a_rolling_cap_is_kept_by_every_run_of_days(house: Database, tmp_path: Path) -> None:
+    # Thursday and Friday have five hours each. One run holds both and Monday, 26 to 30 November; none has Tuesday too.
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(five_days()))
+        put(db, by_industry(FESEM, span(26, 8, 13)))
+        put(db, by_industry(FESEM, span(27, 8, 13)))
+    with house.write() as db, pytest.raises(Refused) as caught:
+        put(db, by_industry(XRD, week_after(0, 8, 9)))
+    assert [refusal.params for refusal in caught.value.refusals] == [{"until": "2026-11-30T17:00:00+00:00"}]
+    with house.write() as db:
+        # Friday and Tuesday: ten hours from the 27th to the 1st.
+        put(db, by_industry(XRD, week_after(1, 8, 13)))
+        assert service.rebuild_balances(db, NOW) == 0
+    with house.write() as db, pytest.raises(Refused):
+        put(db, by_industry(XRD, week_after(1, 14, 15)))
+
+
+def test_a_rolling_share_is_of_the_same_days(house: Database, tmp_path: Path) -> None:
+    # Monday is the one working day from Saturday 21 to Tuesday 24, a holiday: an eighth of 2 x 600 is 150 minutes.
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(five_days(days=3, share=Fraction(1, 8), minutes=None)))
+        put(db, by_industry(FESEM, Span(at(23, 12), at(23, 14, 30))))
+        with pytest.raises(Refused):
+            put(db, by_industry(XRD, Span(at(23, 12), at(23, 12, 30))))
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["balances opened in the race", "balances open before"])
+def test_two_bookings_that_fit_a_run_of_days_alone_and_not_together_leave_one_refused(
+    house: Database, tmp_path: Path, is_open: bool
+) -> None:
+    """On other days and instruments, so that only the runs that hold both sort them."""
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(five_days()))
+        if is_open:
+            put(db, by_industry(FESEM, span(26, 8, 9)))
+    wishes = [by_industry(FESEM, span(25, 8, 14)), by_industry(XRD, span(27, 8, 14))]
+    assert sorted(_race(house, wishes)) == ["agreement_cap_private", "written"]
+
+
 # ---------------------------------------------------------------- through the booking path
 
 
@@ -394,8 +515,9 @@ steps = st.lists(
 def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
     furnished: Database, tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[str, int, int, int, bool, int]]
 ) -> None:
-    """Of every selector, after any bookings, moves and cancellations: the running balance is a recount of the bookings,
-    the page shows what it holds, and the solver may give away what the page says is left, in whole slots of 30 min.
+    """Of every selector, window and base, after any bookings, moves and cancellations: the running balance is a recount
+    of the bookings, the page shows what it holds, and the solver may give away what the page says is left, in whole
+    slots of 30 min. Of a base that moves, the page shows what the bookings say when they are added up by hand.
     """
     rules = [
         a_rule(share=Fraction(1), window=Window.WEEK),
@@ -405,9 +527,17 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
         a_rule(id="project", share=Fraction(1), who=Selector(project=("KC-01",)), window=Window.YEAR),
         a_rule(id="programme", share=Fraction(1), who=Selector(programme=("state",)), window=Window.SEMESTER),
         a_rule(id="mixed", share=Fraction(1), who=Selector(activity=(Activity.ECONOMIC,), project=("DN-01",))),
+        a_rule(id="round", share=Fraction(1), window=Window.ROUND, where=Scope()),
+        a_rule(id="rolling", share=Fraction(1), window=Window.ROLLING, days=3, where=Scope()),
+        *(
+            soft_rule(id=f"{base}-{window}", base=base, window=window, days=DAYS.get(window))
+            for base in Base
+            for window in Window
+        ),
     ]
     with rolled_back(furnished) as db:
         load(db, tmp_path_factory.mktemp("a"), an_agreement(*rules))
+        open_round(db)
         standing: list[Booking] = []
         for action, day, hour, hours, is_industry, number in moves:
             start = at(23, 0) + timedelta(days=day, hours=hour)
@@ -415,8 +545,13 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
         before = store.balances_of(db)
         assert service.rebuild_balances(db, NOW) == 0
         assert store.balances_of(db) == before
+        pages = _Pages(db)
         for key, balance in before.items():
-            _agree(db, key, balance)
+            _agree(db, pages, key, balance)
+        for term in service.in_force(db, ALL_DAYS):
+            if term.rule.is_moving:
+                for window, _ in rule_windows(term, ALL_DAYS):
+                    _agree_by_hand(db, pages, Counter(term=term, scope_key="", window=window), standing)
         # A wrong balance is noticed, so that the recount above means something.
         if before:
             db.execute(sa.update(t.balances).values(total_minutes=t.balances.c.total_minutes + 1))
@@ -424,23 +559,63 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
             assert store.balances_of(db) == before
 
 
-def _agree(db: Connection, key: BalanceKey, balance: Balance) -> None:
-    """What the page and the solver make of a window, beside its running balance. All bookings lie after NOW."""
-    moment = max(balance.window.start, NOW)
-    (shown,) = [
-        each
-        for each in entitlements.standings(db, actor(OFFICE), moment, NOW)
-        if (each.rule.id, each.scope_key, each.window.start) == (key.rule_id, key.scope_key, key.window_start)
+class _Pages:
+    """The page of agreements at any instant, which is read once for each."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._read: dict[datetime, list[Shown]] = {}
+
+    def shown(self, rule: ShareRule, scope_key: str, window: Span) -> Shown:
+        """A rule where it stands in this window: a run of days is told on its last one."""
+        moment = window.end - MINUTE if rule.window is Window.ROLLING else max(window.start, NOW)
+        if moment not in self._read:
+            self._read[moment] = entitlements.standings(self._db, actor(OFFICE), moment, NOW)
+        (found,) = [
+            each
+            for each in self._read[moment]
+            if (each.rule.id, each.scope_key, each.window) == (rule.id, scope_key, window)
+        ]
+        return found
+
+
+def _agree_by_hand(db: Connection, pages: _Pages, counter: Counter, standing: list[Booking]) -> None:
+    """What page and solver make of a share of what moves, beside the bookings themselves. Nothing was delivered yet."""
+    parts = [
+        (each.access_class is AccessClass.INDUSTRY, part.minutes)
+        for each in standing
+        if each.instrument_number != NMR and (part := intersection(each.occupied, counter.window))
     ]
+    is_booked = counter.term.rule.base is Base.BOOKED
+    total = sum(minutes for _, minutes in parts) if is_booked else 0
+    matched = sum(minutes for is_industry, minutes in parts if is_industry) if is_booked else 0
+    shown = pages.shown(counter.term.rule, "", counter.window)
+    assert shown.measure
+    assert (shown.base_minutes, shown.measure.used + shown.measure.committed) == (total, matched)
+    assert shown.limit == Fraction(total, 8)
+    balance = standings.balances(db, [counter], NOW)[counter.key]
+    assert (balance.base_minutes, balance.matched_minutes) == (total, matched)
+    linear = _linear(counter.term, balance)
+    assert (linear.slots, linear.of_allocated) == (max(0, floor(shown.measure.slack / 30)), "1/8")
+
+
+def _agree(db: Connection, pages: _Pages, key: BalanceKey, balance: Balance) -> None:
+    """What the page and the solver make of a window, beside its running balance. All bookings lie after NOW."""
+    (term,) = [each for each in service.in_force(db, balance.window) if each.key == (key.agreement_id, key.rule_id)]
+    shown = pages.shown(term.rule, key.scope_key, balance.window)
     assert shown.measure
     assert shown.measure.used + shown.measure.committed == balance.matched_minutes
     if shown.rule.kind is Kind.FLOOR:
         return
+    assert shown.limit is not None
     assert shown.measure.slack == shown.limit - balance.matched_minutes
-    (term,) = [each for each in service.in_force(db, balance.window) if each.key == (key.agreement_id, key.rule_id)]
+    assert _linear(term, balance).slots == max(0, floor(shown.measure.slack / 30))
+
+
+def _linear(term: Term, balance: Balance) -> Rule:
     standing = Standing(
         term=term,
-        scope_key=key.scope_key,
+        scope_key=balance.scope_key,
         window=balance.window,
         part=balance.window,
         base_minutes=balance.base_minutes,
@@ -449,7 +624,7 @@ def _agree(db: Connection, key: BalanceKey, balance: Balance) -> None:
     )
     places = [Place("N001", "C-ONE"), Place("N002", "C-ONE"), Place("N003", "C-TWO")]
     (linear,) = linear_rules([standing], places, Grid(balance.window.start, 30, 1000), NOW, 1)
-    assert linear.slots == max(0, floor(shown.measure.slack / 30))
+    return linear
 
 
 def _step(db: Connection, action: str, standing: list[Booking], number: int, when: Span, is_industry: bool) -> None:
@@ -524,7 +699,7 @@ def a_run(db: Connection, booking_id: UUID, number: int, when: Span) -> None:
 
 
 def test_weighing_costs_four_queries_and_posting_one_whatever_the_rules(house: Database, tmp_path: Path) -> None:
-    rules = [a_rule(id=f"cap-{place}", window=window) for place, window in enumerate(list(Window) * 6)]
+    rules = [a_rule(id=f"cap-{place}", window=window) for place, window in enumerate(list(CALENDAR) * 6)]
     with house.write() as db:
         load(db, tmp_path, an_agreement(*rules, a_floor(share=Fraction(1, 10))))
         put(db, by_industry(FESEM, span(24, 8, 9)))
@@ -532,6 +707,18 @@ def test_weighing_costs_four_queries_and_posting_one_whatever_the_rules(house: D
             weighed = service.weigh(db, added=[the_use(by_industry(XRD, span(25, 8, 9)))], now=NOW)
             service.post(db, weighed)
         assert len(weighed.shifts) == 31
+        assert len(seen) == 5
+
+
+def test_a_rule_of_rounds_costs_one_query_more(house: Database, tmp_path: Path) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(window=Window.ROUND)))
+        open_round(db)
+        put(db, by_industry(FESEM, week_after(0, 8, 9)))
+        with statements(house) as seen:
+            weighed = service.weigh(db, added=[the_use(by_industry(XRD, week_after(1, 8, 9)))], now=NOW)
+            service.post(db, weighed)
+        assert len(weighed.shifts) == 1
         assert len(seen) == 5
 
 

@@ -29,10 +29,10 @@ def test_a_week_with_a_holiday_a_closure_and_planned_work(database: Database) ->
         )
         found = capacities(db, timed_instruments(db, WEEK), WEEK)
     # Four days of 600 open minutes. FE-SEM: 240 min of maintenance and one open hour of engineering. XRD: a day closed.
-    assert found[FESEM] == Capacity(calendar=10080, open=2400, allocable=2100)
-    assert found[XRD] == Capacity(calendar=10080, open=1800, allocable=1800)
+    assert found[FESEM] == Capacity(calendar=10080, open=2400, allocable=2100, offered=2100)
+    assert found[XRD] == Capacity(calendar=10080, open=1800, allocable=1800, offered=1800)
     # A use takes nothing from what there is.
-    assert found[NMR] == Capacity(calendar=10080, open=2400, allocable=2400)
+    assert found[NMR] == Capacity(calendar=10080, open=2400, allocable=2400, offered=2400)
 
 
 def test_open_hours_are_those_of_the_instruments_zone(database: Database) -> None:

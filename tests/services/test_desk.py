@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from labshare.domain.agreements import Kind, Scope, Selector, ShareRule, Strictness, Version
+from labshare.domain.bases import Base
 from labshare.domain.projects import AccessClass
 from labshare.domain.rounds import Approval, Round
 from labshare.services import rounds
@@ -150,6 +152,20 @@ def test_a_partner_is_not_told_the_minutes_of_a_rule_that_counts_others_too(data
         r = proposed(db, a_cap(who=INDUSTRY), a_rule(id="own", who=Selector(organisation=("O-CO",))))
         assert [share.rule.id for share in shown(db, r, PARTNER).shares] == ["own"]
         assert [share.rule.id for share in shown(db, r, OFFICE).shares] == ["R", "own"]
+
+
+def test_a_share_of_what_is_booked_is_measured_by_what_the_plan_gives_to_everybody(database: Database) -> None:
+    """The plan gives two sessions of two hours on the XRD and 90 minutes on the NMR: 330, of which a tenth is 33.
+
+    The limit tells how much the others have, so the partner whose share it is reads of no plan.
+    """
+    moving = a_cap(who=Selector(organisation=("O-CO",)))
+    moving = msgspec.structs.replace(moving, base=Base.BOOKED, strict=Strictness.SOFT, penalty=0)
+    with database.write() as db:
+        r = proposed(db, moving)
+        (share,) = shown(db, r).shares
+        assert (share.before_minutes, share.plan_minutes, share.limit_minutes) == (0, 90, 33)
+        assert desk(db, actor(PARTNER), r.id, LATER) is None
 
 
 def test_a_partner_of_rules_that_all_count_others_sees_no_plan(database: Database) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from labshare.domain.agreements import Kind, Level, Scope
+from labshare.domain.agreements import Kind, Level, Scope, Version, terms
 from labshare.domain.entitlements import ShareState
+from labshare.domain.windows import Window
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services import entitlements as service
 from labshare.store import agreements as store
 from labshare.store import bookings as booking_store
+from labshare.store import capacity as capacity_store
 from labshare.store.engine import Database
 from tests.furniture import ADMINISTRATOR, FESEM, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, XRD, actor, furnish, span
 from tests.services.test_agreements import PUBLIC, a_floor, a_rule, an_agreement, by_industry, load, put, statements
@@ -121,3 +123,12 @@ def test_the_page_and_the_booking_check_count_the_same_minutes(house: Database) 
     assert {(key.rule_id, key.scope_key): balance.base_minutes for key, balance in held.items()} == {
         (each.rule.id, each.scope_key): each.base_minutes for each in shown
     }
+
+
+def test_of_runs_of_days_the_one_that_ends_with_the_day_is_told(house: Database) -> None:
+    with house.read() as db:
+        instruments = capacity_store.timed_instruments(db, span(26, 8, 9))
+    rule = a_rule(window=Window.ROLLING, days=3)
+    (term,) = terms([Version(number=1, agreement=an_agreement(rule))])
+    (counter,) = service.counters_of(term, span(26, 8, 9), instruments)
+    assert counter.window == span(24, 0, 72)

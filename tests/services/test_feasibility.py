@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from labshare.domain.agreements import Agreement, Kind, Level, Scope, Selector, ShareRule
+from labshare.domain.agreements import Agreement, Kind, Level, Scope, Selector, ShareRule, Strictness
+from labshare.domain.bases import Base
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.windows import Window
 from labshare.errors import Param
@@ -145,3 +146,19 @@ def test_what_others_have_agreed_among_themselves_is_not_held_against_a_file() -
 def test_where_no_instrument_has_open_time_nothing_clashes() -> None:
     agreement = an_agreement(floor("a", Fraction(1), PUBLIC), floor("b", Fraction(1), INDUSTRY))
     assert clashes(agreement, (), [Site(instrument_id="N", centre_id="C", host_id="I", minutes=0)]) == ()
+
+
+def test_what_moves_and_minutes_of_rounds_are_not_compared() -> None:
+    """60 % + 50 % of what is booked hold where nothing is, and nobody knows how long rounds are."""
+    soft = {"base": Base.BOOKED, "strict": Strictness.SOFT, "penalty": 1}
+    moving = (floor("a", Fraction(3, 5), PUBLIC, **soft), floor("b", Fraction(1, 2), INDUSTRY, **soft))
+    assert told(an_agreement(*moving)) == {}
+    of_rounds = floor("c", None, PUBLIC, minutes=10_000, window=Window.ROUND)
+    assert told(an_agreement(of_rounds)) == {}
+
+
+def test_minutes_of_a_run_of_days_are_compared_by_the_week() -> None:
+    """3,600 minutes a week in all: in any fourteen days 7,200 can be promised, and 7,560 lack 5 %."""
+    run = {"window": Window.ROLLING, "days": 14}
+    assert told(an_agreement(floor("a", None, PUBLIC, minutes=7200, **run))) == {}
+    assert told(an_agreement(floor("a", None, PUBLIC, minutes=7560, **run)))["lacking"] == "5"

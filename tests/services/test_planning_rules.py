@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labshare.domain.agreements import Kind, Level, Scope, Selector, ShareRule, Strictness, Term, matches
+from labshare.domain.bases import Base
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from labshare.domain.windows import Window
@@ -134,6 +135,28 @@ def test_time_that_a_floor_has_released_is_free_for_others() -> None:
 def test_a_floor_that_is_met_asks_for_nothing() -> None:
     floor = a_rule(kind=Kind.FLOOR, who=PUBLIC, share=Fraction(3, 5), strict=Strictness.SOFT, penalty=2)
     assert linear(a_standing(floor, matched_minutes=600)) == []
+
+
+def test_a_share_of_what_is_booked_grows_with_the_plan() -> None:
+    """Booked are 1,000 minutes, 110 of them by industry: a fifth is 200, so 90 minutes are left, three slots, and a
+    fifth of each slot that the plan allocates.
+    """
+    moving = a_rule(base=Base.BOOKED, strict=Strictness.SOFT, penalty=1)
+    (rule,) = linear(a_standing(moving, matched_minutes=110))
+    assert (rule.kind, rule.slots, rule.of_allocated, rule.penalty) == ("cap", 3, "1/5", 30)
+    # Over before the plan: the plan keeps to its share of what it allocates itself.
+    (rule,) = linear(a_standing(moving, matched_minutes=500))
+    assert (rule.slots, rule.of_allocated) == (0, "1/5")
+
+
+def test_a_floor_on_what_is_delivered_owes_its_part_of_the_lack_and_its_share_of_the_plan() -> None:
+    """Delivered are 1,000 minutes, 480 short of three fifths of it; the round has a quarter of what is left: 120."""
+    moving = a_rule(kind=Kind.FLOOR, base=Base.DELIVERED, share=Fraction(3, 5), strict=Strictness.SOFT, penalty=1)
+    (rule,) = linear(a_standing(moving, matched_minutes=120, inside_minutes=250))
+    assert (rule.kind, rule.slots, rule.of_allocated) == ("floor", 4, "3/5")
+    # Met before the plan, it still binds what the plan allocates.
+    (rule,) = linear(a_standing(moving, matched_minutes=700))
+    assert (rule.slots, rule.of_allocated) == (0, "3/5")
 
 
 def test_a_rule_counts_on_the_instruments_of_its_scope_and_denominator() -> None:

@@ -262,7 +262,7 @@ def test_a_new_version_of_the_agreement_is_signed_under_a_trial(house: Database)
     assert company(house, XRD, *shifts_of(7, 10)) == []
     signed = an_agreement(a_cap(share=Fraction(1, 10)), msgspec.structs.replace(ELSEWHERE, share=Fraction(1, 10)))
     with house.write() as db:
-        agreements.sign(db, actor(ADMINISTRATOR), text_of(signed), NOW)
+        agreements.sign(db, actor(ADMINISTRATOR), text_of(signed), NOW, seen_version=1)
     assert company(house, XRD, *shifts_of(14, 30)) == []
     assert company(house, NMR, ahead(8, 8, 13)) == CAP
     assert recounted(house) == 0

@@ -7,10 +7,14 @@ from fractions import Fraction
 
 import sqlalchemy as sa
 
-from labshare.domain.agreements import Agreement, Kind, Level, Scope, ShareRule, Version
+from labshare.domain.agreements import Agreement, Kind, Level, Scope, ShareRule, Strictness, Version
+from labshare.domain.bases import Base
+from labshare.domain.projects import AccessClass
 from labshare.domain.timespan import Span
 from labshare.domain.windows import Window
+from labshare.scheduler.solve import solve
 from labshare.services import plans
+from labshare.services.planning import build_problem, request_of
 from labshare.services.planning_rules import Standing
 from labshare.services.standings import standings
 from labshare.store import agreements as agreements_store
@@ -18,8 +22,9 @@ from labshare.store import bookings as bookings_store
 from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
 from tests.domain.test_agreements import an_agreement
-from tests.furniture import NOW, XRD, a_booking, furnish
-from tests.round_of import at, open_round, span
+from tests.furniture import COMPETITOR, INDUSTRY_PROJECT, NOW, XRD, a_booking, furnish
+from tests.round_of import ask, at, open_round, span
+from tests.services.test_agreements import rolled_back
 from tests.services.test_planning_rules import PUBLIC, a_rule
 
 WEEK = Span(at(0, 0), at(7, 0))
@@ -83,3 +88,26 @@ def test_looking_opens_no_balance(database: Database) -> None:
         stand(db, at_centre(a_rule()))
         assert db.execute(sa.select(sa.func.count()).select_from(t.balances)).scalar_one() == 0
     assert NOW + timedelta(days=7) < WEEK.end
+
+
+def test_a_plan_keeps_to_a_share_of_what_is_booked_and_allocated(database: Database) -> None:
+    """Four hours of the XRD, and three sessions of two hours: two of public research, which is worth more, and one of
+    industry. Without the rule public research has all; with at most half of what is booked, one of each is served.
+    """
+    cap = a_rule(who=PUBLIC, base=Base.BOOKED, share=Fraction(1, 2), strict=Strictness.SOFT, penalty=100_000)
+    assert _served(database, at_centre(a_rule())) == [AccessClass.PUBLIC_RESEARCH, AccessClass.PUBLIC_RESEARCH]
+    assert _served(database, at_centre(cap)) == [AccessClass.INDUSTRY, AccessClass.PUBLIC_RESEARCH]
+
+
+def _served(database: Database, agreement: Agreement) -> list[AccessClass]:
+    with rolled_back(database) as db:
+        furnish(db)
+        agreements_store.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+        r = open_round(db)
+        asked = {
+            made.id: made.access_class
+            for made in (ask(db, r, sessions=2), ask(db, r, COMPETITOR, project_id=INDUSTRY_PROJECT))
+        }
+        facts = plans.load_facts(db, r, NOW)
+        plan = solve(build_problem(facts, standings(db, facts)), steps=200)
+        return sorted(asked[request_of(session.request)] for session in plan.sessions)

@@ -53,6 +53,16 @@ def test_kept_time_is_found_where_it_overlaps_and_nowhere_else(database: Databas
         assert store.offers_over(db, [XRD], r.horizon, but=r.id) == []
 
 
+@pytest.mark.parametrize("state", RoundState)
+def test_a_horizon_is_told_of_rounds_announced_and_not_withdrawn(database: Database, state: RoundState) -> None:
+    with database.write() as db:
+        r = a_round(state=state)
+        store.add(db, r)
+        is_told = state not in (RoundState.DRAFT, RoundState.WITHDRAWN)
+        assert store.horizons(db, r.horizon) == ({r.code: r.horizon} if is_told else {})
+        assert store.horizons(db, Span(r.ends_at, r.ends_at + timedelta(days=1))) == {}
+
+
 def test_released_time_is_kept_no_more(database: Database) -> None:
     with database.write() as db:
         furnish(db)

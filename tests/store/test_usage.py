@@ -91,3 +91,18 @@ def test_records_are_those_that_touch_the_span(house: Database) -> None:
         assert store.lasting(db, XRD) == []
         store.end_record(db, lasting.id, at(20, 9))
         assert store.records(db, None, span(20, 10, 12), NOW) == []
+
+
+def test_downs_are_unplanned_and_last_until_now_where_nobody_ended_them(house: Database) -> None:
+    down = EquipmentState.UNSCHEDULED_DOWN
+    with house.write() as db:
+        store.add_records(
+            db,
+            [
+                a_run(FESEM, at(20, 8), at(20, 10), state=down),
+                a_run(FESEM, at(23, 7), None, state=down),
+                a_run(XRD, at(20, 8), at(20, 10), state=EquipmentState.SCHEDULED_DOWN),
+            ],
+        )
+        found = store.downs(db, [FESEM, XRD], span(20, 0, 24 * 7), NOW)
+    assert found == {FESEM: [span(20, 8, 10), Span(at(23, 7), NOW)]}

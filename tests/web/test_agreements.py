@@ -10,7 +10,8 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from labshare.domain.agreements import Scope, Selector
+from labshare.domain.agreements import Scope, Selector, Strictness
+from labshare.domain.bases import Base
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.domain.clauses import whole
@@ -172,3 +173,23 @@ def test_an_agreement_without_them_has_no_empty_sections(client: Client) -> None
     page = text_of(client.get("/agreements/PPP-1"))
     for heading in ("Hợp đồng và phần góp", "Thứ tự ưu tiên", "Biểu giá", "Giờ cao điểm"):
         assert heading not in page
+
+
+def test_the_limit_of_a_share_of_what_is_booked_is_for_those_who_see_everybody(
+    client: Client, house: Database, tmp_path: Path
+) -> None:
+    """Seven hours are booked, five of them by the partner: from an eighth of seven it would read the two of others."""
+    moving = a_rule(who=Selector(organisation=("O-CO",)), base=Base.BOOKED, strict=Strictness.SOFT, penalty=1)
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(moving, id="MOVES", parties=("I-IMS", "O-CO")))
+        put(db, a_booking(FESEM, span(26, 8, 10)))
+    sign_in(client, "partner")
+    page = text_of(client.get("/agreements/MOVES"))
+    assert "nhiều nhất 12,5 % thời gian đã đặt mỗi tuần" in page
+    assert "Hạn mức đi theo phần mọi bên đã dùng" in page
+    # Its own five hours, and nothing made of all seven.
+    assert "5 giờ" in page
+    assert "7 giờ" not in page
+    assert client.get("/reports/utilisation.csv?table=shares").status_code == 200
+    sign_in(client, "office")
+    assert "7 giờ" in text_of(client.get("/agreements/MOVES"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
 
-from labshare.domain.agreements import Scope, Version
+from labshare.domain.agreements import Scope, Selector, Strictness, Version
+from labshare.domain.bases import Base
 from labshare.domain.bookings import BookingKind, BookingState
 from labshare.domain.courtesy import Courtesy, Penalties
 from labshare.store import agreements
@@ -32,6 +34,8 @@ from tests.furniture import (
     at,
     span,
 )
+from tests.services.test_agreements import a_rule, load
+from tests.services.test_agreements import an_agreement as an_agreement_of
 from tests.web.conftest import Client, send, sign_in, text_of
 
 DAY = "2026-11-26"
@@ -116,6 +120,20 @@ def test_a_booking_is_written_and_shown(client: Client, house: Database) -> None
     assert "Mục đích Màng ZnO" in text_of(page)
     booking = stored(house, UUID(answer.headers["location"].rsplit("/", 1)[1]))
     assert (booking.span, booking.person_id, booking.state) == (span(26, 9, 11), RESEARCHER, BookingState.CONFIRMED)
+
+
+def test_a_booking_beyond_a_share_of_what_is_booked_stands_and_its_page_says_so(
+    client: Client, house: Database, tmp_path: Path
+) -> None:
+    own = a_rule(who=Selector(organisation=("I-IMS",)), base=Base.BOOKED, strict=Strictness.SOFT, penalty=1)
+    with house.write() as db:
+        load(db, tmp_path, an_agreement_of(own))
+    sign_in(client, "researcher")
+    answer = send(client, "/bookings", TYPED)
+    page = text_of(client.get(answer.headers["location"]))
+    assert "Đã đặt giờ máy." in page
+    assert "Công nghiệp tối đa 12,5 %. Điều đó không được giữ trong tuần này" in page
+    assert "Lượt đặt vẫn có hiệu lực." in page
 
 
 def test_a_refused_form_keeps_what_was_typed_and_offers_what_is_free(client: Client, house: Database) -> None:

@@ -19,11 +19,12 @@ from labshare.services import Connection, calendars
 from labshare.services import bookings as service
 from labshare.services.bookings import BookingLine
 from labshare.services.calendars import CalendarEntry
+from labshare.services.share_warnings import notices
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
 from labshare.web.api.reading import Code, Moment, Text, Version, asked
-from labshare.web.api.schema import accepts, problems
+from labshare.web.api.schema import ProblemRefusal, accepts, problems, told
 from labshare.web.clearances import hold_back
 from labshare.web.rendering import Request
 
@@ -43,6 +44,12 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
     purpose: str | None = None
     version: int | None = None
+
+
+class MadeBooking(BookingView, frozen=True, kw_only=True):
+    """A booking that was just made or changed. It stands; `notices` say of which agreed shares it goes beyond."""
+
+    notices: tuple[ProblemRefusal, ...] = ()
 
 
 class BookingList(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +108,7 @@ def show(request: Request, database: given.Database, me: given.Me, booking_id: F
       tags=["bookings"], responses=problems(403, 404, 409, 422, 503), operation_class=accepts(NewBooking))  # fmt: skip
 def create(
     request: Request, database: given.Database, me: given.Me, now: given.Now, body: RawBody
-) -> Response[BookingView]:
+) -> Response[MadeBooking]:
     """Book an instrument for oneself. Refused with every reason at once: 409 when only the time is taken, else 422."""
     new = reading.decode(body, NewBooking)
     span = reading.span(new.starts_at, new.ends_at)
@@ -109,11 +116,10 @@ def create(
         wish = service.wish_of(db, me, new.instrument, new.project, span, new.purpose)
     try:
         with database.write() as db:
-            booking = service.book(db, me, wish, now)
+            view = _made(db, me, service.book(db, me, wish, now).id, now)
     except Refused as error:
         hold_back(database, me, wish, error, now)
         raise
-    view = _view(booking, new.instrument, new.project)
     return answer(request, view, version=view.version, status=201, location=f"/api/v1/bookings/{view.id}")
 
 
@@ -127,7 +133,7 @@ def change(
     now: given.Now,
     booking_id: FromPath[UUID],
     body: RawBody,
-) -> Response[BookingView]:
+) -> Response[MadeBooking]:
     """Move a booking or say in other words what it is for, on the version that was seen (412 when it is stale)."""
     asked = reading.decode(body, BookingChange)
     seen = reading.seen_version(request.headers.get("if-match"), _set_or_none(asked.version))
@@ -143,7 +149,7 @@ def change(
             service.describe(db, me, booking_id, purpose, seen_version=seen, now=now)
         else:
             raise Malformed("nothing_to_change")
-        view = _line_view(service.show(db, me, booking_id))
+        view = _made(db, me, booking_id, now)
     return answer(request, view, version=view.version)
 
 
@@ -179,6 +185,12 @@ def _window(first: str, last: str) -> Span:
     if window.end - window.start > LONGEST_CALENDAR:
         raise Malformed("calendar_too_long", most=LONGEST_CALENDAR.days)
     return window
+
+
+def _made(db: Connection, me: Actor, booking_id: UUID, now: datetime) -> MadeBooking:
+    line = service.show(db, me, booking_id)
+    said = tuple(told(each) for each in notices(db, me, line.booking, now))
+    return MadeBooking(**msgspec.structs.asdict(_line_view(line)), notices=said)
 
 
 def _line_view(line: BookingLine) -> BookingView:

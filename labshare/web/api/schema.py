@@ -19,7 +19,8 @@ from litestar.openapi.spec import (
 )
 
 from labshare import __version__
-from labshare.errors import Param
+from labshare.errors import Param, Refusal
+from labshare.sentences import sentence
 
 SCHEMA_URL = "/api/v1/openapi.json"
 PROBLEM_TYPE = "application/problem+json"
@@ -31,6 +32,11 @@ class ProblemRefusal(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     params: dict[str, Param]
     sentence: str
+
+
+def told(refusal: Refusal) -> ProblemRefusal:
+    """With its sentence in the language of the request."""
+    return ProblemRefusal(code=refusal.code, params=refusal.params, sentence=sentence(refusal))
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

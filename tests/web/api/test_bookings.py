@@ -7,13 +7,15 @@ Hanoi (01:00-11:00 UTC), at most 60 days ahead, half-hour raster, from 30 minute
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
-from labshare.domain.agreements import Scope, Version
+from labshare.domain.agreements import Scope, Strictness, Version
+from labshare.domain.bases import Base
 from labshare.domain.screening import Screening, WatchList
 from labshare.store import agreements, clearances
 from labshare.store import bookings as store
@@ -21,6 +23,8 @@ from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.domain.test_agreements import an_agreement
 from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, NOW, a_booking, span
+from tests.services.test_agreements import a_rule, load
+from tests.services.test_agreements import an_agreement as an_agreement_of
 from tests.web.api.conftest import Caller, codes, nothing_changes
 from tests.web.conftest import Client, sign_in
 
@@ -67,9 +71,12 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
         "project": "KC-01",
         "purpose": "ZnO nanowires",
         "version": 1,
+        "notices": [],
     }
-    assert researcher.get(path).json() == booking
-    assert researcher.get("/bookings").json() == {"items": [booking]}
+    # Only what was just made or changed is told which agreed shares it goes beyond.
+    plain = {name: value for name, value in booking.items() if name != "notices"}
+    assert researcher.get(path).json() == plain
+    assert researcher.get("/bookings").json() == {"items": [plain]}
 
     moved = researcher.patch(path, {"ends_at": "2026-11-25T05:00:00Z", "purpose": "TiO2"}, if_match='"1"')
     assert (moved.status_code, moved.headers["etag"]) == (200, '"2"')
@@ -80,9 +87,26 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
 
     cancelled = researcher.delete(path, if_match='"3"')
     assert (cancelled.status_code, cancelled.headers["etag"]) == (200, '"4"')
-    assert cancelled.json() == described.json() | {"state": "cancelled", "version": 4}
+    assert cancelled.json() == plain | {
+        "ends_at": "2026-11-25T05:00:00Z", "purpose": "", "state": "cancelled", "version": 4,
+    }  # fmt: skip
     assert researcher.get(path).json()["state"] == "cancelled"
     assert researcher.get("/bookings").json() == {"items": []}
+
+
+def test_a_booking_beyond_a_share_of_what_is_booked_stands_with_a_notice(
+    calling: Callable[[str], Caller], house: Database, tmp_path: Path
+) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement_of(a_rule(base=Base.BOOKED, strict=Strictness.SOFT, penalty=1)))
+    made = calling("competitor").post("/bookings", wish(instrument="N002", project="DN-01"))
+    assert made.status_code == 201
+    (notice,) = made.json()["notices"]
+    assert (notice["code"], notice["params"]) == ("agreement_share_warning_private", {})
+    assert notice["sentence"].startswith("The booking stands, but a share")
+    # It is told again while the booking lies ahead, and only to those who may change it.
+    moved = calling("competitor").patch(f"/bookings/{made.json()['id']}", {"purpose": "alloys"}, if_match='"1"')
+    assert [each["code"] for each in moved.json()["notices"]] == ["agreement_share_warning_private"]
 
 
 def test_a_version_may_be_named_in_the_address_of_a_cancellation(researcher: Caller, booked: dict[str, Any]) -> None:

@@ -1,0 +1,67 @@
+"""Notices on a booking that stands: shares of what is booked, delivered or charged that do not hold with it.
+
+Such a share refuses nobody; it binds inside plans and shows in reports, and whoever books reads what it means for it.
+Nothing is stored: what the notice says is counted when it is asked for, by the same readers as the report.
+
+What must not live here: when a share warns and in which words (domain/weighing.py), or refusals (agreements.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from labshare.domain.agreements import Balance, Use
+from labshare.domain.bases import Base
+from labshare.domain.bookings import OCCUPYING, Booking
+from labshare.domain.people import Actor
+from labshare.domain.weighing import Insight, Shift, shifts, told_once, warning, warns
+from labshare.errors import Refusal
+from labshare.services import agreements
+from labshare.services.counting import hull, uses
+from labshare.services.terms import in_force
+from labshare.store import bookings as bookings_store
+from labshare.store.engine import Connection
+
+
+def notices(db: Connection, reader: Actor, booking: Booking, now: datetime) -> tuple[Refusal, ...]:
+    """What a booking that lies ahead means for moving shares; empty once it has begun or is given back.
+
+    One or two queries, and where a rule of this kind counts there those of a count.
+    """
+    if booking.state not in OCCUPYING or booking.starts_at <= now:
+        return ()
+    rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
+    added = uses(rules, booking)
+    span = hull([use.span for use in added])
+    if span is None:
+        return ()
+    moving = [term for term in in_force(db, span) if term.rule.is_moving]
+    added = agreements.with_projects(db, moving, added)
+    changes = shifts(moving, added, (), now)
+    counted = {each.key: each for each in agreements.counted(db, [shift.counter for shift in changes], now)}
+    balances = {shift.counter.key: _with(counted[shift.counter.key], shift) for shift in changes}
+    broken = told_once(shift for shift in changes if warns(shift, balances[shift.counter.key]))
+    return tuple(warning(shift, balances[shift.counter.key], _insight(shift, added, reader)) for shift in broken)
+
+
+def _with(balance: Balance, shift: Shift) -> Balance:
+    """The count with the booking in it, which what was delivered or charged so far does not hold yet."""
+    if shift.counter.term.rule.base is Base.BOOKED:
+        return balance
+    return msgspec.structs.replace(
+        balance,
+        base_minutes=balance.base_minutes + shift.total,
+        matched_minutes=balance.matched_minutes + shift.matched,
+        total_minutes=balance.total_minutes + shift.total,
+    )
+
+
+def _insight(shift: Shift, added: Sequence[Use], reader: Actor) -> Insight:
+    """As with a refusal, but figures only to those who see everybody's: a moving base is what everybody took."""
+    insight = agreements.insight_of(shift.counter.term, added, reader)
+    if insight is Insight.FIGURES and not agreements.sees_all(reader, {use.centre_id for use in added}):
+        return Insight.CLAUSE
+    return insight
