@@ -1,4 +1,4 @@
-"""Which agreement is in force at an instant, and which clauses of those in force hold at an instrument.
+"""Which clauses of the agreements in force hold at an instrument.
 
 What must not live here: what a clause means (a module each), or share rules, which keep windows (agreements.py).
 """
@@ -11,21 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.agreements import Agreement, Version, Where, covers, effective_span
+from labshare.domain.agreements import Agreement, Where, covers
 from labshare.domain.courtesy import Courtesy
 from labshare.domain.ordering import FairShare, Tier
 from labshare.domain.timespan import Span
-
-
-def in_force_at(versions: Iterable[Version], moment: datetime) -> Agreement | None:
-    """Of one agreement's versions the one with the highest number among those whose days hold this instant."""
-    standing = [each for each in versions if _holds(each.agreement, moment)]
-    return max(standing, key=lambda version: version.number).agreement if standing else None
-
-
-def _holds(agreement: Agreement, moment: datetime) -> bool:
-    span = effective_span(agreement)
-    return span.start <= moment < span.end
 
 
 def tiers_at(agreements: Iterable[Agreement], places: Sequence[Where]) -> tuple[Tier, ...]:

@@ -7,8 +7,7 @@ are locked. What must not live here: the meaning of rules (domain/agreements.py,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime, timedelta
-from itertools import chain
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -31,6 +30,7 @@ from labshare.domain.agreements import (
 from labshare.domain.bookings import Booking
 from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span, total_minutes
 from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
 from labshare.errors import Malformed, Refusal, Refused
@@ -64,42 +64,34 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
 def in_force(db: Connection, span: Span) -> tuple[Term, ...]:
     """The rules of every agreement that are in force at some moment of the span. One query."""
-    return tuple(
-        term
-        for found in _terms_around(db, span).values()
-        for term in found
-        if any(force.overlaps(span) for force in term.spans)
-    )
-
-
-def _terms_around(db: Connection, span: Span) -> dict[str, tuple[Term, ...]]:
-    # Whole years, and the week that crosses their border: a window must be cut by every version that ends or begins
-    # inside it, else two bookings of one window would disagree about its limit.
-    # The years are those of a week before and after, as the first hours of a year are still the last one's in UTC.
-    first, last = date((span.start - WEEK).year, 1, 1) - WEEK, date((span.end + WEEK).year, 12, 31) + WEEK
-    return store.terms(db, first, last)
+    return store.rulebook(db).over(span)
 
 
 WEEK = timedelta(days=7)
 
 
 def weigh(
-    db: Connection, *, added: Sequence[Use], removed: Sequence[Use] = (), now: datetime, reader: Actor | None = None
+    db: Connection,
+    *,
+    added: Sequence[Use],
+    removed: Sequence[Use] = (),
+    now: datetime,
+    reader: Actor | None = None,
+    book: Rulebook | None = None,
 ) -> Weighed:
     """Lock every balance that this change moves, and judge it by every hard rule. Nothing is changed but new balances.
 
     To be called under the locks of the instruments and before the bookings are written: a balance that is missing is
-    opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know.
-    Three queries, whatever the number of rules, and one more where a rule names projects or programmes; opening
-    balances costs four more, once for each window.
+    opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know. `book` is
+    what was read of the agreements under the same locks.
+    Two queries, whatever the number of rules (one with a `book`), and one more where a rule names projects or
+    programmes; opening balances costs six more.
     """
-    span = hull([use.span for use in (*added, *removed)])
-    if span is None:
+    if not added and not removed:
         return Weighed()
-    around = _terms_around(db, span)
-    standing = tuple(chain.from_iterable(around.values()))
-    added, removed = (with_projects(db, standing, uses) for uses in (added, removed))
-    changes = tuple(shifts(standing, added, removed, now))
+    book = book or store.rulebook(db)
+    added, removed = (_with_projects(db, book, uses) for uses in (added, removed))
+    changes = tuple(shifts(book.counting_any((*added, *removed)), added, removed, now))
     balances = _locked(db, [shift.counter for shift in changes], now)
     return Weighed(
         refusals=tuple(
@@ -108,15 +100,17 @@ def weigh(
             if refuses(shift, balances[shift.counter.key])
         ),
         shifts=changes,
-        versions=dict(filter(None, (_judge_of(use, around) for use in added))),
+        versions=dict(filter(None, (_judge_of(use, book) for use in added))),
     )
 
 
-def with_projects(db: Connection, standing: Iterable[Term], uses: Iterable[Use]) -> tuple[Use, ...]:
-    """The uses with the code and the programme of their projects, where one of these rules names any: one query."""
+def _with_projects(db: Connection, book: Rulebook, uses: Sequence[Use]) -> tuple[Use, ...]:
+    return with_projects(db, uses) if any(book.needs_project(use) for use in uses) else tuple(uses)
+
+
+def with_projects(db: Connection, uses: Iterable[Use]) -> tuple[Use, ...]:
+    """The uses with the code and the programme of their projects. One query."""
     found = tuple(uses)
-    if not found or not any(term.rule.who.needs_project for term in standing):
-        return found
     told = projects_store.names_of(db, {use.project_id for use in found})
     return tuple(
         msgspec.structs.replace(use, project_code=name.code, programme=name.programme)
@@ -126,9 +120,9 @@ def with_projects(db: Connection, standing: Iterable[Term], uses: Iterable[Use])
     )
 
 
-def _judge_of(use: Use, around: dict[str, tuple[Term, ...]]) -> tuple[str, int] | None:
+def _judge_of(use: Use, book: Rulebook) -> tuple[str, int] | None:
     """The agreement that the use belongs to and the version of it that is in force as the use begins."""
-    for term in around.get(use.agreement_id or "", ()):
+    for term in book.terms.get(use.agreement_id or "", ()):
         if any(force.start <= use.span.start < force.end for force in term.spans):
             return term.agreement.id, term.version
     return None
@@ -175,9 +169,10 @@ def _locked(db: Connection, counters: Sequence[Counter], now: datetime) -> dict[
     if not counters:
         return {}
     keys = {counter.key for counter in counters}
+    if held := store.lock_if_open(db, keys):
+        return held
     missing = keys - store.existing(db, keys)
-    if missing:
-        store.open_balances(db, counted(db, [each for each in counters if each.key in missing], now))
+    store.open_balances(db, counted(db, [each for each in counters if each.key in missing], now))
     return store.lock_balances(db, keys)
 
 
@@ -306,7 +301,7 @@ def _read_files(paths: Sequence[Path]) -> list[tuple[str, Agreement]]:
 
 def _newest(db: Connection, without: Collection[str]) -> list[Agreement]:
     """The newest version of every agreement but these."""
-    everything = store.versions(db, date.min, date.max)
+    everything = store.rulebook(db).versions
     return [versions[-1].agreement for agreement_id, versions in everything.items() if agreement_id not in without]
 
 

@@ -28,11 +28,13 @@ from labshare.domain.bookings import (
 )
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
+from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Refused, Stale, TimeTaken, WrongState
 from labshare.services import agreements, clauses
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import uses
+from labshare.store import agreements as agreements_store
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
 from labshare.store import people as people_store
@@ -59,9 +61,10 @@ def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
     rules = store.lock(db, [wish.instrument_number], [person_id])[wish.instrument_number]
     if person_id != actor.person_id:
         require(actor, Action.BOOK_FOR_OTHERS, centre=rules.centre_id)
-    context = _context(db, rules, wish, now)
+    rulebook = agreements_store.rulebook(db)
+    context = _context(db, rules, wish, now, rulebook)
     booking = _new(rules, wish, context.project, actor, now)
-    weighed = agreements.weigh(db, added=uses(rules, booking), now=now, reader=actor)
+    weighed = agreements.weigh(db, added=uses(rules, booking), now=now, reader=actor, book=rulebook)
     _refuse(check(wish, context, RULES) + weighed.refusals)
     booking = weighed.signed(booking)
     store.add(db, [booking])
@@ -87,7 +90,8 @@ def move(
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
     wish = _again(booking, span, purpose)
-    context = _context(db, rules, wish, now)
+    rulebook = agreements_store.rulebook(db)
+    context = _context(db, rules, wish, now, rulebook)
     occupied = rules.occupied(span, booking.kind)
     moved = msgspec.structs.replace(
         booking,
@@ -98,7 +102,9 @@ def move(
         purpose=wish.purpose,
         updated_at=now,
     )
-    weighed = agreements.weigh(db, added=uses(rules, moved), removed=uses(rules, booking), now=now, reader=actor)
+    weighed = agreements.weigh(
+        db, added=uses(rules, moved), removed=uses(rules, booking), now=now, reader=actor, book=rulebook
+    )
     rule_list = RULES if booking.kind is BookingKind.USE else BLOCK_RULES
     _refuse(check(wish, context, rule_list) + weighed.refusals)
     moved = store.change(db, weighed.signed(moved), seen_version=seen_version)
@@ -257,7 +263,9 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
     )
 
 
-def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) -> Context:
+def _context(
+    db: Connection, rules: InstrumentRules, wish: Wish, now: datetime, book: Rulebook | None = None
+) -> Context:
     """Everything the rules look at, read under the lock; holds that are due give way first."""
     asked = rules.occupied(wish.span, wish.kind)
     neighbours = store.neighbours(db, rules.number, asked)
@@ -278,7 +286,7 @@ def _context(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) 
         qualified=qualified,
         qualified_until=until,
         closed_dates=closed_dates_over(wish.span),
-        conducts=clauses.conducts(db, rules, wish, now),
+        conducts=clauses.conducts(db, book, rules, wish, now) if book else (),
     )
 
 

@@ -14,9 +14,10 @@ import msgspec
 
 from labshare.domain.agreements import Agreement, covers
 from labshare.domain.bookings import LONGEST_MINUTES, BookingKind, InstrumentRules, Wish
-from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, in_force_at, tiers_at
+from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, tiers_at
 from labshare.domain.courtesy import weeks_around
 from labshare.domain.ordering import Tier
+from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.services.calendars import closed_dates_over
 from labshare.store import agreements as store
@@ -29,15 +30,6 @@ class _Place(msgspec.Struct, frozen=True):
     centre_id: str
 
 
-def in_force(db: Connection, moment: datetime) -> list[Agreement]:
-    """The agreements in force at this instant, each in the version that holds then. One query."""
-    # An agreement's days are those of its own zone: a day on either side is enough for every zone.
-    day = timedelta(days=1)
-    versions = store.versions(db, (moment - day).date(), (moment + day).date())
-    found = (in_force_at(versions[key], moment) for key in sorted(versions))
-    return [each for each in found if each is not None]
-
-
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Who comes first on some instruments: the tiers (R13; none where none are stated), how use is forgotten (R12)."""
 
@@ -47,21 +39,21 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 def order_at(db: Connection, instruments: Sequence[InstrumentRules], moment: datetime) -> Order:
     """The order that the agreements in force at this instant state for these instruments. One query."""
-    held = in_force(db, moment)
+    held = store.rulebook(db).agreements_at(moment)
     places = [_Place(each.id, each.centre_id) for each in instruments]
     return Order(tiers=tiers_at(held, places), half_life=fair_share_at(held, places).half_life)
 
 
-def conducts(db: Connection, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Conduct, ...]:
+def conducts(db: Connection, book: Rulebook, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Conduct, ...]:
     """The clauses of courtesy that hold for a wish (R20, R21). To be called under the lock of its person.
 
-    None for blocks, and none where a session of a plan moves: its length is what the round gave. One query, and two
-    more where a clause has prime time, one where it has strikes.
+    None for blocks, and none where a session of a plan moves: its length is what the round gave. No query where no
+    clause holds; one where it has prime time, one where it has strikes.
     """
     if wish.kind is not BookingKind.USE or wish.person_id is None or wish.span.minutes > LONGEST_MINUTES:
         return ()
     here = _Place(rules.id, rules.centre_id)
-    held = [each for each in in_force(db, wish.span.start) if each.courtesy and covers(each.covered, here)]
+    held = [each for each in book.agreements_at(wish.span.start) if each.courtesy and covers(each.covered, here)]
     if not held or (wish.replaces_id and bookings_store.get(db, wish.replaces_id).plan_id):
         return ()
     weeks = weeks_around(wish.span, rules.timezone)

@@ -6,7 +6,7 @@ What must not live here: the check of a booking (services/agreements.py).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from fractions import Fraction
 
 import msgspec
@@ -119,7 +119,7 @@ def agreements(db: Connection, actor: Actor | None, now: datetime) -> tuple[list
     """
     reader = _require_reader(actor)
     centre_ids = _centres_of(db, now)
-    newest = [versions[-1] for versions in store.versions(db, date.min, date.max).values()]
+    newest = [versions[-1] for versions in store.rulebook(db).versions.values()]
     readable = [each for each in newest if may_read(reader, each.agreement, _concerned(each.agreement, centre_ids))]
     shown = standings(db, reader, now, now)
     lines = [_line(version, shown, now) for version in readable]

@@ -108,7 +108,7 @@ def load(db: Connection, asked: Asked, now: datetime) -> Case:
     if not found.facts.requests:
         raise Refused([Refusal(code="replay_no_demand", params={"centres": ", ".join(asked.overlay.centres)})])
     tally = Tally(db, counters, whole, period.start)
-    uses = agreements.with_projects(db, [counter.term for counter in counters], _uses_until(found, period.end))
+    uses = agreements.with_projects(db, _uses_until(found, period.end))
     before, after = (_standings(db, tally, each, uses, period) for each in touched)
     return Case(asked=asked, demand=found, before=before, after=after)
 
@@ -123,7 +123,7 @@ def require_sound(db: Connection, overlay: Overlay) -> None:
         centre_of=agreements_store.centres_of_instruments(db),
         agreements={
             agreement_id: versions[-1].agreement
-            for agreement_id, versions in agreements_store.versions(db, date.min, date.max).items()
+            for agreement_id, versions in agreements_store.rulebook(db).versions.items()
         },
     )
     if faults := sandbox_faults(overlay, around) or _clashes(db, overlay, around):

@@ -6,8 +6,9 @@ file writes `agreements`, `agreement_versions` or `balances`.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -18,9 +19,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from labshare.domain.agreement_documents import Known, from_json, to_json
-from labshare.domain.agreements import Balance, BalanceKey, Term, Version
-from labshare.domain.agreements import terms as terms_of
+from labshare.domain.agreements import Balance, BalanceKey, Version
 from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import Shift
 from labshare.store.minutes import total
@@ -29,6 +30,7 @@ from labshare.store.tables import (
     agreements,
     balances,
     centres,
+    facts,
     instruments,
     organisations,
     projects,
@@ -37,12 +39,18 @@ from labshare.store.usage import uses
 
 _KEY = (balances.c.agreement_id, balances.c.rule_id, balances.c.scope_key, balances.c.window_start)
 Query = sa.Select[*tuple[Any, ...]]
+# The fact that changes with every signing.
+STAMP = "agreements_stamp"
 
 # Statements of the booking path are built once: building them costs more than asking.
 _AMONG = sa.tuple_(*_KEY).in_(sa.bindparam("keys", expanding=True))
 _IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
 _EXISTING = sa.select(*_KEY).where(_AMONG)
 _LOCK = sa.select(balances).where(_AMONG).order_by(*_KEY).with_for_update()
+# All of them or none: who still has to open one must hold no lock meanwhile.
+_LOCK_IF_OPEN = _LOCK.where(
+    sa.select(sa.func.count()).select_from(balances).where(_AMONG).scalar_subquery() == sa.bindparam("many")
+)
 _SHIFT = (
     sa.update(balances)
     .where(*_IS_KEY)
@@ -54,51 +62,52 @@ _SHIFT = (
 _DOCUMENTS = sa.select(
     agreement_versions.c.agreement_id, agreement_versions.c.version, agreement_versions.c.document
 ).order_by(agreement_versions.c.agreement_id, agreement_versions.c.version)
-_TOUCHED = _DOCUMENTS.where(
-    agreement_versions.c.effective_from <= sa.bindparam("last", type_=sa.Date),
-    sa.or_(
-        agreement_versions.c.effective_until.is_(None),
-        agreement_versions.c.effective_until >= sa.bindparam("first", type_=sa.Date),
-    ),
-)
+_STAMP = sa.select(facts.c.value).where(facts.c.name == STAMP)
 
 # ---------------------------------------------------------------- versions
 
 
-def versions(db: Connection, first: date, last: date) -> dict[str, list[Version]]:
-    """Every version whose days touch `first` to `last`, by agreement. A version that none of them touches is left out,
-    so ask for the whole range of days that will be judged.
+def rulebook(db: Connection) -> Rulebook:
+    """All that agreements say. One query, and one more after a signing.
+
+    A booking asks under the locks of its instruments, in a statement of its own: `hold_still` makes a signing wait for
+    these locks, so that the stamp which is read is that of the agreements which judge the booking, whichever process
+    signed them. A stamp is never used twice, on no database, so what was read under it once need not be read again.
     """
-    return {key: list(_versions(found)) for key, found in _documents(db, first, last).items()}
+    stamp = db.execute(_STAMP).scalar_one_or_none()
+    found = _BOOKS.get(stamp)
+    if found is None:
+        found = _read(tuple(tuple(row) for row in db.execute(_DOCUMENTS)))
+        if stamp is not None:
+            if len(_BOOKS) >= MOST_BOOKS:
+                _BOOKS.clear()
+            _BOOKS[stamp] = found
+    return found
 
 
-def terms(db: Connection, first: date, last: date) -> dict[str, tuple[Term, ...]]:
-    """The rules of these versions with the time in which each is in force, by agreement."""
-    return {key: _terms(found) for key, found in _documents(db, first, last).items()}
+# By stamp. One would do for a process that serves one database; readers may still hold the one before.
+_BOOKS: dict[str | None, Rulebook] = {}
+MOST_BOOKS = 8
+
+
+@lru_cache(maxsize=MOST_BOOKS)
+def _read(documents: tuple[tuple[str, int, str], ...]) -> Rulebook:
+    found: dict[str, list[Version]] = {}
+    for agreement_id, number, document in sorted(documents):
+        found.setdefault(agreement_id, []).append(_version(number, document))
+    return Rulebook({agreement_id: tuple(some) for agreement_id, some in found.items()})
+
+
+# A signing changes one text of many; one that has been read before means what it meant then.
+@lru_cache(maxsize=4096)
+def _version(number: int, document: str) -> Version:
+    return Version(number=number, agreement=from_json(document))
 
 
 def versions_of(db: Connection, agreement_id: str) -> list[Version]:
     """All versions of one agreement, the oldest first; empty when there is no such agreement."""
     rows = db.execute(_DOCUMENTS.where(agreement_versions.c.agreement_id == agreement_id))
-    return list(_versions(tuple((number, document) for _, number, document in rows)))
-
-
-def _documents(db: Connection, first: date, last: date) -> dict[str, tuple[tuple[int, str], ...]]:
-    found: dict[str, list[tuple[int, str]]] = {}
-    for agreement_id, number, document in db.execute(_TOUCHED, {"first": first, "last": last}):
-        found.setdefault(agreement_id, []).append((number, document))
-    return {agreement_id: tuple(some) for agreement_id, some in found.items()}
-
-
-# Every booking reads the agreements; a text that has been read before means what it meant then.
-@lru_cache(maxsize=1024)
-def _versions(documents: tuple[tuple[int, str], ...]) -> tuple[Version, ...]:
-    return tuple(Version(number=number, agreement=from_json(document)) for number, document in documents)
-
-
-@lru_cache(maxsize=1024)
-def _terms(documents: tuple[tuple[int, str], ...]) -> tuple[Term, ...]:
-    return tuple(terms_of(_versions(documents)))
+    return [_version(number, document) for _, number, document in rows]
 
 
 def add_version(db: Connection, version: Version, *, actor_id: UUID | None, now: datetime) -> None:
@@ -123,6 +132,9 @@ def add_version(db: Connection, version: Version, *, actor_id: UUID | None, now:
             created_by_id=actor_id,
         )
     )
+    stamp = {"value": secrets.token_hex(16)}
+    fresh = _insert(db)(facts).values(name=STAMP, **stamp)
+    db.execute(fresh.on_conflict_do_update(index_elements=[facts.c.name], set_=stamp))
 
 
 def known(db: Connection) -> Known:
@@ -175,6 +187,11 @@ def open_balances(db: Connection, new: Iterable[Balance]) -> None:
     rows = [msgspec.structs.asdict(balance) for balance in sorted(new, key=lambda balance: balance.key)]
     if rows:
         db.execute(_insert(db)(balances).on_conflict_do_nothing(), rows)
+
+
+def lock_if_open(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
+    """Lock these balances in key order and return them; where one has not been opened, lock and return none."""
+    return _balances(db.execute(_LOCK_IF_OPEN, {**_keys(keys), "many": len(keys)}))
 
 
 def lock_balances(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:

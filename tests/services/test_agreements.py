@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from sqlalchemy import event
 from labshare.domain.agreement_documents import to_toml
 from labshare.domain.agreements import Agreement, Balance, BalanceKey, Kind, Level, Scope, Selector, ShareRule, Use
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.courtesy import Courtesy
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
@@ -523,7 +526,7 @@ def a_run(db: Connection, booking_id: UUID, number: int, when: Span) -> None:
 # ---------------------------------------------------------------- what it costs
 
 
-def test_weighing_costs_three_queries_and_posting_one_whatever_the_rules(house: Database, tmp_path: Path) -> None:
+def test_weighing_costs_two_queries_and_posting_one_whatever_the_rules(house: Database, tmp_path: Path) -> None:
     rules = [a_rule(id=f"cap-{place}", window=window) for place, window in enumerate(list(Window) * 6)]
     with house.write() as db:
         load(db, tmp_path, an_agreement(*rules, a_floor(share=Fraction(1, 10))))
@@ -532,15 +535,86 @@ def test_weighing_costs_three_queries_and_posting_one_whatever_the_rules(house: 
             weighed = service.weigh(db, added=[the_use(by_industry(XRD, span(25, 8, 9)))], now=NOW)
             service.post(db, weighed)
         assert len(weighed.shifts) == 31
-        assert len(seen) == 4
+        assert len(seen) == 3
 
 
-def test_nobody_asks_the_database_where_no_agreement_is_touched(house: Database) -> None:
-    with house.write() as db, statements(house) as seen:
-        weighed = service.weigh(db, added=[the_use(by_industry(NMR, span(24, 8, 9)))], now=NOW)
-        service.post(db, weighed)
-        service.weigh(db, added=(), removed=(), now=NOW)
+def test_whoever_is_touched_by_no_rule_asks_only_whether_the_agreements_are_the_same(
+    house: Database, tmp_path: Path
+) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        store.rulebook(db)
+        with statements(house) as seen:
+            weighed = service.weigh(db, added=[the_use(by_industry(NMR, span(24, 8, 9)))], now=NOW)
+            service.post(db, weighed)
+            service.weigh(db, added=(), removed=(), now=NOW)
     assert len(seen) == 1
+
+
+def test_a_booking_asks_two_questions_more_for_all_agreements_and_their_courtesy(
+    house: Database, tmp_path: Path
+) -> None:
+    """Beside what it asks in a house without agreements: the stamp of the agreements, and the lock of the balances."""
+
+    def asked(day: int) -> list[str]:
+        wish = Wish(instrument_number=XRD, span=span(day, 8, 9), project_id=INDUSTRY_PROJECT)
+        with house.write() as db, statements(house) as seen:
+            booking_service.book(db, actor(COMPETITOR), wish, NOW)
+        return [each for each in seen if each.startswith("SELECT")]
+
+    without = [each for each in asked(25) if "facts" not in each and "agreement_versions" not in each]
+    with house.write() as db:
+        courtesy = Courtesy(advance_days=60)
+        load(db, tmp_path, an_agreement(a_rule(), courtesy=courtesy, covered=Scope(centres=("C-TWO",))))
+        put(db, by_industry(FESEM, span(24, 8, 9)))
+    more = asked(26)
+    stamp, lock = (each for each in more if each not in without)
+    assert len(more) == len(without) + 2
+    assert stamp.startswith("SELECT facts.value")
+    assert "FROM balances" in lock
+
+
+def test_a_signing_by_another_process_judges_the_next_booking(house: Database, tmp_path: Path) -> None:
+    """The first process has read the agreements before, and waits for its instrument while another one signs."""
+    wish = Wish(instrument_number=XRD, span=span(25, 8, 10), project_id=INDUSTRY_PROJECT)
+    path = tmp_path / "PPP-1.toml"
+    path.write_text(to_toml(an_agreement(a_rule(share=Fraction(0)))), encoding="utf-8")
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(), id="OTHER"))
+    with house.write() as db:
+        booking_service.book(db, actor(COMPETITOR), wish, NOW)
+    signer = subprocess.Popen(
+        [sys.executable, "-c", SIGNING, house.engine.url.render_as_string(hide_password=False), str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert signer.stdin
+    assert signer.stdout
+    assert signer.stdout.readline() == "signed, not committed\n"
+    let_go = threading.Timer(0.3, lambda: print("go", file=signer.stdin, flush=True))
+    let_go.start()
+    later = msgspec.structs.replace(wish, span=span(26, 8, 10))
+    with pytest.raises(Refused) as caught, house.write() as db:
+        booking_service.book(db, actor(COMPETITOR), later, NOW)
+    let_go.join()
+    signer.communicate()
+    assert signer.returncode == 0
+    assert [refusal.code for refusal in caught.value.refusals] == ["agreement_cap_private"]
+
+
+SIGNING = """
+import sys
+from pathlib import Path
+from labshare.services import agreements
+from labshare.store.engine import open_database
+from tests.furniture import NOW
+
+with open_database(sys.argv[1]).write() as db:
+    agreements.load_agreements(db, None, [Path(sys.argv[2])], NOW)
+    print("signed, not committed", flush=True)
+    sys.stdin.readline()
+"""
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import date
 from fractions import Fraction
 
 import pytest
@@ -19,7 +18,7 @@ from labshare.store import bookings as booking_store
 from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
 from tests.domain.test_agreements import a_rule, an_agreement
-from tests.furniture import FESEM, NOW, XRD, a_booking, at, furnish, span
+from tests.furniture import FESEM, NOW, XRD, a_booking, at, counted, furnish, span
 
 FIRST, SECOND = at(2, 0), at(9, 0)
 
@@ -42,16 +41,13 @@ def a_balance(start: object = FIRST, **changes: object) -> Balance:
     return Balance(**(values | {"base_minutes": 600, "matched_minutes": 60, "total_minutes": 90} | changes))  # type: ignore[arg-type]
 
 
-def test_versions_are_kept_and_found_by_their_days(house: Database) -> None:
+def test_versions_are_kept(house: Database) -> None:
     with house.write() as db:
-        add(db, 2, effective_from=date(2027, 1, 1), effective_until=date(2027, 6, 30), title_en="Renewed")
+        add(db, 2, title_en="Renewed")
         assert [version.number for version in store.versions_of(db, "A")] == [1, 2]
         assert store.versions_of(db, "A")[0].agreement.rules[0].share == Fraction(1, 3)
         assert store.versions_of(db, "B") == []
-        # The first has no end; the second is in force to its last day.
-        assert [v.number for v in store.versions(db, date(2027, 6, 30), date(2027, 7, 1))["A"]] == [1, 2]
-        assert [v.number for v in store.versions(db, date(2027, 7, 1), date(2027, 7, 1))["A"]] == [1]
-        assert store.versions(db, date(2025, 12, 1), date(2025, 12, 31)) == {}
+        assert [version.number for version in store.rulebook(db).versions["A"]] == [1, 2]
         row = db.execute(sa.select(t.agreements)).one()
         assert (row.version, row.title_en) == (2, "Renewed")
 
@@ -59,6 +55,38 @@ def test_versions_are_kept_and_found_by_their_days(house: Database) -> None:
 def test_a_version_is_never_written_twice(house: Database) -> None:
     with pytest.raises(IntegrityError), house.write() as db:
         add(db, 1, title_en="Another text")
+
+
+def test_the_agreements_are_read_once_until_somebody_signs(house: Database) -> None:
+    with house.read() as db:
+        book = store.rulebook(db)
+        with counted(house.engine) as seen:
+            assert store.rulebook(db) is book
+        assert len(seen) == 1
+    with house.write() as db:
+        add(db, 2, title_en="Renewed")
+    with house.read() as db, counted(house.engine) as seen:
+        assert [version.number for version in store.rulebook(db).versions["A"]] == [1, 2]
+    assert len(seen) == 2
+
+
+def test_what_was_read_of_a_signing_that_came_to_nothing_is_never_used(house: Database) -> None:
+    with house.write() as db:
+        undone = db.begin_nested()
+        add(db, 2, title_en="Never")
+        assert len(store.rulebook(db).versions["A"]) == 2
+        undone.rollback()
+        assert len(store.rulebook(db).versions["A"]) == 1
+        add(db, 2, title_en="Renewed")
+        assert store.rulebook(db).versions["A"][-1].agreement.title_en == "Renewed"
+
+
+def test_a_database_from_before_there_were_stamps_is_read_each_time(house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.delete(t.facts).where(t.facts.c.name == store.STAMP))
+        assert len(store.rulebook(db).versions["A"]) == 1
+        db.execute(sa.update(t.agreement_versions).values(version=7))
+        assert [version.number for version in store.rulebook(db).versions["A"]] == [7]
 
 
 def test_a_balance_that_somebody_opened_first_stands(house: Database) -> None:
@@ -72,6 +100,9 @@ def test_a_balance_that_somebody_opened_first_stands(house: Database) -> None:
         ]
         keys = set(found) | {BalanceKey("A", "R", "elsewhere", FIRST)}
         assert store.existing(db, keys) == set(found)
+        # All or none: nothing is locked while one is missing.
+        assert store.lock_if_open(db, keys) == {}
+        assert store.lock_if_open(db, set(found)) == found
         assert store.frozen_bases(db, keys) == dict.fromkeys(found, 600)
         assert store.balances_of(db, "B") == {}
 

@@ -1,0 +1,99 @@
+"""All that agreements say, read once: which rules are in force over a span, and which of them count a use.
+
+What a booking costs must grow with the rules that count it, not with all that were ever signed. So what has been asked
+of a rulebook once is remembered: it never changes, as a new signing makes a new one (store/agreements.py).
+What must not live here: the meaning of rules (agreements.py, weighing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import chain
+
+from labshare.domain.agreements import (
+    Agreement,
+    Kind,
+    Term,
+    Use,
+    Version,
+    Where,
+    covers,
+    effective_span,
+    matches,
+    terms,
+)
+from labshare.domain.timespan import Span
+
+# More sorts of uses than this are forgotten together: a house of 1,000 instruments and 50 parties on each has as many.
+REMEMBERED = 50_000
+
+
+class Rulebook:
+    """Every version of every agreement: the agreements in the order of their ids, the oldest version first."""
+
+    def __init__(self, versions: Mapping[str, tuple[Version, ...]]) -> None:
+        self.versions = versions
+        self.terms = {key: tuple(terms(each)) for key, each in versions.items()}
+        # The newest version first: it replaces those before it on the days that it covers.
+        self._forces = [
+            [(effective_span(each.agreement), each.agreement) for each in reversed(some)] for some in versions.values()
+        ]
+        self._covering: dict[tuple[str, str], tuple[Term, ...]] = {}
+        self._counting: dict[tuple[object, ...], tuple[Term, ...]] = {}
+
+    def over(self, span: Span) -> tuple[Term, ...]:
+        """The rules that are in force at some moment of the span."""
+        return tuple(
+            term
+            for term in chain.from_iterable(self.terms.values())
+            if any(force.overlaps(span) for force in term.spans)
+        )
+
+    def agreements_at(self, moment: datetime) -> list[Agreement]:
+        """The agreements in force at this instant, each in the version that holds then."""
+        found = (
+            next((agreement for force, agreement in some if force.start <= moment < force.end), None)
+            for some in self._forces
+        )
+        return [each for each in found if each is not None]
+
+    def covering(self, at: Where) -> tuple[Term, ...]:
+        """The rules of all times whose scope holds this instrument."""
+        # An instrument may move to another centre while the agreements stay.
+        key = at.instrument_id, at.centre_id
+        found = self._covering.get(key)
+        if found is None:
+            found = tuple(term for term in chain.from_iterable(self.terms.values()) if covers(term.rule.where, at))
+            self._covering[key] = found
+        return found
+
+    def needs_project(self, at: Where) -> bool:
+        """Whether a rule of this instrument tells projects of one organisation, class and activity apart."""
+        return any(term.rule.who.needs_project for term in self.covering(at))
+
+    def counting(self, use: Use) -> tuple[Term, ...]:
+        """The rules of all times with a balance that such a use moves: caps that match it, floors that cover it."""
+        key = (
+            use.instrument_id,
+            use.centre_id,
+            use.organisation_id,
+            use.access_class,
+            use.activity,
+            use.project_code,
+            use.programme,
+            use.is_outside,
+        )
+        found = self._counting.get(key)
+        if found is None:
+            found = tuple(
+                term for term in self.covering(use) if term.rule.kind is Kind.FLOOR or matches(term.rule.who, use)
+            )
+            if len(self._counting) >= REMEMBERED:
+                self._counting.clear()
+            self._counting[key] = found
+        return found
+
+    def counting_any(self, uses: Iterable[Use]) -> tuple[Term, ...]:
+        """The rules that count one of these uses, each once."""
+        return tuple({id(term): term for use in uses for term in self.counting(use)}.values())
