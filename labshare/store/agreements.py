@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -62,6 +62,13 @@ _SHIFT = (
 _DOCUMENTS = sa.select(
     agreement_versions.c.agreement_id, agreement_versions.c.version, agreement_versions.c.document
 ).order_by(agreement_versions.c.agreement_id, agreement_versions.c.version)
+_TOUCHED = _DOCUMENTS.where(
+    agreement_versions.c.effective_from <= sa.bindparam("last", type_=sa.Date),
+    sa.or_(
+        agreement_versions.c.effective_until.is_(None),
+        agreement_versions.c.effective_until >= sa.bindparam("first", type_=sa.Date),
+    ),
+)
 _STAMP = sa.select(facts.c.value).where(facts.c.name == STAMP)
 
 # ---------------------------------------------------------------- versions
@@ -102,6 +109,14 @@ def _read(documents: tuple[tuple[str, int, str], ...]) -> Rulebook:
 @lru_cache(maxsize=4096)
 def _version(number: int, document: str) -> Version:
     return Version(number=number, agreement=from_json(document))
+
+
+def versions(db: Connection, first: date, last: date) -> dict[str, list[Version]]:
+    """Every version whose days touch `first` to `last`, by agreement."""
+    found: dict[str, list[Version]] = {}
+    for agreement_id, number, document in db.execute(_TOUCHED, {"first": first, "last": last}):
+        found.setdefault(agreement_id, []).append(_version(number, document))
+    return found
 
 
 def versions_of(db: Connection, agreement_id: str) -> list[Version]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
 from fractions import Fraction
 
 import pytest
@@ -41,13 +42,16 @@ def a_balance(start: object = FIRST, **changes: object) -> Balance:
     return Balance(**(values | {"base_minutes": 600, "matched_minutes": 60, "total_minutes": 90} | changes))  # type: ignore[arg-type]
 
 
-def test_versions_are_kept(house: Database) -> None:
+def test_versions_are_kept_and_found_by_their_days(house: Database) -> None:
     with house.write() as db:
-        add(db, 2, title_en="Renewed")
+        add(db, 2, effective_from=date(2027, 1, 1), effective_until=date(2027, 6, 30), title_en="Renewed")
         assert [version.number for version in store.versions_of(db, "A")] == [1, 2]
         assert store.versions_of(db, "A")[0].agreement.rules[0].share == Fraction(1, 3)
         assert store.versions_of(db, "B") == []
-        assert [version.number for version in store.rulebook(db).versions["A"]] == [1, 2]
+        # The first has no end; the second is in force to its last day.
+        assert [v.number for v in store.versions(db, date(2027, 6, 30), date(2027, 7, 1))["A"]] == [1, 2]
+        assert [v.number for v in store.versions(db, date(2027, 7, 1), date(2027, 7, 1))["A"]] == [1]
+        assert store.versions(db, date(2025, 12, 1), date(2025, 12, 31)) == {}
         row = db.execute(sa.select(t.agreements)).one()
         assert (row.version, row.title_en) == (2, "Renewed")
 
