@@ -67,13 +67,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """A rule in one window and for one denominator: everybody's minutes, and those of the reader's organisations.
 
     `other_parties` is how many other organisations the rule counted; `others_minutes` is what those whom a floor does
-    not count have taken of its base. `delivered` is the part of `used` that usage records prove.
+    not count have taken of its base. `delivered` is the part of `used` that usage records prove; None where that was
+    not counted.
     """
 
     counter: Counter
     usage: Usage
     own: Usage
-    delivered: int
+    delivered: int | None
     own_delivered: int
     other_parties: int
     others_minutes: int
@@ -128,6 +129,19 @@ def standing(counter: Counter, base_minutes: int, shares: Iterable[Share], own: 
     )
 
 
+def of_balance(counter: Counter, usage: Usage, others_minutes: int) -> Standing:
+    """A standing as its balance tells it: who was counted is not known, nor what of it was delivered."""
+    return Standing(
+        counter=counter,
+        usage=usage,
+        own=Usage(base_minutes=usage.base_minutes),
+        delivered=None,
+        own_delivered=0,
+        other_parties=0,
+        others_minutes=others_minutes,
+    )
+
+
 def _usage(base_minutes: int, sums: Collection[int]) -> Usage:
     used, committed, firm, _ = sums
     return Usage(base_minutes=base_minutes, used=used, committed=committed, firm=firm)
@@ -136,8 +150,9 @@ def _usage(base_minutes: int, sums: Collection[int]) -> Usage:
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """A standing as one reader may see it.
 
-    `measure` and `delivered` are there for those who may see every figure; `about` is the counted part of the limit in
-    steps of 5 %, for a party among at least three others. `own` and `own_delivered` are always exact.
+    `measure` and (where it was counted) `delivered` are there for those who may see every figure; `about` is the
+    counted part of the limit in steps of 5 %, for a party among at least three others. `own` and `own_delivered` are
+    always exact.
     """
 
     agreement_id: str

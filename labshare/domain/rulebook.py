@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
+from typing import NamedTuple
 
 from labshare.domain.agreements import (
     Agreement,
@@ -21,12 +22,22 @@ from labshare.domain.agreements import (
     covers,
     effective_span,
     matches,
+    scope_key,
     terms,
 )
 from labshare.domain.timespan import Span
 
 # More sorts of uses than this are forgotten together: a house of 1,000 instruments and 50 parties on each has as many.
 REMEMBERED = 50_000
+
+
+class Seat(NamedTuple):
+    """One rule of one version, for one of its denominators: where a use counts in whatever window it lies."""
+
+    agreement_id: str
+    rule_id: str
+    version: int
+    scope_key: str
 
 
 class Rulebook:
@@ -40,7 +51,7 @@ class Rulebook:
             [(effective_span(each.agreement), each.agreement) for each in reversed(some)] for some in versions.values()
         ]
         self._covering: dict[tuple[str, str], tuple[Term, ...]] = {}
-        self._counting: dict[tuple[object, ...], tuple[Term, ...]] = {}
+        self._sorts: dict[tuple[object, ...], tuple[tuple[Term, ...], tuple[Seat, ...]]] = {}
 
     def over(self, span: Span) -> tuple[Term, ...]:
         """The rules that are in force at some moment of the span."""
@@ -74,6 +85,13 @@ class Rulebook:
 
     def counting(self, use: Use) -> tuple[Term, ...]:
         """The rules of all times with a balance that such a use moves: caps that match it, floors that cover it."""
+        return self._sort(use)[0]
+
+    def seats(self, use: Use) -> tuple[Seat, ...]:
+        """The rules of all times that match such a use, with the denominator in which it counts."""
+        return self._sort(use)[1]
+
+    def _sort(self, use: Use) -> tuple[tuple[Term, ...], tuple[Seat, ...]]:
         key = (
             use.instrument_id,
             use.centre_id,
@@ -84,14 +102,15 @@ class Rulebook:
             use.programme,
             use.is_outside,
         )
-        found = self._counting.get(key)
+        found = self._sorts.get(key)
         if found is None:
-            found = tuple(
-                term for term in self.covering(use) if term.rule.kind is Kind.FLOOR or matches(term.rule.who, use)
-            )
-            if len(self._counting) >= REMEMBERED:
-                self._counting.clear()
-            self._counting[key] = found
+            matched = [term for term in self.covering(use) if matches(term.rule.who, use)]
+            seats = tuple(Seat(*term.key, term.version, scope_key(term.rule, use)) for term in matched)
+            ids = {id(term) for term in matched}
+            counting = tuple(term for term in self.covering(use) if term.rule.kind is Kind.FLOOR or id(term) in ids)
+            if len(self._sorts) >= REMEMBERED:
+                self._sorts.clear()
+            self._sorts[key] = found = counting, seats
         return found
 
     def counting_any(self, uses: Iterable[Use]) -> tuple[Term, ...]:

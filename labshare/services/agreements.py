@@ -18,13 +18,10 @@ from labshare.domain.agreements import (
     Balance,
     BalanceKey,
     Counter,
-    Kind,
     ShareRule,
     Term,
     Use,
     Version,
-    matches,
-    rule_windows,
     terms,
 )
 from labshare.domain.bookings import Booking
@@ -34,11 +31,11 @@ from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span, total_minutes
 from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts
 from labshare.errors import Malformed, Refusal, Refused
-from labshare.services import capacity, ledger
-from labshare.services.counting import Tally, hull
+from labshare.services import balances, capacity, ledger
 from labshare.services.feasibility import Site, clashes
 from labshare.store import agreements as store
 from labshare.store import audit
+from labshare.store import balance_days as days_store
 from labshare.store import capacity as capacity_store
 from labshare.store import projects as projects_store
 from labshare.store.engine import Connection
@@ -85,19 +82,19 @@ def weigh(
     opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know. `book` is
     what was read of the agreements under the same locks.
     Two queries, whatever the number of rules (one with a `book`), and one more where a rule names projects or
-    programmes; opening balances costs six more.
+    programmes; opening balances costs seven more.
     """
     if not added and not removed:
         return Weighed()
     book = book or store.rulebook(db)
     added, removed = (_with_projects(db, book, uses) for uses in (added, removed))
     changes = tuple(shifts(book.counting_any((*added, *removed)), added, removed, now))
-    balances = _locked(db, [shift.counter for shift in changes], now)
+    held = _locked(db, book, [shift.counter for shift in changes], now)
     return Weighed(
         refusals=tuple(
-            refusal(shift, balances[shift.counter.key], _insight(shift.counter.term, added, reader))
+            refusal(shift, held[shift.counter.key], _insight(shift.counter.term, added, reader))
             for shift in changes
-            if refuses(shift, balances[shift.counter.key])
+            if refuses(shift, held[shift.counter.key])
         ),
         shifts=changes,
         versions=dict(filter(None, (_judge_of(use, book) for use in added))),
@@ -129,8 +126,9 @@ def _judge_of(use: Use, book: Rulebook) -> tuple[str, int] | None:
 
 
 def post(db: Connection, weighed: Weighed) -> None:
-    """Move the balances by what was weighed, in the same transaction. One statement."""
+    """Move the balances and their days by what was weighed, in the same transaction. Two statements."""
     store.shift_balances(db, weighed.shifts)
+    days_store.shift(db, {shift.counter.key: shift.days for shift in weighed.shifts})
 
 
 def _insight(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
@@ -165,79 +163,19 @@ def may_read(reader: Actor, agreement: Agreement, centre_ids: Collection[str]) -
     )
 
 
-def _locked(db: Connection, counters: Sequence[Counter], now: datetime) -> dict[BalanceKey, Balance]:
+def _locked(db: Connection, book: Rulebook, counters: Sequence[Counter], now: datetime) -> dict[BalanceKey, Balance]:
     if not counters:
         return {}
     keys = {counter.key for counter in counters}
     if held := store.lock_if_open(db, keys):
         return held
-    missing = keys - store.existing(db, keys)
-    store.open_balances(db, counted(db, [each for each in counters if each.key in missing], now))
-    return store.lock_balances(db, keys)
-
-
-# ---------------------------------------------------------------- counting from the bookings themselves
-
-
-def counted(db: Connection, counters: Sequence[Counter], now: datetime) -> list[Balance]:
-    """These balances as the bookings say, with their base frozen at what is planned now. Three queries."""
-    whole = hull([counter.window for counter in counters])
-    if whole is None:
-        return []
-    tally = Tally(db, counters, whole, now)
-    return [_balance(tally, counter) for counter in counters]
-
-
-def _balance(tally: Tally, counter: Counter) -> Balance:
-    rule = counter.term.rule
-    matched = total = 0
-    for row in tally.rows(counter):
-        is_matched = matches(rule.who, row)
-        matched += (row.used + row.committed) if is_matched else 0
-        total += (row.used + row.committed) if is_matched or rule.kind is Kind.FLOOR else 0
-    return Balance(
-        **counter.key._asdict(),
-        window_end=counter.window.end,
-        base_minutes=tally.base_minutes(counter),
-        matched_minutes=matched,
-        total_minutes=total,
-    )
-
-
-def rebuild_balances(db: Connection, now: datetime, agreement_id: str | None = None) -> int:
-    """Count every open balance again from the bookings; returns how many had to be corrected. Bases stay frozen.
-
-    Balances of which no rule in force speaks any more are dropped.
-    """
-    held = store.balances_of(db, agreement_id)
-    whole = hull([balance.window for balance in held.values()])
-    if whole is None:
-        return 0
-    standing = in_force(db, whole)
-    counters = [
-        Counter(term=term, scope_key=balance.scope_key, window=balance.window)
-        for balance in held.values()
-        if (term := _term_of(balance, standing)) is not None
-    ]
-    right = {balance.key: balance for balance in counted(db, counters, now)}
-    wrong = [balance for key, balance in sorted(right.items()) if _counts(balance) != _counts(held[key])]
-    store.correct_balances(db, wrong)
-    store.drop_balances(db, held.keys() - right.keys())
-    return len(wrong)
-
-
-def _counts(balance: Balance) -> tuple[int, int]:
-    return balance.matched_minutes, balance.total_minutes
-
-
-def _term_of(balance: Balance, standing: Sequence[Term]) -> Term | None:
-    """The term that keeps this balance, if its rule still has this very window."""
-    for term in standing:
-        if term.key == (balance.agreement_id, balance.rule_id) and any(
-            window == balance.window for window, _ in rule_windows(term, balance.window)
-        ):
-            return term
-    return None
+    there = store.existing(db, keys)
+    missing = [each for each in counters if each.key not in there]
+    store.open_balances(db, balances.counted(db, missing, now))
+    held = store.lock_balances(db, keys)
+    # Under the locks: whatever another opener wrote meanwhile is complete, and stands.
+    days_store.open_days(db, balances.days_ahead(db, book, missing, now))
+    return held
 
 
 # ---------------------------------------------------------------- loading
@@ -348,7 +286,7 @@ def _load(db: Connection, actor: Actor | None, file: str, agreement: Agreement, 
     actor_id = actor.person_id if actor else None
     _drop_changed(db, terms(before), terms([*before, version]), agreement.id)
     store.add_version(db, version, actor_id=actor_id, now=now)
-    rebuild_balances(db, now, agreement.id)
+    balances.rebuild(db, now, agreement.id)
     ledger.reschedule(db, agreement.id, now)
     audit.record(
         db,
@@ -369,7 +307,7 @@ def _drop_changed(db: Connection, before: Sequence[Term], after: Sequence[Term],
     changed = [
         key
         for key, balance in held.items()
-        if _frozen_by_term(_term_of(balance, before)) != _frozen_by_term(_term_of(balance, after))
+        if _frozen_by_term(balances.term_of(balance, before)) != _frozen_by_term(balances.term_of(balance, after))
     ]
     store.drop_balances(db, changed)
 

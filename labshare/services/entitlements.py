@@ -13,7 +13,10 @@ import msgspec
 
 from labshare.domain.agreements import (
     Agreement,
+    BalanceKey,
     Counter,
+    Level,
+    Scope,
     Term,
     Version,
     covers,
@@ -23,12 +26,13 @@ from labshare.domain.agreements import (
 )
 from labshare.domain.clause_faults import has_other_clauses
 from labshare.domain.contributions import Preference, investment_of, preferential_shares
-from labshare.domain.entitlements import Shown, shown, standing
+from labshare.domain.entitlements import Shown, of_balance, shown, standing
 from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services.agreements import in_force, may_read, sees_all
 from labshare.services.counting import Tally, hull
+from labshare.services.usages import usages
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
 from labshare.store import names
@@ -45,45 +49,65 @@ def readable_terms(
     `instruments` are those that decide which centres a rule concerns. One query.
     """
     found: list[tuple[Term, bool]] = []
+    centres: dict[Scope, frozenset[str]] = {}
     for term in in_force(db, span):
-        centre_ids = {each.centre_id for each in instruments if covers(term.rule.where, each)}
-        if may_read(actor, term.agreement, centre_ids):
-            found.append((term, sees_all(actor, centre_ids)))
+        where = term.rule.where
+        if where not in centres:
+            centres[where] = frozenset(each.centre_id for each in instruments if covers(where, each))
+        if may_read(actor, term.agreement, centres[where]):
+            found.append((term, sees_all(actor, centres[where])))
     return found
 
 
 def standings(
-    db: Connection, actor: Actor, at: datetime, now: datetime, *, within: Collection[int] | None = None
+    db: Connection,
+    actor: Actor,
+    at: datetime,
+    now: datetime,
+    *,
+    within: Collection[int] | None = None,
+    delivered: bool = False,
 ) -> list[Shown]:
     """Every rule that this person may read, in its window that holds the instant `at`, once for each denominator.
 
-    With `within`, only rules that concern one of these instruments, by number. Six queries, whatever the number of
-    rules.
+    With `within`, only rules that concern one of these instruments, by number. What others did is only told to some,
+    so the rules of which this person sees all are read from their balances, unless it is to be told what was
+    `delivered`; all others are counted. At most nine queries, whatever the number of rules.
     """
     moment = at.replace(second=0, microsecond=0)
     span = Span(moment, moment + MINUTE)
     instruments = capacity_store.timed_instruments(db, span)
-    terms = readable_terms(db, actor, span, instruments)
+    scopes = Scopes(instruments, within)
     counters = [
-        (counter, is_whole) for term, is_whole in terms for counter in counters_of(term, span, instruments, within)
+        (counter, is_whole)
+        for term, is_whole in readable_terms(db, actor, span, instruments)
+        for counter in scopes.counters(term, span)
     ]
-    return _measured(db, actor, counters, now)
-
-
-def counters_of(
-    term: Term, span: Span, instruments: Sequence[TimedInstrument], within: Collection[int] | None = None
-) -> list[Counter]:
-    """The windows of a rule that the span touches, for each denominator with an instrument (of those `within`)."""
-    keys = {
-        scope_key(term.rule, each)
-        for each in instruments
-        if covers(term.rule.where, each) and (within is None or each.number in within)
-    }
+    whole = [counter for counter, is_whole in counters if is_whole]
+    read = {} if delivered or actor.partner_ids else usages(db, whole, moment, now)
+    measured = _measured(db, actor, [each for each in counters if each[0].key not in read], now)
     return [
-        Counter(term=term, scope_key=key, window=window)
-        for key in sorted(keys)
-        for window, _ in rule_windows(term, span)
+        shown(of_balance(counter, *read[counter.key]), sees_all=True) if counter.key in read else measured[counter.key]
+        for counter, _ in counters
     ]
+
+
+class Scopes:
+    """The denominators of rules on some instruments (of those `within`). Many rules have the same scope."""
+
+    def __init__(self, instruments: Sequence[TimedInstrument], within: Collection[int] | None = None) -> None:
+        self._instruments = [each for each in instruments if within is None or each.number in within]
+        self._keys: dict[tuple[Scope, Level], list[str]] = {}
+
+    def counters(self, term: Term, span: Span) -> list[Counter]:
+        """The windows of a rule that the span touches, for each denominator with an instrument."""
+        rule = term.rule
+        keys = self._keys.get((rule.where, rule.level))
+        if keys is None:
+            inside = (each for each in self._instruments if covers(rule.where, each))
+            self._keys[rule.where, rule.level] = keys = sorted({scope_key(rule, each) for each in inside})
+        windows = [window for window, _ in rule_windows(term, span)] if keys else []
+        return [Counter(term=term, scope_key=key, window=window) for key in keys for window in windows]
 
 
 # ---------------------------------------------------------------- the pages of agreements
@@ -195,16 +219,20 @@ def _line(version: Version, shown: Sequence[Shown], now: datetime) -> AgreementL
 # ---------------------------------------------------------------- parts
 
 
-def _measured(db: Connection, actor: Actor, counters: Sequence[tuple[Counter, bool]], now: datetime) -> list[Shown]:
+def _measured(
+    db: Connection, actor: Actor, counters: Sequence[tuple[Counter, bool]], now: datetime
+) -> dict[BalanceKey, Shown]:
+    """Counted from the bookings, and masked."""
     whole = hull([counter.window for counter, _ in counters])
     if whole is None:
-        return []
+        return {}
     tally = Tally(db, [counter for counter, _ in counters], whole, now, named=actor.partner_ids)
     frozen = store.frozen_bases(db, [counter.key for counter, _ in counters])
-    found: list[Shown] = []
+    found: dict[BalanceKey, Shown] = {}
     for counter, is_whole in counters:
         base_minutes = frozen.get(counter.key)
         if base_minutes is None:
             base_minutes = tally.base_minutes(counter)
-        found.append(shown(standing(counter, base_minutes, tally.rows(counter), actor.partner_ids), sees_all=is_whole))
+        counted = standing(counter, base_minutes, tally.rows(counter), actor.partner_ids)
+        found[counter.key] = shown(counted, sees_all=is_whole)
     return found

@@ -112,7 +112,7 @@ def utilisation(db: Connection, actor: Actor | None, period: Period, scope: Repo
         coverage=coverage,
         ladder=_used(ladder, covered_rows(rows, coverage, months)) if ladder else None,
         running=running,
-        entitlements=tuple(standings(db, actor, _reference(whole, now), now, within=numbers)),
+        entitlements=tuple(standings(db, actor, _reference(whole, now), now, within=numbers, delivered=True)),
     )
 
 

@@ -25,12 +25,14 @@ from labshare.domain.agreement_documents import to_toml
 from labshare.domain.agreements import Agreement, Balance, BalanceKey, Kind, Level, Scope, Selector, ShareRule, Use
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
 from labshare.domain.courtesy import Courtesy
+from labshare.domain.entitlements import Shown
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from labshare.domain.windows import Window
 from labshare.errors import Forbidden, LabShareError, Refused
 from labshare.services import agreements as service
+from labshare.services import balances as balances_service
 from labshare.services import bookings as booking_service
 from labshare.services import entitlements
 from labshare.services.planning import Place
@@ -416,26 +418,28 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
             start = at(23, 0) + timedelta(days=day, hours=hour)
             _step(db, action, standing, number, Span(start, start + timedelta(hours=hours)), is_industry)
         before = store.balances_of(db)
-        assert service.rebuild_balances(db, NOW) == 0
+        assert balances_service.rebuild(db, NOW) == 0
         assert store.balances_of(db) == before
         for key, balance in before.items():
             _agree(db, key, balance)
         # A wrong balance is noticed, so that the recount above means something.
         if before:
             db.execute(sa.update(t.balances).values(total_minutes=t.balances.c.total_minutes + 1))
-            assert service.rebuild_balances(db, NOW) == len(before)
+            assert balances_service.rebuild(db, NOW) == len(before)
             assert store.balances_of(db) == before
 
 
 def _agree(db: Connection, key: BalanceKey, balance: Balance) -> None:
     """What the page and the solver make of a window, beside its running balance. All bookings lie after NOW."""
     moment = max(balance.window.start, NOW)
-    (shown,) = [
-        each
-        for each in entitlements.standings(db, actor(OFFICE), moment, NOW)
-        if (each.rule.id, each.scope_key, each.window.start) == (key.rule_id, key.scope_key, key.window_start)
-    ]
+    shown = _shown(db, key, moment, NOW, delivered=False)
     assert shown.measure
+    # What the balance and its days say is what the bookings say, at whatever minute they are asked: in the middle of a
+    # booking, of a day of UTC, and after all is over.
+    for minutes in (0, 1, 2 * 1440 + 555, 6 * 1440 + 1, 9 * 1440, 40 * 1440):
+        now = NOW + timedelta(minutes=minutes)
+        read, counted = (_shown(db, key, moment, now, delivered=each) for each in (False, True))
+        assert (read.measure, read.state) == (counted.measure, counted.state)
     assert shown.measure.used + shown.measure.committed == balance.matched_minutes
     if shown.rule.kind is Kind.FLOOR:
         return
@@ -453,6 +457,15 @@ def _agree(db: Connection, key: BalanceKey, balance: Balance) -> None:
     places = [Place("N001", "C-ONE"), Place("N002", "C-ONE"), Place("N003", "C-TWO")]
     (linear,) = linear_rules([standing], places, Grid(balance.window.start, 30, 1000), NOW, 1)
     assert linear.slots == max(0, floor(shown.measure.slack / 30))
+
+
+def _shown(db: Connection, key: BalanceKey, at: datetime, now: datetime, *, delivered: bool) -> Shown:
+    (shown,) = [
+        each
+        for each in entitlements.standings(db, actor(OFFICE), at, now, delivered=delivered)
+        if (each.rule.id, each.scope_key, each.window.start) == (key.rule_id, key.scope_key, key.window_start)
+    ]
+    return shown
 
 
 def _step(db: Connection, action: str, standing: list[Booking], number: int, when: Span, is_industry: bool) -> None:
@@ -526,7 +539,7 @@ def a_run(db: Connection, booking_id: UUID, number: int, when: Span) -> None:
 # ---------------------------------------------------------------- what it costs
 
 
-def test_weighing_costs_two_queries_and_posting_one_whatever_the_rules(house: Database, tmp_path: Path) -> None:
+def test_weighing_costs_two_queries_and_posting_two_whatever_the_rules(house: Database, tmp_path: Path) -> None:
     rules = [a_rule(id=f"cap-{place}", window=window) for place, window in enumerate(list(Window) * 6)]
     with house.write() as db:
         load(db, tmp_path, an_agreement(*rules, a_floor(share=Fraction(1, 10))))
@@ -535,7 +548,7 @@ def test_weighing_costs_two_queries_and_posting_one_whatever_the_rules(house: Da
             weighed = service.weigh(db, added=[the_use(by_industry(XRD, span(25, 8, 9)))], now=NOW)
             service.post(db, weighed)
         assert len(weighed.shifts) == 31
-        assert len(seen) == 3
+        assert len(seen) == 4
 
 
 def test_whoever_is_touched_by_no_rule_asks_only_whether_the_agreements_are_the_same(
