@@ -54,8 +54,15 @@ def matched_by_day(book: Rulebook, counters: Iterable[Counter], uses: Iterable[U
     found: defaultdict[BalanceKey, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
     for use in uses:
         start, end = minutes_of(use.span)
+        whole: defaultdict[int, int] = defaultdict(int)
+        spread(whole, start, end)
+        pieces = tuple(whole.items())
         for seat in book.seats(use):
             for first, last, key in windows.get(seat, ()):
-                if start < last and first < end:
+                if first <= start and end <= last:
+                    days = found[key]
+                    for day, minutes in pieces:
+                        days[day] += minutes
+                elif start < last and first < end:
                     spread(found[key], max(start, first), min(end, last))
     return dict(found)

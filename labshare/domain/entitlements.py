@@ -89,7 +89,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> ShareState:
-        found = self.measure
+        return self.state_of(self.measure)
+
+    def state_of(self, found: Measure) -> ShareState:
+        """The state of a measure that is at hand."""
         if self.rule.kind is Kind.CAP:
             if found.is_broken:
                 return ShareState.OVER
@@ -187,7 +190,7 @@ def shown(standing: Standing, *, sees_all: bool) -> Shown:
         window=standing.counter.window,
         base_minutes=found.base_minutes,
         limit=found.limit,
-        state=standing.state,
+        state=standing.state_of(found),
         own=standing.own,
         own_delivered=standing.own_delivered,
         measure=found if is_whole else None,

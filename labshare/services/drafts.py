@@ -17,7 +17,7 @@ from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound
 from labshare.services.agreements import frozen_by, require_sound
 from labshare.services.counting import Tally, hull
-from labshare.services.entitlements import Scopes, standings
+from labshare.services.entitlements import Places, standings
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
 from labshare.store import names
@@ -100,11 +100,11 @@ def _as_of_today(db: Connection, agreement: Agreement, number: int, now: datetim
     moment = now.replace(second=0, microsecond=0)
     span = Span(moment, moment + MINUTE)
     always = effective_span(msgspec.structs.replace(agreement, effective_from=date(1970, 1, 2), effective_until=None))
-    scopes = Scopes(capacity_store.timed_instruments(db, span))
+    places = Places(capacity_store.timed_instruments(db, span))
     counters = [
         counter
         for rule in agreement.rules
-        for counter in scopes.counters(Term(agreement=agreement, version=number, rule=rule, spans=(always,)), span)
+        for counter in places.counters(Term(agreement=agreement, version=number, rule=rule, spans=(always,)), span)
     ]
     whole = hull([counter.window for counter in counters])
     if whole is None:

@@ -5,6 +5,7 @@ What must not live here: the check of a booking (services/agreements.py).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from fractions import Fraction
@@ -41,6 +42,38 @@ from labshare.store.engine import Connection
 from labshare.store.names import Name
 
 
+class Places:
+    """Instruments by their scopes: many rules have the same one, and most name a centre or a few instruments."""
+
+    def __init__(self, instruments: Sequence[TimedInstrument], within: Collection[int] | None = None) -> None:
+        self._chosen = [each for each in instruments if within is None or each.number in within]
+        self._by_id = {each.instrument_id: each for each in self._chosen}
+        self._by_centre: defaultdict[str, list[TimedInstrument]] = defaultdict(list)
+        for each in self._chosen:
+            self._by_centre[each.centre_id].append(each)
+        self._keys: dict[tuple[Scope, Level], list[str]] = {}
+
+    def inside(self, where: Scope) -> list[TimedInstrument]:
+        """Those that the scope covers."""
+        if where.instruments:
+            near = [self._by_id[each] for each in where.instruments if each in self._by_id]
+        elif where.centres:
+            near = [each for centre_id in where.centres for each in self._by_centre.get(centre_id, ())]
+        else:
+            near = self._chosen
+        return [each for each in near if covers(where, each)]
+
+    def counters(self, term: Term, span: Span) -> list[Counter]:
+        """The windows of a rule that the span touches, for each denominator with an instrument."""
+        rule = term.rule
+        keys = self._keys.get((rule.where, rule.level))
+        if keys is None:
+            keys = sorted({scope_key(rule, each) for each in self.inside(rule.where)})
+            self._keys[rule.where, rule.level] = keys
+        windows = [window for window, _ in rule_windows(term, span)] if keys else []
+        return [Counter(term=term, scope_key=key, window=window) for key in keys for window in windows]
+
+
 def readable_terms(
     db: Connection, actor: Actor, span: Span, instruments: Sequence[TimedInstrument]
 ) -> list[tuple[Term, bool]]:
@@ -49,13 +82,14 @@ def readable_terms(
     `instruments` are those that decide which centres a rule concerns. One query.
     """
     found: list[tuple[Term, bool]] = []
-    centres: dict[Scope, frozenset[str]] = {}
+    places = Places(instruments)
+    concerned: dict[Scope, frozenset[str]] = {}
     for term in in_force(db, span):
         where = term.rule.where
-        if where not in centres:
-            centres[where] = frozenset(each.centre_id for each in instruments if covers(where, each))
-        if may_read(actor, term.agreement, centres[where]):
-            found.append((term, sees_all(actor, centres[where])))
+        if where not in concerned:
+            concerned[where] = frozenset(each.centre_id for each in places.inside(where))
+        if may_read(actor, term.agreement, concerned[where]):
+            found.append((term, sees_all(actor, concerned[where])))
     return found
 
 
@@ -77,11 +111,11 @@ def standings(
     moment = at.replace(second=0, microsecond=0)
     span = Span(moment, moment + MINUTE)
     instruments = capacity_store.timed_instruments(db, span)
-    scopes = Scopes(instruments, within)
+    places = Places(instruments, within)
     counters = [
         (counter, is_whole)
         for term, is_whole in readable_terms(db, actor, span, instruments)
-        for counter in scopes.counters(term, span)
+        for counter in places.counters(term, span)
     ]
     whole = [counter for counter, is_whole in counters if is_whole]
     read = {} if delivered or actor.partner_ids else usages(db, whole, moment, now)
@@ -90,24 +124,6 @@ def standings(
         shown(of_balance(counter, *read[counter.key]), sees_all=True) if counter.key in read else measured[counter.key]
         for counter, _ in counters
     ]
-
-
-class Scopes:
-    """The denominators of rules on some instruments (of those `within`). Many rules have the same scope."""
-
-    def __init__(self, instruments: Sequence[TimedInstrument], within: Collection[int] | None = None) -> None:
-        self._instruments = [each for each in instruments if within is None or each.number in within]
-        self._keys: dict[tuple[Scope, Level], list[str]] = {}
-
-    def counters(self, term: Term, span: Span) -> list[Counter]:
-        """The windows of a rule that the span touches, for each denominator with an instrument."""
-        rule = term.rule
-        keys = self._keys.get((rule.where, rule.level))
-        if keys is None:
-            inside = (each for each in self._instruments if covers(rule.where, each))
-            self._keys[rule.where, rule.level] = keys = sorted({scope_key(rule, each) for each in inside})
-        windows = [window for window, _ in rule_windows(term, span)] if keys else []
-        return [Counter(term=term, scope_key=key, window=window) for key in keys for window in windows]
 
 
 # ---------------------------------------------------------------- the pages of agreements

@@ -33,9 +33,13 @@ _KEY = (
 )
 _IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
 _OF_BALANCE = tuple(column == balances.c[column.name] for column in _KEY)
-_NOT_FIRM = bookings.c.state.in_((BookingState.HELD, BookingState.PENDING))
+# Written out, as the condition of an index must be: only then does a database know that the index will do.
+_NOT_FIRM = bookings.c.state.in_(
+    sa.bindparam("not_firm", (BookingState.HELD, BookingState.PENDING), expanding=True, literal_execute=True)
+)
 _OCCUPYING = bookings.c.state.in_(tuple(sorted(OCCUPYING)))
 
+MOST_PLACES = 1_000_000
 _PLACES = sa.select(instruments.c.number, instruments.c.id, instruments.c.centre_id).where(
     instruments.c.booking_mode == "time"
 )
@@ -134,7 +138,8 @@ def ahead(db: Connection, span: Span, numbers: Collection[int] | None = None) ->
     places = _PLACES.add_columns(before.label("first"))
     if numbers is not None:
         places = places.where(instruments.c.number.in_(sorted(numbers)))
-    place = places.subquery()
+    # The limit limits nothing: it makes SQLite begin with the instruments, each of which then reads a few bookings.
+    place = places.limit(MOST_PLACES).subquery()
     query = _uses(place).where(
         bookings.c.occupied_from >= sa.func.coalesce(place.c.first, sa.literal(span.start, UTCMinute)),
         bookings.c.occupied_from < span.end,

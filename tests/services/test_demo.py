@@ -21,7 +21,7 @@ from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, TimeTaken
-from labshare.services import bookings, calendars, people
+from labshare.services import balances, bookings, calendars, people
 from labshare.services.demo import load_demo
 from labshare.store import bookings as bookings_store
 from labshare.store import ledger as ledger_store
