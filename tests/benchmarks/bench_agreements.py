@@ -168,9 +168,7 @@ def house(database: Database) -> Database:
         store.open_balances(db, balances.counted(db, counters, NOW))
         days_store.open_days(db, balances.days_ahead(db, book, counters, NOW))
         opened = time.monotonic() - before
-    print(
-        f"\n{_kind(database)}: {many} bookings filled in {filled:.0f} s; opening {len(counters)} balances takes {opened:.1f} s"
-    )
+    print(f"\n{_kind(database)}: {many} bookings filled in {filled:.0f} s, {len(counters)} balances in {opened:.1f} s")
     return database
 
 
