@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from labshare.domain.agreements import BalanceKey, Counter, Use
-from labshare.domain.rulebook import Rulebook, Seat
+from labshare.domain.agreements import BalanceKey, Counter
+from labshare.domain.rulebook import Party, Rulebook, Seat
 from labshare.domain.timespan import MINUTE, Span
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,24 +45,31 @@ def minutes_of(span: Span) -> tuple[int, int]:
     return (span.start - EPOCH) // MINUTE, (span.end - EPOCH) // MINUTE
 
 
-def matched_by_day(book: Rulebook, counters: Iterable[Counter], uses: Iterable[Use]) -> dict[BalanceKey, Days]:
-    """The minutes of these uses that each counter's rule matches in its window; counters without any are left out."""
+class Piece(NamedTuple):
+    """A part of somebody's use, from start to end in minutes since 1970."""
+
+    party: Party
+    start: int
+    end: int
+
+
+def matched_by_day(book: Rulebook, counters: Iterable[Counter], pieces: Iterable[Piece]) -> dict[BalanceKey, Days]:
+    """The minutes of these pieces that each counter's rule matches in its window; counters without any are left out."""
     windows: defaultdict[Seat, list[tuple[int, int, BalanceKey]]] = defaultdict(list)
     for counter in counters:
         windows[Seat(*counter.term.key, counter.term.version, counter.scope_key)].append(
             (*minutes_of(counter.window), counter.key)
         )
     found: defaultdict[BalanceKey, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for use in uses:
-        start, end = minutes_of(use.span)
+    for party, start, end in pieces:
         whole: defaultdict[int, int] = defaultdict(int)
         spread(whole, start, end)
-        pieces = tuple(whole.items())
-        for seat in book.seats(use):
+        spreads = tuple(whole.items())
+        for seat in book.seats(party):
             for first, last, key in windows.get(seat, ()):
                 if first <= start and end <= last:
                     days = found[key]
-                    for day, minutes in pieces:
+                    for day, minutes in spreads:
                         days[day] += minutes
                 elif start < last and first < end:
                     spread(found[key], max(start, first), min(end, last))

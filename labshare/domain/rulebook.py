@@ -25,6 +25,7 @@ from labshare.domain.agreements import (
     scope_key,
     terms,
 )
+from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 
 # More sorts of uses than this are forgotten together: a house of 1,000 instruments and 50 parties on each has as many.
@@ -40,6 +41,32 @@ class Seat(NamedTuple):
     scope_key: str
 
 
+class Party(NamedTuple):
+    """All that a rule can tell of a use, but when it is. `Who` and `Where` in one."""
+
+    instrument_id: str
+    centre_id: str
+    organisation_id: str
+    access_class: AccessClass
+    activity: Activity
+    project_code: str
+    programme: str
+    is_outside: bool
+
+    @classmethod
+    def of(cls, use: Use) -> Party:
+        return cls(
+            use.instrument_id,
+            use.centre_id,
+            use.organisation_id,
+            use.access_class,
+            use.activity,
+            use.project_code,
+            use.programme,
+            use.is_outside,
+        )
+
+
 class Rulebook:
     """Every version of every agreement: the agreements in the order of their ids, the oldest version first."""
 
@@ -51,7 +78,7 @@ class Rulebook:
             [(effective_span(each.agreement), each.agreement) for each in reversed(some)] for some in versions.values()
         ]
         self._covering: dict[tuple[str, str], tuple[Term, ...]] = {}
-        self._sorts: dict[tuple[object, ...], tuple[tuple[Term, ...], tuple[Seat, ...]]] = {}
+        self._sorts: dict[Party, tuple[tuple[Term, ...], tuple[Seat, ...]]] = {}
 
     def over(self, span: Span) -> tuple[Term, ...]:
         """The rules that are in force at some moment of the span."""
@@ -85,32 +112,23 @@ class Rulebook:
 
     def counting(self, use: Use) -> tuple[Term, ...]:
         """The rules of all times with a balance that such a use moves: caps that match it, floors that cover it."""
-        return self._sort(use)[0]
+        return self._sort(Party.of(use))[0]
 
-    def seats(self, use: Use) -> tuple[Seat, ...]:
-        """The rules of all times that match such a use, with the denominator in which it counts."""
-        return self._sort(use)[1]
+    def seats(self, party: Party) -> tuple[Seat, ...]:
+        """The rules of all times that match this party, with the denominator in which it counts."""
+        return self._sort(party)[1]
 
-    def _sort(self, use: Use) -> tuple[tuple[Term, ...], tuple[Seat, ...]]:
-        key = (
-            use.instrument_id,
-            use.centre_id,
-            use.organisation_id,
-            use.access_class,
-            use.activity,
-            use.project_code,
-            use.programme,
-            use.is_outside,
-        )
-        found = self._sorts.get(key)
+    def _sort(self, party: Party) -> tuple[tuple[Term, ...], tuple[Seat, ...]]:
+        found = self._sorts.get(party)
         if found is None:
-            matched = [term for term in self.covering(use) if matches(term.rule.who, use)]
-            seats = tuple(Seat(*term.key, term.version, scope_key(term.rule, use)) for term in matched)
+            covering = self.covering(party)
+            matched = [term for term in covering if matches(term.rule.who, party)]
+            seats = tuple(Seat(*term.key, term.version, scope_key(term.rule, party)) for term in matched)
             ids = {id(term) for term in matched}
-            counting = tuple(term for term in self.covering(use) if term.rule.kind is Kind.FLOOR or id(term) in ids)
+            counting = tuple(term for term in covering if term.rule.kind is Kind.FLOOR or id(term) in ids)
             if len(self._sorts) >= REMEMBERED:
                 self._sorts.clear()
-            self._sorts[key] = found = counting, seats
+            self._sorts[party] = found = counting, seats
         return found
 
     def counting_any(self, uses: Iterable[Use]) -> tuple[Term, ...]:

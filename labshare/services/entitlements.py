@@ -106,7 +106,7 @@ def standings(
 
     With `within`, only rules that concern one of these instruments, by number. What others did is only told to some,
     so the rules of which this person sees all are read from their balances, unless it is to be told what was
-    `delivered`; all others are counted. At most nine queries, whatever the number of rules.
+    `delivered`; all others are counted. At most ten queries, whatever the number of rules.
     """
     moment = at.replace(second=0, microsecond=0)
     span = Span(moment, moment + MINUTE)

@@ -6,7 +6,7 @@ No other file writes `balance_days`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from labshare.domain.agreements import Balance, BalanceKey, Use
-from labshare.domain.balance_days import Days, day_of
+from labshare.domain.agreements import Balance, BalanceKey
+from labshare.domain.balance_days import Days, Piece, day_of, minutes_of
 from labshare.domain.bookings import OCCUPYING, BookingKind, BookingState
 from labshare.domain.equipment import EquipmentState
-from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.rulebook import Party
 from labshare.domain.timespan import Span
-from labshare.store.minutes import total
+from labshare.store.minutes import raw, total
 from labshare.store.tables import balance_days, balances, bookings, centres, equipment_states, instruments, projects
 from labshare.store.types import UTCMinute
 
@@ -40,8 +40,10 @@ _NOT_FIRM = bookings.c.state.in_(
 _OCCUPYING = bookings.c.state.in_(tuple(sorted(OCCUPYING)))
 
 MOST_PLACES = 1_000_000
-_PLACES = sa.select(instruments.c.number, instruments.c.id, instruments.c.centre_id).where(
-    instruments.c.booking_mode == "time"
+_PLACES = (
+    sa.select(instruments.c.number, instruments.c.id, instruments.c.centre_id, centres.c.host_id)
+    .join(centres, centres.c.id == instruments.c.centre_id)
+    .where(instruments.c.booking_mode == "time")
 )
 
 # ---------------------------------------------------------------- rows
@@ -123,7 +125,7 @@ def holding(db: Connection, at: datetime, now: datetime) -> list[Held]:
 # ---------------------------------------------------------------- the uses they are made of
 
 
-def ahead(db: Connection, span: Span, numbers: Collection[int] | None = None) -> list[Use]:
+def ahead(db: Connection, span: Span, numbers: Collection[int] | None = None) -> list[Piece]:
     """The uses that stand in this span, each cut to it, on these instruments or (None) on all.
 
     A use that is done and has a record counts as it was delivered: nothing of it lies ahead. One query.
@@ -145,15 +147,15 @@ def ahead(db: Connection, span: Span, numbers: Collection[int] | None = None) ->
         bookings.c.occupied_from < span.end,
         bookings.c.occupied_until > span.start,
     )
-    return [_use(row, span) for row in db.execute(query)]
+    return _pieces(db.execute(query), span)
 
 
-def not_firm(db: Connection, span: Span) -> list[Use]:
+def not_firm(db: Connection, span: Span) -> list[Piece]:
     """Those of them that are held or pending. One query, of an index of nothing else."""
     query = _uses(_PLACES.subquery()).where(
         _NOT_FIRM, bookings.c.occupied_until > span.start, bookings.c.occupied_from < span.end
     )
-    return [_use(row, span) for row in db.execute(query)]
+    return _pieces(db.execute(query), span)
 
 
 def _uses(place: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
@@ -162,20 +164,18 @@ def _uses(place: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
     )
     return (
         sa.select(
-            place.c.number,
             place.c.id,
             place.c.centre_id,
             bookings.c.organisation_id,
             bookings.c.access_class,
             bookings.c.activity,
-            projects.c.code,
-            projects.c.funding_line,
-            (bookings.c.organisation_id != centres.c.host_id).label("is_outside"),
-            bookings.c.occupied_from,
-            bookings.c.occupied_until,
+            sa.func.coalesce(projects.c.code, ""),
+            sa.func.coalesce(projects.c.funding_line, ""),
+            bookings.c.organisation_id != place.c.host_id,
+            raw(bookings.c.occupied_from),
+            raw(bookings.c.occupied_until),
         )
         .join(bookings, bookings.c.instrument_number == place.c.number)
-        .join(centres, centres.c.id == place.c.centre_id)
         .outerjoin(projects, projects.c.id == bookings.c.project_id)
         .where(
             bookings.c.kind == BookingKind.USE,
@@ -186,17 +186,7 @@ def _uses(place: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
     )
 
 
-def _use(row: Any, span: Span) -> Use:
-    number, instrument_id, centre_id, organisation_id, access_class, activity, code, programme, outside, *times = row
-    return Use(
-        organisation_id=organisation_id,
-        access_class=AccessClass(access_class),
-        activity=Activity(activity),
-        project_code=code or "",
-        programme=programme or "",
-        is_outside=bool(outside),
-        instrument_number=number,
-        instrument_id=instrument_id,
-        centre_id=centre_id,
-        span=Span(max(times[0], span.start), min(times[1], span.end)),
-    )
+def _pieces(rows: Iterable[Any], span: Span) -> list[Piece]:
+    # Thousands at a time, so nothing is made of a row but what is looked at.
+    first, last = minutes_of(span)
+    return [Piece(Party(*row[:8]), max(row[8], first), min(row[9], last)) for row in rows]

@@ -6,9 +6,9 @@ from collections import defaultdict
 from datetime import UTC, datetime
 
 from labshare.domain.agreements import Counter, Scope, Selector, Version
-from labshare.domain.balance_days import day_of, matched_by_day, spread, tomorrow
+from labshare.domain.balance_days import Piece, day_of, matched_by_day, minutes_of, spread, tomorrow
 from labshare.domain.projects import AccessClass
-from labshare.domain.rulebook import Rulebook
+from labshare.domain.rulebook import Party, Rulebook
 from labshare.domain.timespan import Span
 from tests.domain.test_agreements import a_rule, a_use, an_agreement, local
 
@@ -48,7 +48,10 @@ def test_a_use_counts_in_the_windows_of_the_version_that_matches_it() -> None:
     ]
     # 25 November, 22:00 to 27 November, 08:00 in Hanoi: 15:00 of the 25th to 01:00 of the 27th in UTC.
     use = a_use(local(11, 25, 22), 34)
-    found = {(key.rule_id, key.window_start): days for key, days in matched_by_day(book, counters, [use, use]).items()}
+    piece = Piece(Party.of(use), *minutes_of(use.span))
+    found = {
+        (key.rule_id, key.window_start): days for key, days in matched_by_day(book, counters, [piece, piece]).items()
+    }
     assert found == {
         ("all", before.start): {DAY: 2 * 120},
         ("all", after.start): {DAY: 2 * 420, DAY + 1: 2 * 1440, DAY + 2: 2 * 60},

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from labshare.domain.agreements import BalanceKey
-from labshare.domain.balance_days import day_of
+from labshare.domain.balance_days import day_of, minutes_of
 from labshare.domain.bookings import BookingState
+from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.rulebook import Party
 from labshare.store import agreements as store
 from labshare.store import balance_days as days_store
 from labshare.store import bookings as booking_store
@@ -63,19 +65,20 @@ def test_uses_are_cut_to_the_span_and_say_whose_they_are(house: Database) -> Non
             ],
         )
         found = days_store.ahead(db, asked)
-        assert sorted(use.span for use in found) == [span(25, 9, 10), span(25, 11, 12)]
-        assert {(use.instrument_id, use.centre_id, use.project_code, use.is_outside) for use in found} == {
-            ("N001", "C-ONE", "KC-01", False)
-        }
+        assert sorted(piece[1:] for piece in found) == [minutes_of(span(25, 9, 10)), minutes_of(span(25, 11, 12))]
+        party = Party(
+            "N001", "C-ONE", "I-IMS", AccessClass.PUBLIC_RESEARCH, Activity.NON_ECONOMIC, "KC-01", "state", False
+        )
+        assert {piece.party for piece in found} == {party}
         assert days_store.ahead(db, asked, [XRD]) == []
-        assert [use.span for use in days_store.not_firm(db, asked)] == [span(25, 11, 12)]
+        assert [piece[1:] for piece in days_store.not_firm(db, asked)] == [minutes_of(span(25, 11, 12))]
 
 
 @pytest.mark.parametrize("state", [BookingState.CONFIRMED, BookingState.DONE])
 def test_a_long_use_that_began_long_before_is_found(house: Database, state: BookingState) -> None:
     with house.write() as db:
         booking_store.add(db, [a_booking(FESEM, span(1, 0, 24 * 40), state=state)])
-        assert [use.span for use in days_store.ahead(db, span(25, 9, 12))] == [span(25, 9, 12)]
+        assert [piece[1:] for piece in days_store.ahead(db, span(25, 9, 12))] == [minutes_of(span(25, 9, 12))]
 
 
 def test_keys_sort_as_balances_lock() -> None:
