@@ -82,7 +82,7 @@ COMMANDS = sorted(commands(main))
 
 def test_the_commands_are_those_that_the_documentation_names() -> None:
     assert {" ".join(words) for words in COMMANDS} == {
-        "demo", "serve", "migrate", "load registry", "load people", "load agreements", "export registry",
+        "demo", "serve", "migrate", "recount", "load registry", "load people", "load agreements", "export registry",
         "agreement check", "create-admin", "token create", "token list", "token revoke", "solve", "check", "explain",
         "repair", "schema", "replay",
     }  # fmt: skip
@@ -189,6 +189,10 @@ def test_a_database_without_its_guard_is_not_served_until_it_is_migrated(run: Ru
     assert run("migrate").output == "The database was brought up to date.\n"
     assert run("migrate").output == "The database is up to date.\n"
     assert run("token", "list").exit_code == 0
+
+
+def test_balances_are_counted_again_when_asked_and_when_tables_are_new(run: Run, furnished: Database) -> None:
+    assert run("recount").output == "Every balance is right.\n"
 
 
 def test_a_database_that_is_served_is_neither_served_again_nor_migrated(run: Run, database: Database) -> None:

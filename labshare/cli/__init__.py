@@ -20,6 +20,7 @@ for _command in (
     serving.demo,
     serving.serve,
     serving.migrate,
+    serving.recount,
     loading.load,
     loading.export,
     loading.create_admin,

@@ -80,7 +80,26 @@ def migrate() -> None:
     # Nobody may be serving: a page of the old version could meet tables of the new one.
     with open_database(settings(), current=False) as database, claim(database):
         changed = upgrade(database)
+        if changed:
+            # Tables that are new hold nothing yet of what stands.
+            _recounted(database)
     say("The database was brought up to date." if changed else "The database is up to date.")
+
+
+@with_example("LABSHARE_DATABASE_URL=postgresql:///labshare labshare recount")
+@click.command()
+def recount() -> None:
+    """Count the running balances of share rules again from the bookings, and put right those that differ."""
+    with open_database(settings()) as database:
+        wrong = _recounted(database)
+    say("%(wrong)s balances were put right." if wrong else "Every balance is right.", wrong=wrong)
+
+
+def _recounted(database: Database) -> int:
+    from labshare.services import balances
+
+    with database.write() as db:
+        return balances.recount(db, utc_now())
 
 
 def _answer(chosen: Settings, database: Database, held: Claim, address: Address) -> None:

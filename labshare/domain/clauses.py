@@ -1,4 +1,4 @@
-"""Which agreement is in force at an instant, and which clauses of those in force hold at an instrument.
+"""Which clauses of the agreements in force hold at an instrument.
 
 What must not live here: what a clause means (a module each), or share rules, which keep windows (agreements.py).
 """

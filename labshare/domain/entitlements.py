@@ -73,13 +73,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     `other_parties` is how many other organisations the rule counted, a moving base those whom it does not count as
     well; `others_minutes` is what those whom a floor does not count have taken of its base. `delivered` is the part of
-    `used` that usage records prove.
+    `used` that usage records prove; None where that was not counted.
     """
 
     counter: Counter
     usage: Usage
     own: Usage
-    delivered: int
+    delivered: int | None
     own_delivered: int
     other_parties: int
     others_minutes: int
@@ -94,7 +94,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> ShareState:
-        found = self.measure
+        return self.state_of(self.measure)
+
+    def state_of(self, found: Measure) -> ShareState:
+        """The state of a measure that is at hand."""
         if self.rule.kind is Kind.CAP:
             if found.is_broken:
                 return ShareState.OVER
@@ -134,6 +137,19 @@ def standing(counter: Counter, base_minutes: int, shares: Iterable[Share], own: 
     )
 
 
+def of_balance(counter: Counter, usage: Usage, others_minutes: int) -> Standing:
+    """A standing as its balance tells it: who was counted is not known, nor what of it was delivered."""
+    return Standing(
+        counter=counter,
+        usage=usage,
+        own=Usage(base_minutes=usage.base_minutes),
+        delivered=None,
+        own_delivered=0,
+        other_parties=0,
+        others_minutes=others_minutes,
+    )
+
+
 def _usage(base_minutes: int, sums: Collection[int]) -> Usage:
     used, committed, firm, _ = sums
     return Usage(base_minutes=base_minutes, used=used, committed=committed, firm=firm)
@@ -142,9 +158,9 @@ def _usage(base_minutes: int, sums: Collection[int]) -> Usage:
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """A standing as one reader may see it.
 
-    `measure` and `delivered` are there for those who may see every figure; `about` is the counted part of the limit in
-    steps of 5 %, for a party among at least three others. `own` and `own_delivered` are always exact. `base_minutes`
-    and `limit` are missing where they would tell what others took.
+    `measure` and (where it was counted) `delivered` are there for those who may see every figure; `about` is the
+    counted part of the limit in steps of 5 %, for a party among at least three others. `own` and `own_delivered` are
+    always exact. `base_minutes` and `limit` are missing where they would tell what others took.
     """
 
     agreement_id: str
@@ -183,7 +199,7 @@ def shown(standing: Standing, *, sees_all: bool, least: int = MIN_PARTIES) -> Sh
         window=standing.counter.window,
         base_minutes=found.base_minutes if is_told else None,
         limit=found.limit if is_told else None,
-        state=standing.state,
+        state=standing.state_of(found),
         own=standing.own,
         own_delivered=standing.own_delivered,
         measure=found if is_whole else None,

@@ -6,6 +6,7 @@ What must not live here: the rules' own meaning (agreements.py), or locking and 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -26,6 +27,7 @@ from labshare.domain.agreements import (
     rule_windows,
     scope_key,
 )
+from labshare.domain.balance_days import minutes_of, spread
 from labshare.domain.timespan import Span
 from labshare.domain.windows import Window
 from labshare.errors import Param, Refusal
@@ -35,7 +37,8 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     """What a change does to one balance, in minutes.
 
     `bound` is the part of the added minutes of others that a floor may refuse, as it begins later than the floor's
-    release; `bound_from` is when the earliest of it begins. `freed` is the like part of what is taken out.
+    release; `bound_from` is when the earliest of it begins. `freed` is the like part of what is taken out. `days` are
+    the matched minutes by the day of UTC on which they lie.
     """
 
     counter: Counter
@@ -44,6 +47,7 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     bound: int = 0
     freed: int = 0
     bound_from: datetime | None = None
+    days: dict[int, int] = {}
 
 
 class _Tally:
@@ -53,6 +57,7 @@ class _Tally:
         self.counter = counter
         self.matched = self.total = self.bound = self.freed = 0
         self.bound_from: datetime | None = None
+        self.days: defaultdict[int, int] = defaultdict(int)
 
     def shift(self) -> Shift:
         return Shift(
@@ -62,6 +67,7 @@ class _Tally:
             bound=self.bound,
             freed=self.freed,
             bound_from=self.bound_from,
+            days=dict(self.days),
         )
 
 
@@ -89,6 +95,7 @@ def _count(tallies: dict[BalanceKey, _Tally], term: Term, use: Use, sign: int, n
         tally.total += sign * part.minutes
         if is_matched:
             tally.matched += sign * part.minutes
+            spread(tally.days, *minutes_of(part), sign)
         elif is_kept(rule, use.span, now):
             _bind(tally, part.minutes, use.span.start, sign)
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
-from itertools import chain
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -24,26 +23,27 @@ from labshare.domain.agreements import (
     Term,
     Use,
     Version,
-    matches,
-    rule_windows,
 )
-from labshare.domain.bases import taken
 from labshare.domain.bookings import Booking
 from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span, total_minutes
 from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts, told_once
 from labshare.errors import Malformed, Refusal, Refused, Stale
-from labshare.services import capacity, ledger
-from labshare.services.counting import Tally, hull
+from labshare.services import balances, capacity, ledger
+from labshare.services.counting import hull
 from labshare.services.feasibility import Site, clashes
-from labshare.services.terms import WEEK, in_force
-from labshare.services.terms import around as terms_around
+from labshare.services.terms import in_force
 from labshare.store import agreements as store
 from labshare.store import audit
+from labshare.store import balance_days as days_store
 from labshare.store import capacity as capacity_store
 from labshare.store import projects as projects_store
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import rulebook
+
+WEEK = timedelta(days=7)
 
 # ---------------------------------------------------------------- weighing a change
 
@@ -65,39 +65,45 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def weigh(
-    db: Connection, *, added: Sequence[Use], removed: Sequence[Use] = (), now: datetime, reader: Actor | None = None
+    db: Connection,
+    *,
+    added: Sequence[Use],
+    removed: Sequence[Use] = (),
+    now: datetime,
+    reader: Actor | None = None,
+    book: Rulebook | None = None,
 ) -> Weighed:
     """Lock every balance that this change moves, and judge it by every hard rule. Nothing is changed but new balances.
 
     To be called under the locks of the instruments and before the bookings are written: a balance that is missing is
-    opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know.
-    Four queries, whatever the number of rules, and one more each where a rule names projects or programmes and where
-    the window of one is the round; opening balances costs four more, once for each window.
+    opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know. `book` is
+    what was read of the agreements under the same locks.
+    Two queries, whatever the number of rules (one with a `book`), and one more where a rule names projects or
+    programmes; opening balances costs seven more.
     """
-    span = hull([use.span for use in (*added, *removed)])
-    if span is None:
+    if not added and not removed:
         return Weighed()
-    around = terms_around(db, span)
-    standing = tuple(chain.from_iterable(around.values()))
-    added, removed = (with_projects(db, standing, uses) for uses in (added, removed))
-    # A share of what people book or use keeps no balance and refuses nobody (share_warnings.py).
-    changes = tuple(shifts((term for term in standing if not term.rule.is_moving), added, removed, now))
-    balances = _locked(db, [shift.counter for shift in changes], now)
+    book = book or rulebook(db)
+    added, removed = (_with_projects(db, book, uses) for uses in (added, removed))
+    changes = tuple(shifts(book.counting_any((*added, *removed)), added, removed, now))
+    held = _locked(db, book, [shift.counter for shift in changes], now)
     return Weighed(
         refusals=tuple(
-            refusal(shift, balances[shift.counter.key], insight_of(shift.counter.term, added, reader))
-            for shift in told_once(each for each in changes if refuses(each, balances[each.counter.key]))
+            refusal(shift, held[shift.counter.key], insight_of(shift.counter.term, added, reader))
+            for shift in told_once(each for each in changes if refuses(each, held[each.counter.key]))
         ),
         shifts=changes,
-        versions=dict(filter(None, (_judge_of(use, around) for use in added))),
+        versions=dict(filter(None, (_judge_of(use, book) for use in added))),
     )
 
 
-def with_projects(db: Connection, standing: Iterable[Term], uses: Iterable[Use]) -> tuple[Use, ...]:
-    """The uses with the code and the programme of their projects, where one of these rules names any: one query."""
+def _with_projects(db: Connection, book: Rulebook, uses: Sequence[Use]) -> tuple[Use, ...]:
+    return with_projects(db, uses) if any(book.needs_project(use) for use in uses) else tuple(uses)
+
+
+def with_projects(db: Connection, uses: Iterable[Use]) -> tuple[Use, ...]:
+    """The uses with the code and the programme of their projects. One query."""
     found = tuple(uses)
-    if not found or not any(term.rule.who.needs_project for term in standing):
-        return found
     told = projects_store.names_of(db, {use.project_id for use in found})
     return tuple(
         msgspec.structs.replace(use, project_code=name.code, programme=name.programme)
@@ -107,17 +113,18 @@ def with_projects(db: Connection, standing: Iterable[Term], uses: Iterable[Use])
     )
 
 
-def _judge_of(use: Use, around: dict[str, tuple[Term, ...]]) -> tuple[str, int] | None:
+def _judge_of(use: Use, book: Rulebook) -> tuple[str, int] | None:
     """The agreement that the use belongs to and the version of it that is in force as the use begins."""
-    for term in around.get(use.agreement_id or "", ()):
+    for term in book.terms.get(use.agreement_id or "", ()):
         if any(force.start <= use.span.start < force.end for force in term.spans):
             return term.agreement.id, term.version
     return None
 
 
 def post(db: Connection, weighed: Weighed) -> None:
-    """Move the balances by what was weighed, in the same transaction. One statement."""
+    """Move the balances and their days by what was weighed, in the same transaction. Two statements."""
     store.shift_balances(db, weighed.shifts)
+    days_store.shift(db, {shift.counter.key: shift.days for shift in weighed.shifts})
 
 
 def insight_of(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
@@ -152,78 +159,19 @@ def may_read(reader: Actor, agreement: Agreement, centre_ids: Collection[str]) -
     )
 
 
-def _locked(db: Connection, counters: Sequence[Counter], now: datetime) -> dict[BalanceKey, Balance]:
+def _locked(db: Connection, book: Rulebook, counters: Sequence[Counter], now: datetime) -> dict[BalanceKey, Balance]:
     if not counters:
         return {}
     keys = {counter.key for counter in counters}
-    missing = keys - store.existing(db, keys)
-    if missing:
-        store.open_balances(db, counted(db, [each for each in counters if each.key in missing], now))
-    return store.lock_balances(db, keys)
-
-
-# ---------------------------------------------------------------- counting from the bookings themselves
-
-
-def counted(db: Connection, counters: Sequence[Counter], now: datetime) -> list[Balance]:
-    """These balances as the bookings say, with their base frozen at what is planned now. Three queries."""
-    whole = hull([counter.window for counter in counters])
-    if whole is None:
-        return []
-    tally = Tally(db, counters, whole, now)
-    return [_balance(tally, counter) for counter in counters]
-
-
-def _balance(tally: Tally, counter: Counter) -> Balance:
-    rule = counter.term.rule
-    matched = total = 0
-    for row in tally.rows(counter):
-        is_matched, counts = matches(rule.who, row), taken(rule.base, row)
-        matched += (counts.used + counts.committed) if is_matched else 0
-        total += (counts.used + counts.committed) if is_matched or rule.counts_all else 0
-    return Balance(
-        **counter.key._asdict(),
-        window_end=counter.window.end,
-        base_minutes=tally.base_minutes(counter),
-        matched_minutes=matched,
-        total_minutes=total,
-    )
-
-
-def rebuild_balances(db: Connection, now: datetime, agreement_id: str | None = None) -> int:
-    """Count every open balance again from the bookings; returns how many had to be corrected. Bases stay frozen.
-
-    Balances of which no rule in force speaks any more are dropped.
-    """
-    held = store.balances_of(db, agreement_id)
-    whole = hull([balance.window for balance in held.values()])
-    if whole is None:
-        return 0
-    standing = in_force(db, whole)
-    counters = [
-        Counter(term=term, scope_key=balance.scope_key, window=balance.window)
-        for balance in held.values()
-        if (term := _term_of(balance, standing)) is not None
-    ]
-    right = {balance.key: balance for balance in counted(db, counters, now)}
-    wrong = [balance for key, balance in sorted(right.items()) if _counts(balance) != _counts(held[key])]
-    store.correct_balances(db, wrong)
-    store.drop_balances(db, held.keys() - right.keys())
-    return len(wrong)
-
-
-def _counts(balance: Balance) -> tuple[int, int]:
-    return balance.matched_minutes, balance.total_minutes
-
-
-def _term_of(balance: Balance, standing: Sequence[Term]) -> Term | None:
-    """The term that keeps this balance, if its rule still has this very window."""
-    for term in standing:
-        if term.key == (balance.agreement_id, balance.rule_id) and any(
-            window == balance.window for window, _ in rule_windows(term, balance.window)
-        ):
-            return term
-    return None
+    if held := store.lock_if_open(db, keys):
+        return held
+    there = store.existing(db, keys)
+    missing = [each for each in counters if each.key not in there]
+    store.open_balances(db, balances.counted(db, missing, now))
+    held = store.lock_balances(db, keys)
+    # Under the locks: whatever another opener wrote meanwhile is complete, and stands.
+    days_store.open_days(db, balances.days_ahead(db, book, missing, now))
+    return held
 
 
 # ---------------------------------------------------------------- loading
@@ -292,7 +240,7 @@ def _read_files(paths: Sequence[Path]) -> list[tuple[str, Agreement]]:
 
 def _newest(db: Connection, without: Collection[str]) -> list[Agreement]:
     """The newest version of every agreement but these."""
-    everything = store.versions(db, date.min, date.max)
+    everything = rulebook(db).versions
     return [versions[-1].agreement for agreement_id, versions in everything.items() if agreement_id not in without]
 
 
@@ -361,18 +309,18 @@ def changing_rules(db: Connection, agreement_ids: Collection[str], now: datetime
     are counted again. To be used after `hold_still`.
     """
     held = {agreement_id: store.balances_of(db, agreement_id) for agreement_id in agreement_ids}
-    before = {agreement_id: _frozen(db, balances) for agreement_id, balances in held.items()}
+    before = {agreement_id: _frozen(db, found) for agreement_id, found in held.items()}
     yield
-    for agreement_id, balances in held.items():
-        after = _frozen(db, balances)
-        store.drop_balances(db, [key for key in balances if before[agreement_id][key] != after[key]])
-        rebuild_balances(db, now, agreement_id)
+    for agreement_id, found in held.items():
+        after = _frozen(db, found)
+        store.drop_balances(db, [key for key in found if before[agreement_id][key] != after[key]])
+        balances.rebuild(db, now, agreement_id)
 
 
 def _frozen(db: Connection, held: dict[BalanceKey, Balance]) -> dict[BalanceKey, object]:
     whole = hull([balance.window for balance in held.values()])
     standing = in_force(db, whole) if whole else ()
-    terms = {key: _term_of(balance, standing) for key, balance in held.items()}
+    terms = {key: balances.term_of(balance, standing) for key, balance in held.items()}
     return {key: frozen_by(term.rule) if term else None for key, term in terms.items()}
 
 

@@ -12,17 +12,18 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.agreements import Agreement, Version, covers
+from labshare.domain.agreements import Agreement, covers
 from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, InstrumentRules, Wish
-from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, in_force_at, tiers_at
+from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, tiers_at
 from labshare.domain.courtesy import Courtesy, is_late_notice, is_no_show, weeks_around
 from labshare.domain.ordering import Tier
-from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.rulebook import Rulebook
+from labshare.domain.timespan import Span
 from labshare.errors import Refusal
 from labshare.services.calendars import closed_dates_over
-from labshare.store import agreements as store
 from labshare.store import bookings as bookings_store
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import rulebook
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -32,16 +33,7 @@ class _Place(msgspec.Struct, frozen=True):
 
 def in_force(db: Connection, moment: datetime) -> list[Agreement]:
     """The agreements in force at this instant, each in the version that holds then. One query."""
-    found = (in_force_at(versions, moment) for versions in versions_over(db, Span(moment, moment + MINUTE)))
-    return [each for each in found if each is not None]
-
-
-def versions_over(db: Connection, span: Span) -> list[list[Version]]:
-    """Every agreement's versions that may be in force at some moment of the span, by id. One query."""
-    # An agreement's days are those of its own zone: a day on either side is enough for every zone.
-    day = timedelta(days=1)
-    versions = store.versions(db, (span.start - day).date(), (span.end + day).date())
-    return [versions[key] for key in sorted(versions)]
+    return rulebook(db).agreements_at(moment)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,25 +45,25 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 def order_at(db: Connection, instruments: Sequence[InstrumentRules], moment: datetime) -> Order:
     """The order that the agreements in force at this instant state for these instruments. One query."""
-    held = in_force(db, moment)
+    held = rulebook(db).agreements_at(moment)
     places = [_Place(each.id, each.centre_id) for each in instruments]
     return Order(tiers=tiers_at(held, places), half_life=fair_share_at(held, places).half_life)
 
 
-def covering(db: Connection, rules: InstrumentRules, wish: Wish) -> list[Agreement]:
-    """The agreements whose clauses hold for a wish: in force as it begins, on its instrument. One query.
+def covering(book: Rulebook, rules: InstrumentRules, wish: Wish) -> list[Agreement]:
+    """The agreements whose clauses hold for a wish: in force as it begins, on its instrument.
 
     None for blocks, and none for what is refused for its length anyway.
     """
     if wish.kind is not BookingKind.USE or wish.person_id is None or wish.span.minutes > LONGEST_MINUTES:
         return []
-    return covering_at(db, rules, wish.span.start)
+    return covering_at(book, rules, wish.span.start)
 
 
-def covering_at(db: Connection, rules: InstrumentRules, moment: datetime) -> list[Agreement]:
-    """The agreements in force at this instant that cover an instrument. One query."""
+def covering_at(book: Rulebook, rules: InstrumentRules, moment: datetime) -> list[Agreement]:
+    """The agreements in force at this instant that cover an instrument."""
     here = _Place(rules.id, rules.centre_id)
-    return [each for each in in_force(db, moment) if covers(each.covered, here)]
+    return [each for each in book.agreements_at(moment) if covers(each.covered, here)]
 
 
 def conducts(
@@ -133,7 +125,7 @@ def is_late(db: Connection, rules: InstrumentRules, booking: Booking, now: datet
 def _courtesies(db: Connection, rules: InstrumentRules, booking: Booking) -> list[Courtesy]:
     if booking.kind is not BookingKind.USE:
         return []
-    return [each.courtesy for each in covering_at(db, rules, booking.starts_at) if each.courtesy]
+    return [each.courtesy for each in covering_at(rulebook(db), rules, booking.starts_at) if each.courtesy]
 
 
 def _has_prime(agreement: Agreement) -> bool:

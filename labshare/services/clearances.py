@@ -31,6 +31,7 @@ from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import rulebook
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -150,7 +151,7 @@ def hold_back(db: Connection, actor: Actor, wish: Wish, now: datetime) -> None:
     if project is None or not is_member:
         return
     rules_by_number = bookings_store.rules_of(db, [wish.instrument_number])
-    covering = clauses.covering(db, rules_by_number[wish.instrument_number], wish)
+    covering = clauses.covering(rulebook(db), rules_by_number[wish.instrument_number], wish)
     keep(db, actor, of_wish(db, covering, project, wish, now), now)
 
 

@@ -21,7 +21,7 @@ from labshare.domain.people_document import PeopleDocument, ProjectEntry, from_t
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import CENTRE_ZONE_NAME, midnight
 from labshare.errors import Refused
-from labshare.services import agreements, counting, demo_sandbox, people_document, registry
+from labshare.services import agreements, balances, counting, demo_sandbox, people_document, registry
 from labshare.services.demo_diary import minutes
 from labshare.services.demo_fate import run_of
 from labshare.services.demo_ledger import post_entries
@@ -191,7 +191,7 @@ def use_instruments(stage: Stage) -> None:
     bookings_store.add(stage.db, [each for each in made if each.starts_at < stage.now])
     usage_store.add_records(stage.db, stage.author.records)
     # The balances that the round of the past has opened must know of the past before the future is weighed.
-    agreements.rebuild_balances(stage.db, stage.now)
+    balances.rebuild(stage.db, stage.now)
     ahead = [each for each in made if each.starts_at >= stage.now]
     added = [use for each in ahead for use in counting.uses(stage.rules[each.instrument_number], each)]
     weighed = agreements.weigh(stage.db, added=added, now=stage.now)
@@ -220,7 +220,7 @@ def _share(stage: Stage, told: ShareStory, teams: dict[str, Team]) -> Share:
     term = next(each for each in agreements.in_force(stage.db, moment) if each.key == (told.agreement, told.rule))
     window, _ = next(iter(rule_windows(term, moment)))
     counter = Counter(term=term, scope_key="", window=window)
-    balance = agreements.counted(stage.db, [counter], stage.now)[0]
+    balance = balances.counted(stage.db, [counter], stage.now)[0]
     wanted = limit(term.rule, balance.base_minutes) * told.percent / 100
     rules = stage.rules
     places = {each.number: Place(each.id, each.centre_id) for each in rules.values()}

@@ -17,7 +17,7 @@ from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound
 from labshare.services.agreements import frozen_by, require_sound
 from labshare.services.counting import Tally, hull
-from labshare.services.entitlements import counters_of, standings
+from labshare.services.entitlements import Places, standings
 from labshare.services.terms import with_rounds
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
@@ -103,9 +103,9 @@ def _as_of_today(db: Connection, agreement: Agreement, number: int, now: datetim
     moment = now.replace(second=0, microsecond=0)
     span = Span(moment, moment + MINUTE)
     always = effective_span(msgspec.structs.replace(agreement, effective_from=date(1970, 1, 2), effective_until=None))
-    instruments = capacity_store.timed_instruments(db, span)
+    places = Places(capacity_store.timed_instruments(db, span))
     terms = [Term(agreement=agreement, version=number, rule=rule, spans=(always,)) for rule in agreement.rules]
-    counters = [counter for term in with_rounds(db, terms, span) for counter in counters_of(term, span, instruments)]
+    counters = [counter for term in with_rounds(db, terms, span) for counter in places.counters(term, span)]
     whole = hull([counter.window for counter in counters])
     if whole is None:
         return []

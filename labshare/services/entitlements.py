@@ -5,6 +5,7 @@ What must not live here: the check of a booking (services/agreements.py).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from fractions import Fraction
@@ -14,7 +15,10 @@ import msgspec
 
 from labshare.domain.agreements import (
     Agreement,
+    BalanceKey,
     Counter,
+    Level,
+    Scope,
     Term,
     Version,
     covers,
@@ -25,20 +29,60 @@ from labshare.domain.agreements import (
 from labshare.domain.clause_faults import has_other_clauses
 from labshare.domain.clauses import local_day, min_cell_over
 from labshare.domain.contributions import Preference, investment_of, preferential_shares
-from labshare.domain.entitlements import Shown, shown, standing
+from labshare.domain.entitlements import Shown, of_balance, shown, standing
 from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import Window
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services.agreements import in_force, may_read, sees_all
-from labshare.services.clauses import versions_over
 from labshare.services.counting import Tally, hull
+from labshare.services.usages import usages
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
 from labshare.store import names
 from labshare.store.capacity import TimedInstrument
 from labshare.store.engine import Connection
 from labshare.store.names import Name
+from labshare.store.rulebooks import rulebook
+
+
+class Places:
+    """Instruments by their scopes: many rules have the same one, and most name a centre or a few instruments."""
+
+    def __init__(self, instruments: Sequence[TimedInstrument], within: Collection[int] | None = None) -> None:
+        self._chosen = [each for each in instruments if within is None or each.number in within]
+        self._by_id = {each.instrument_id: each for each in self._chosen}
+        self._by_centre: defaultdict[str, list[TimedInstrument]] = defaultdict(list)
+        for each in self._chosen:
+            self._by_centre[each.centre_id].append(each)
+        self._keys: dict[tuple[Scope, Level], list[str]] = {}
+
+    def inside(self, where: Scope) -> list[TimedInstrument]:
+        """Those that the scope covers."""
+        if where.instruments:
+            near = [self._by_id[each] for each in where.instruments if each in self._by_id]
+        elif where.centres:
+            near = [each for centre_id in where.centres for each in self._by_centre.get(centre_id, ())]
+        else:
+            near = self._chosen
+        return [each for each in near if covers(where, each)]
+
+    def counters(self, term: Term, span: Span) -> list[Counter]:
+        """The windows of a rule that the span touches, for each denominator with an instrument.
+
+        Of rolling windows it is the first, which ends with the day on which the span begins.
+        """
+        rule = term.rule
+        keys = self._keys.get((rule.where, rule.level))
+        if keys is None:
+            keys = sorted({scope_key(rule, each) for each in self.inside(rule.where)})
+            self._keys[rule.where, rule.level] = keys
+        windows = (
+            [window for window, _ in islice(rule_windows(term, span), 1 if rule.window is Window.ROLLING else None)]
+            if keys
+            else []
+        )
+        return [Counter(term=term, scope_key=key, window=window) for key in keys for window in windows]
 
 
 def readable_terms(
@@ -49,47 +93,47 @@ def readable_terms(
     `instruments` are those that decide which centres a rule concerns. Two queries.
     """
     found: list[tuple[Term, bool]] = []
+    places = Places(instruments)
+    concerned: dict[Scope, frozenset[str]] = {}
     for term in in_force(db, span):
-        centre_ids = {each.centre_id for each in instruments if covers(term.rule.where, each)}
-        if may_read(actor, term.agreement, centre_ids):
-            found.append((term, sees_all(actor, centre_ids)))
+        where = term.rule.where
+        if where not in concerned:
+            concerned[where] = frozenset(each.centre_id for each in places.inside(where))
+        if may_read(actor, term.agreement, concerned[where]):
+            found.append((term, sees_all(actor, concerned[where])))
     return found
 
 
 def standings(
-    db: Connection, actor: Actor, at: datetime, now: datetime, *, within: Collection[int] | None = None
+    db: Connection,
+    actor: Actor,
+    at: datetime,
+    now: datetime,
+    *,
+    within: Collection[int] | None = None,
+    delivered: bool = False,
 ) -> list[Shown]:
     """Every rule that this person may read, in its window that holds the instant `at`, once for each denominator.
 
-    With `within`, only rules that concern one of these instruments, by number. Seven queries, whatever the number of
-    rules.
+    With `within`, only rules that concern one of these instruments, by number. What others did is only told to some,
+    so the rules of which this person sees all are read from their balances, unless it is to be told what was
+    `delivered`; all others are counted. At most ten queries, whatever the number of rules.
     """
     moment = at.replace(second=0, microsecond=0)
     span = Span(moment, moment + MINUTE)
     instruments = capacity_store.timed_instruments(db, span)
-    terms = readable_terms(db, actor, span, instruments)
+    places = Places(instruments, within)
     counters = [
-        (counter, is_whole) for term, is_whole in terms for counter in counters_of(term, span, instruments, within)
+        (counter, is_whole)
+        for term, is_whole in readable_terms(db, actor, span, instruments)
+        for counter in places.counters(term, span)
     ]
-    return _measured(db, actor, counters, instruments, now)
-
-
-def counters_of(
-    term: Term, span: Span, instruments: Sequence[TimedInstrument], within: Collection[int] | None = None
-) -> list[Counter]:
-    """The windows of a rule that the span touches, for each denominator with an instrument (of those `within`).
-
-    Of rolling windows it is the first, which ends with the day on which the span begins.
-    """
-    keys = {
-        scope_key(term.rule, each)
-        for each in instruments
-        if covers(term.rule.where, each) and (within is None or each.number in within)
-    }
+    whole = [counter for counter, is_whole in counters if is_whole]
+    read = {} if delivered or actor.partner_ids else usages(db, whole, moment, now)
+    measured = _measured(db, actor, [each for each in counters if each[0].key not in read], instruments, now)
     return [
-        Counter(term=term, scope_key=key, window=window)
-        for key in sorted(keys)
-        for window, _ in islice(rule_windows(term, span), 1 if term.rule.window is Window.ROLLING else None)
+        shown(of_balance(counter, *read[counter.key]), sees_all=True) if counter.key in read else measured[counter.key]
+        for counter, _ in counters
     ]
 
 
@@ -128,7 +172,7 @@ def agreements(db: Connection, actor: Actor | None, now: datetime) -> tuple[list
     """
     reader = _require_reader(actor)
     centre_ids = _centres_of(db, now)
-    newest = [versions[-1] for versions in store.versions(db, date.min, date.max).values()]
+    newest = [versions[-1] for versions in rulebook(db).versions.values()]
     readable = [each for each in newest if may_read(reader, each.agreement, _concerned(each.agreement, centre_ids))]
     shown = standings(db, reader, now, now)
     lines = [_line(version, shown, now) for version in readable]
@@ -211,15 +255,16 @@ def _measured(
     counters: Sequence[tuple[Counter, bool]],
     instruments: Sequence[TimedInstrument],
     now: datetime,
-) -> list[Shown]:
+) -> dict[BalanceKey, Shown]:
+    """Counted from the bookings, and masked."""
     whole = hull([counter.window for counter, _ in counters])
     if whole is None:
-        return []
+        return {}
     tally = Tally(db, [counter for counter, _ in counters], whole, now, named=actor.partner_ids)
     frozen = store.frozen_bases(db, [counter.key for counter, _ in counters])
     # Only what others did is told by their number.
-    held = versions_over(db, whole) if not all(is_whole for _, is_whole in counters) else []
-    found: list[Shown] = []
+    held = list(rulebook(db).versions.values()) if not all(is_whole for _, is_whole in counters) else []
+    found: dict[BalanceKey, Shown] = {}
     for counter, is_whole in counters:
         counted = [each for each in instruments if covers(counter.term.rule.where, each)]
         least = min_cell_over(held, counted, counter.window)
@@ -227,5 +272,5 @@ def _measured(
         if base_minutes is None:
             base_minutes = tally.base_minutes(counter)
         stands = standing(counter, base_minutes, tally.rows(counter), actor.partner_ids)
-        found.append(shown(stands, sees_all=is_whole, least=least))
+        found[counter.key] = shown(stands, sees_all=is_whole, least=least)
     return found

@@ -20,6 +20,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Refused
 from labshare.services import clauses
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import rulebook
 
 HOUR_MINUTES = 60
 
@@ -44,7 +45,7 @@ def of_projects(
     db: Connection, rules: InstrumentRules, projects: Sequence[Project], span: Span
 ) -> tuple[Estimate, ...]:
     """What a use of the instrument would cost each of these projects, where an agreement states a price. One query."""
-    held = clauses.covering_at(db, rules, span.start)
+    held = clauses.covering_at(rulebook(db), rules, span.start)
     found = (
         _estimate(held, rules, span, each.code, each.access_class, _profile(each), each.agreement_id)
         for each in projects
@@ -57,7 +58,7 @@ def of_booking(db: Connection, rules: InstrumentRules, booking: Booking, project
     if booking.access_class is None or booking.activity is None:
         return None
     profile = Profile(access_class=booking.access_class, activity=booking.activity)
-    held = clauses.covering_at(db, rules, booking.starts_at)
+    held = clauses.covering_at(rulebook(db), rules, booking.starts_at)
     return _estimate(held, rules, booking.span, project, booking.access_class, profile, booking.agreement_id)
 
 

@@ -55,6 +55,7 @@ from labshare.services.slots import grid_of
 from labshare.store import agreements as agreements_store
 from labshare.store import capacity as capacity_store
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import rulebook
 
 # What a moved session costs the second plan: less than any slot is worth, so that it only breaks ties.
 TIE = 1
@@ -114,7 +115,7 @@ def load(db: Connection, asked: Asked, now: datetime) -> Case:
     if not found.facts.requests:
         raise Refused([Refusal(code="replay_no_demand", params={"centres": ", ".join(asked.overlay.centres)})])
     tally = Tally(db, counters, whole, period.start)
-    uses = agreements.with_projects(db, [counter.term for counter in counters], _uses_until(found, period.end))
+    uses = agreements.with_projects(db, _uses_until(found, period.end))
     before, after = (_standings(db, tally, each, uses, period) for each in touched)
     return Case(asked=asked, demand=found, before=before, after=after)
 
@@ -128,8 +129,7 @@ def require_sound(db: Connection, overlay: Overlay) -> None:
         project_codes=known.project_codes,
         centre_of=agreements_store.centres_of_instruments(db),
         agreements={
-            agreement_id: of_the_days(versions, overlay)
-            for agreement_id, versions in agreements_store.versions(db, date.min, date.max).items()
+            agreement_id: of_the_days(versions, overlay) for agreement_id, versions in rulebook(db).versions.items()
         },
     )
     if faults := sandbox_faults(overlay, around) or _clashes(db, overlay, around):

@@ -36,7 +36,6 @@ from labshare.domain.reports import (
 )
 from labshare.domain.timespan import MINUTE, Span, intersection
 from labshare.errors import Forbidden, NotSignedIn
-from labshare.services import clauses
 from labshare.services.capacity import opened
 from labshare.services.entitlements import standings
 from labshare.store import capacity as capacity_store
@@ -47,6 +46,7 @@ from labshare.store.capacity import TimedInstrument
 from labshare.store.engine import Connection
 from labshare.store.names import Name
 from labshare.store.reports import Place
+from labshare.store.rulebooks import rulebook
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ def utilisation(db: Connection, actor: Actor | None, period: Period, scope: Repo
         coverage=coverage,
         ladder=_used(ladder, covered_rows(rows, coverage, months)) if ladder else None,
         running=running,
-        entitlements=tuple(standings(db, actor, _reference(whole, now), now, within=numbers)),
+        entitlements=tuple(standings(db, actor, _reference(whole, now), now, within=numbers, delivered=True)),
     )
 
 
@@ -125,7 +125,7 @@ def _least(
     """How many parties the agreements ask for that cover a centre in a month (R23). One query; none without atoms."""
     if not atoms:
         return {}
-    held = clauses.versions_over(db, Span(months[0].start, months[-1].end))
+    held = list(rulebook(db).versions.values())
     inside: defaultdict[str, list[TimedInstrument]] = defaultdict(list)
     for each in instruments:
         inside[each.centre_id].append(each)

@@ -34,7 +34,7 @@ from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, Wron
 from labshare.scheduler.reading import parse_plan
 from labshare.services import bookings, clearances, planning, plans
 from labshare.store import agreements as agreements_store
-from labshare.store import audit, due, outbox
+from labshare.store import audit, due, facts, outbox
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
 from labshare.store import plans as plans_store
@@ -113,6 +113,7 @@ def open_round(db: Connection, actor: Actor, round_id: UUID, *, seen_version: in
         raise WrongState("round_closed_already", round=before.code, closes_at=before.closes_at.isoformat())
     _refuse(db, before, offers, instruments)
     opened = _become(db, actor, before, RoundState.OPEN, now)
+    facts.renew_stamp(db)
     due.schedule(db, CLOSES, round_id, opened.closes_at)
     _tell_calendars(db, instruments.values())
     return opened
@@ -143,7 +144,9 @@ def withdraw(db: Connection, actor: Actor, round_id: UUID, *, seen_version: int,
     plans_store.settle(db, unfinished, PlanState.CANCELLED, now)
     store.release(db, round_id, now)
     _tell_calendars(db, instruments.values())
-    return _become(db, actor, before, RoundState.WITHDRAWN, now)
+    withdrawn = _become(db, actor, before, RoundState.WITHDRAWN, now)
+    facts.renew_stamp(db)
+    return withdrawn
 
 
 # ---------------------------------------------------------------- planning

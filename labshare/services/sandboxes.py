@@ -213,7 +213,7 @@ def _switch(db: Connection, after: Sandbox, now: datetime, *, touched: Sequence[
         if span is None:
             raise Refused([Refusal(code="sandbox_over", params={"last": after.overlay.end.isoformat()})])
         replay.require_sound(db, after.overlay)
-        others = ((each.overlay, held) for each in store.in_force(db, date.min, _LAST) for held in each.spans)
+        others = ((each.overlay, held) for each in store.every_holding(db) for held in each.spans)
         if clashes := tuple(rules.overlaps(after.overlay, others, span)):
             raise Refused(clashes)
     ids = sorted({change.agreement for overlay in touched for change in overlay.changes})

@@ -20,6 +20,7 @@ from labshare.domain.people import Actor
 from labshare.domain.weighing import Insight, Shift, shifts, told_once, warning, warns
 from labshare.errors import Refusal
 from labshare.services import agreements
+from labshare.services import balances as balances_service
 from labshare.services.counting import hull, uses
 from labshare.services.terms import in_force
 from labshare.store import bookings as bookings_store
@@ -39,9 +40,10 @@ def notices(db: Connection, reader: Actor, booking: Booking, now: datetime) -> t
     if span is None:
         return ()
     moving = [term for term in in_force(db, span) if term.rule.is_moving]
-    added = agreements.with_projects(db, moving, added)
+    if any(term.rule.who.needs_project for term in moving):
+        added = agreements.with_projects(db, added)
     changes = shifts(moving, added, (), now)
-    counted = {each.key: each for each in agreements.counted(db, [shift.counter for shift in changes], now)}
+    counted = {each.key: each for each in balances_service.counted(db, [shift.counter for shift in changes], now)}
     balances = {shift.counter.key: _with(counted[shift.counter.key], shift) for shift in changes}
     broken = told_once(shift for shift in changes if warns(shift, balances[shift.counter.key]))
     return tuple(warning(shift, balances[shift.counter.key], _insight(shift, added, reader)) for shift in broken)

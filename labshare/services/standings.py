@@ -12,6 +12,7 @@ from datetime import datetime
 from labshare.domain.agreements import Balance, BalanceKey, Counter, Kind, Term, Where, covers, rule_windows, scope_key
 from labshare.domain.timespan import Span, intersection
 from labshare.services import agreements, capacity
+from labshare.services.balances import counted
 from labshare.services.planning import Facts
 from labshare.services.planning_rules import Standing
 from labshare.store import agreements as agreements_store
@@ -46,7 +47,7 @@ def balances(db: Connection, counters: Iterable[Counter], now: datetime) -> dict
     wanted = {counter.key: counter for counter in counters}
     found = {key: balance for key, balance in agreements_store.balances_of(db).items() if key in wanted}
     missing = [counter for key, counter in sorted(wanted.items()) if key not in found]
-    return found | {balance.key: balance for balance in agreements.counted(db, missing, now)}
+    return found | {balance.key: balance for balance in counted(db, missing, now)}
 
 
 def standing(db: Connection, balance: Balance, counter: Counter, part: Span, now: datetime) -> Standing:

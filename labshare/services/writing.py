@@ -33,6 +33,7 @@ from labshare.domain.clauses import PersonUse
 from labshare.domain.clearances import Clearance
 from labshare.domain.people import Actor
 from labshare.domain.projects import Project
+from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, TimeTaken
 from labshare.services import agreements, clauses, clearances
@@ -45,6 +46,7 @@ from labshare.store import people as people_store
 from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import rulebook
 
 # Instruments under lock, by number.
 Locked = Mapping[int, InstrumentRules]
@@ -123,6 +125,8 @@ def judge(
     db: Connection, changes: Sequence[Change], locked: Locked, now: datetime, *, reader: Actor | None = None
 ) -> Judged:
     """What every rule says of every change, with the others in place. Writes nothing but balances that were missing."""
+    # Read under the locks, which a signing waits for.
+    book = rulebook(db)
     leaving = {change.before.id for change in changes if change.before}
     planned: list[tuple[Change, InstrumentRules]] = []
     due: dict[UUID, Change] = {}
@@ -134,12 +138,12 @@ def judge(
             neighbours = store.neighbours(db, rules.number, change.after.occupied)
             due |= {each.id: _expiring(db, each.id, now) for each in neighbours if each.is_due(now)}
             standing = [each for each in neighbours if each.id not in leaving and not each.is_due(now)]
-            context = _context(db, rules, change.wish, change.payer, standing, planned, leaving, now)
+            context = _context(db, rules, book, change.wish, change.payer, standing, planned, leaving, now)
             found = check(change.wish, context, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
         refusals.append(found)
         if change.occupies:
             planned.append((change, rules))
-    weighed = _weighed(db, [*changes, *due.values()], locked, now, reader)
+    weighed = _weighed(db, book, [*changes, *due.values()], locked, now, reader)
     return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()))
 
 
@@ -203,6 +207,7 @@ def _expiring(db: Connection, booking_id: UUID, now: datetime) -> Change:
 def _context(
     db: Connection,
     rules: InstrumentRules,
+    book: Rulebook,
     wish: Wish,
     payer: Payer,
     standing: Sequence[Neighbour],
@@ -222,7 +227,7 @@ def _context(
         elsewhere += [
             _neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, wish.person_id)
         ]
-    covering = clauses.covering(db, rules, wish)
+    covering = clauses.covering(book, rules, wish)
     here = [each for each, _ in planned if each.after.instrument_number == rules.number]
     return Context(
         now=now,
@@ -265,7 +270,9 @@ def _own(planned: Sequence[tuple[Change, InstrumentRules]], wish: Wish) -> list[
     ]
 
 
-def _weighed(db: Connection, changes: Sequence[Change], locked: Locked, now: datetime, reader: Actor | None) -> Weighed:
+def _weighed(
+    db: Connection, book: Rulebook, changes: Sequence[Change], locked: Locked, now: datetime, reader: Actor | None
+) -> Weighed:
     added = [
         use
         for change in changes
@@ -278,4 +285,4 @@ def _weighed(db: Connection, changes: Sequence[Change], locked: Locked, now: dat
         if change.before and change.before.state in OCCUPYING
         for use in uses(locked[change.before.instrument_number], change.before)
     ]
-    return agreements.weigh(db, added=added, removed=removed, now=now, reader=reader)
+    return agreements.weigh(db, added=added, removed=removed, now=now, reader=reader, book=book)

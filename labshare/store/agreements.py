@@ -18,11 +18,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from labshare.domain.agreement_documents import Known, from_json, to_json
-from labshare.domain.agreements import Balance, BalanceKey, Term, Version
-from labshare.domain.agreements import terms as terms_of
+from labshare.domain.agreements import Balance, BalanceKey, Version
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import Shift
+from labshare.store import facts
 from labshare.store.minutes import total
 from labshare.store.tables import (
     agreement_versions,
@@ -43,6 +43,10 @@ _AMONG = sa.tuple_(*_KEY).in_(sa.bindparam("keys", expanding=True))
 _IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
 _EXISTING = sa.select(*_KEY).where(_AMONG)
 _LOCK = sa.select(balances).where(_AMONG).order_by(*_KEY).with_for_update()
+# All of them or none: who still has to open one must hold no lock meanwhile.
+_LOCK_IF_OPEN = _LOCK.where(
+    sa.select(sa.func.count()).select_from(balances).where(_AMONG).scalar_subquery() == sa.bindparam("many")
+)
 _SHIFT = (
     sa.update(balances)
     .where(*_IS_KEY)
@@ -65,40 +69,32 @@ _TOUCHED = _DOCUMENTS.where(
 # ---------------------------------------------------------------- versions
 
 
+def every_version(db: Connection) -> dict[str, tuple[Version, ...]]:
+    """All versions of all agreements, by agreement in the order of their ids, the oldest first. One query."""
+    found: dict[str, list[Version]] = {}
+    for agreement_id, number, document in sorted(tuple(row) for row in db.execute(_DOCUMENTS)):
+        found.setdefault(agreement_id, []).append(_version(number, document))
+    return {agreement_id: tuple(some) for agreement_id, some in found.items()}
+
+
+# A signing changes one text of many; one that has been read before means what it meant then.
+@lru_cache(maxsize=4096)
+def _version(number: int, document: str) -> Version:
+    return Version(number=number, agreement=from_json(document))
+
+
 def versions(db: Connection, first: date, last: date) -> dict[str, list[Version]]:
-    """Every version whose days touch `first` to `last`, by agreement. A version that none of them touches is left out,
-    so ask for the whole range of days that will be judged.
-    """
-    return {key: list(_versions(found)) for key, found in _documents(db, first, last).items()}
-
-
-def terms(db: Connection, first: date, last: date) -> dict[str, tuple[Term, ...]]:
-    """The rules of these versions with the time in which each is in force, by agreement."""
-    return {key: _terms(found) for key, found in _documents(db, first, last).items()}
+    """Every version whose days touch `first` to `last`, by agreement."""
+    found: dict[str, list[Version]] = {}
+    for agreement_id, number, document in db.execute(_TOUCHED, {"first": first, "last": last}):
+        found.setdefault(agreement_id, []).append(_version(number, document))
+    return found
 
 
 def versions_of(db: Connection, agreement_id: str) -> list[Version]:
     """All versions of one agreement, the oldest first; empty when there is no such agreement."""
     rows = db.execute(_DOCUMENTS.where(agreement_versions.c.agreement_id == agreement_id))
-    return list(_versions(tuple((number, document) for _, number, document in rows)))
-
-
-def _documents(db: Connection, first: date, last: date) -> dict[str, tuple[tuple[int, str], ...]]:
-    found: dict[str, list[tuple[int, str]]] = {}
-    for agreement_id, number, document in db.execute(_TOUCHED, {"first": first, "last": last}):
-        found.setdefault(agreement_id, []).append((number, document))
-    return {agreement_id: tuple(some) for agreement_id, some in found.items()}
-
-
-# Every booking reads the agreements; a text that has been read before means what it meant then.
-@lru_cache(maxsize=1024)
-def _versions(documents: tuple[tuple[int, str], ...]) -> tuple[Version, ...]:
-    return tuple(Version(number=number, agreement=from_json(document)) for number, document in documents)
-
-
-@lru_cache(maxsize=1024)
-def _terms(documents: tuple[tuple[int, str], ...]) -> tuple[Term, ...]:
-    return tuple(terms_of(_versions(documents)))
+    return [_version(number, document) for _, number, document in rows]
 
 
 def add_version(db: Connection, version: Version, *, actor_id: UUID | None, now: datetime) -> None:
@@ -123,6 +119,7 @@ def add_version(db: Connection, version: Version, *, actor_id: UUID | None, now:
             created_by_id=actor_id,
         )
     )
+    facts.renew_stamp(db)
 
 
 def known(db: Connection) -> Known:
@@ -175,6 +172,11 @@ def open_balances(db: Connection, new: Iterable[Balance]) -> None:
     rows = [msgspec.structs.asdict(balance) for balance in sorted(new, key=lambda balance: balance.key)]
     if rows:
         db.execute(_insert(db)(balances).on_conflict_do_nothing(), rows)
+
+
+def lock_if_open(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
+    """Lock these balances in key order and return them; where one has not been opened, lock and return none."""
+    return _balances(db.execute(_LOCK_IF_OPEN, {**_keys(keys), "many": len(keys)}))
 
 
 def lock_balances(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:

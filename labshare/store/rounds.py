@@ -95,13 +95,13 @@ def listed(db: Connection) -> list[Round]:
     return [msgspec.convert(row, Round, from_attributes=True) for row in db.execute(query)]
 
 
-def horizons(db: Connection, span: Span) -> dict[str, Span]:
-    """The horizons that touch the span, by code, of rounds that have been announced and not withdrawn. One query."""
+def horizons(db: Connection, span: Span | None = None) -> dict[str, Span]:
+    """The horizons (those that touch the span), by code, of rounds that were announced and not withdrawn. One query."""
     query = sa.select(rounds.c.code, rounds.c.starts_at, rounds.c.ends_at).where(
-        rounds.c.state.not_in((RoundState.DRAFT, RoundState.WITHDRAWN)),
-        rounds.c.starts_at < span.end,
-        rounds.c.ends_at > span.start,
+        rounds.c.state.not_in((RoundState.DRAFT, RoundState.WITHDRAWN))
     )
+    if span is not None:
+        query = query.where(rounds.c.starts_at < span.end, rounds.c.ends_at > span.start)
     return {code: Span(start, end) for code, start, end in db.execute(query)}
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,7 @@ from labshare.domain.sandbox import Holding, Overlay
 from labshare.domain.sandbox_documents import from_json, to_json
 from labshare.domain.sandboxes import Reading, Sandbox, SandboxState, Taken
 from labshare.domain.timespan import Span
+from labshare.store import facts
 from labshare.store.tables import (
     sandbox_readings,
     sandbox_replays,
@@ -42,29 +43,18 @@ _SPANS = (
     )
     .order_by(sandbox_spans.c.sandbox_id, sandbox_spans.c.starts_at)
 )
-# A statement of the booking path, built once.
-_IN_FORCE = _SPANS.where(
-    sandbox_spans.c.starts_at < sa.bindparam("last", type_=sandbox_spans.c.starts_at.type),
-    sandbox_spans.c.ends_at > sa.bindparam("first", type_=sandbox_spans.c.starts_at.type),
-)
-
 # ---------------------------------------------------------------- what is in force
 
 
-def in_force(db: Connection, first: date, last: date) -> list[Holding]:
-    """Every overlay that holds at some moment of these days (of UTC), with its time. One query."""
-    days = {"first": _midnight(first), "last": _midnight(last + timedelta(days=1))}
+def every_holding(db: Connection) -> list[Holding]:
+    """Every overlay that holds at some time, with its time. One query."""
     found: dict[str, list[Span]] = {}
-    for document, start, end in db.execute(_IN_FORCE, days):
+    for document, start, end in db.execute(_SPANS):
         found.setdefault(document, []).append(Span(start, end))
     return [Holding(overlay=_overlay(document), spans=tuple(spans)) for document, spans in found.items()]
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
-
-
-# Every booking reads them; a text that has been read before means what it meant then.
+# A text that has been read before means what it meant then.
 @lru_cache(maxsize=256)
 def _overlay(document: str) -> Overlay:
     return from_json(document)
@@ -74,6 +64,7 @@ def hold(db: Connection, sandbox_id: str, number: int, span: Span) -> None:
     """Let this version hold for this time."""
     row = {"sandbox_id": sandbox_id, "number": number, "starts_at": span.start, "ends_at": span.end}
     db.execute(sa.insert(sandbox_spans).values(row))
+    facts.renew_stamp(db)
 
 
 def release(db: Connection, sandbox_id: str, moment: datetime) -> None:
@@ -81,6 +72,7 @@ def release(db: Connection, sandbox_id: str, moment: datetime) -> None:
     mine = sandbox_spans.c.sandbox_id == sandbox_id
     db.execute(sa.delete(sandbox_spans).where(mine, sandbox_spans.c.starts_at >= moment))
     db.execute(sa.update(sandbox_spans).where(mine, sandbox_spans.c.ends_at > moment).values(ends_at=moment))
+    facts.renew_stamp(db)
 
 
 # ---------------------------------------------------------------- trials and versions

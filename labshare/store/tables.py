@@ -400,6 +400,27 @@ balances = Table(
     Column("matched_minutes", sa.BigInteger, nullable=False, server_default="0"),
     Column("total_minutes", sa.BigInteger, nullable=False, server_default="0"),
     CheckConstraint("matched_minutes >= 0 AND total_minutes >= matched_minutes", name="counts"),
+    Index("ix_balances_window_end", "window_end"),
+)
+
+balance_days = Table(
+    "balance_days",
+    metadata,
+    # The matched minutes of a balance by the day of UTC (days since 1970), so that a reader tells what is to come from
+    # what is past without counting bookings. Rows of days that are over are never read again.
+    Column("agreement_id", sa.Text, primary_key=True),
+    Column("rule_id", sa.Text, primary_key=True),
+    Column("scope_key", sa.Text, primary_key=True),
+    Column("window_start", UTCMinute, primary_key=True),
+    Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    Column("matched_minutes", sa.BigInteger, nullable=False),
+    ForeignKeyConstraint(
+        ["agreement_id", "rule_id", "scope_key", "window_start"],
+        ["balances.agreement_id", "balances.rule_id", "balances.scope_key", "balances.window_start"],
+        name="fk_balance_days_balance",
+        ondelete="CASCADE",
+    ),
+    sqlite_with_rowid=False,
 )
 
 sandboxes = Table(
@@ -718,6 +739,9 @@ bookings = Table(
     Index("ix_bookings_instrument_occupied", "instrument_number", "occupied_from"),
     Index("ix_bookings_person_starts", "person_id", "starts_at"),
 )
+# Few are not firm, and readers of shares look for them all.
+_NOT_FIRM = bookings.c.state.in_(("held", "pending"))
+Index("ix_bookings_not_firm", bookings.c.occupied_until, sqlite_where=_NOT_FIRM, postgresql_where=_NOT_FIRM)
 
 equipment_states = Table(
     "equipment_states",

@@ -1,4 +1,4 @@
-"""Which version of an agreement holds at an instant, and whose order counts for an instrument."""
+"""Whose order counts for an instrument."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 
 from labshare.domain.agreements import Scope, Version
-from labshare.domain.clauses import fair_share_at, in_force_at, min_cell_over, tariff_at, tiers_at
+from labshare.domain.clauses import fair_share_at, min_cell_over, tariff_at, tiers_at
 from labshare.domain.disclosure import Confidentiality
 from labshare.domain.ordering import FairShare
 from labshare.domain.windows import days_span
@@ -16,23 +16,6 @@ from tests.domain.test_agreements import a_use, an_agreement, local
 
 # An instrument of centre one.
 HERE = a_use(local(11, 25, 9), 1)
-
-
-def version(number: int, first: date, last: date | None = None) -> Version:
-    return Version(number=number, agreement=an_agreement(effective_from=first, effective_until=last, legal=str(number)))
-
-
-def test_the_newest_version_that_covers_the_instant_holds() -> None:
-    """The second covers 2026 alone: after it the first, which never ends, holds again. Days are those of UTC+7."""
-    versions = [version(1, date(2025, 1, 1)), version(2, date(2026, 1, 1), date(2026, 12, 31))]
-    midnight = datetime(2026, 12, 31, 17, tzinfo=UTC)
-
-    def holding(moment: datetime) -> str:
-        found = in_force_at(versions, moment)
-        return found.legal if found else "none"
-
-    moments = [datetime(2024, 6, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC), midnight - timedelta(minutes=1)]
-    assert [holding(moment) for moment in (*moments, midnight)] == ["none", "1", "2", "1"]
 
 
 def test_an_order_counts_where_the_agreement_covers_an_instrument() -> None:

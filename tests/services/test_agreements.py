@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -37,6 +39,7 @@ from labshare.domain.agreements import (
 )
 from labshare.domain.bases import Base
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.courtesy import Courtesy
 from labshare.domain.entitlements import Shown
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.projects import AccessClass, Activity
@@ -45,6 +48,7 @@ from labshare.domain.windows import CALENDAR, Window
 from labshare.errors import Forbidden, LabShareError, Refused
 from labshare.scheduler.problem import Rule
 from labshare.services import agreements as service
+from labshare.services import balances as balances_service
 from labshare.services import bookings as booking_service
 from labshare.services import entitlements, standings
 from labshare.services.planning import Place
@@ -54,6 +58,7 @@ from labshare.store import agreements as store
 from labshare.store import bookings as booking_store
 from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
+from labshare.store.rulebooks import rulebook
 from tests.furniture import (
     ADMINISTRATOR,
     COMPETITOR,
@@ -400,7 +405,7 @@ def test_a_rolling_cap_is_kept_by_every_run_of_days(house: Database, tmp_path: P
     with house.write() as db:
         # Friday and Tuesday: ten hours from the 27th to the 1st.
         put(db, by_industry(XRD, week_after(1, 8, 13)))
-        assert service.rebuild_balances(db, NOW) == 0
+        assert balances_service.rebuild(db, NOW) == 0
     with house.write() as db, pytest.raises(Refused):
         put(db, by_industry(XRD, week_after(1, 14, 15)))
 
@@ -543,8 +548,9 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
             start = at(23, 0) + timedelta(days=day, hours=hour)
             _step(db, action, standing, number, Span(start, start + timedelta(hours=hours)), is_industry)
         before = store.balances_of(db)
-        assert service.rebuild_balances(db, NOW) == 0
+        assert balances_service.rebuild(db, NOW) == 0
         assert store.balances_of(db) == before
+        _read_as_counted(db)
         pages = _Pages(db)
         for key, balance in before.items():
             _agree(db, pages, key, balance)
@@ -555,7 +561,7 @@ def test_the_booking_check_the_solver_and_the_report_agree_to_the_minute(
         # A wrong balance is noticed, so that the recount above means something.
         if before:
             db.execute(sa.update(t.balances).values(total_minutes=t.balances.c.total_minutes + 1))
-            assert service.rebuild_balances(db, NOW) == len(before)
+            assert balances_service.rebuild(db, NOW) == len(before)
             assert store.balances_of(db) == before
 
 
@@ -597,6 +603,22 @@ def _agree_by_hand(db: Connection, pages: _Pages, counter: Counter, standing: li
     assert (balance.base_minutes, balance.matched_minutes) == (total, matched)
     linear = _linear(counter.term, balance)
     assert (linear.slots, linear.of_allocated) == (max(0, floor(shown.measure.slack / 30)), "1/8")
+
+
+def _read_as_counted(db: Connection) -> None:
+    """What balances and their days say is what the bookings say, at whatever minute they are asked: in the middle of a
+    booking, of a day of UTC, and after all is over.
+    """
+    for minutes in (0, 1, 2 * 1440 + 555, 6 * 1440 + 1, 9 * 1440, 40 * 1440):
+        now = NOW + timedelta(minutes=minutes)
+        read, counted = (
+            [
+                (each.rule.id, each.scope_key, each.window, each.measure, each.state)
+                for each in entitlements.standings(db, actor(OFFICE), now, now, delivered=is_counted)
+            ]
+            for is_counted in (False, True)
+        )
+        assert read == counted
 
 
 def _agree(db: Connection, pages: _Pages, key: BalanceKey, balance: Balance) -> None:
@@ -698,7 +720,7 @@ def a_run(db: Connection, booking_id: UUID, number: int, when: Span) -> None:
 # ---------------------------------------------------------------- what it costs
 
 
-def test_weighing_costs_four_queries_and_posting_one_whatever_the_rules(house: Database, tmp_path: Path) -> None:
+def test_weighing_costs_two_queries_and_posting_two_whatever_the_rules(house: Database, tmp_path: Path) -> None:
     rules = [a_rule(id=f"cap-{place}", window=window) for place, window in enumerate(list(CALENDAR) * 6)]
     with house.write() as db:
         load(db, tmp_path, an_agreement(*rules, a_floor(share=Fraction(1, 10))))
@@ -722,12 +744,83 @@ def test_a_rule_of_rounds_costs_one_query_more(house: Database, tmp_path: Path) 
         assert len(seen) == 5
 
 
-def test_nobody_asks_the_database_where_no_agreement_is_touched(house: Database) -> None:
-    with house.write() as db, statements(house) as seen:
-        weighed = service.weigh(db, added=[the_use(by_industry(NMR, span(24, 8, 9)))], now=NOW)
-        service.post(db, weighed)
-        service.weigh(db, added=(), removed=(), now=NOW)
+def test_whoever_is_touched_by_no_rule_asks_only_whether_the_agreements_are_the_same(
+    house: Database, tmp_path: Path
+) -> None:
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        rulebook(db)
+        with statements(house) as seen:
+            weighed = service.weigh(db, added=[the_use(by_industry(NMR, span(24, 8, 9)))], now=NOW)
+            service.post(db, weighed)
+            service.weigh(db, added=(), removed=(), now=NOW)
     assert len(seen) == 1
+
+
+def test_a_booking_asks_two_questions_more_for_all_agreements_and_their_courtesy(
+    house: Database, tmp_path: Path
+) -> None:
+    """Beside what it asks in a house without agreements: the stamp of the agreements, and the lock of the balances."""
+
+    def asked(day: int) -> list[str]:
+        wish = Wish(instrument_number=XRD, span=span(day, 8, 9), project_id=INDUSTRY_PROJECT)
+        with house.write() as db, statements(house) as seen:
+            booking_service.book(db, actor(COMPETITOR), wish, NOW)
+        return [each for each in seen if each.startswith("SELECT")]
+
+    without = [each for each in asked(25) if "facts" not in each and "agreement_versions" not in each]
+    with house.write() as db:
+        courtesy = Courtesy(advance_days=60)
+        load(db, tmp_path, an_agreement(a_rule(), courtesy=courtesy, covered=Scope(centres=("C-TWO",))))
+        put(db, by_industry(FESEM, span(24, 8, 9)))
+    more = asked(26)
+    stamp, lock = (each for each in more if each not in without)
+    assert len(more) == len(without) + 2
+    assert stamp.startswith("SELECT facts.value")
+    assert "FROM balances" in lock
+
+
+def test_a_signing_by_another_process_judges_the_next_booking(house: Database, tmp_path: Path) -> None:
+    """The first process has read the agreements before, and waits for its instrument while another one signs."""
+    wish = Wish(instrument_number=XRD, span=span(25, 8, 10), project_id=INDUSTRY_PROJECT)
+    path = tmp_path / "PPP-1.toml"
+    path.write_text(to_toml(an_agreement(a_rule(share=Fraction(0)))), encoding="utf-8")
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(), id="OTHER"))
+    with house.write() as db:
+        booking_service.book(db, actor(COMPETITOR), wish, NOW)
+    signer = subprocess.Popen(
+        [sys.executable, "-c", SIGNING, house.engine.url.render_as_string(hide_password=False), str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert signer.stdin
+    assert signer.stdout
+    assert signer.stdout.readline() == "signed, not committed\n"
+    let_go = threading.Timer(0.3, lambda: print("go", file=signer.stdin, flush=True))
+    let_go.start()
+    later = msgspec.structs.replace(wish, span=span(26, 8, 10))
+    with pytest.raises(Refused) as caught, house.write() as db:
+        booking_service.book(db, actor(COMPETITOR), later, NOW)
+    let_go.join()
+    signer.communicate()
+    assert signer.returncode == 0
+    assert [refusal.code for refusal in caught.value.refusals] == ["agreement_cap_private"]
+
+
+SIGNING = """
+import sys
+from pathlib import Path
+from labshare.services import agreements
+from labshare.store.engine import open_database
+from tests.furniture import NOW
+
+with open_database(sys.argv[1]).write() as db:
+    agreements.load_agreements(db, None, [Path(sys.argv[2])], NOW)
+    print("signed, not committed", flush=True)
+    sys.stdin.readline()
+"""
 
 
 @contextmanager

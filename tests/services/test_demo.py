@@ -21,7 +21,7 @@ from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, TimeTaken
-from labshare.services import agreements, bookings, calendars, people
+from labshare.services import balances, bookings, calendars, people
 from labshare.services.demo import load_demo
 from labshare.store import bookings as bookings_store
 from labshare.store import ledger as ledger_store
@@ -172,7 +172,7 @@ def _clock(moment: datetime) -> str:
 
 def assert_balances_equal_a_recount(database: Database, now: datetime) -> None:
     with database.write() as db:
-        assert agreements.rebuild_balances(db, now) == 0
+        assert balances.rebuild(db, now) == 0
         assert db.execute(sa.select(sa.func.count()).select_from(balance_rows)).scalar_one() >= 6
 
 

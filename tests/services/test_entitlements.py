@@ -104,10 +104,10 @@ def test_standings_can_be_narrowed_to_instruments(house: Database) -> None:
     assert [(each.agreement_id, each.scope_key) for each in found] == [("MINE", "N002"), ("MINE", "")]
 
 
-def test_standings_cost_seven_queries(house: Database) -> None:
+def test_standings_cost_ten_queries_where_some_are_read_and_some_are_counted(house: Database) -> None:
     with house.read() as db, statements(house) as seen:
         service.standings(db, actor(OFFICE), NOW, NOW)
-    assert len([each for each in seen if each.startswith("SELECT")]) == 7
+    assert len([each for each in seen if each.startswith("SELECT")]) == 10
 
 
 def test_the_page_and_the_booking_check_count_the_same_minutes(house: Database) -> None:
@@ -130,5 +130,5 @@ def test_of_runs_of_days_the_one_that_ends_with_the_day_is_told(house: Database)
         instruments = capacity_store.timed_instruments(db, span(26, 8, 9))
     rule = a_rule(window=Window.ROLLING, days=3)
     (term,) = terms([Version(number=1, agreement=an_agreement(rule))])
-    (counter,) = service.counters_of(term, span(26, 8, 9), instruments)
+    (counter,) = service.Places(instruments).counters(term, span(26, 8, 9))
     assert counter.window == span(24, 0, 72)

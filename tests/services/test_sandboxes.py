@@ -23,7 +23,7 @@ from labshare.domain.sandbox_documents import to_toml
 from labshare.domain.sandboxes import SandboxState, Step, state_at
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, NotFound, Refused, Stale, WrongState
-from labshare.services import agreements, bookings, entitlements, standings
+from labshare.services import agreements, balances, bookings, entitlements, standings
 from labshare.services import sandboxes as service
 from labshare.services.planning import Place
 from labshare.store import agreements as agreements_store
@@ -136,7 +136,7 @@ def shifts_of(days: int, hours: int) -> list[Span]:
 
 def recounted(house: Database) -> int:
     with house.write() as db:
-        return agreements.rebuild_balances(db, NOW)
+        return balances.rebuild(db, NOW)
 
 
 CAP = ["agreement_cap_clause"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from labshare.domain.agreements import ShareRule, Term, Version, terms
 from labshare.domain.windows import Window
 from labshare.services import rounds
-from labshare.services.terms import around, in_force, with_rounds
+from labshare.services.terms import in_force, with_rounds
 from labshare.store import agreements as store
 from labshare.store.engine import Connection, Database
 from tests.domain.test_agreements import a_rule, an_agreement
@@ -48,7 +48,6 @@ def test_rounds_are_asked_for_only_where_a_rule_counts_them(database: Database) 
     with database.write() as db:
         sign(db, OF_WEEK)
     with counted(database.engine) as seen, database.read() as db:
-        around(db, span(0, 8, 9))
         assert with_rounds(db, [], span(0, 8, 9)) == []
     assert len([statement for statement in seen if "rounds" in statement]) == 0
 

@@ -72,6 +72,9 @@ def test_a_balance_that_somebody_opened_first_stands(house: Database) -> None:
         ]
         keys = set(found) | {BalanceKey("A", "R", "elsewhere", FIRST)}
         assert store.existing(db, keys) == set(found)
+        # All or none: nothing is locked while one is missing.
+        assert store.lock_if_open(db, keys) == {}
+        assert store.lock_if_open(db, set(found)) == found
         assert store.frozen_bases(db, keys) == dict.fromkeys(found, 600)
         assert store.balances_of(db, "B") == {}
 

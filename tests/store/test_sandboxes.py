@@ -44,7 +44,7 @@ def test_versions_come_back_in_order_and_the_seen_one_is_written_over(database: 
 
 
 def held(db: Connection) -> list[Holding]:
-    return store.in_force(db, *YEAR)
+    return store.every_holding(db)
 
 
 def test_what_holds_is_what_was_let_hold_until_it_was_released(database: Database) -> None:
@@ -59,10 +59,6 @@ def test_what_holds_is_what_was_let_hold_until_it_was_released(database: Databas
         assert held(db) == [Holding(overlay=an_overlay(), spans=(april, may))]
         store.release(db, "SBX", local(5, 10))
         assert held(db) == [Holding(overlay=an_overlay(), spans=(april,))]
-        # Of days that it does not touch nothing is read: April begins at 17:00 of 31 March in UTC.
-        assert store.in_force(db, date(2026, 5, 1), date(2026, 5, 2)) == []
-        assert store.in_force(db, date(2026, 3, 1), date(2026, 3, 31)) != []
-        assert store.in_force(db, date(2026, 3, 1), date(2026, 3, 30)) == []
 
 
 def test_what_holds_is_one_query(database: Database) -> None:

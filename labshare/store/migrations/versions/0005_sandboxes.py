@@ -10,7 +10,7 @@ from alembic import op
 from labshare.store.types import UTCDateTime, UTCMinute
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 # BIGINT autoincrement does not exist on SQLite; its INTEGER primary key is 64 bits wide anyway.
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

@@ -1,0 +1,74 @@
+"""What of a balance lies ahead, by the day of UTC: added up from uses, to open balances, to prove them, to tell them.
+
+Days are those of UTC for every agreement, whatever its zone: a row belongs to one window, and is cut at its borders.
+What must not live here: which rules count a use (rulebook.py, agreements.py), or rows (store/balance_days.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from labshare.domain.agreements import BalanceKey, Counter
+from labshare.domain.rulebook import Party, Rulebook, Seat, seat_of
+from labshare.domain.timespan import MINUTE, Span
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = 24 * 60
+
+Days = Mapping[int, int]
+
+
+def day_of(moment: datetime) -> int:
+    """The day of an instant: days since 1970 in UTC."""
+    return (moment - EPOCH).days
+
+
+def tomorrow(moment: datetime) -> datetime:
+    """The first instant of the day after that of this instant."""
+    return EPOCH + timedelta(days=day_of(moment) + 1)
+
+
+def spread(days: defaultdict[int, int], start: int, end: int, sign: int = 1) -> None:
+    """Add the minutes from start to end (since 1970) to the days on which they lie."""
+    while start < end:
+        day = start // DAY
+        stop = min(end, (day + 1) * DAY)
+        days[day] += sign * (stop - start)
+        start = stop
+
+
+def minutes_of(span: Span) -> tuple[int, int]:
+    """Start and end as minutes since 1970."""
+    return (span.start - EPOCH) // MINUTE, (span.end - EPOCH) // MINUTE
+
+
+class Piece(NamedTuple):
+    """A part of somebody's use, from start to end in minutes since 1970."""
+
+    party: Party
+    start: int
+    end: int
+
+
+def matched_by_day(book: Rulebook, counters: Iterable[Counter], pieces: Iterable[Piece]) -> dict[BalanceKey, Days]:
+    """The minutes of these pieces that each counter's rule matches in its window; counters without any are left out."""
+    windows: defaultdict[Seat, list[tuple[int, int, BalanceKey]]] = defaultdict(list)
+    for counter in counters:
+        windows[seat_of(counter.term, counter.scope_key)].append((*minutes_of(counter.window), counter.key))
+    found: defaultdict[BalanceKey, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for party, start, end in pieces:
+        whole: defaultdict[int, int] = defaultdict(int)
+        spread(whole, start, end)
+        spreads = tuple(whole.items())
+        for seat in book.seats(party):
+            for first, last, key in windows.get(seat, ()):
+                if first <= start and end <= last:
+                    days = found[key]
+                    for day, minutes in spreads:
+                        days[day] += minutes
+                elif start < last and first < end:
+                    spread(found[key], max(start, first), min(end, last))
+    return dict(found)

@@ -1,0 +1,192 @@
+"""What of each balance lies ahead, by day: rows that move with the balance under its lock, and the uses behind them.
+
+What must not live here: balances themselves (store/agreements.py), or what counts for a rule (domain/balance_days.py).
+No other file writes `balance_days`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from labshare.domain.agreements import Balance, BalanceKey
+from labshare.domain.balance_days import Days, Piece, day_of, minutes_of
+from labshare.domain.bookings import OCCUPYING, BookingKind, BookingState
+from labshare.domain.equipment import EquipmentState
+from labshare.domain.rulebook import Party
+from labshare.domain.timespan import Span
+from labshare.store.minutes import raw, total
+from labshare.store.tables import balance_days, balances, bookings, centres, equipment_states, instruments, projects
+from labshare.store.types import UTCMinute
+
+_KEY = (
+    balance_days.c.agreement_id,
+    balance_days.c.rule_id,
+    balance_days.c.scope_key,
+    balance_days.c.window_start,
+)
+_IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
+_OF_BALANCE = tuple(column == balances.c[column.name] for column in _KEY)
+# Written out, as the condition of an index must be: only then does a database know that the index will do.
+_NOT_FIRM = bookings.c.state.in_(
+    sa.bindparam("not_firm", (BookingState.HELD, BookingState.PENDING), expanding=True, literal_execute=True)
+)
+_OCCUPYING = bookings.c.state.in_(tuple(sorted(OCCUPYING)))
+
+MOST_PLACES = 1_000_000
+_PLACES = (
+    sa.select(instruments.c.number, instruments.c.id, instruments.c.centre_id, centres.c.host_id)
+    .join(centres, centres.c.id == instruments.c.centre_id)
+    .where(instruments.c.booking_mode == "time")
+)
+
+# ---------------------------------------------------------------- rows
+
+
+def shift(db: Connection, moved: Mapping[BalanceKey, Days]) -> None:
+    """Move the days of locked balances by these minutes: one statement, however many."""
+    _write(db, moved, adds=True)
+
+
+def open_days(db: Connection, new: Mapping[BalanceKey, Days]) -> None:
+    """The days of balances that were opened. Where somebody else opened one first, theirs stand."""
+    _write(db, new, adds=False)
+
+
+def _write(db: Connection, days: Mapping[BalanceKey, Days], *, adds: bool) -> None:
+    rows = [
+        {**key._asdict(), "day": day, "matched_minutes": minutes}
+        for key in sorted(days)
+        for day, minutes in sorted(days[key].items())
+    ]
+    if rows:
+        db.execute(_upsert(db.dialect.name == "postgresql", adds=adds), rows)
+
+
+def _upsert(is_postgresql: bool, *, adds: bool) -> Any:
+    insert = (postgresql.insert if is_postgresql else sqlite.insert)(balance_days)
+    if not adds:
+        return insert.on_conflict_do_nothing()
+    changed = balance_days.c.matched_minutes + insert.excluded.matched_minutes
+    return insert.on_conflict_do_update(index_elements=[*_KEY, balance_days.c.day], set_={"matched_minutes": changed})
+
+
+def replace(db: Connection, right: Mapping[BalanceKey, Days]) -> None:
+    """Write the days of these balances anew; what they had is forgotten."""
+    if right:
+        forget = [{f"at_{name}": value for name, value in key._asdict().items()} for key in sorted(right)]
+        db.execute(sa.delete(balance_days).where(*_IS_KEY), forget)
+        _write(db, right, adds=False)
+
+
+def days_of(db: Connection, agreement_id: str | None, after: int) -> dict[BalanceKey, dict[int, int]]:
+    """The days after this one on which balances (of one agreement, or of all) have minutes."""
+    query = sa.select(*_KEY, balance_days.c.day, balance_days.c.matched_minutes).where(
+        balance_days.c.day > after, balance_days.c.matched_minutes != 0
+    )
+    if agreement_id is not None:
+        query = query.where(balance_days.c.agreement_id == agreement_id)
+    found: dict[BalanceKey, dict[int, int]] = {}
+    for *key, day, minutes in db.execute(query):
+        found.setdefault(BalanceKey(*key), {})[day] = minutes
+    return found
+
+
+_LATER = (
+    sa.select(total(balance_days.c.matched_minutes))
+    .where(*_OF_BALANCE, balance_days.c.day > sa.bindparam("today"))
+    .scalar_subquery()
+)
+_HOLDING = sa.select(balances, _LATER.label("later_minutes")).where(
+    balances.c.window_end > sa.bindparam("at", type_=UTCMinute()),
+    balances.c.window_start <= sa.bindparam("at", type_=UTCMinute()),
+)
+
+
+class Held(NamedTuple):
+    """A balance with those of its matched minutes that lie on the days after today."""
+
+    balance: Balance
+    later_minutes: int
+
+
+def holding(db: Connection, at: datetime, now: datetime) -> list[Held]:
+    """The balances whose window holds the whole minute `at`. One query; it reads no booking."""
+    rows = db.execute(_HOLDING, {"at": at, "today": day_of(now)})
+    return [Held(msgspec.convert(row, Balance, from_attributes=True), row.later_minutes) for row in rows]
+
+
+# ---------------------------------------------------------------- the uses they are made of
+
+
+def ahead(db: Connection, span: Span, numbers: Collection[int] | None = None) -> list[Piece]:
+    """The uses that stand in this span, each cut to it, on these instruments or (None) on all.
+
+    A use that is done and has a record counts as it was delivered: nothing of it lies ahead. One query.
+    """
+    # Bookings of an instrument never overlap: only the last one to start before the span can reach into it.
+    last = sa.func.max(bookings.c.occupied_from)
+    before = (
+        sa.select(last)
+        .where(bookings.c.instrument_number == instruments.c.number, bookings.c.occupied_from <= span.start, _OCCUPYING)
+        .scalar_subquery()
+    )
+    places = _PLACES.add_columns(before.label("first"))
+    if numbers is not None:
+        places = places.where(instruments.c.number.in_(sorted(numbers)))
+    # The limit limits nothing: it makes SQLite begin with the instruments, each of which then reads a few bookings.
+    place = places.limit(MOST_PLACES).subquery()
+    query = _uses(place).where(
+        bookings.c.occupied_from >= sa.func.coalesce(place.c.first, sa.literal(span.start, UTCMinute)),
+        bookings.c.occupied_from < span.end,
+        bookings.c.occupied_until > span.start,
+    )
+    return _pieces(db.execute(query), span)
+
+
+def not_firm(db: Connection, span: Span) -> list[Piece]:
+    """Those of them that are held or pending. One query, of an index of nothing else."""
+    query = _uses(_PLACES.subquery()).where(
+        _NOT_FIRM, bookings.c.occupied_until > span.start, bookings.c.occupied_from < span.end
+    )
+    return _pieces(db.execute(query), span)
+
+
+def _uses(place: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
+    recorded = sa.exists().where(
+        equipment_states.c.booking_id == bookings.c.id, equipment_states.c.state == EquipmentState.PRODUCTIVE
+    )
+    return (
+        sa.select(
+            place.c.id,
+            place.c.centre_id,
+            bookings.c.organisation_id,
+            bookings.c.access_class,
+            bookings.c.activity,
+            sa.func.coalesce(projects.c.code, ""),
+            sa.func.coalesce(projects.c.funding_line, ""),
+            bookings.c.organisation_id != place.c.host_id,
+            raw(bookings.c.occupied_from),
+            raw(bookings.c.occupied_until),
+        )
+        .join(bookings, bookings.c.instrument_number == place.c.number)
+        .outerjoin(projects, projects.c.id == bookings.c.project_id)
+        .where(
+            bookings.c.kind == BookingKind.USE,
+            _OCCUPYING,
+            bookings.c.organisation_id.is_not(None),
+            sa.not_(sa.and_(bookings.c.state == BookingState.DONE, recorded)),
+        )
+    )
+
+
+def _pieces(rows: Iterable[Any], span: Span) -> list[Piece]:
+    # Thousands at a time, so nothing is made of a row but what is looked at.
+    first, last = minutes_of(span)
+    return [Piece(Party(*row[:8]), max(row[8], first), min(row[9], last)) for row in rows]

@@ -1,0 +1,39 @@
+"""All that share rules are made of, read once and remembered under the stamp of what is in force.
+
+What must not live here: what a rule book is for (domain/rulebook.py), or writing what it is made of.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Connection
+
+from labshare.domain.rulebook import Rulebook
+from labshare.store import agreements, facts, rounds, sandboxes
+
+# By stamp. One would do for a process that serves one database; readers may still hold the one before.
+_BOOKS: dict[str, Rulebook] = {}
+MOST_BOOKS = 8
+
+
+def rulebook(db: Connection) -> Rulebook:
+    """All that agreements say, as sandboxes change it, for every round. One query, and three more when it has changed.
+
+    A booking asks under the locks of its instruments, in a statement of its own: `hold_still` makes a signing wait for
+    these locks, so that the stamp which is read is that of the agreements which judge the booking, whichever process
+    signed them. A stamp is never used twice, on no database, so what was read under it once need not be read again.
+    """
+    stamp = facts.stamp(db)
+    if stamp is None:
+        # Nobody has signed since there are stamps.
+        return _read(db)
+    found = _BOOKS.get(stamp)
+    if found is None:
+        found = _read(db)
+        if len(_BOOKS) >= MOST_BOOKS:
+            _BOOKS.clear()
+        _BOOKS[stamp] = found
+    return found
+
+
+def _read(db: Connection) -> Rulebook:
+    return Rulebook(agreements.every_version(db), sandboxes.every_holding(db), rounds.horizons(db))
