@@ -1,6 +1,6 @@
 """The report of use: who used what, how full the instruments were, and where the shares stand. For one reader.
 
-At most fifteen queries, whatever the period and the scope; the work grows with the period asked.
+At most fourteen queries, whatever the period and the scope; the work grows with the period asked.
 What must not live here: what is told of others (domain/reports.py), or which rows a reader gets (store/reports.py).
 """
 

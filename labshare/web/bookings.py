@@ -307,7 +307,6 @@ def _booking_page(
     line = bookings.show(db, me, booking_id)
     booking, seen = line.booking, form
     form = form if form and form.date else None
-    may_change = booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
     is_changeable = booking.state in MOVABLE and booking.starts_at > now
     rules = looking.rules_of(db, line.instrument_id)
     day = _day(form, rules, now) if form else formats.local(booking.starts_at).date()
@@ -321,9 +320,9 @@ def _booking_page(
         faults=faults or {},
         refusals=error.refusals if error else (),
         heading=heading(error.status) if error else "",
-        changes=changes(seen, line.booking) if seen and isinstance(error, Stale) else (),
+        changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
         offers=_offers(db, _wish(line, wanted), now) if wanted and isinstance(error, Refused) else (),
-        may_change=may_change and is_changeable,
+        may_change=_may_change(me, line) and is_changeable,
         may_miss=_may_miss(me, line, now),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
         is_use=booking.kind is BookingKind.USE,
@@ -335,6 +334,10 @@ def _booking_page(
 
 
 # ---------------------------------------------------------------- parts
+
+
+def _may_change(me: Actor, line: BookingLine) -> bool:
+    return line.booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
 
 
 def _offers(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:

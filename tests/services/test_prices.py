@@ -15,6 +15,7 @@ from labshare.store import agreements as agreements_store
 from labshare.store import bookings as bookings_store
 from labshare.store import projects as projects_store
 from labshare.store.engine import Database
+from labshare.store.rulebooks import rulebook
 from tests.domain.clauses import whole
 from tests.domain.test_agreements import an_agreement
 from tests.furniture import FESEM, INDUSTRY_PROJECT, NMR, NOW, PUBLIC_PROJECT, a_booking, counted, furnish, span
@@ -42,6 +43,7 @@ def estimates(house: Database, number: int = FESEM, **changes: Any) -> list[tupl
         rules = bookings_store.rules_of(db, [number])[number]
         found = projects_store.by_ids(db, [PUBLIC_PROJECT, INDUSTRY_PROJECT])
         asked = [msgspec.structs.replace(found[each], **changes) for each in (PUBLIC_PROJECT, INDUSTRY_PROJECT)]
+        rulebook(db)
         with counted(house.engine) as seen:
             told = prices.of_projects(db, rules, asked, TWO_HOURS)
         assert len(seen) == 1

@@ -134,9 +134,9 @@ def shifts_of(days: int, hours: int) -> list[Span]:
     return [*halves[:whole], *([Span(last, last + timedelta(hours=rest))] if rest else [])]
 
 
-def recounted(house: Database) -> int:
+def recounted(house: Database, now: datetime = NOW) -> int:
     with house.write() as db:
-        return balances.rebuild(db, NOW)
+        return balances.rebuild(db, now)
 
 
 CAP = ["agreement_cap_clause"]
@@ -213,7 +213,7 @@ def test_while_it_is_suspended_the_signed_rule_holds_at_once(house: Database) ->
     # From Thursday 08:00 on two days are left: 60 % of 20 hours are 12, of which 10 are booked.
     assert company(house, XRD, ahead(4, 8, 10), now=at(26, 8)) == []
     assert company(house, XRD, ahead(4, 10, 11), now=at(26, 8)) == CAP
-    assert recounted(house) == 0
+    assert recounted(house, at(26, 8)) == 0
 
 
 def test_ending_it_is_doing_nothing_more(house: Database) -> None:
