@@ -113,6 +113,10 @@ def test_a_letter_is_in_its_readers_language_and_says_what_the_link_is_for(
     assert made.subject.startswith("LabShare: ")
 
 
+# The letters that say when something ends or happens.
+WITH_A_DAY = {K.PROJECT_VERIFIED, K.PROJECT_REVIEW, K.PROJECT_EXPIRED, K.LEDGER_TO_PULL_BACK}
+
+
 @pytest.mark.parametrize("kind", NoticeKind)
 @pytest.mark.parametrize(("language", "name"), [("vi", "Mẫu"), ("en", "Sample")])
 def test_a_notice_is_in_its_readers_language_and_leads_to_its_page(kind: NoticeKind, language: str, name: str) -> None:
@@ -126,7 +130,7 @@ def test_a_notice_is_in_its_readers_language_and_leads_to_its_page(kind: NoticeK
     assert name in made.text
     assert "https://labshare.example/projects/1" in made.text
     # Monday 23 November 2026, 08:00 in Hanoi.
-    assert ("08:00" in made.text) is (kind in {K.PROJECT_VERIFIED, K.PROJECT_REVIEW, K.PROJECT_EXPIRED})
+    assert ("08:00" in made.text) is (kind in WITH_A_DAY)
     assert "notice_" not in made.subject + made.text
 
 

@@ -103,6 +103,15 @@ def next_deadline(entries: Sequence[LedgerEntry], period: Span, rules: LedgerRul
     return min((moment for moment in moments if moment > after), default=None)
 
 
+def next_judgement(period: Span, rules: LedgerRules, after: datetime) -> datetime | None:
+    """When a loss is judged next that its party is told of before it counts."""
+    pull_back = rules.pull_back
+    if pull_back is None or not pull_back.notice_days:
+        return None
+    moments = (pull_back.judged_at(period, each) for each in pull_back.checkpoints)
+    return min((moment for moment in moments if moment > after), default=None)
+
+
 def pulled_back_at(
     entries: Sequence[LedgerEntry], period: Span, pull_back: PullBack, checkpoint: Checkpoint, now: datetime
 ) -> int:
@@ -135,6 +144,14 @@ def announced(entries: Sequence[LedgerEntry], period: Span, rules: LedgerRules, 
         if pull_back.posted_at(period, checkpoint) > now
         if (minutes := pulled_back_at(entries, period, pull_back, checkpoint, now))
     ]
+
+
+def just_judged(entries: Sequence[LedgerEntry], period: Span, rules: LedgerRules, now: datetime) -> Announced | None:
+    """The loss at the checkpoint that came last, if there is one: earlier ones have been told."""
+    pull_back = rules.pull_back
+    past = [each for each in pull_back.checkpoints if pull_back.judged_at(period, each) <= now] if pull_back else []
+    last = max(past, key=lambda each: each.at, default=None)
+    return next((each for each in announced(entries, period, rules, now) if each.checkpoint == last), None)
 
 
 def _stood(entries: Sequence[LedgerEntry], at: datetime) -> list[LedgerEntry]:

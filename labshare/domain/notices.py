@@ -24,10 +24,13 @@ class NoticeKind(StrEnum):
     PROJECT_DECLINED = "project_declined"
     PROJECT_REVIEW = "project_review"
     PROJECT_EXPIRED = "project_expired"
+    LEDGER_DISPLACED = "ledger_displaced"
+    LEDGER_TO_PULL_BACK = "ledger_to_pull_back"
+    LEDGER_PULLED_BACK = "ledger_pulled_back"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A letter that waits. `page` is where its reader sees more; `until` is the end of a verification."""
+    """A letter that waits. `page` is where its reader sees more; `until` is when what it tells of ends or happens."""
 
     id: UUID
     person_id: UUID

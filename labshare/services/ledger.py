@@ -17,19 +17,21 @@ from labshare.domain import ledger as rules
 from labshare.domain.agreements import Agreement, Version, effective_span
 from labshare.domain.ledger import BY_HAND, Cause, LedgerAccount, LedgerEntry, Posting
 from labshare.domain.ledger_clauses import Entitlement
-from labshare.domain.ledger_deadlines import LedgerRules, next_deadline
+from labshare.domain.ledger_deadlines import LedgerRules, next_deadline, next_judgement
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.timespan import Span
 from labshare.domain.windows import window_at
 from labshare.errors import NotFound, Refusal, Refused
+from labshare.services import ledger_letters
 from labshare.store import agreements as agreements_store
-from labshare.store import audit, outbox
+from labshare.store import audit
 from labshare.store import due as due_store
 from labshare.store import ledger as store
 from labshare.store.engine import Connection
 
 DUE = "ledger_due"
-TOPIC = "ledger"
+# When a loss is judged that will be posted only after its notice.
+JUDGED = "ledger_judged"
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,7 +198,7 @@ def entry_of(
 
 
 def keep(db: Connection, terms: Terms, entries: Sequence[LedgerEntry], now: datetime) -> None:
-    """Write the entries in one statement, tell the audit and whoever watches, and see to the next deadlines."""
+    """Write the entries in one statement, tell the audit and the parties, and see to the next deadlines."""
     if not store.append(db, entries):
         raise Refused([posted_already(entries[0].reference)])
     for entry in entries:
@@ -214,9 +216,8 @@ def keep(db: Connection, terms: Terms, entries: Sequence[LedgerEntry], now: date
                 "minutes": entry.minutes,
             },
         )
+    ledger_letters.tell(db, terms.agreement, entries, now)
     for account in dict.fromkeys(entry.account for entry in entries):
-        payload = {"agreement": account.agreement_id, "organisation": account.organisation_id}
-        outbox.post(db, TOPIC, payload)
         _bring_forward(db, terms, account, [entry for entry in entries if entry.account == account], now)
 
 
@@ -227,13 +228,18 @@ def _bring_forward(
 
     So posting costs the same however long the statement is, and one that waits to be dealt with is not put off.
     """
-    moment = next_deadline(new, account.period, terms.rules(account), now)
-    if moment is None:
-        return
-    first_id = store.first_id(db, account)
-    waiting = due_store.when(db, DUE, first_id)
-    if waiting is None or moment < waiting:
-        due_store.schedule(db, DUE, first_id, moment)
+    mine = terms.rules(account)
+    moments = {
+        DUE: next_deadline(new, account.period, mine, now),
+        JUDGED: next_judgement(account.period, mine, now),
+    }
+    for kind, moment in moments.items():
+        if moment is None:
+            continue
+        first_id = store.first_id(db, account)
+        waiting = due_store.when(db, kind, first_id)
+        if waiting is None or moment < waiting:
+            due_store.schedule(db, kind, first_id, moment)
 
 
 def reschedule(db: Connection, agreement_id: str, now: datetime) -> None:

@@ -14,8 +14,10 @@ import msgspec
 
 from labshare.domain import ledger_deadlines as rules
 from labshare.domain.ledger import Cause, LedgerAccount, LedgerEntry, lapsing, period_name
+from labshare.domain.notices import NoticeKind
 from labshare.errors import NotFound
-from labshare.services.ledger import DUE, Terms, entry_of, keep, locked
+from labshare.services import ledger_letters
+from labshare.services.ledger import DUE, JUDGED, Terms, entry_of, keep, locked
 from labshare.store import due as due_store
 from labshare.store import ledger as store
 from labshare.store.engine import Connection
@@ -40,6 +42,23 @@ def settle(db: Connection, entry_id: UUID, now: datetime) -> None:
     moment = rules.next_deadline(after, account.period, terms.rules(account), now)
     if moment is not None:
         due_store.schedule(db, DUE, store.first_id(db, account), moment)
+
+
+def judge(db: Connection, entry_id: UUID, now: datetime) -> None:
+    """A checkpoint has come: write to the party what it will lose (R09), and wait for the next one."""
+    entry = store.get(db, entry_id)
+    if entry is None:
+        raise NotFound("ledger_entry_not_found")
+    account = entry.account
+    terms = locked(db, account.agreement_id, now)
+    mine = terms.rules(account)
+    found = rules.just_judged(store.entries_of(db, account), account.period, mine, now)
+    if found:
+        kind = NoticeKind.LEDGER_TO_PULL_BACK
+        ledger_letters.write(db, terms.agreement, account, kind, now, until=found.posted_at)
+    moment = rules.next_judgement(account.period, mine, now)
+    if moment is not None:
+        due_store.schedule(db, JUDGED, entry_id, moment)
 
 
 def _lapsed(terms: Terms, known: Sequence[LedgerEntry], now: datetime) -> list[LedgerEntry]:

@@ -65,5 +65,6 @@ HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {
     rounds.CLOSES: rounds.close_when_due,
     HOLD_EXPIRES: _expire_hold,
     ledger.DUE: ledger_deadlines.settle,
+    ledger.JUDGED: ledger_deadlines.judge,
     **{kind.value: partial(projects.remind, kind=kind) for kind in projects.REMINDERS},
 }

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from labshare.domain.affiliations import AffiliationState
-from labshare.domain.people import Actor, Grant, Person, Place, SignIn
+from labshare.domain.people import Actor, Grant, Person, Place, Role, SignIn
 from labshare.store.tables import centres, grants, organisations, persons, qualifications, sign_in_tries, sign_ins
 
 _PERSON = [
@@ -59,6 +59,16 @@ def actors(db: Connection, *where: sa.ColumnElement[bool]) -> list[Actor]:
 def actor(db: Connection, person_id: UUID) -> Actor | None:
     found = actors(db, persons.c.id == person_id)
     return found[0] if found else None
+
+
+def partners_of(db: Connection, organisation_id: str) -> list[Actor]:
+    """Everybody who speaks for this organisation as a partner."""
+    theirs = sa.select(grants.c.person_id).where(
+        grants.c.role == Role.PARTNER, grants.c.organisation_id == organisation_id
+    )
+    found = actors(db, persons.c.id.in_(theirs))
+    # A grant of somebody who is not confirmed gives them nothing.
+    return [each for each in found if organisation_id in each.partner_ids]
 
 
 def absent(db: Connection, person_ids: Iterable[UUID]) -> frozenset[UUID]:

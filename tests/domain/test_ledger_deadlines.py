@@ -17,7 +17,9 @@ from labshare.domain.ledger_deadlines import (
     announced,
     carried_on,
     closing,
+    just_judged,
     next_deadline,
+    next_judgement,
     next_period,
     pulled_back_at,
 )
@@ -81,6 +83,27 @@ def test_a_loss_is_told_from_its_checkpoint_until_it_is_posted() -> None:
     assert announced(entries, PERIOD, rules, at(44)) == []
     assert announced(entries, PERIOD, LedgerRules(), at(30)) == []
     assert [next_deadline(entries, PERIOD, rules, at(day)) for day in (29, 43, 44)] == [at(44), at(44), None]
+    assert [next_judgement(PERIOD, rules, at(day)) for day in (29, 30)] == [at(30), None]
+    assert next_judgement(PERIOD, LedgerRules(pull_back=pull_back("O-B")), at(0)) is None
+
+
+def test_what_was_judged_last_is_told_and_no_earlier_loss_again() -> None:
+    """200 h, 16 used by day 30 and 134 more by day 40: 46 h at the first checkpoint, none at the second on day 60.
+
+    With forty days' notice the first still waits on day 60, and is not told again.
+    """
+    first, second = pull_back("O-A").checkpoints
+    rules = LedgerRules(pull_back=PullBack(checkpoints=(first, second), notice_days=40))
+    entries = (
+        entry(1, Cause.GRANTED, 200 * HOUR, 0),
+        entry(2, Cause.DELIVERED, -16 * HOUR, 1),
+        entry(3, Cause.DELIVERED, -134 * HOUR, 40),
+    )
+    told = just_judged(entries, PERIOD, rules, at(30))
+    assert told
+    assert (told.checkpoint, told.minutes) == (first, 46 * HOUR)
+    assert [each.checkpoint for each in announced(entries, PERIOD, rules, at(60))] == [first]
+    assert just_judged(entries, PERIOD, rules, at(60)) is None
 
 
 def test_time_is_carried_for_so_many_periods() -> None:

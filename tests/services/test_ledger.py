@@ -13,7 +13,7 @@ from labshare.domain.ledger import Cause, LedgerEntry, Posting
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, LabShareError, NotFound, NotSignedIn, Refused
 from labshare.services import ledger as service
-from labshare.store import audit, due, outbox
+from labshare.store import audit, due
 from labshare.store import ledger as store
 from labshare.store.engine import Connection, Database
 from tests.furniture import ADMINISTRATOR, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor, counted
@@ -229,16 +229,14 @@ def test_an_agreement_that_is_not_there_has_no_ledger(house: Database) -> None:
 # ---------------------------------------------------------------- what goes with a posting
 
 
-def test_a_posting_is_one_insert_and_leaves_an_audit_line_and_a_message(house: Database) -> None:
+def test_a_posting_is_one_insert_and_leaves_an_audit_line(house: Database) -> None:
     with house.write() as db, counted(house.engine) as seen:
         entry = post(db, Cause.GRANTED, 120)
     assert len([each for each in seen if "INTO ledger_entries" in each]) == 1
     with house.read() as db:
         line = audit.lines(db, "agreement", "PPP-1")[-1]
-        (message,) = outbox.waiting(db)
     assert (line.action, line.actor_id) == ("post", OFFICE)
     assert line.details == {"entry": str(entry.id), "organisation": "O-CO", "cause": "granted", "minutes": 7200}
-    assert (message.topic, message.payload) == ("ledger", {"agreement": "PPP-1", "organisation": "O-CO"})
 
 
 def test_the_next_deadline_of_an_account_is_kept(house: Database) -> None:

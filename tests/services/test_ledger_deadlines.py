@@ -101,8 +101,9 @@ def test_r09_a_share_of_the_unused_balance_is_removed(house: Database, tmp_path:
     with_rules(house, tmp_path, LedgerRules(pull_back=R09))
     post(house, Cause.GRANTED, 200, YEAR.start, YEAR)
     post(house, Cause.DELIVERED, 16, YEAR.start + timedelta(days=30), YEAR)
-    # Two weeks' notice: nothing is posted before.
-    assert tick(house, R09.judged_at(YEAR, R09.checkpoints[0])) == 0
+    # Two weeks' notice: the loss is told, and nothing is posted before.
+    assert tick(house, R09.judged_at(YEAR, R09.checkpoints[0])) == 1
+    assert told(house, YEAR)[2:] == []
     assert tick(house, R09.posted_at(YEAR, R09.checkpoints[0])) == 1
     assert told(house, YEAR)[2:] == [("pulled_back", -46)]
 
@@ -123,10 +124,10 @@ def test_enough_use_keeps_everything_and_a_late_grant_meets_no_earlier_checkpoin
 ) -> None:
     with_rules(house, tmp_path, LedgerRules(pull_back=R09))
     at = R09.judged_at(YEAR, R09.checkpoints[0])
-    # A quarter of 200 h is used: no step applies.
+    # A quarter of 200 h is used: no step applies, at the judgement or after its notice.
     post(house, Cause.GRANTED, 200, YEAR.start, YEAR)
     post(house, Cause.DELIVERED, 50, at - timedelta(days=1), YEAR)
-    assert tick(house, at + timedelta(days=14)) == 1
+    assert tick(house, at + timedelta(days=14)) == 2
     assert told(house, YEAR)[2:] == []
     with house.write() as db:
         late = account("I-IMS", YEAR)

@@ -22,7 +22,7 @@ from labshare.services import ledger_pages
 from labshare.services import state_orders as service
 from labshare.services.state_orders import OrderWish
 from labshare.store import agreements as agreements_store
-from labshare.store import audit, outbox
+from labshare.store import audit
 from labshare.store import bookings as booking_store
 from labshare.store import ledger as store
 from labshare.store.engine import Connection, Database
@@ -212,10 +212,8 @@ def test_an_order_under_no_agreement_is_not_found(house: Database) -> None:
 def test_the_partner_is_told_and_the_order_stands_in_the_audit(house: Database) -> None:
     with house.write() as db:
         order(db, "808/QĐ", 80, O_CO=24)
-        topics = [(each.topic, each.payload) for each in outbox.waiting(db)]
         line = audit.lines(db, "agreement", "PPP-1")[-1]
         told = ledger_pages.credits(db, actor(PARTNER), later(1))
-    assert topics[-1] == ("ledger", {"agreement": "PPP-1", "organisation": "O-CO"})
     assert (line.action, line.actor_id) == ("state_order", OFFICE)
     assert (line.details["minutes"], line.details["from_parties"]) == (4800, 1440)
     assert [(each.taken, each.entry.minutes, each.left) for each in told] == [(1440, 1440, 1440)]
