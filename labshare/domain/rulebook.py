@@ -142,6 +142,7 @@ class Rulebook:
     def _sort(self, party: Party) -> tuple[tuple[Term, ...], tuple[Seat, ...]]:
         found = self._sorts.get(party)
         if found is None:
+            party = Party(*party)
             # A share of what people book or use keeps no balance and refuses nobody.
             covering = [term for term in self.covering(party) if not term.rule.is_moving]
             matched = [term for term in covering if matches(term.rule.who, party)]

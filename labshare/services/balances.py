@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from labshare.domain.agreements import Balance, BalanceKey, Counter, Term, matches, rule_windows
-from labshare.domain.balance_days import Days, day_of, matched_by_day, tomorrow
+from labshare.domain.balance_days import Days, day_of, matched_by_day, seated, tomorrow
 from labshare.domain.bases import taken
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
@@ -49,7 +49,7 @@ def days_ahead(db: Connection, book: Rulebook, counters: Sequence[Counter], now:
     """What of these windows lies on the days after today, counted from the bookings. One query."""
     begins = tomorrow(now)
     ends = max((counter.window.end for counter in counters), default=begins)
-    return matched_by_day(book, counters, days_store.ahead(db, Span(begins, ends))) if begins < ends else {}
+    return matched_by_day(book, seated(counters), days_store.ahead(db, Span(begins, ends))) if begins < ends else {}
 
 
 def rebuild(db: Connection, now: datetime, agreement_id: str | None = None) -> int:

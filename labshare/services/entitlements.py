@@ -56,6 +56,7 @@ class Places:
         for each in self._chosen:
             self._by_centre[each.centre_id].append(each)
         self._keys: dict[tuple[Scope, Level], list[str]] = {}
+        self._windows: dict[tuple[object, ...], list[Span]] = {}
 
     def inside(self, where: Scope) -> list[TimedInstrument]:
         """Those that the scope covers."""
@@ -77,12 +78,18 @@ class Places:
         if keys is None:
             keys = sorted({scope_key(rule, each) for each in self.inside(rule.where)})
             self._keys[rule.where, rule.level] = keys
-        windows = (
-            [window for window, _ in islice(rule_windows(term, span), 1 if rule.window is Window.ROLLING else None)]
-            if keys
-            else []
-        )
-        return [Counter(term=term, scope_key=key, window=window) for key in keys for window in windows]
+        return [
+            Counter(term=term, scope_key=key, window=window) for key in keys for window in self._windows_of(term, span)
+        ]
+
+    def _windows_of(self, term: Term, span: Span) -> list[Span]:
+        # Most rules of an agreement have one of a few windows.
+        asked = (term.rule.window, term.rule.days, term.agreement.timezone, term.spans, span)
+        found = self._windows.get(asked)
+        if found is None:
+            most = 1 if term.rule.window is Window.ROLLING else None
+            found = self._windows[asked] = [window for window, _ in islice(rule_windows(term, span), most)]
+        return found
 
 
 def readable_terms(
@@ -94,13 +101,15 @@ def readable_terms(
     """
     found: list[tuple[Term, bool]] = []
     places = Places(instruments)
-    concerned: dict[Scope, frozenset[str]] = {}
+    told: dict[tuple[str, Scope], tuple[bool, bool]] = {}
     for term in in_force(db, span):
-        where = term.rule.where
-        if where not in concerned:
-            concerned[where] = frozenset(each.centre_id for each in places.inside(where))
-        if may_read(actor, term.agreement, concerned[where]):
-            found.append((term, sees_all(actor, concerned[where])))
+        agreement, where = term.agreement, term.rule.where
+        if (agreement.id, where) not in told:
+            centre_ids = frozenset(each.centre_id for each in places.inside(where))
+            told[agreement.id, where] = may_read(actor, agreement, centre_ids), sees_all(actor, centre_ids)
+        is_readable, is_whole = told[agreement.id, where]
+        if is_readable:
+            found.append((term, is_whole))
     return found
 
 
@@ -123,17 +132,17 @@ def standings(
     span = Span(moment, moment + MINUTE)
     instruments = capacity_store.timed_instruments(db, span)
     places = Places(instruments, within)
-    counters = [
-        (counter, is_whole)
+    counters = {
+        counter.key: (counter, is_whole)
         for term, is_whole in readable_terms(db, actor, span, instruments)
         for counter in places.counters(term, span)
-    ]
-    whole = [counter for counter, is_whole in counters if is_whole]
+    }
+    whole = [counter for counter, is_whole in counters.values() if is_whole]
     read = {} if delivered or actor.partner_ids else usages(db, whole, moment, now)
-    measured = _measured(db, actor, [each for each in counters if each[0].key not in read], instruments, now)
+    measured = _measured(db, actor, [each for key, each in counters.items() if key not in read], instruments, now)
     return [
-        shown(of_balance(counter, *read[counter.key]), sees_all=True) if counter.key in read else measured[counter.key]
-        for counter, _ in counters
+        shown(of_balance(counter, *read[key]), sees_all=True) if key in read else measured[key]
+        for key, (counter, _) in counters.items()
     ]
 
 

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from labshare.domain.agreements import BalanceKey, Counter, Usage
-from labshare.domain.balance_days import matched_by_day, tomorrow
+from labshare.domain.balance_days import matched_by_day, minutes_of, seated, tomorrow
 from labshare.domain.timespan import Span
 from labshare.store import balance_days as days_store
-from labshare.store.balance_days import Held
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
 
@@ -25,29 +24,31 @@ def usages(
 
     Those of which no balance has been opened are left out. Four queries.
     """
-    held: dict[BalanceKey, Held] = {}
-    for row in days_store.holding(db, at, now) if counters else ():
-        held[row.balance.key] = row
-    found = [each for each in counters if (row := held.get(each.key)) and row.balance.window == each.window]
-    if not found:
+    keyed = {(*each.term.key, each.scope_key, *minutes_of(each.window)): each for each in counters}
+    held = {row[:5]: row for row in (days_store.holding(db, at, now) if counters else ()) if row[:5] in keyed}
+    if not held:
         return {}
+    found = [keyed[key] for key in held]
     book = rulebook(db)
     moment, midnight = now.replace(second=0, microsecond=0), tomorrow(now)
-    today = matched_by_day(book, found, days_store.ahead(db, Span(moment, midnight)))
+    windows = seated(found)
+    by_project = any(counter.term.rule.who.needs_project for counter in found)
+    ahead = days_store.ahead(db, Span(moment, midnight), by_project=by_project)
+    today = matched_by_day(book, windows, ahead)
     last = max(counter.window.end for counter in found)
-    loose = days_store.not_firm(db, Span(moment, last)) if moment < last else []
-    not_firm = matched_by_day(book, found, loose)
+    loose = days_store.not_firm(db, Span(moment, last), by_project=by_project) if moment < last else []
+    not_firm = matched_by_day(book, windows, loose)
     usage: dict[BalanceKey, tuple[Usage, int]] = {}
-    for counter in found:
-        key, balance = counter.key, held[counter.key].balance
-        committed = held[key].later_minutes + sum(today.get(key, {}).values())
+    for counter, row in zip(found, held.values(), strict=True):
+        key = counter.key
+        committed = row.later_minutes + sum(today.get(key, {}).values())
         usage[key] = (
             Usage(
-                base_minutes=balance.base_minutes,
-                used=balance.matched_minutes - committed,
+                base_minutes=row.base_minutes,
+                used=row.matched_minutes - committed,
                 committed=committed,
                 firm=committed - sum(not_firm.get(key, {}).values()),
             ),
-            balance.total_minutes - balance.matched_minutes,
+            row.total_minutes - row.matched_minutes,
         )
     return usage

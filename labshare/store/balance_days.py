@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from labshare.domain.agreements import Balance, BalanceKey
+from labshare.domain.agreements import BalanceKey
 from labshare.domain.balance_days import Days, Piece, day_of, minutes_of
 from labshare.domain.bookings import OCCUPYING, BookingKind, BookingState
 from labshare.domain.equipment import EquipmentState
@@ -103,30 +102,49 @@ _LATER = (
     .where(*_OF_BALANCE, balance_days.c.day > sa.bindparam("today"))
     .scalar_subquery()
 )
-_HOLDING = sa.select(balances, _LATER.label("later_minutes")).where(
+_HOLDING = sa.select(
+    balances.c.agreement_id,
+    balances.c.rule_id,
+    balances.c.scope_key,
+    raw(balances.c.window_start),
+    raw(balances.c.window_end),
+    balances.c.base_minutes,
+    balances.c.matched_minutes,
+    balances.c.total_minutes,
+    _LATER,
+).where(
     balances.c.window_end > sa.bindparam("at", type_=UTCMinute()),
     balances.c.window_start <= sa.bindparam("at", type_=UTCMinute()),
 )
 
 
 class Held(NamedTuple):
-    """A balance with those of its matched minutes that lie on the days after today."""
+    """A balance as integers, its window in minutes since 1970, and what of it lies on the days after today."""
 
-    balance: Balance
+    agreement_id: str
+    rule_id: str
+    scope_key: str
+    start: int
+    end: int
+    base_minutes: int
+    matched_minutes: int
+    total_minutes: int
     later_minutes: int
 
 
 def holding(db: Connection, at: datetime, now: datetime) -> list[Held]:
     """The balances whose window holds the whole minute `at`. One query; it reads no booking."""
-    rows = db.execute(_HOLDING, {"at": at, "today": day_of(now)})
-    return [Held(msgspec.convert(row, Balance, from_attributes=True), row.later_minutes) for row in rows]
+    return [Held(*row) for row in db.execute(_HOLDING, {"at": at, "today": day_of(now)}).all()]
 
 
 # ---------------------------------------------------------------- the uses they are made of
 
 
-def ahead(db: Connection, span: Span, numbers: Collection[int] | None = None) -> list[Piece]:
-    """The uses that stand in this span, each cut to it, on these instruments or (None) on all.
+def ahead(
+    db: Connection, span: Span, numbers: Collection[int] | None = None, *, by_project: bool = True
+) -> list[Piece]:
+    """The uses that stand in this span, each cut to it, on these instruments or (None) on all. Parties have no project
+    unless `by_project`.
 
     A use that is done and has a record counts as it was delivered: nothing of it lies ahead. One query.
     """
@@ -142,23 +160,25 @@ def ahead(db: Connection, span: Span, numbers: Collection[int] | None = None) ->
         places = places.where(instruments.c.number.in_(sorted(numbers)))
     # The limit limits nothing: it makes SQLite begin with the instruments, each of which then reads a few bookings.
     place = places.limit(MOST_PLACES).subquery()
-    query = _uses(place).where(
+    query = _uses(place, by_project=by_project).where(
         bookings.c.occupied_from >= sa.func.coalesce(place.c.first, sa.literal(span.start, UTCMinute)),
         bookings.c.occupied_from < span.end,
         bookings.c.occupied_until > span.start,
     )
-    return _pieces(db.execute(query), span)
+    return _pieces(db.execute(query).all(), span)
 
 
-def not_firm(db: Connection, span: Span) -> list[Piece]:
+def not_firm(db: Connection, span: Span, *, by_project: bool = True) -> list[Piece]:
     """Those of them that are held or pending. One query, of an index of nothing else."""
-    query = _uses(_PLACES.subquery()).where(
+    query = _uses(_PLACES.subquery(), by_project=by_project).where(
         _NOT_FIRM, bookings.c.occupied_until > span.start, bookings.c.occupied_from < span.end
     )
-    return _pieces(db.execute(query), span)
+    return _pieces(db.execute(query).all(), span)
 
 
-def _uses(place: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
+def _uses(place: sa.Subquery, *, by_project: bool) -> sa.Select[*tuple[Any, ...]]:
+    project = (sa.func.coalesce(column, "") for column in (projects.c.code, projects.c.funding_line))
+    joined = place.join(bookings, bookings.c.instrument_number == place.c.number)
     recorded = sa.exists().where(
         equipment_states.c.booking_id == bookings.c.id, equipment_states.c.state == EquipmentState.PRODUCTIVE
     )
@@ -169,14 +189,12 @@ def _uses(place: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
             bookings.c.organisation_id,
             bookings.c.access_class,
             bookings.c.activity,
-            sa.func.coalesce(projects.c.code, ""),
-            sa.func.coalesce(projects.c.funding_line, ""),
+            *(project if by_project else (sa.literal(""), sa.literal(""))),
             bookings.c.organisation_id != place.c.host_id,
             raw(bookings.c.occupied_from),
             raw(bookings.c.occupied_until),
         )
-        .join(bookings, bookings.c.instrument_number == place.c.number)
-        .outerjoin(projects, projects.c.id == bookings.c.project_id)
+        .select_from(joined.outerjoin(projects, projects.c.id == bookings.c.project_id) if by_project else joined)
         .where(
             bookings.c.kind == BookingKind.USE,
             _OCCUPYING,
@@ -189,4 +207,5 @@ def _uses(place: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
 def _pieces(rows: Iterable[Any], span: Span) -> list[Piece]:
     # Thousands at a time, so nothing is made of a row but what is looked at.
     first, last = minutes_of(span)
-    return [Piece(Party(*row[:8]), max(row[8], first), min(row[9], last)) for row in rows]
+    # A party is looked up as the tuple that it is (Rulebook.seats); one is made of it only when it is new.
+    return [Piece(cast(Party, row[:8]), max(row[8], first), min(row[9], last)) for row in rows]

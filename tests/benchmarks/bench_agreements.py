@@ -19,12 +19,24 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from labshare.domain.agreements import Agreement, Counter, Kind, Level, Scope, Selector, ShareRule, Use, Version
+from labshare.domain.agreements import (
+    Agreement,
+    Counter,
+    Kind,
+    Level,
+    Scope,
+    Selector,
+    ShareRule,
+    Use,
+    Version,
+    measure,
+)
 from labshare.domain.ledger import Cause, LedgerAccount, Posting
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import Window, window_at
 from labshare.services import agreements, balances, entitlements, ledger
+from labshare.services.usages import usages
 from labshare.store import agreements as store
 from labshare.store import balance_days as days_store
 from labshare.store import tables as t
@@ -208,8 +220,19 @@ def _where_all_rules_stand(house: Database) -> None:
         with house.read() as db:
             return len(entitlements.standings(db, actor(OFFICE), NOW, NOW, delivered=delivered))
 
-    assert read(False) == AGREEMENTS * RULES_EACH
-    _measured("measure of 1,000 rules, from balances", house, lambda _: read(False))
+    def measured() -> int:
+        with house.read() as db:
+            book = rulebook(db)
+            counters = [
+                Counter(term=term, scope_key="", window=window_at(term.rule.window, NOW, term.agreement.timezone))
+                for term in book.over(Span(NOW, NOW + MINUTE))
+            ]
+            found = usages(db, counters, NOW, NOW)
+            return len([measure(each.term.rule, found[each.key][0]) for each in counters])
+
+    assert read(False) == measured() == AGREEMENTS * RULES_EACH
+    _measured("measure 1,000 rules, from balances", house, lambda _: measured())
+    _measured("their page, for who sees all of them", house, lambda _: read(False))
     _measured("the same, counted from the bookings", house, lambda _: read(True), rounds=1)
 
 

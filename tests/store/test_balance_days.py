@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labshare.domain.agreements import BalanceKey
+from labshare.domain.agreements import Balance, BalanceKey
 from labshare.domain.balance_days import day_of, minutes_of
 from labshare.domain.bookings import BookingState
 from labshare.domain.projects import AccessClass, Activity
@@ -12,6 +12,7 @@ from labshare.domain.rulebook import Party
 from labshare.store import agreements as store
 from labshare.store import balance_days as days_store
 from labshare.store import bookings as booking_store
+from labshare.store.balance_days import Held
 from labshare.store.engine import Database
 from tests.furniture import FESEM, NOW, XRD, a_booking, at, counted, span
 from tests.store.test_agreements import a_balance, house
@@ -45,10 +46,15 @@ def test_a_balance_is_read_with_what_lies_after_today(house: Database) -> None:
     with house.write() as db:
         store.open_balances(db, [a_balance(), other])
         days_store.shift(db, {KEY: {TODAY - 1: 1, TODAY: 10, TODAY + 1: 100, TODAY + 5: 1000}})
-        assert days_store.holding(db, NOW, NOW) == [(a_balance(), 1100)]
+        assert days_store.holding(db, NOW, NOW) == [as_held(a_balance(), 1100)]
         # The last minute of one window, and the first of the next.
-        assert [held.balance.key for held in days_store.holding(db, at(28, 23, 59), NOW)] == [KEY]
-        assert days_store.holding(db, at(29, 0), NOW) == [(other, 0)]
+        assert days_store.holding(db, at(28, 23, 59), NOW) == [as_held(a_balance(), 1100)]
+        assert days_store.holding(db, at(29, 0), NOW) == [as_held(other, 0)]
+
+
+def as_held(balance: Balance, later_minutes: int) -> Held:
+    minutes = balance.base_minutes, balance.matched_minutes, balance.total_minutes
+    return Held(*balance.key[:3], *minutes_of(balance.window), *minutes, later_minutes)
 
 
 def test_uses_are_cut_to_the_span_and_say_whose_they_are(house: Database) -> None:
