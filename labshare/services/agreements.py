@@ -51,16 +51,16 @@ WEEK = timedelta(days=7)
 class Weighed(msgspec.Struct, frozen=True, kw_only=True):
     """A change of bookings, weighed against every rule in force: why not, and what it will do to the balances.
 
-    `versions` are those of the uses' own agreements that judged it, by agreement.
+    `versions` are those of the uses' own agreements that judged it, by agreement and when the use begins.
     """
 
     refusals: tuple[Refusal, ...] = ()
     shifts: tuple[Shift, ...] = ()
-    versions: dict[str, int] = {}
+    versions: dict[tuple[str, datetime], int] = {}
 
     def signed(self, booking: Booking) -> Booking:
         """The booking with the version of its project's agreement that judged it."""
-        version = self.versions.get(booking.agreement_id or "")
+        version = self.versions.get((booking.agreement_id or "", booking.occupied_from))
         return msgspec.structs.replace(booking, agreement_version=version)
 
 
@@ -113,11 +113,11 @@ def with_projects(db: Connection, uses: Iterable[Use]) -> tuple[Use, ...]:
     )
 
 
-def _judge_of(use: Use, book: Rulebook) -> tuple[str, int] | None:
-    """The agreement that the use belongs to and the version of it that is in force as the use begins."""
+def _judge_of(use: Use, book: Rulebook) -> tuple[tuple[str, datetime], int] | None:
+    """The agreement that the use belongs to, and the version of it that is in force as the use begins."""
     for term in book.terms.get(use.agreement_id or "", ()):
         if any(force.start <= use.span.start < force.end for force in term.spans):
-            return term.agreement.id, term.version
+            return (term.agreement.id, use.span.start), term.version
     return None
 
 
