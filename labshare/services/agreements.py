@@ -19,6 +19,7 @@ from labshare.domain.agreements import (
     Balance,
     BalanceKey,
     Counter,
+    Kind,
     ShareRule,
     Term,
     Use,
@@ -129,13 +130,15 @@ def post(db: Connection, weighed: Weighed) -> None:
 
 def insight_of(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
     """What a refusal may say: figures to those who answer for all the time that was asked for and to a party whose own
-    rule it is, the clause to the agreement's parties, nothing to others.
+    cap it is, the clause to the agreement's parties, nothing to others. A floor refuses a party whose own it is what
+    it does not count of theirs, and its figures are what everybody else has taken.
     """
     askers = {use.organisation_id for use in added}
     centre_ids = {use.centre_id for use in added}
     if reader is not None and sees_all(reader, centre_ids):
         return Insight.FIGURES
-    if term.rule.who.organisation and askers == set(term.rule.who.organisation):
+    rule = term.rule
+    if rule.kind is Kind.CAP and rule.who.organisation and askers == set(rule.who.organisation):
         return Insight.FIGURES
     is_party = bool(askers) and askers <= set(term.agreement.parties)
     if is_party or (reader is not None and may_read(reader, term.agreement, centre_ids)):

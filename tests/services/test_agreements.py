@@ -325,6 +325,15 @@ def test_a_party_reads_a_common_clause_without_figures_and_its_own_with_them(hou
         assert [refusal.code for refusal in told.refusals] == ["agreement_cap_clause", "agreement_cap"]
 
 
+def test_a_floor_tells_no_figures_to_the_party_that_it_is_for(house: Database, tmp_path: Path) -> None:
+    """It keeps the company's public time from the company's own industry; what is left is what rivals have taken."""
+    who = Selector(organisation=("O-CO",), access_class=(AccessClass.PUBLIC_RESEARCH,))
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_floor(who=who, share=Fraction(1)), parties=("I-IMS", "O-CO")))
+        told = service.weigh(db, added=[the_use(by_industry(FESEM, span(24, 8, 9)))], now=NOW)
+        assert [refusal.code for refusal in told.refusals] == ["agreement_floor_clause"]
+
+
 def test_the_version_that_judged_is_told(house: Database, tmp_path: Path) -> None:
     with house.write() as db:
         load(db, tmp_path, an_agreement(a_rule()))
