@@ -47,6 +47,17 @@ def _changes_of(noun: str, standing: tuple[Row, ...], wanted: tuple[Row, ...]) -
     )
 
 
+def has_moved(standing: Registry, wanted: Registry) -> bool:
+    """Whether an instrument goes to another centre, or a centre to another host."""
+    before, after = _owners(standing), _owners(wanted)
+    return any(before.get(name, owner) != owner for name, owner in after.items())
+
+
+def _owners(registry: Registry) -> dict[tuple[str, str], str]:
+    centres = {("centres", each.id): each.host_id for each in registry.centres}
+    return centres | {("instruments", each.id): each.centre_id for each in registry.instruments}
+
+
 def is_retired(row: Row) -> bool:
     return getattr(row, "retired_at", None) is not None
 

@@ -75,7 +75,7 @@ def whole_windows(window: Window, span: Span, within: Span, timezone_name: str, 
     """Every window that the span touches, in order. `within` is the time in force, to which a window may reach out.
 
     What is in force over a round has that one window. Rolling windows are every run of `days` local days; they overlap,
-    and lie in the time in force, or are all of it where that is shorter.
+    and begin and end on days that are in force at least in part, or are all of the time in force where that is shorter.
     """
     match window:
         case Window.ROUND:
@@ -89,11 +89,18 @@ def whole_windows(window: Window, span: Span, within: Span, timezone_name: str, 
 def _rolling(days: int, span: Span, within: Span, timezone_name: str) -> list[Span]:
     if within.end - within.start < timedelta(days=days):
         return [within]
+    first, last = _dates(span, timezone_name)
+    # A trial may be switched at any minute: the rest of that day belongs to the first run after it, which is cut there.
+    opening, closing = _dates(within, timezone_name)
+    starts = (first + timedelta(days=each) for each in range(1 - days, (last - first).days + 1))
+    return [_days(day, days, timezone_name) for day in starts if opening <= day <= closing - timedelta(days=days - 1)]
+
+
+def _dates(span: Span, timezone_name: str) -> tuple[date, date]:
+    """The first and the last local date that the span touches."""
     zone = ZoneInfo(timezone_name)
     first, last = (moment.astimezone(zone).date() for moment in (span.start, span.end - MINUTE))
-    starts = (first + timedelta(days=each) for each in range(1 - days, (last - first).days + 1))
-    runs = (_days(day, days, timezone_name) for day in starts)
-    return [run for run in runs if within.start <= run.start and run.end <= within.end]
+    return first, last
 
 
 @lru_cache(maxsize=4096)

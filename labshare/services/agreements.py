@@ -19,6 +19,7 @@ from labshare.domain.agreements import (
     Balance,
     BalanceKey,
     Counter,
+    Kind,
     ShareRule,
     Term,
     Use,
@@ -51,16 +52,16 @@ WEEK = timedelta(days=7)
 class Weighed(msgspec.Struct, frozen=True, kw_only=True):
     """A change of bookings, weighed against every rule in force: why not, and what it will do to the balances.
 
-    `versions` are those of the uses' own agreements that judged it, by agreement.
+    `versions` are those of the uses' own agreements that judged it, by agreement and when the use begins.
     """
 
     refusals: tuple[Refusal, ...] = ()
     shifts: tuple[Shift, ...] = ()
-    versions: dict[str, int] = {}
+    versions: dict[tuple[str, datetime], int] = {}
 
     def signed(self, booking: Booking) -> Booking:
         """The booking with the version of its project's agreement that judged it."""
-        version = self.versions.get(booking.agreement_id or "")
+        version = self.versions.get((booking.agreement_id or "", booking.occupied_from))
         return msgspec.structs.replace(booking, agreement_version=version)
 
 
@@ -113,11 +114,11 @@ def with_projects(db: Connection, uses: Iterable[Use]) -> tuple[Use, ...]:
     )
 
 
-def _judge_of(use: Use, book: Rulebook) -> tuple[str, int] | None:
-    """The agreement that the use belongs to and the version of it that is in force as the use begins."""
+def _judge_of(use: Use, book: Rulebook) -> tuple[tuple[str, datetime], int] | None:
+    """The agreement that the use belongs to, and the version of it that is in force as the use begins."""
     for term in book.terms.get(use.agreement_id or "", ()):
         if any(force.start <= use.span.start < force.end for force in term.spans):
-            return term.agreement.id, term.version
+            return (term.agreement.id, use.span.start), term.version
     return None
 
 
@@ -129,13 +130,15 @@ def post(db: Connection, weighed: Weighed) -> None:
 
 def insight_of(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
     """What a refusal may say: figures to those who answer for all the time that was asked for and to a party whose own
-    rule it is, the clause to the agreement's parties, nothing to others.
+    cap it is, the clause to the agreement's parties, nothing to others. A floor refuses a party whose own it is what
+    it does not count of theirs, and its figures are what everybody else has taken.
     """
     askers = {use.organisation_id for use in added}
     centre_ids = {use.centre_id for use in added}
     if reader is not None and sees_all(reader, centre_ids):
         return Insight.FIGURES
-    if term.rule.who.organisation and askers == set(term.rule.who.organisation):
+    rule = term.rule
+    if rule.kind is Kind.CAP and rule.who.organisation and askers == set(rule.who.organisation):
         return Insight.FIGURES
     is_party = bool(askers) and askers <= set(term.agreement.parties)
     if is_party or (reader is not None and may_read(reader, term.agreement, centre_ids)):

@@ -24,8 +24,10 @@ from labshare.domain.projects import Project, ProjectState
 from labshare.domain.text import searchable, sort_key
 from labshare.domain.windows import CENTRE_ZONE_NAME
 from labshare.errors import Refused
+from labshare.services import balances
 from labshare.services.projects import schedule_reminders
 from labshare.store import affiliations, audit, people, projects
+from labshare.store import agreements as agreements_store
 from labshare.store import people_document as store
 from labshare.store.engine import Connection
 
@@ -48,11 +50,17 @@ def load_document(db: Connection, document: PeopleDocument, now: datetime) -> Lo
     found = faults(document, store.known(db))
     if found:
         raise Refused(found)
+    # A share may be of a programme: what stands then counts for another one. Nothing is booked meanwhile.
+    is_counted_anew = any(_has_other_programme(db, entry) for entry in document.project)
+    if is_counted_anew:
+        agreements_store.hold_still(db)
     loaded = Loaded(
         organisations=sum(_put_organisation(db, entry) for entry in _parents_first(document.organisation)),
         persons=sum(_put_person(db, entry, now) for entry in document.person),
         projects=sum(_put_project(db, entry, now) for entry in document.project),
     )
+    if is_counted_anew:
+        balances.rebuild(db, now)
     if loaded != Loaded():
         audit.record(
             db, actor_id=None, action="load", noun="people", noun_id="file", now=now,
@@ -105,6 +113,11 @@ def _put_person(db: Connection, entry: PersonEntry, now: datetime) -> bool:
     if before is None or not affiliations.has_ended(db, before.id):
         changed |= store.put_grants(db, person_id, roles)
     return store.put_qualifications(db, person_id, held, now) or changed
+
+
+def _has_other_programme(db: Connection, entry: ProjectEntry) -> bool:
+    standing = projects.by_code(db, entry.code)
+    return standing is not None and standing.funding_line != entry.funding_line
 
 
 def _put_project(db: Connection, entry: ProjectEntry, now: datetime) -> bool:

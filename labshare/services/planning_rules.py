@@ -109,12 +109,13 @@ def _told(asker: Asker, standings: Iterable[Standing]) -> tuple[str, ...]:
 
 def tag_of_others(term: Term) -> str:
     """Stands on every request that a floor does not count."""
-    return f"not {term.agreement.id}|{term.rule.id}"
+    return f"not {tag_of_counted(term)}"
 
 
 def tag_of_counted(term: Term) -> str:
     """Stands on every request that a rule counts whose selector the solver has no words for."""
-    return f"{term.agreement.id}|{term.rule.id}"
+    # A new version or a trial may count others from within the round on, under the same name.
+    return f"{term.agreement.id}|{term.rule.id}|{term.version}|{term.spans[0].start:%Y-%m-%dT%H:%M}"
 
 
 def _is_told(rule: ShareRule) -> bool:

@@ -28,13 +28,15 @@ from labshare.domain.registry import (
     in_force,
     key,
 )
-from labshare.domain.registry_changes import TECHNOLOGY_NOUNS, NounChanges, changes, in_use
+from labshare.domain.registry_changes import TECHNOLOGY_NOUNS, NounChanges, changes, has_moved, in_use
 from labshare.domain.registry_check import RowFault
 from labshare.domain.registry_csv import read_registry, write_registry
 from labshare.domain.registry_search import FACETS, Found, Search, Tally, choices, total
 from labshare.domain.registry_terms import Stage
 from labshare.domain.text import sort_key
 from labshare.errors import Malformed, Refusal
+from labshare.services import balances
+from labshare.store import agreements as agreements_store
 from labshare.store import audit, people, registry_search
 from labshare.store import registry as store
 from labshare.store.engine import Connection
@@ -81,13 +83,19 @@ def load(db: Connection, actor: Actor | None, files: Mapping[str, bytes], now: d
     wanted = read_registry(files, store.numbers(db))
     if isinstance(wanted, list):
         raise UnsoundRegistry(wanted)
-    found = changes(store.load(db), wanted)
+    standing = store.load(db)
+    found = changes(standing, wanted)
+    # Shares are of places, and of those from outside a host: what stands is counted again. Nothing is booked meanwhile.
+    if is_moved := has_moved(standing, wanted):
+        agreements_store.hold_still(db)
     by_noun = {of_noun.noun: of_noun for of_noun in found}
     if any(by_noun[noun].count for noun in TECHNOLOGY_NOUNS):
         store.replace_technologies(db, wanted)
     for noun in store.TABLES:
         if noun not in TECHNOLOGY_NOUNS:
             _save(db, by_noun[noun], now)
+    if is_moved:
+        balances.rebuild(db, now)
     for of_noun in found:
         _record(db, actor, of_noun, now)
     return found

@@ -136,8 +136,9 @@ def judge(
         rules = locked[change.after.instrument_number]
         if change.wish is not None:
             neighbours = store.neighbours(db, rules.number, change.after.occupied)
-            due |= {each.id: _expiring(db, each.id, now) for each in neighbours if each.is_due(now)}
-            standing = [each for each in neighbours if each.id not in leaving and not each.is_due(now)]
+            others = [each for each in neighbours if each.id not in leaving]
+            due |= {each.id: _expiring(db, each.id, now) for each in others if each.is_due(now)}
+            standing = [each for each in others if not each.is_due(now)]
             context = _context(db, rules, book, change.wish, change.payer, standing, planned, leaving, now)
             found = check(change.wish, context, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
         refusals.append(found)

@@ -68,6 +68,14 @@ def test_runs_of_days_lie_in_the_time_in_force_or_are_all_of_it() -> None:
     assert whole_windows(Window.ROLLING, use, force, HANOI, 5) == [force]
 
 
+def test_a_day_that_is_in_force_in_part_belongs_to_a_run() -> None:
+    """In force from 08:00 of the 9th to 10:00 of the 13th, in runs of three days: their ends are cut with the rule."""
+    force = Span(local(9, 8), local(13, 10))
+    first = whole_windows(Window.ROLLING, Span(local(9, 9), local(9, 10)), force, HANOI, 3)
+    last = whole_windows(Window.ROLLING, Span(local(13, 8), local(13, 9)), force, HANOI, 3)
+    assert (first, last) == ([Span(local(9), local(12))], [Span(local(11), local(14))])
+
+
 def test_over_a_round_the_window_is_all_the_time_in_force() -> None:
     force = Span(local(9), local(13))
     assert whole_windows(Window.ROUND, Span(local(10, 8), local(10, 9)), force, HANOI) == [force]

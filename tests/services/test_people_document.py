@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.agreements import Selector
 from labshare.domain.people import Grant, Role
 from labshare.domain.profiles import Size
 from labshare.errors import Refused
-from labshare.services import affiliations, people_document
+from labshare.services import affiliations, balances, people_document
 from labshare.services import people as people_service
 from labshare.services.people_document import Loaded
-from labshare.store import due, organisations, people, projects
+from labshare.store import agreements, due, organisations, people, projects
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import FESEM, NOW, OFFICE, XRD, actor, furnish
+from tests.furniture import FESEM, NOW, OFFICE, XRD, actor, furnish, span
+from tests.services.test_agreements import a_rule, an_agreement, by_industry, put
+from tests.services.test_agreements import load as load_agreements
 
 FILE = """
 [[organisation]]
@@ -191,3 +196,19 @@ def test_a_file_without_a_password_keeps_the_one_that_was_chosen(house: Database
     assert load(house, FILE) == Loaded()
     with house.write() as db:
         assert people.password_hash(db, "partner.child") == (person.id, "$argon2id$chosen")
+
+
+def test_a_project_of_another_programme_is_counted_anew(house: Database, tmp_path: Path) -> None:
+    """Two rules, one for each programme: the hour that stands goes from the one to the other."""
+    load(house, FILE)
+    rules = [a_rule(id=name, who=Selector(programme=(name,)), share=Fraction(1)) for name in ("hợp đồng", "quỹ")]
+    with house.write() as db:
+        load_agreements(db, tmp_path, an_agreement(*rules))
+        project = projects.by_code(db, "DN-09")
+        assert project
+        put(db, by_industry(FESEM, span(25, 8, 9), project_id=project.id, organisation_id="O-CHILD"))
+    load(house, FILE.replace("hợp đồng", "quỹ"))
+    with house.write() as db:
+        assert balances.recount(db, NOW) == 0
+        found = {key.rule_id: each.matched_minutes for key, each in agreements.balances_of(db).items()}
+    assert found["hợp đồng"] == 0

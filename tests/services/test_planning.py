@@ -261,10 +261,11 @@ def test_the_solver_is_told_who_comes_from_outside_where_and_of_which_programme(
     asked = request(organisation_id="I-IMS", instrument_numbers=(2, 3))
     names = {PROJECT: ProjectName(code="KC-01", programme="state")}
     built = build_problem(facts(asked, items=(home, away), project_names=names), standings)
-    assert built.requests[0].tags == ("non_economic", "A|prog", "fair_share 100", "tier 1000")
-    assert [option.tags for option in built.requests[0].options] == [("not A|out",), ("A|out",)]
+    out, prog = (f"A|{name}|1|{week.start:%Y-%m-%dT%H:%M}" for name in ("out", "prog"))
+    assert built.requests[0].tags == ("non_economic", prog, "fair_share 100", "tier 1000")
+    assert [option.tags for option in built.requests[0].options] == [(f"not {out}",), (out,)]
     assert [(rule.kind, rule.who.tags) for rule in built.rules] == [
-        ("floor", ("A|out",)),
-        ("cap", ("not A|out",)),
-        ("cap", ("A|prog",)),
+        ("floor", (out,)),
+        ("cap", (f"not {out}",)),
+        ("cap", (prog,)),
     ]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -215,3 +216,38 @@ def test_the_solver_counts_whom_the_booking_check_counts(selector: Selector, ask
         and set(who.tags) <= {*tags_of(asks, [standing]), *tags_of_place(asks, [standing])}
     )
     assert counted == matches(selector, asks)
+
+
+def test_a_clause_that_changes_within_the_round_is_told_apart() -> None:
+    """From Wednesday on the floor is for industry and no longer for public research: either half keeps time from others
+    than its own, and a cap on one project's time becomes one on another's.
+    """
+    halves = (Span(at(0, 0), at(2, 0)), Span(at(2, 0), at(7, 0)))
+    floor, cap = a_rule(kind=Kind.FLOOR, share=Fraction(3, 5)), a_rule(id="C")
+
+    def of(rule: ShareRule, *selectors: Selector) -> list[Standing]:
+        return [
+            a_standing(
+                rule,
+                term=Term(
+                    agreement=an_agreement(rule),
+                    version=1,
+                    rule=msgspec.structs.replace(rule, who=who),
+                    spans=(half,),
+                ),
+                window=half,
+                part=half,
+            )
+            for who, half in zip(selectors, halves, strict=True)
+        ]
+
+    standings = of(floor, PUBLIC, INDUSTRY) + of(cap, Selector(project=("P",)), Selector(project=("Q",)))
+    found = {
+        (rule.kind, read_name(rule.id).rule_id, (rule.window or (0, 0))[0]): set(rule.who.tags)
+        for rule in linear_rules(standings, PLACES, GRID, NOW, 100)
+    }
+    public = {*tags_of(asker(project_code="P"), standings)}
+    assert not found["cap", "R", 0] <= public
+    assert found["cap", "R", 96] <= public
+    assert found["cap", "C", 0] <= public
+    assert not found["cap", "C", 96] <= public

@@ -8,18 +8,25 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
+from labshare.domain.agreements import Scope, Selector
 from labshare.domain.people import Actor, Grant, Role
-from labshare.domain.registry import ProductRef
+from labshare.domain.registry import ProductRef, Registry
 from labshare.domain.registry_search import Search
 from labshare.errors import Forbidden, NotFound
-from labshare.services import Database, registry
+from labshare.services import Database, balances, registry
+from labshare.store import agreements
+from labshare.store import registry as registry_store
 from labshare.store import tables as t
+from tests.furniture import FESEM, a_booking, furnish, span
 from tests.registry_files import SMALL, files, real
+from tests.services.test_agreements import a_rule, an_agreement, by_industry, put
+from tests.services.test_agreements import load as load_agreements
 
 
 def person(role: Role) -> Actor:
@@ -128,6 +135,29 @@ def test_a_centre_may_move_under_a_host_that_the_same_files_bring(db: Connection
     row = SMALL["organisations.csv"].splitlines()[1].replace("I-A,", "I-B,")
     content["organisations.csv"] += f"{row}\n".encode()
     assert counts(db, content, now) == {"organisations": (1, 0, 0), "centres": (0, 1, 0)}
+
+
+def test_what_stands_is_counted_anew_under_another_host(
+    database: Database, tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour of the host is none from outside; when its centre goes to another host, it is."""
+    rule = a_rule(who=Selector(outside=True), where=Scope(), share=None, minutes=600)
+    with database.write() as db:
+        furnish(db)
+        load_agreements(db, tmp_path, an_agreement(rule))
+        put(db, by_industry(FESEM, span(25, 8, 9)), a_booking(FESEM, span(25, 9, 11)))
+        standing = registry_store.load(db)
+        centres = tuple(msgspec.structs.replace(each, host_id="O-CO") for each in standing.centres)
+
+        def wanted(*_: object) -> Registry:
+            return msgspec.structs.replace(standing, centres=centres)
+
+        monkeypatch.setattr(registry, "read_registry", wanted)
+        registry.load(db, None, {}, now)
+        assert balances.recount(db, now) == 0
+        (balance,) = agreements.balances_of(db).values()
+    # The company's hour is the host's now, and the institute's two are from outside.
+    assert balance.matched_minutes == 120
 
 
 def test_only_an_administrator_or_the_operator_may_load(db: Connection, now: datetime) -> None:

@@ -22,6 +22,7 @@ from labshare.domain.sandbox import Change, Overlay
 from labshare.domain.sandbox_documents import to_toml
 from labshare.domain.sandboxes import SandboxState, Step, state_at
 from labshare.domain.timespan import Span
+from labshare.domain.windows import Window
 from labshare.errors import Forbidden, NotFound, Refused, Stale, WrongState
 from labshare.services import agreements, balances, bookings, entitlements, standings
 from labshare.services import sandboxes as service
@@ -214,6 +215,24 @@ def test_while_it_is_suspended_the_signed_rule_holds_at_once(house: Database) ->
     assert company(house, XRD, ahead(4, 8, 10), now=at(26, 8)) == []
     assert company(house, XRD, ahead(4, 10, 11), now=at(26, 8)) == CAP
     assert recounted(house, at(26, 8)) == 0
+
+
+def test_the_rest_of_the_day_on_which_it_is_suspended_is_in_a_run_of_days(database: Database) -> None:
+    """As signed, industry has 5 hours in any three days, in the trial 20. It is suspended on Wednesday at 08:00: from
+    then on Wednesday, Thursday and Friday have 5.
+    """
+    signed = a_cap(window=Window.ROLLING, days=3, share=None, minutes=300)
+    with database.write() as db:
+        furnish(db)
+        version = Version(number=1, agreement=an_agreement(signed))
+        agreements_store.add_version(db, version, actor_id=None, now=NOW)
+    lift = Change(agreement="A", replace=msgspec.structs.replace(signed, minutes=1200))
+    run(database, a_trial(lift, start=date(2026, 11, 23)))
+    wednesday = at(25, 8)
+    step(database, "suspend", wednesday, MANAGER)
+    assert company(database, XRD, ahead(2, 9, 14), ahead(2, 14, 15), now=wednesday) == CAP
+    assert company(database, XRD, ahead(4, 8, 9), now=wednesday) == CAP
+    assert recounted(database, wednesday) == 0
 
 
 def test_ending_it_is_doing_nothing_more(house: Database) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -180,3 +180,25 @@ def test_what_ends_keeps_the_version_that_judged_it(house: Database) -> None:
         change = ended(signed, BookingState.CANCELLED, NOW)
         (cancelled,) = write(db, actor(RESEARCHER), [change], locked, NOW, action="cancel")
     assert (cancelled.state, cancelled.agreement_version) == (BookingState.CANCELLED, 3)
+
+
+def test_each_booking_of_a_series_carries_the_version_of_its_own_day(house: Database, tmp_path: Path) -> None:
+    """The second version is in force from the 26th on; both are booked in one call."""
+    whole = a_rule(share=Fraction(1))
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(whole))
+        load(db, tmp_path, an_agreement(whole, effective_from=date(2026, 11, 26)))
+        db.execute(sa.update(t.projects).where(t.projects.c.id == INDUSTRY_PROJECT).values(agreement_id="PPP-1"))
+    wishes = [wish(XRD, span(day, 9, 10), project_id=INDUSTRY_PROJECT) for day in (25, 26)]
+    with house.write() as db:
+        made = service.book_all(db, actor(COMPETITOR), wishes, NOW)
+    assert [booking.agreement_version for booking in made] == [1, 2]
+
+
+def test_a_hold_that_is_due_may_move_out_of_its_own_way(house: Database) -> None:
+    """Nobody else wants its time: it moves, and ends as any hold that nobody confirmed."""
+    held = a_booking(NMR, span(25, 9, 11), state=BookingState.HELD, hold_expires_at=NOW - timedelta(minutes=1))
+    placed(house, held)
+    with house.write() as db:
+        found = service.move(db, actor(RESEARCHER), held.id, span(25, 10, 12), seen_version=held.version, now=NOW)
+    assert (found.state, found.span) == (BookingState.HELD, span(25, 10, 12))
