@@ -75,6 +75,7 @@ def test_a_verification_without_evidence_or_ahead_of_its_time_says_both(client: 
     assert answer.status_code == 422
     assert 'data-code="evidence_missing"' in answer.text
     assert 'data-code="expiry_passed"' in answer.text
+    assert 'value="2026-11-01"' in answer.text
 
 
 def test_a_day_that_cannot_be_read_is_malformed(client: Client) -> None:
