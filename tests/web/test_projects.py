@@ -97,6 +97,12 @@ def test_a_decision_on_an_old_version_is_stale_and_changes_nothing(client: Clien
     assert "Chưa có hợp đồng" in page
 
 
+def test_who_may_not_propose_is_told_before_filling_the_form_in(client: Client) -> None:
+    sign_in(client, "office")
+    assert client.get("/projects/new").status_code == 403
+    assert send(client, "/projects", PROPOSAL).status_code == 403
+
+
 def test_only_the_user_office_verifies(client: Client) -> None:
     url = propose(client)
     typed = {"version": "1", "evidence": "x", "expires": "2027-06-30"}
