@@ -248,7 +248,7 @@ def test_what_the_demo_hands_over_leads_to_the_port_it_took(
         answered.append((chosen.base_url, address.url))
 
     def quiet(_level: str) -> None:
-        """This process's own log stays as it is."""
+        """Leave this process's own log as it is."""
 
     monkeypatch.setattr(serving, "_answer", note)
     monkeypatch.setattr(serve, "log_to_stderr", quiet)
