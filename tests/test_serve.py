@@ -17,12 +17,16 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from litestar import Litestar, Request, get
 from litestar.types import Message
 
+from labshare import serve
+from labshare.cli import serving
 from labshare.errors import StartupError
 from labshare.serve import Address, Calls, find_address, told_by_proxy
 from labshare.services.demo import LOADED
+from labshare.settings import Settings
 from labshare.store import facts
 from labshare.store.engine import open_database
 from tests.furniture import furnish
@@ -231,6 +235,28 @@ def test_the_demo_takes_the_next_free_port_and_says_so(tmp_path: Path, sqlite_te
         _stops_whatever_is_open(process, url)
     # Nobody else of this machine may read what the demo's cookies are signed with.
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_the_demo_hands_over_leads_to_the_port_it_took(
+    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to port 8000 would lead to whatever answers there."""
+    furnished(sqlite_template, tmp_path / "labshare.sqlite3")
+    answered: list[tuple[str, str]] = []
+
+    def note(chosen: Settings, _database: object, _held: object, address: Address) -> None:
+        answered.append((chosen.base_url, address.url))
+
+    def quiet(_level: str) -> None:
+        """Leave this process's own log as it is."""
+
+    monkeypatch.setattr(serving, "_answer", note)
+    monkeypatch.setattr(serve, "log_to_stderr", quiet)
+    with taken_port() as port:
+        monkeypatch.setenv("LABSHARE_PORT", str(port))
+        CliRunner().invoke(serving.demo, ["--directory", str(tmp_path)], catch_exceptions=False)
+    ((base_url, url),) = answered
+    assert base_url == url != f"http://127.0.0.1:{port}"
 
 
 def _stops_whatever_is_open(process: subprocess.Popen[str], url: str) -> None:

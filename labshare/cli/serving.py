@@ -54,6 +54,8 @@ def serve(workers: int) -> None:
 @click.option("--fresh", is_flag=True, help="Throw the demo's data away and make them anew, around today.")
 def demo(directory: Path, fixtures: Path, fresh: bool) -> None:
     """Serve LabShare with demo data on this machine. No settings are needed; the first start makes the data."""
+    import msgspec
+
     from labshare.serve import find_address, log_to_stderr
     from labshare.store.process import claim
 
@@ -67,7 +69,8 @@ def demo(directory: Path, fixtures: Path, fresh: bool) -> None:
         address = find_address(chosen.host, chosen.port, or_next=True)
         if address.port != chosen.port:
             say("Port %(taken)s is taken; using %(port)s.", taken=chosen.port, port=address.port)
-        _answer(chosen, database, held, address)
+        # What is handed over leads to this demo, not to whatever answers on the port that was taken.
+        _answer(msgspec.structs.replace(chosen, base_url=address.url), database, held, address)
 
 
 @with_example("LABSHARE_DATABASE_URL=postgresql:///labshare labshare migrate")

@@ -17,11 +17,13 @@ from labshare.domain.opening import OpeningHours, open_spans
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound
+from labshare.services import clauses
 from labshare.services.holidays import closed_dates
 from labshare.store import bookings as bookings_store
 from labshare.store import calendars as store
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import rulebook
 
 # How far a suggestion looks to both sides of a wish.
 SEARCH = timedelta(days=14)
@@ -127,6 +129,7 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> lis
     rules = bookings_store.rules_of(db, [wish.instrument_number]).get(wish.instrument_number)
     if rules is None or not rules.takes_bookings:
         return []
+    rules = _as_agreed(db, rules, wish)
     minutes = fitting_minutes(rules, wish.span.minutes)
     first = max(_next_minute(now), wish.span.start - SEARCH)
     latest = min(now + timedelta(days=rules.advance_days), wish.span.start + SEARCH)
@@ -163,6 +166,16 @@ def open_spans_of(rules: InstrumentRules, span: Span, closed: frozenset[date]) -
 
 def kept_time(offer: rounds_store.KeptOffer) -> KeptTime:
     return KeptTime(span=offer.span, round_code=offer.round_code, freed_at=offer.freed_at)
+
+
+def _as_agreed(db: Connection, rules: InstrumentRules, wish: Wish) -> InstrumentRules:
+    """The rules with what agreements narrow in them: the window ahead and the shortest use (R20)."""
+    held = [each.courtesy for each in clauses.covering(rulebook(db), rules, wish) if each.courtesy]
+    return msgspec.structs.replace(
+        rules,
+        advance_days=min([rules.advance_days, *(each.advance_days for each in held if each.advance_days is not None)]),
+        min_minutes=max([rules.min_minutes, *(each.least_minutes for each in held if each.least_minutes is not None)]),
+    )
 
 
 def _elsewhere(db: Connection, rules: InstrumentRules, wish: Wish, around: Span) -> list[Span]:

@@ -20,7 +20,7 @@ from labshare.domain.ordering import Tier
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal
-from labshare.services.calendars import closed_dates_over
+from labshare.services.holidays import closed_around
 from labshare.store import bookings as bookings_store
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
@@ -86,7 +86,7 @@ def conducts(
     if not held or wish.person_id is None or (wish.replaces_id and bookings_store.get(db, wish.replaces_id).plan_id):
         return ()
     weeks = weeks_around(wish.span, rules.timezone)
-    closed = closed_dates_over(weeks)
+    closed = closed_around(weeks.start.date(), weeks.end.date())
     uses = _uses(db, wish.person_id, {wish.replaces_id, *leaving}, weeks) if any(map(_has_prime, held)) else ()
     return tuple(
         Conduct(

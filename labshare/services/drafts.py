@@ -64,9 +64,14 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         return self.seen_version + 1
 
 
+def require_may_draft(actor: Actor) -> None:
+    """Raises `Forbidden` for those whom a text's effect would not be shown, before they write one."""
+    require(actor, Action.READ_AGREEMENT)
+
+
 def text_of(db: Connection, actor: Actor, agreement_id: str) -> str:
     """The newest version as TOML, to begin a draft with. Raises `NotFound`."""
-    require(actor, Action.READ_AGREEMENT)
+    require_may_draft(actor)
     versions = store.versions_of(db, agreement_id)
     if not versions:
         raise NotFound("agreement_not_found")
@@ -75,7 +80,7 @@ def text_of(db: Connection, actor: Actor, agreement_id: str) -> str:
 
 def weighed(db: Connection, actor: Actor, text: str, now: datetime) -> Draft:
     """The draft's effect on the windows of today. Raises `Malformed` and `Refused` with every fault of the text."""
-    require(actor, Action.READ_AGREEMENT)
+    require_may_draft(actor)
     agreement = from_toml(text)
     require_sound(db, [("", agreement)], now)
     versions = store.versions_of(db, agreement.id)

@@ -173,7 +173,11 @@ def remind(db: Connection, project_id: UUID, now: datetime, *, kind: NoticeKind)
 
 
 def agreements_of(db: Connection, actor: Actor, now: datetime) -> list[Place]:
-    """The agreements, in force today or later, that name the actor's organisation as a party."""
+    """The agreements, in force today or later, that name the actor's organisation as a party, to propose under.
+
+    Raises `Forbidden` for those who may not propose, before they have filled a form in.
+    """
+    require(actor, Action.PROPOSE_PROJECT)
     ahead = agreements.versions(db, _today(now), date.max)
     return [
         Place(id=agreement_id, name_vi=versions[-1].agreement.title_vi, name_en=versions[-1].agreement.title_en)

@@ -52,6 +52,7 @@ def begin(
     me: given.Me,
     of: FromQuery[str] = "",
 ) -> Response[str]:
+    drafts.require_may_draft(me)
     with database.read() as db:
         text = drafts.text_of(db, me, of) if of else BLANK
     return _page(request, me, text)

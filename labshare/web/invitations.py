@@ -64,7 +64,10 @@ def register(
             request, "people/register.html", status=error.status, email=data.email, refusals=error.refusals,
             is_sent=False,
         )  # fmt: skip
-    return render(request, "people/register.html", email=data.email.strip(), refusals=(), is_sent=True)
+    return render(
+        request, "people/register.html", email=data.email.strip(), refusals=(), is_sent=True,
+        has_mail=bool(settings.smtp_url),
+    )  # fmt: skip
 
 
 @get("/join/{token:str}", sync_to_thread=True)

@@ -109,7 +109,9 @@ def verify(
                 db, me, project_id, version=data.version, evidence=data.evidence, expires_at=expires_at, now=now
             )
     except Refused as error:
-        return _project_page(request, database, me, now, project_id, error, evidence=data.evidence)
+        return _project_page(
+            request, database, me, now, project_id, error, evidence=data.evidence, expires=data.expires
+        )
     return redirect(request, f"/projects/{project_id}", notice="project_verified")
 
 
@@ -247,7 +249,7 @@ def _project_page(
         verifier = projects.verifier_name(db, line.project)
         held = clearances.of_project(db, project_id)
     proposed = line.project.evidence if line.project.state is ProjectState.PROPOSED else ""
-    context: dict[str, Any] = {"evidence": proposed, "login": "", "pi": "", **typed}
+    context: dict[str, Any] = {"evidence": proposed, "expires": "", "login": "", "pi": "", **typed}
     return render(
         request,
         "projects/project.html",

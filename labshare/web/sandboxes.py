@@ -44,6 +44,17 @@ class ValueForm(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""
 
 
+class Typed(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in the forms of the page; after a refusal, what was typed."""
+
+    value: ValueForm = ValueForm()
+    period: PeriodForm = PeriodForm()
+    adjusted: AdjustForm = AdjustForm()
+
+
+UNTYPED = Typed()
+
+
 @post(TRIALS, sync_to_thread=True)
 def propose(
     request: Request,
@@ -98,7 +109,7 @@ def replay(
         with database.write() as db:
             sandboxes.keep_replay(db, me, sandbox_id, sandbox.number, done, now)
     except (Malformed, Refused) as error:
-        return _page(request, database, me, sandbox_id, now, error)
+        return _page(request, database, me, sandbox_id, now, error, Typed(period=data))
     return redirect(request, f"{TRIALS}/{sandbox_id}", notice="sandbox_replayed")
 
 
@@ -115,7 +126,7 @@ def adjust(
         text = data.text()
         sandboxes.adjust(db, me, sandbox_id, seen_version=data.version, text=text, reason=data.reason, now=now)
 
-    return _changed(request, database, me, sandbox_id, now, done, "sandbox_adjusted", data.overlay)
+    return _changed(request, database, me, sandbox_id, now, done, "sandbox_adjusted", Typed(adjusted=data))
 
 
 @post(f"{TRIALS}/{{sandbox_id:str}}/measure", sync_to_thread=True)
@@ -133,7 +144,7 @@ def measure(
             db, me, sandbox_id, metric=data.metric, day=day, value=data.value, evidence=data.evidence, now=now
         )
 
-    return _changed(request, database, me, sandbox_id, now, done, "sandbox_measured")
+    return _changed(request, database, me, sandbox_id, now, done, "sandbox_measured", Typed(value=data))
 
 
 @post(f"{TRIALS}/{{sandbox_id:str}}/{{step:str}}", sync_to_thread=True)
@@ -183,7 +194,7 @@ def _changed(
     now: datetime,
     done: Callable[[Connection], None],
     notice: str,
-    typed: str = "",
+    typed: Typed = UNTYPED,
 ) -> Response[str]:
     try:
         with database.write() as db:
@@ -201,7 +212,7 @@ def _page(
     sandbox_id: str,
     now: datetime,
     error: LabShareError | None = None,
-    typed: str = "",
+    typed: Typed = UNTYPED,
 ) -> Response[str]:
     with database.read() as db:
         page = sandbox_pages.trial(db, me, sandbox_id, now)

@@ -57,7 +57,7 @@ def test_a_partner_follows_its_share_from_home_to_the_report_and_takes_it_away(b
         expect(share).to_contain_text("còn 2 giờ")
         share.click()
         expect(page.locator("h1")).to_have_text("Thỏa thuận một")
-        expect(page.locator(".bar")).to_contain_text("Sắp chạm giới hạn")
+        expect(page.locator(".bar")).to_contain_text("Sắp hết hạn mức")
 
         page.get_by_role("link", name="Báo cáo sử dụng").click()
         page.get_by_label("Kỳ", exact=True).select_option("month")

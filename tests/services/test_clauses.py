@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from labshare.domain.agreements import Agreement, Scope, Version
@@ -22,7 +23,7 @@ from labshare.errors import Forbidden, Refusal, Refused, WrongState
 from labshare.i18n import speaking
 from labshare.sentences import sentence
 from labshare.services import bookings as service
-from labshare.services import clauses, plans
+from labshare.services import calendars, clauses, plans
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
 from labshare.store import usage as usage_store
@@ -136,6 +137,23 @@ def test_an_agreement_may_narrow_the_window_ahead_and_the_shortest_slot(house: D
         agreements_store.add_version(db, Version(number=2, agreement=stricter), actor_id=None, now=NOW)
     (refusal,) = refused(house, XRD, Span(at(25, 9), at(25, 9, 30)))
     assert (refusal.code, refusal.params["least_minutes"]) == ("too_short", 60)
+
+
+def test_what_is_suggested_keeps_to_what_agreements_narrow(house: Database) -> None:
+    """The instrument alone allows 60 days and half an hour; the agreements 14 days and, from version 2 on, an hour."""
+    far = Span(at(25, 9) + timedelta(days=14), at(25, 10) + timedelta(days=14))
+    asked = Wish(instrument_number=XRD, span=far, person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
+    with house.read() as db:
+        found = calendars.suggest(db, asked, NOW)
+    assert len(found) == 3
+    assert max(each.end for each in found) <= NOW + timedelta(days=14)
+    for each in found:
+        assert book(house, XRD, each).span == each
+    stricter = courteous(courtesy=Courtesy(least_minutes=60))
+    with house.write() as db:
+        agreements_store.add_version(db, Version(number=2, agreement=stricter), actor_id=None, now=NOW)
+        short = msgspec.structs.replace(asked, span=Span(at(25, 9), at(25, 9, 30)))
+        assert calendars.suggest(db, short, NOW)[0] == Span(at(25, 9), at(25, 10))
 
 
 def test_the_third_no_show_bars_and_the_fourteenth_day_frees(house: Database) -> None:

@@ -73,5 +73,6 @@ def test_whoever_signs_on_an_old_version_is_asked_to_look_again(client: Client) 
 def test_others_are_turned_away(client: Client, who: str) -> None:
     sign_in(client, who)
     assert client.get("/agreements/draft?of=PPP-1").status_code == 403
+    assert client.get("/agreements/draft").status_code == 403
     assert send(client, "/agreements/draft", {"text": "x"}).status_code == 403
     assert send(client, "/agreements/draft/sign", {"text": "x"}).status_code == 403

@@ -75,6 +75,7 @@ def test_a_verification_without_evidence_or_ahead_of_its_time_says_both(client: 
     assert answer.status_code == 422
     assert 'data-code="evidence_missing"' in answer.text
     assert 'data-code="expiry_passed"' in answer.text
+    assert 'value="2026-11-01"' in answer.text
 
 
 def test_a_day_that_cannot_be_read_is_malformed(client: Client) -> None:
@@ -94,6 +95,12 @@ def test_a_decision_on_an_old_version_is_stale_and_changes_nothing(client: Clien
     page = text_of(client.get(url))
     assert "Bị từ chối" in page
     assert "Chưa có hợp đồng" in page
+
+
+def test_who_may_not_propose_is_told_before_filling_the_form_in(client: Client) -> None:
+    sign_in(client, "office")
+    assert client.get("/projects/new").status_code == 403
+    assert send(client, "/projects", PROPOSAL).status_code == 403
 
 
 def test_only_the_user_office_verifies(client: Client) -> None:

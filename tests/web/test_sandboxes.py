@@ -74,7 +74,7 @@ def test_from_a_file_to_a_running_trial_and_its_rollback(client: Client, house: 
     sign_in(client, "manager")
     value = {"metric": "night", "day": "2026-11-23", "value": "26 %", "evidence": "nhật ký tuần 48"}
     assert send(client, f"{TRIAL}/measure", value).status_code == 303
-    assert "26 % (23/11/2026) từ 12 % đến 25 % đạt" in text_of(client.get(TRIAL))
+    assert "26 % (23/11/2026) lúc đầu 12 %, mục tiêu 25 % đạt" in text_of(client.get(TRIAL))
     assert send(client, f"{TRIAL}/measure", value | {"metric": "incidents", "value": "1/400"}).status_code == 303
     sign_in(client, "partner")
     ended = text_of(client.get(TRIAL))
@@ -121,6 +121,33 @@ def test_pasted_text_proposes_too_and_a_version_says_why(client: Client, house: 
     assert done.status_code == 303, text_of(done)
     assert "06/12/2026" in text_of(client.get(TRIAL))
     assert send(client, f"{TRIAL}/adjust", {"version": "1", "overlay": shorter, "reason": "x"}).status_code == 412
+
+
+def test_what_was_typed_for_a_trial_stands_after_a_refusal(client: Client, house: Database) -> None:
+    run(house, today())
+    sign_in(client, "office")
+    value = {"metric": "incidents", "day": "2026-11-23", "value": "khoảng 2", "evidence": "sổ sự cố 12"}
+    answer = send(client, f"{TRIAL}/measure", value)
+    assert answer.status_code == 400
+    for typed in ('value="2026-11-23"', 'value="khoảng 2"', ">sổ sự cố 12<", '<option value="incidents" selected>'):
+        assert typed in answer.text
+    answer = send(client, f"{TRIAL}/replay", {"first": "2026-11-16", "last": "2026-12-30", "freedom": "5"})
+    assert answer.status_code == 400
+    for typed in ('value="2026-11-16"', 'value="2026-12-30"', 'value="5"'):
+        assert typed in answer.text
+    answer = send(client, f"{TRIAL}/adjust", {"version": version(house), "overlay": "x = 3", "reason": "quá dài"})
+    assert ">quá dài<" in answer.text
+
+
+def test_a_metric_is_chosen_by_what_it_says(client: Client, house: Database) -> None:
+    run(house, today())
+    sign_in(client, "office")
+    said = {metric.id: metric.says.vi for metric in today().metrics}
+    page = client.get(TRIAL).text
+    assert f'<option value="night">{said["night"]}</option>' in page
+    value = {"metric": "night", "day": "2026-11-23", "value": "20 %", "evidence": "nhật ký"}
+    assert send(client, f"{TRIAL}/measure", value).status_code == 303
+    assert f"23/11/2026 · {said['night']}" in text_of(client.get(TRIAL))
 
 
 @pytest.mark.parametrize("name", ["suspend", "end"])
