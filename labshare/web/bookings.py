@@ -21,7 +21,7 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
-from labshare.services import Connection, bookings, clauses, prices, projects
+from labshare.services import Connection, bookings, clauses, free_times, prices, projects
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
@@ -341,7 +341,7 @@ def _may_change(me: Actor, line: BookingLine) -> bool:
 
 
 def _offers(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
-    spans = sorted(looking.suggest(db, wish, now))
+    spans = sorted(free_times.suggest(db, wish, now))
     return tuple(Offer(slot_value(span), formats.span(span.start, span.end)) for span in spans)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,15 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labshare.domain.availability import fitting_minutes, free_stretches, nearest, start_ranges
+from labshare.domain.availability import (
+    Leeway,
+    fitting_minutes,
+    free_starts,
+    free_stretches,
+    nearest,
+    open_starts,
+    start_ranges,
+)
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.opening import open_spans, parse_opening
 from labshare.domain.timespan import MINUTE, Span
@@ -23,6 +32,11 @@ def rules(**changes: Any) -> InstrumentRules:
     return msgspec.structs.replace(FESEM, **changes)
 
 
+def free(minutes: int, busy: Sequence[Span] = (), instrument: InstrumentRules = FESEM) -> list[Leeway]:
+    starts = free_starts(instrument, minutes, open_starts(instrument, minutes, OPEN), busy)
+    return [Leeway(minutes=minutes, starts=starts)]
+
+
 def test_the_nearest_free_slots_are_one_for_each_gap() -> None:
     # Open 08-18, fifteen minutes of clean-up, 10:00-12:00 and 13:00-15:00 are occupied. Two hours fit with their
     # clean-up before 10:00 only from 08:00 to 09:45 (too short: 105 minutes), between 12 and 13 not at all, and after
@@ -30,23 +44,21 @@ def test_the_nearest_free_slots_are_one_for_each_gap() -> None:
     busy = [span(23, (10, 0), (12, 0)), span(23, (13, 0), (15, 0))]
 
     def found(minutes: int) -> list[Span]:
-        ranges = start_ranges(FESEM, minutes, DAY, OPEN, busy)
-        return nearest(FESEM, minutes, local(23, 11), ranges)
+        return nearest(FESEM, local(23, 11), free(minutes, busy))
 
     assert found(120) == [span(23, (15, 0), (17, 0))]
     assert found(60) == [span(23, (8, 30), (9, 30)), span(23, (15, 0), (16, 0))]
 
 
 def test_a_wish_that_fits_is_itself_the_nearest() -> None:
-    ranges = start_ranges(FESEM, 60, DAY, OPEN, [])
-    assert nearest(FESEM, 60, local(23, 9, 30), ranges) == [span(23, (9, 30), (10, 30))]
+    assert nearest(FESEM, local(23, 9, 30), free(60)) == [span(23, (9, 30), (10, 30))]
 
 
-def test_a_start_off_the_raster_is_put_on_the_next_one() -> None:
-    ranges = list(start_ranges(FESEM, 60, DAY, OPEN, []))
-    assert nearest(FESEM, 60, local(23, 9, 31), ranges) == [span(23, (10, 0), (11, 0))]
+def test_a_start_off_the_raster_is_put_on_the_nearest_one() -> None:
+    assert nearest(FESEM, local(23, 9, 40), free(60)) == [span(23, (9, 30), (10, 30))]
+    assert nearest(FESEM, local(23, 9, 46), free(60)) == [span(23, (10, 0), (11, 0))]
     # At the end of the day the next one would be too late, so it is the one before.
-    assert nearest(FESEM, 60, local(23, 17, 50), ranges) == [span(23, (17, 0), (18, 0))]
+    assert nearest(FESEM, local(23, 17, 50), free(60)) == [span(23, (17, 0), (18, 0))]
 
 
 def test_a_run_that_spans_closed_hours_starts_and_ends_while_open() -> None:
