@@ -30,6 +30,7 @@ from labshare.services.prices import Estimate
 from labshare.store import bookings as bookings_store
 from labshare.store import free_times as store
 from labshare.store import projects as projects_store
+from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
 from labshare.store.free_times import Asked, Candidate
 
@@ -130,6 +131,11 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> lis
     for each in looking.candidates:
         return nearest(each.rules, wanted, looking.leeways(each, wish.span.minutes), count=count)
     return []
+
+
+def capability_of(db: Connection, number: int) -> str:
+    """What an instrument can do, by which others are found that can do the same."""
+    return rounds_store.capabilities_of(db, [number])[number]
 
 
 # ---------------------------------------------------------------- parts

@@ -46,6 +46,7 @@ from labshare.web.booking_forms import (
 from labshare.web.booking_lines import by_day
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
+from labshare.web.free_times import address_like
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.weeks import Week
 
@@ -242,6 +243,7 @@ def _booking_form(
         estimates=_estimates(db, rules, choices, form, now),
         is_timed=read_span(form)[0] is not None,
         offers=_offers(db, wish, now) if wish else (),
+        find_address=address_like(rules, free_times.capability_of(db, rules.number), wanted) if wanted else "",
     )
 
 
