@@ -9,11 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser
 
-from labshare.services import tokens
 from labshare.store import bookings as store
 from labshare.store.engine import Database
 from tests.browser import enter, faults, overflow, small_targets, window
-from tests.furniture import COLLEAGUE, FESEM, NOW, PUBLIC_PROJECT, XRD, a_booking, span
+from tests.furniture import COLLEAGUE, FESEM, PUBLIC_PROJECT, XRD, a_booking, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
 WEEK = "from=2026-11-23&to=2026-11-29"
@@ -104,27 +103,6 @@ def test_a_refused_booking_leads_to_instruments_that_can_do_the_same(researcher:
     (found,) = re.findall(r'href="(/find[^"]+)"', answer.text.replace("&amp;", "&"))
     assert found == "/find?capability=XRD&length=120m&from=2026-11-25&to=2026-12-01"
     assert links(researcher.get(found)) != []
-
-
-def test_programs_ask_the_same(client: Client, house: Database) -> None:
-    with house.write() as db:
-        secret = tokens.create(db, login="researcher", days=1, label="", now=NOW).secret
-    headers = {"authorization": f"Bearer {secret}"}
-    answer = client.get(f"/api/v1/slots?centre=C-ONE&length=3h&{WEEK}&day=Thu&latest=12:00", headers=headers)
-    assert answer.status_code == 200, answer.text
-    assert answer.json() == {
-        "items": [
-            {
-                "date": "2026-11-26", "instrument": code, "centre": "C-ONE", "city_vi": "", "city_en": "",
-                "slots": [{"starts_at": "2026-11-26T01:00:00Z", "ends_at": "2026-11-26T04:00:00Z"}],
-                "lacking": [], "estimate": None,
-            }
-            for code in ("N001", "N002")
-        ],
-        "instruments": 2,
-        "others": 0,
-    }  # fmt: skip
-    assert client.get("/api/v1/slots?length=soon", headers=headers).json()["code"] == "malformed_length"
 
 
 @pytest.mark.slow
