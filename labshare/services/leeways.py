@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.agreements import Agreement, covers
-from labshare.domain.availability import Leeway, fitting_minutes, free_starts, open_starts
+from labshare.domain.availability import Leeway, fitting_minutes, free_starts, open_starts, uses
 from labshare.domain.bookings import Context, InstrumentRules, Wish, not_blocked, prime_time
 from labshare.domain.clauses import Conduct, PersonUse
 from labshare.domain.courtesy import weeks_around
@@ -176,8 +176,12 @@ class Looking:
         around = bounds.widened(DAY_MINUTES, length + DAY_MINUTES)
         starts = open_starts(rules, length, open_spans_of(rules, around, closed_dates_over(around)))
         wanted = clipped(self._windows(rules, length), bounds)
+        accepts = _courteous(context, wish)
         inside = [part for each in wanted for part in clipped(starts, each)]
-        return Stretch(minutes=length, starts=tuple(inside), accepts=_courteous(context, wish) if conducts else None)
+        if accepts is not None:
+            # Days that are full are full on every instrument alike.
+            inside = [part for part in inside if any(accepts(use) for use in uses(rules, length, part))]
+        return Stretch(minutes=length, starts=tuple(inside), accepts=accepts)
 
     def _latest_start(self, candidate: Candidate, minutes: int) -> datetime | None:
         """Before which a use must begin so that qualification and project last until its end."""

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from labshare.domain.availability import (
     Leeway,
+    firsts,
     fitting_minutes,
     free_starts,
     free_stretches,
     nearest,
     open_starts,
     start_ranges,
+    uses,
+    uses_backwards,
 )
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.opening import open_spans, parse_opening
@@ -74,6 +77,41 @@ def test_lengths_are_mended_to_what_the_instrument_allows() -> None:
     assert fitting_minutes(FESEM, 10) == 60
     assert fitting_minutes(FESEM, 70) == 90
     assert fitting_minutes(FESEM, 999) == 240
+
+
+def test_a_length_is_whole_rasters_and_no_shorter_than_agreed() -> None:
+    # Starts stand on hours and lengths are multiples of 90 minutes, so only every other one ends on an hour too.
+    long = rules(granularity_minutes=90, min_minutes=90, max_minutes=360)
+    assert fitting_minutes(long, 90) == 180
+    assert fitting_minutes(long, 200) == 360
+    # The agreement asks for 100 minutes; the raster is 30.
+    assert fitting_minutes(rules(min_minutes=60), 60, 100) == 120
+
+
+def test_every_midnight_begins_the_raster_anew() -> None:
+    """Every 50 minutes: 23:20 would end at 00:10, off the raster of the new day, which has 00:00, 00:50, 01:40."""
+    odd = rules(granularity_minutes=50, min_minutes=50)
+    night = Span(local(23, 23), local(24, 2))
+    found = [use.start for use in uses(odd, 50, night)]
+    assert found == [local(24, 0), local(24, 0, 50), local(24, 1, 40)]
+    assert [use.start for use in uses_backwards(odd, 50, night)] == found[::-1]
+
+
+def test_the_first_use_of_each_gap_is_one_that_is_accepted() -> None:
+    busy = [span(23, (10, 0), (12, 0))]
+    starts = free_starts(FESEM, 60, open_starts(FESEM, 60, OPEN), busy)
+    after_nine = Leeway(minutes=60, starts=starts, accepts=lambda use: use.start >= local(23, 9, 10))
+    # Before 10:00 a use with its quarter of clean-up begins by 08:45, which is not accepted.
+    assert list(firsts(FESEM, [after_nine])) == [span(23, (12, 0), (13, 0))]
+    assert list(firsts(FESEM, [after_nine], Span(local(23, 12, 1), local(23, 13)))) == [span(23, (12, 30), (13, 30))]
+    assert nearest(FESEM, local(23, 8), [after_nine]) == [span(23, (12, 0), (13, 0))]
+
+
+def test_where_a_person_is_bars_the_use_and_not_its_set_up() -> None:
+    """Elsewhere from 10:00 to 10:10: an hour ends by 10:00 or begins from 10:10, whatever the clean-up."""
+    elsewhere = [span(23, (10, 0), (10, 10))]
+    found = free_starts(FESEM, 60, open_starts(FESEM, 60, OPEN), [], elsewhere)
+    assert found == [Span(local(23, 8), local(23, 9, 1)), Span(local(23, 10, 10), local(23, 17, 1))]
 
 
 def test_free_stretches_are_what_some_shortest_use_could_take() -> None:
