@@ -20,7 +20,7 @@ from labshare.domain.courtesy import blocked_until, cut, excesses, refused_prime
 from labshare.domain.opening import OpeningHours, format_opening, open_spans
 from labshare.domain.projects import AccessClass, Activity, Project, usable
 from labshare.domain.timespan import MINUTE, Span
-from labshare.errors import Refusal
+from labshare.errors import Param, Refusal
 
 
 class BookingKind(StrEnum):
@@ -130,6 +130,11 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
         """Whether its time can be asked for at all."""
         return self.booking_mode == "time" and not self.retired and not self.planned
 
+    @property
+    def raster(self) -> int:
+        """A granularity longer than an hour orders the lengths; starts may still be any hour of the day. In minutes."""
+        return max(1, min(self.granularity_minutes, 60))
+
     def occupied(self, span: Span, kind: BookingKind = BookingKind.USE) -> Span:
         """The range that is taken from everybody else: a use has its set-up and clean-up, a block is what it is."""
         return span.widened(self.setup_minutes, self.cleanup_minutes) if kind is BookingKind.USE else span
@@ -235,15 +240,15 @@ def block_length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 def granularity(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     """Starts and ends stand on the instrument's raster, counted from local midnight."""
-    step = context.rules.granularity_minutes
-    if step <= 1:
-        return ()
-    start, end = _minute_of_day(wish.span.start, context), _minute_of_day(wish.span.end, context)
-    # A raster longer than an hour orders the lengths; its starts may still be any hour of the day.
-    raster = min(step, 60)
-    if start % raster or end % raster or wish.span.minutes % step:
-        return (Refusal(code="off_raster", params={"step_minutes": step, "raster_minutes": raster}),)
-    return ()
+    rules = context.rules
+    params: dict[str, Param] = {"step_minutes": rules.granularity_minutes, "raster_minutes": rules.raster}
+    return () if is_on_raster(wish.span, rules) else (Refusal(code="off_raster", params=params),)
+
+
+def is_on_raster(span: Span, rules: InstrumentRules) -> bool:
+    step = rules.granularity_minutes
+    ends = (minute_of_day(each, rules.timezone) for each in (span.start, span.end))
+    return step <= 1 or not (span.minutes % step or any(end % rules.raster for end in ends))
 
 
 def advance(wish: Wish, context: Context) -> tuple[Refusal, ...]:
@@ -390,6 +395,6 @@ def _open_at(spans: list[Span], moment: datetime) -> bool:
     return any(span.start <= moment < span.end for span in spans)
 
 
-def _minute_of_day(moment: datetime, context: Context) -> int:
-    local = moment.astimezone(ZoneInfo(context.rules.timezone))
+def minute_of_day(moment: datetime, timezone: str) -> int:
+    local = moment.astimezone(ZoneInfo(timezone))
     return local.hour * 60 + local.minute

@@ -117,6 +117,12 @@ class Rulebook:
         )
         return [each for each in found if each is not None]
 
+    def courtesy_edges(self, span: Span) -> list[datetime]:
+        """When inside the span clauses of courtesy begin or end to be in force, with both ends of the span."""
+        forces = (force for some in self._forces if any(each.courtesy for _, each in some) for force, _ in some)
+        inside = {edge for force in forces for edge in (force.start, force.end) if span.start < edge < span.end}
+        return [span.start, *sorted(inside), span.end]
+
     def covering(self, at: Where) -> tuple[Term, ...]:
         """The rules of all times whose scope holds this instrument."""
         # An instrument may move to another centre while the agreements stay.

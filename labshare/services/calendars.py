@@ -1,33 +1,26 @@
-"""Looking at instrument time: calendars and boards as a reader may see them, and where a wish would fit.
+"""Looking at instrument time: calendars and boards as a reader may see them.
 
-Nothing here writes or locks. What must not live here: changing a booking (bookings.py), or what is masked from whom
-(store/bookings.py does that in the query).
+Nothing here writes or locks. What must not live here: changing a booking (bookings.py), where a wish would fit
+(free_times.py), or what is masked from whom (store/calendars.py does that in the query).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import msgspec
 
-from labshare.domain.availability import fitting_minutes, nearest, start_ranges
-from labshare.domain.bookings import InstrumentRules, KeptTime, Wish
+from labshare.domain.bookings import InstrumentRules, KeptTime
 from labshare.domain.opening import OpeningHours, open_spans
 from labshare.domain.people import Action, Actor, may
-from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.timespan import Span
 from labshare.errors import NotFound
-from labshare.services import clauses
 from labshare.services.holidays import closed_dates
 from labshare.store import bookings as bookings_store
 from labshare.store import calendars as store
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
-from labshare.store.rulebooks import rulebook
-
-# How far a suggestion looks to both sides of a wish.
-SEARCH = timedelta(days=14)
-DAY_MINUTES = 24 * 60
 
 # What the functions below hand out; pages name these types, and never the store.
 CalendarEntry = store.CalendarEntry
@@ -121,33 +114,6 @@ def versions(db: Connection, instrument_ids: Sequence[str]) -> dict[str, int]:
     return {instrument_id: found[instrument_id] for instrument_id in instrument_ids}
 
 
-def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> list[Span]:
-    """Up to `count` spans that the rules of time would accept, nearest to the wish first, one for each free gap.
-
-    Lengths are mended to what the instrument allows. Looks 14 days around the wish, within the advance window.
-    """
-    rules = bookings_store.rules_of(db, [wish.instrument_number]).get(wish.instrument_number)
-    if rules is None or not rules.takes_bookings:
-        return []
-    rules = _as_agreed(db, rules, wish)
-    minutes = fitting_minutes(rules, wish.span.minutes)
-    first = max(_next_minute(now), wish.span.start - SEARCH)
-    latest = min(now + timedelta(days=rules.advance_days), wish.span.start + SEARCH)
-    last = latest.replace(second=0, microsecond=0) - minutes * MINUTE
-    if last <= first:
-        return []
-    horizon = Span(first, last)
-    around = horizon.widened(rules.setup_minutes + DAY_MINUTES, minutes + rules.cleanup_minutes + DAY_MINUTES)
-    busy = [n.occupied for n in bookings_store.neighbours(db, rules.number, around) if n.id != wish.replaces_id]
-    busy += [offer.span for offer in rounds_store.offers_over(db, [rules.number], around)]
-    elsewhere = _elsewhere(db, rules, wish, around)
-    # The person's other uses block the use itself, so they are narrowed by what `start_ranges` will widen.
-    busy += [part for span in elsewhere if (part := _narrowed(span, rules)) is not None]
-    opened = open_spans_of(rules, around, closed_dates_over(around))
-    found = nearest(rules, minutes, wish.span.start, start_ranges(rules, minutes, horizon, opened, busy), count=count)
-    return [span for span in found if not any(span.overlaps(other) for other in elsewhere)]
-
-
 def viewer(actor: Actor | None) -> store.Viewer:
     """Whose eyes the calendar query masks for."""
     if actor is None:
@@ -166,30 +132,3 @@ def open_spans_of(rules: InstrumentRules, span: Span, closed: frozenset[date]) -
 
 def kept_time(offer: rounds_store.KeptOffer) -> KeptTime:
     return KeptTime(span=offer.span, round_code=offer.round_code, freed_at=offer.freed_at)
-
-
-def _as_agreed(db: Connection, rules: InstrumentRules, wish: Wish) -> InstrumentRules:
-    """The rules with what agreements narrow in them: the window ahead and the shortest use (R20)."""
-    held = [each.courtesy for each in clauses.covering(rulebook(db), rules, wish) if each.courtesy]
-    return msgspec.structs.replace(
-        rules,
-        advance_days=min([rules.advance_days, *(each.advance_days for each in held if each.advance_days is not None)]),
-        min_minutes=max([rules.min_minutes, *(each.least_minutes for each in held if each.least_minutes is not None)]),
-    )
-
-
-def _elsewhere(db: Connection, rules: InstrumentRules, wish: Wish, around: Span) -> list[Span]:
-    if not rules.attended or wish.person_id is None:
-        return []
-    return [n.occupied for n in bookings_store.person_busy(db, wish.person_id, around) if n.id != wish.replaces_id]
-
-
-def _narrowed(span: Span, rules: InstrumentRules) -> Span | None:
-    start = span.start + rules.cleanup_minutes * MINUTE
-    end = span.end - rules.setup_minutes * MINUTE
-    return Span(start, end) if start < end else None
-
-
-def _next_minute(moment: datetime) -> datetime:
-    whole = moment.replace(second=0, microsecond=0)
-    return whole if whole == moment else whole + MINUTE

@@ -26,7 +26,9 @@ from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
 
 
-class _Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True):
+    """An instrument, as the scope of an agreement reads it."""
+
     instrument_id: str
     centre_id: str
 
@@ -46,7 +48,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 def order_at(db: Connection, instruments: Sequence[InstrumentRules], moment: datetime) -> Order:
     """The order that the agreements in force at this instant state for these instruments. One query."""
     held = rulebook(db).agreements_at(moment)
-    places = [_Place(each.id, each.centre_id) for each in instruments]
+    places = [Place(each.id, each.centre_id) for each in instruments]
     return Order(tiers=tiers_at(held, places), half_life=fair_share_at(held, places).half_life)
 
 
@@ -62,7 +64,7 @@ def covering(book: Rulebook, rules: InstrumentRules, wish: Wish) -> list[Agreeme
 
 def covering_at(book: Rulebook, rules: InstrumentRules, moment: datetime) -> list[Agreement]:
     """The agreements in force at this instant that cover an instrument."""
-    here = _Place(rules.id, rules.centre_id)
+    here = Place(rules.id, rules.centre_id)
     return [each for each in book.agreements_at(moment) if covers(each.covered, here)]
 
 

@@ -15,6 +15,7 @@ from labshare.domain.bookings import Booking, InstrumentRules
 from labshare.domain.clauses import local_day, tariff_at
 from labshare.domain.profiles import Profile
 from labshare.domain.projects import AccessClass, Project
+from labshare.domain.rulebook import Rulebook
 from labshare.domain.tariffs import Payer, Price, Tariff, price
 from labshare.domain.timespan import Span
 from labshare.errors import Refused
@@ -45,7 +46,12 @@ def of_projects(
     db: Connection, rules: InstrumentRules, projects: Sequence[Project], span: Span
 ) -> tuple[Estimate, ...]:
     """What a use of the instrument would cost each of these projects, where an agreement states a price. One query."""
-    held = clauses.covering_at(rulebook(db), rules, span.start)
+    return under(rulebook(db), rules, projects, span)
+
+
+def under(book: Rulebook, rules: InstrumentRules, projects: Sequence[Project], span: Span) -> tuple[Estimate, ...]:
+    """The same by agreements that were read already."""
+    held = clauses.covering_at(book, rules, span.start)
     found = (
         _estimate(held, rules, span, each.code, each.access_class, _profile(each), each.agreement_id)
         for each in projects

@@ -175,6 +175,12 @@ def find_instruments(
     )
 
 
+def bookable_facets(db: Connection, *, by_english: bool = False) -> dict[str, tuple[Choice, ...]]:
+    """The choices among all instruments that are booked by time, by facet."""
+    search = Search(bookable_only=True)
+    return _facets(db, registry_search.tallies(db, search), search, by_english=by_english)
+
+
 def instruments_after(db: Connection, search: Search, *, after: str = "", limit: int) -> list[Found]:
     """The instruments that match, in the order of their ids, from behind the id `after`: for programs."""
     wanted = counterparts(search.product, store.technology_crosswalk(db)) if search.product else ()

@@ -6,7 +6,7 @@ file writes `bookings`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
-from sqlalchemy.engine import Connection, Row, RowMapping
+from sqlalchemy.engine import Connection, Row
 
 from labshare.domain.bookings import (
     LONGEST_MINUTES,
@@ -35,7 +35,8 @@ from labshare.store.types import UTCMinute
 
 LONGEST = timedelta(minutes=LONGEST_MINUTES)
 _OCCUPYING = tuple(sorted(OCCUPYING))
-_RULE_COLUMNS = (
+# What the rules need of an instrument's own row; its centre's is joined or looked up.
+RULE_COLUMNS = (
     instruments.c.number,
     instruments.c.id,
     instruments.c.centre_id,
@@ -54,6 +55,9 @@ _RULE_COLUMNS = (
     instruments.c.name_vi,
     instruments.c.name_en,
     instruments.c.retired_at,
+)
+_RULE_COLUMNS = (
+    *RULE_COLUMNS,
     *(
         sa.select(centres.c[name]).where(centres.c.id == instruments.c.centre_id).scalar_subquery().label(name)
         for name in ("timezone", "stage", "host_id")
@@ -172,7 +176,7 @@ def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()
     if len(rows) != len(wanted):
         raise NotFound("instrument_not_found")
     _lock_persons(db, person_ids)
-    return {row["number"]: _rules(row) for row in rows}
+    return {row["number"]: rules_from(row) for row in rows}
 
 
 def _lock_persons(db: Connection, person_ids: Iterable[UUID]) -> None:
@@ -200,7 +204,7 @@ def behind_codes(db: Connection, instrument_id: str, project_code: str, person_i
 def rules_of(db: Connection, numbers: Iterable[int]) -> dict[int, InstrumentRules]:
     """The same values as `lock` gives, without locking: for calendars and suggestions."""
     rows = db.execute(_RULES, {"numbers": sorted(set(numbers))}).mappings()
-    return {row["number"]: _rules(row) for row in rows}
+    return {row["number"]: rules_from(row) for row in rows}
 
 
 def rules_of_centre(db: Connection, centre_id: str) -> list[InstrumentRules]:
@@ -214,11 +218,12 @@ def rules_of_centre(db: Connection, centre_id: str) -> list[InstrumentRules]:
         )
         .order_by(instruments.c.id)
     )
-    return [_rules(row) for row in db.execute(query).mappings()]
+    return [rules_from(row) for row in db.execute(query).mappings()]
 
 
-def _rules(row: RowMapping) -> InstrumentRules:
-    values = dict(row)
+def rules_from(row: Mapping[Any, Any]) -> InstrumentRules:
+    """RULE_COLUMNS with `timezone`, `stage` and `host_id` of the centre, as the rules want them."""
+    values: dict[str, Any] = dict(row)
     values["retired"] = values.pop("retired_at") is not None
     values["planned"] = values.pop("stage") == "planned"
     values["opening"] = parse_opening(values["opening"])

@@ -82,9 +82,17 @@ def find_after(
     return [msgspec.convert(row, Found, from_attributes=True) for row in db.execute(query)]
 
 
+def numbers_matching(search: Search) -> Select[Any]:
+    """The numbers of the instruments that match, as a query within another."""
+    return sa.select(instruments.c.number).select_from(_JOINED).where(*_matching(search, ()), *_chosen(search))
+
+
+def _chosen(search: Search) -> list[ColumnElement[bool]]:
+    return [column == getattr(search, name) for name, column in _FACETS.items() if getattr(search, name)]
+
+
 def _found(search: Search, products: Sequence[ProductRef]) -> Select[Any]:
-    chosen = [column == getattr(search, name) for name, column in _FACETS.items() if getattr(search, name)]
-    return sa.select(*_FOUND).select_from(_JOINED).where(*_matching(search, products), *chosen)
+    return sa.select(*_FOUND).select_from(_JOINED).where(*_matching(search, products), *_chosen(search))
 
 
 def tallies(db: Connection, search: Search, products: Sequence[ProductRef] = ()) -> list[Tally]:

@@ -142,18 +142,13 @@ def free(calendar: Calendar, rules: InstrumentRules, axis: Axis, now: datetime) 
 
 def _free_stretch(rules: InstrumentRules, axis: Axis, start: int, end: int) -> Iterator[Stretch]:
     """One block for each day of the stretch; its link asks for a usual use that begins as early as the block does."""
-    raster = raster_of(rules)
+    raster = rules.raster
     usual = min(max(rules.min_minutes, rules.granularity_minutes, USUAL_MINUTES), rules.max_minutes)
     for day, begins, ends in pieces(-(-start // raster) * raster, end):
         first, last = day * DAY_MINUTES + begins, day * DAY_MINUTES + ends
         if first + rules.min_minutes <= end:
             href = booking_link(rules, axis, first, min(first + usual, end))
             yield Stretch(first, last, Block("free", times(first, last, axis), gettext("Free"), href=href))
-
-
-def raster_of(rules: InstrumentRules) -> int:
-    """On which minutes of an hour a use may begin: every so many; a raster of hours still lets it be any hour."""
-    return max(1, min(rules.granularity_minutes, 60))
 
 
 def booking_link(rules: InstrumentRules, axis: Axis, start: int, end: int) -> str:

@@ -88,7 +88,7 @@ def day_board(
         return Row(
             id=rules.id,
             name=named(rules),
-            raster=blocks.raster_of(rules),
+            raster=rules.raster,
             opened=tuple(place(start, end) for start, end in opened if start < end),
             blocks=tuple(blocks.of_day(stretches, 0, shown, f"at-{rules.id}")),
         )
@@ -120,7 +120,7 @@ def week_board(occupancy: Occupancy, day: date, now: datetime, hours: BoardHours
         Row(
             id=rules.id,
             name=named(rules),
-            raster=blocks.raster_of(rules),
+            raster=rules.raster,
             cells=strips.cells(occupancy, rules, opened[id(occupancy.opened[rules.number])], axis, shown, minute),
         )
         for rules in occupancy.instruments

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -165,6 +166,12 @@ def times_of(span: Span) -> dict[str, str]:
         "length": "",
         "slot": "",
     }
+
+
+def booking_address(instrument_id: str, span: Span, **more: str) -> str:
+    """The address of the form of a new booking with these times typed in."""
+    times = {name.rstrip("_"): value for name, value in times_of(span).items() if value}
+    return f"/bookings/new?{urlencode({'instrument': instrument_id, **times, **more}, safe=':')}"
 
 
 def _read(faults: Faults, reader: Callable[[str, str], T], text: str, field: str) -> T | None:

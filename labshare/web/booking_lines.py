@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from labshare import formats
-from labshare.domain.bookings import BookingKind, Wish
+from labshare.domain.bookings import BookingKind
 from labshare.domain.people import Action, Actor, may
-from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.timespan import MINUTE
 from labshare.i18n import gettext, language, word
-from labshare.services import Connection, bookings, calendars
+from labshare.services import Connection, bookings, free_times
 from labshare.services.bookings import BookingLine
 from labshare.web.blocks import USUAL_MINUTES
+from labshare.web.booking_forms import booking_address
 from labshare.web.sections import Line, Section
 
 LINES_AT_HOME = 5
@@ -70,20 +71,11 @@ def next_free(db: Connection, actor: Actor, now: datetime) -> Section | None:
 
 
 def _free_line(db: Connection, actor: Actor, line: BookingLine, now: datetime) -> Line | None:
-    wish = Wish(
-        instrument_number=line.booking.instrument_number,
-        span=Span(now, now + USUAL_MINUTES * MINUTE),
-        person_id=actor.person_id,
-    )
-    found = calendars.suggest(db, wish, now, count=1)
-    if not found:
+    found = free_times.next_free(db, actor.person_id, line.booking.instrument_number, USUAL_MINUTES, now)
+    if found is None:
         return None
-    start, end = found[0].start, found[0].end
-    local, last = formats.local(start), formats.local(end)
-    href = f"/bookings/new?instrument={line.instrument_id}&date={local:%Y-%m-%d}&from={local:%H:%M}&until={last:%H:%M}"
-    if last.date() != local.date():
-        href += f"&until_date={last:%Y-%m-%d}"
-    return Line(href=href, title=_instrument(line), detail=formats.span(start, end))
+    href = booking_address(line.instrument_id, found)
+    return Line(href=href, title=_instrument(line), detail=formats.span(found.start, found.end))
 
 
 def _line(line: BookingLine) -> Line:

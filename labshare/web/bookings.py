@@ -21,7 +21,7 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
-from labshare.services import Connection, bookings, clauses, prices, projects
+from labshare.services import Connection, bookings, clauses, free_times, prices, projects
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
@@ -46,6 +46,7 @@ from labshare.web.booking_forms import (
 from labshare.web.booking_lines import by_day
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
+from labshare.web.free_times import address_like
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.weeks import Week
 
@@ -242,6 +243,7 @@ def _booking_form(
         estimates=_estimates(db, rules, choices, form, now),
         is_timed=read_span(form)[0] is not None,
         offers=_offers(db, wish, now) if wish else (),
+        find_address=address_like(rules, free_times.capability_of(db, rules.number), wanted) if wanted else "",
     )
 
 
@@ -341,7 +343,7 @@ def _may_change(me: Actor, line: BookingLine) -> bool:
 
 
 def _offers(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
-    spans = sorted(looking.suggest(db, wish, now))
+    spans = sorted(free_times.suggest(db, wish, now))
     return tuple(Offer(slot_value(span), formats.span(span.start, span.end)) for span in spans)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from litestar import Response, Router, get
 
-from labshare.domain.people import Actor
+from labshare.domain.people import Action, Actor, may
 from labshare.services import Connection, Database, registry
 from labshare.web import (
     affiliations,
@@ -50,7 +50,7 @@ def home(request: Request, database: given.Database, actor: given.Reader, now: g
     with database.read() as db:
         found = (provide(db, actor, now) for provide in PROVIDERS)
         sections = [section for section in found if section and (section.lines or not section.urgent)]
-    return render(request, "home/page.html", sections=sections, now=now)
+    return render(request, "home/page.html", sections=sections, now=now, may_book=may(actor, Action.BOOK))
 
 
 def _welcome(request: Request, database: Database) -> Response[str]:

@@ -67,7 +67,7 @@ def week(
     return Week(
         instrument_id=rules.id,
         version=rules.calendar_version,
-        raster=blocks.raster_of(rules),
+        raster=rules.raster,
         title=f"{formats.short_date(axis.dates[0])} – {formats.date(axis.dates[-1])}",
         window=shown,
         days=days,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,18 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labshare.domain.availability import fitting_minutes, free_stretches, nearest, start_ranges
+from labshare.domain.availability import (
+    Leeway,
+    firsts,
+    fitting_minutes,
+    free_starts,
+    free_stretches,
+    nearest,
+    open_starts,
+    start_ranges,
+    uses,
+    uses_backwards,
+)
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.opening import open_spans, parse_opening
 from labshare.domain.timespan import MINUTE, Span
@@ -23,6 +35,11 @@ def rules(**changes: Any) -> InstrumentRules:
     return msgspec.structs.replace(FESEM, **changes)
 
 
+def free(minutes: int, busy: Sequence[Span] = (), instrument: InstrumentRules = FESEM) -> list[Leeway]:
+    starts = free_starts(instrument, minutes, open_starts(instrument, minutes, OPEN), busy)
+    return [Leeway(minutes=minutes, starts=starts)]
+
+
 def test_the_nearest_free_slots_are_one_for_each_gap() -> None:
     # Open 08-18, fifteen minutes of clean-up, 10:00-12:00 and 13:00-15:00 are occupied. Two hours fit with their
     # clean-up before 10:00 only from 08:00 to 09:45 (too short: 105 minutes), between 12 and 13 not at all, and after
@@ -30,23 +47,21 @@ def test_the_nearest_free_slots_are_one_for_each_gap() -> None:
     busy = [span(23, (10, 0), (12, 0)), span(23, (13, 0), (15, 0))]
 
     def found(minutes: int) -> list[Span]:
-        ranges = start_ranges(FESEM, minutes, DAY, OPEN, busy)
-        return nearest(FESEM, minutes, local(23, 11), ranges)
+        return nearest(FESEM, local(23, 11), free(minutes, busy))
 
     assert found(120) == [span(23, (15, 0), (17, 0))]
     assert found(60) == [span(23, (8, 30), (9, 30)), span(23, (15, 0), (16, 0))]
 
 
 def test_a_wish_that_fits_is_itself_the_nearest() -> None:
-    ranges = start_ranges(FESEM, 60, DAY, OPEN, [])
-    assert nearest(FESEM, 60, local(23, 9, 30), ranges) == [span(23, (9, 30), (10, 30))]
+    assert nearest(FESEM, local(23, 9, 30), free(60)) == [span(23, (9, 30), (10, 30))]
 
 
-def test_a_start_off_the_raster_is_put_on_the_next_one() -> None:
-    ranges = list(start_ranges(FESEM, 60, DAY, OPEN, []))
-    assert nearest(FESEM, 60, local(23, 9, 31), ranges) == [span(23, (10, 0), (11, 0))]
+def test_a_start_off_the_raster_is_put_on_the_nearest_one() -> None:
+    assert nearest(FESEM, local(23, 9, 40), free(60)) == [span(23, (9, 30), (10, 30))]
+    assert nearest(FESEM, local(23, 9, 46), free(60)) == [span(23, (10, 0), (11, 0))]
     # At the end of the day the next one would be too late, so it is the one before.
-    assert nearest(FESEM, 60, local(23, 17, 50), ranges) == [span(23, (17, 0), (18, 0))]
+    assert nearest(FESEM, local(23, 17, 50), free(60)) == [span(23, (17, 0), (18, 0))]
 
 
 def test_a_run_that_spans_closed_hours_starts_and_ends_while_open() -> None:
@@ -62,6 +77,41 @@ def test_lengths_are_mended_to_what_the_instrument_allows() -> None:
     assert fitting_minutes(FESEM, 10) == 60
     assert fitting_minutes(FESEM, 70) == 90
     assert fitting_minutes(FESEM, 999) == 240
+
+
+def test_a_length_is_whole_rasters_and_no_shorter_than_agreed() -> None:
+    # Starts stand on hours and lengths are multiples of 90 minutes, so only every other one ends on an hour too.
+    long = rules(granularity_minutes=90, min_minutes=90, max_minutes=360)
+    assert fitting_minutes(long, 90) == 180
+    assert fitting_minutes(long, 200) == 360
+    # The agreement asks for 100 minutes; the raster is 30.
+    assert fitting_minutes(rules(min_minutes=60), 60, 100) == 120
+
+
+def test_every_midnight_begins_the_raster_anew() -> None:
+    """Every 50 minutes: 23:20 would end at 00:10, off the raster of the new day, which has 00:00, 00:50, 01:40."""
+    odd = rules(granularity_minutes=50, min_minutes=50)
+    night = Span(local(23, 23), local(24, 2))
+    found = [use.start for use in uses(odd, 50, night)]
+    assert found == [local(24, 0), local(24, 0, 50), local(24, 1, 40)]
+    assert [use.start for use in uses_backwards(odd, 50, night)] == found[::-1]
+
+
+def test_the_first_use_of_each_gap_is_one_that_is_accepted() -> None:
+    busy = [span(23, (10, 0), (12, 0))]
+    starts = free_starts(FESEM, 60, open_starts(FESEM, 60, OPEN), busy)
+    after_nine = Leeway(minutes=60, starts=starts, accepts=lambda use: use.start >= local(23, 9, 10))
+    # Before 10:00 a use with its quarter of clean-up begins by 08:45, which is not accepted.
+    assert list(firsts(FESEM, [after_nine])) == [span(23, (12, 0), (13, 0))]
+    assert list(firsts(FESEM, [after_nine], Span(local(23, 12, 1), local(23, 13)))) == [span(23, (12, 30), (13, 30))]
+    assert nearest(FESEM, local(23, 8), [after_nine]) == [span(23, (12, 0), (13, 0))]
+
+
+def test_where_a_person_is_bars_the_use_and_not_its_set_up() -> None:
+    """Elsewhere from 10:00 to 10:10: an hour ends by 10:00 or begins from 10:10, whatever the clean-up."""
+    elsewhere = [span(23, (10, 0), (10, 10))]
+    found = free_starts(FESEM, 60, open_starts(FESEM, 60, OPEN), [], elsewhere)
+    assert found == [Span(local(23, 8), local(23, 9, 1)), Span(local(23, 10, 10), local(23, 17, 1))]
 
 
 def test_free_stretches_are_what_some_shortest_use_could_take() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 
 from labshare.domain.agreements import Kind, Scope, Selector, Version
+from labshare.domain.courtesy import Courtesy
 from labshare.domain.projects import AccessClass
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
@@ -69,3 +70,16 @@ def test_projects_are_told_apart_only_where_a_rule_of_the_instrument_names_them(
     here = a_use(local(11, 25, 9), 1)
     assert not book.needs_project(here)
     assert book.needs_project(msgspec.structs.replace(here, centre_id="C-TWO"))
+
+
+def test_courtesy_changes_where_a_version_of_an_agreement_that_states_it_begins_or_ends() -> None:
+    silent = Version(number=1, agreement=an_agreement(effective_from=date(2026, 11, 25)))
+    states = Version(
+        number=1,
+        agreement=an_agreement(
+            courtesy=Courtesy(advance_days=3), effective_from=date(2026, 11, 26), effective_until=date(2026, 12, 31)
+        ),
+    )
+    span = Span(local(11, 23), local(11, 30))
+    assert Rulebook({"A": (silent,)}).courtesy_edges(span) == [span.start, span.end]
+    assert Rulebook({"A": (silent,), "B": (states,)}).courtesy_edges(span) == [span.start, local(11, 26), span.end]

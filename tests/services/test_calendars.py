@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from labshare.domain.bookings import Booking, BookingKind, Wish
@@ -81,27 +80,6 @@ def test_a_board_shows_every_instrument_of_the_centre_in_a_few_queries(house: Da
     assert [rules.id for rules in board.instruments] == ["N001", "N002"]
     assert board.opened[XRD] == [span(25, 8, 18)]
     assert len(statements) <= 4
-
-
-def test_every_suggestion_can_be_booked(house: Database) -> None:
-    book(house, COLLEAGUE, wish(FESEM, span(25, 9, 12)))
-    book(house, RESEARCHER, wish(XRD, span(25, 14, 15)))
-    asked = wish(FESEM, span(25, 10, 12), person_id=RESEARCHER)
-    with house.read() as db:
-        found = calendars.suggest(db, asked, NOW)
-    # Two hours free for the researcher: at 12:00 (until the XRD at 14:00), from 15:00, and the next morning at 08:00.
-    # From 10:00 on the 25th these lie 2 h, 5 h and 22 h away; the 24th is a public holiday.
-    assert found == [span(25, 12, 14), span(25, 15, 17), span(26, 8, 10)]
-    for each in found:
-        with house.write() as db:
-            booking = service.book(db, actor(RESEARCHER), msgspec.structs.replace(asked, span=each), NOW)
-            service.cancel(db, actor(RESEARCHER), booking.id, seen_version=1, now=NOW)
-
-
-def test_a_length_that_is_not_allowed_is_mended_in_the_suggestion(house: Database) -> None:
-    with house.read() as db:
-        (first, *_) = calendars.suggest(db, wish(FESEM, Span(at(25, 9), at(25, 9, 10))), NOW)
-    assert first == Span(at(25, 9), at(25, 9, 30))
 
 
 def test_a_picture_of_a_centre_is_its_board_without_names(house: Database) -> None:

@@ -23,7 +23,7 @@ from labshare.errors import Forbidden, Refusal, Refused, WrongState
 from labshare.i18n import speaking
 from labshare.sentences import sentence
 from labshare.services import bookings as service
-from labshare.services import calendars, clauses, plans
+from labshare.services import clauses, free_times, plans
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
 from labshare.store import usage as usage_store
@@ -144,7 +144,7 @@ def test_what_is_suggested_keeps_to_what_agreements_narrow(house: Database) -> N
     far = Span(at(25, 9) + timedelta(days=14), at(25, 10) + timedelta(days=14))
     asked = Wish(instrument_number=XRD, span=far, person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
     with house.read() as db:
-        found = calendars.suggest(db, asked, NOW)
+        found = free_times.suggest(db, asked, NOW)
     assert len(found) == 3
     assert max(each.end for each in found) <= NOW + timedelta(days=14)
     for each in found:
@@ -153,7 +153,7 @@ def test_what_is_suggested_keeps_to_what_agreements_narrow(house: Database) -> N
     with house.write() as db:
         agreements_store.add_version(db, Version(number=2, agreement=stricter), actor_id=None, now=NOW)
         short = msgspec.structs.replace(asked, span=Span(at(25, 9), at(25, 9, 30)))
-        assert calendars.suggest(db, short, NOW)[0] == Span(at(25, 9), at(25, 10))
+        assert free_times.suggest(db, short, NOW)[0] == Span(at(25, 9), at(25, 10))
 
 
 def test_the_third_no_show_bars_and_the_fourteenth_day_frees(house: Database) -> None:

@@ -21,7 +21,7 @@ from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, TimeTaken
-from labshare.services import balances, bookings, calendars, people
+from labshare.services import balances, bookings, calendars, free_times, people
 from labshare.services.demo import load_demo
 from labshare.store import bookings as bookings_store
 from labshare.store import ledger as ledger_store
@@ -329,7 +329,7 @@ def test_the_newcomer_has_used_nothing_yet_and_meets_refusals_with_times_that_ca
         with pytest.raises(TimeTaken):
             bookings.book(db, newcomer, wish, NOW)
         asked = msgspec.structs.replace(wish, person_id=newcomer.person_id)
-        offered = calendars.suggest(db, asked, NOW)
+        offered = free_times.suggest(db, asked, NOW)
     assert offered
     free = [b.occupied for b in demo.bookings if b.instrument_number == number and b.state in OCCUPYING]
     assert not any(span.overlaps(rules.occupied(each)) for each in offered for span in free)

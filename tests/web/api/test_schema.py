@@ -15,6 +15,7 @@ METHODS = {
     "/api/v1/bookings": {"get", "post"},
     "/api/v1/bookings/{booking_id}": {"get", "patch", "delete"},
     "/api/v1/projects": {"get"},
+    "/api/v1/slots": {"get"},
 }
 
 

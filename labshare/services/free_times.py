@@ -1,0 +1,214 @@
+"""Where time is free for a person: over many instruments by date, next on one, and nearest to a wish that was refused.
+
+One way for all three: whatever is offered would be accepted by `bookings.book` for this person at this moment, and
+nothing earlier is left out. Two things may still refuse it, because they ask for more than a time: the hard shares of
+agreements, which are weighed with everything else that is booked, and a project that may not be spent. A share that is
+full is told when the time is booked. Nothing here writes or locks. What must not live here: where a use fits
+(domain/availability.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from labshare.domain.availability import Leeway, firsts, nearest
+from labshare.domain.bookings import Context as RuleContext
+from labshare.domain.bookings import InstrumentRules, Wish, qualified
+from labshare.domain.people import Action, Actor, require
+from labshare.domain.projects import Project
+from labshare.domain.registry_search import Search
+from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.windows import days_span
+from labshare.errors import Refusal
+from labshare.services import prices
+from labshare.services.leeways import Looking, Who, next_minute
+from labshare.services.prices import Estimate
+from labshare.store import bookings as bookings_store
+from labshare.store import free_times as store
+from labshare.store import projects as projects_store
+from labshare.store import rounds as rounds_store
+from labshare.store.engine import Connection
+from labshare.store.free_times import Asked, Candidate
+
+# How far a suggestion looks to both sides of a wish.
+AROUND = timedelta(days=14)
+MOST_INSTRUMENTS, MOST_A_DAY = 20, 3
+
+# What `find` hands out; pages name this type, and never the store.
+Place = store.Place
+
+
+class Sought(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody looks for: so many minutes on one of these local dates, between two minutes of the day.
+
+    Without `until` a use may go on beyond midnight. With `everyone`, instruments that the person is not qualified for
+    are found too.
+    """
+
+    minutes: int
+    dates: tuple[date, ...]
+    search: Search = Search()
+    number: int | None = None
+    since: int = 0
+    until: int | None = None
+    everyone: bool = False
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """The first free uses of one instrument on one day, one for each gap, and what its person lacks for them."""
+
+    place: Place
+    spans: tuple[Span, ...]
+    lacking: tuple[Refusal, ...] = ()
+    estimate: Estimate | None = None
+
+
+class Day(msgspec.Struct, frozen=True):
+    date: date
+    rows: tuple[Row, ...]
+
+
+class FreeTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found by day, of the instruments that are free first; `others` were looked at and are free later."""
+
+    days: tuple[Day, ...]
+    instruments: int
+    others: int
+
+
+def find(db: Connection, actor: Actor, sought: Sought, now: datetime, project: Project | None = None) -> FreeTimes:
+    """The first free times of up to MOST_INSTRUMENTS instruments on each of the days. Six queries at most.
+
+    A length that an instrument does not know is offered as the next longer one. Raises `Forbidden`.
+    """
+    require(actor, Action.BOOK)
+    asked = Asked(search=sought.search, number=sought.number)
+    who = Who(person_id=actor.person_id, ignores_qualification=sought.everyone, project=project)
+    windows = _Windows(sought)
+    looking = Looking(db, asked, who, windows.of, now)
+    firsts_found: list[tuple[Span, Candidate, list[Leeway]]] = []
+    for candidate in looking.candidates:
+        leeways = [each for each in looking.leeways(candidate, sought.minutes) if each.minutes >= sought.minutes]
+        first = next(firsts(candidate.rules, leeways), None)
+        if first is not None:
+            firsts_found.append((first, candidate, leeways))
+    firsts_found.sort(key=lambda found: (found[0].start, found[1].rules.id))
+    shown = firsts_found[:MOST_INSTRUMENTS]
+    days = [
+        Day(day, rows)
+        for day in sorted(set(sought.dates))
+        if (rows := tuple(_rows(looking, windows, day, shown, project)))
+    ]
+    return FreeTimes(days=tuple(days), instruments=len(shown), others=len(firsts_found) - len(shown))
+
+
+def next_free(db: Connection, person_id: UUID, number: int, minutes: int, now: datetime) -> Span | None:
+    """The first use of so many minutes, or the next length there is, that this person could book on one instrument."""
+    first = next_minute(now)
+
+    def all_ahead(rules: InstrumentRules, _: int) -> list[Span]:
+        return [Span(first, first + timedelta(days=rules.advance_days))]
+
+    looking = Looking(db, Asked(number=number), Who(person_id=person_id), all_ahead, now)
+    found = (next(firsts(each.rules, looking.leeways(each, minutes)), None) for each in looking.candidates)
+    return next(found, None)
+
+
+def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> list[Span]:
+    """Up to `count` uses that would be accepted, nearest to the wish first, one for each gap.
+
+    Lengths are mended to what the instrument allows. Looks 14 days around the wish.
+    """
+    wanted = wish.span.start
+    first, last = max(next_minute(now), wanted - AROUND), wanted + AROUND
+    if last <= first:
+        return []
+    looking = Looking(db, Asked(number=wish.instrument_number), _who(db, wish), lambda _, __: [Span(first, last)], now)
+    for each in looking.candidates:
+        return nearest(each.rules, wanted, looking.leeways(each, wish.span.minutes), count=count)
+    return []
+
+
+def capability_of(db: Connection, number: int) -> str:
+    """What an instrument can do, by which others are found that can do the same."""
+    return rounds_store.capabilities_of(db, [number])[number]
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _who(db: Connection, wish: Wish) -> Who:
+    replaced = bookings_store.get(db, wish.replaces_id) if wish.replaces_id else None
+    project = None
+    if wish.project_id is not None and wish.person_id is not None:
+        project, _ = projects_store.with_membership(db, wish.project_id, wish.person_id)
+    return Who(
+        person_id=wish.person_id,
+        replaces_id=wish.replaces_id,
+        is_session=replaced is not None and replaced.plan_id is not None,
+        project=project,
+    )
+
+
+class _Windows:
+    """The starts that are looked for, by zone and length, and by day."""
+
+    def __init__(self, sought: Sought) -> None:
+        self._sought = sought
+        self._days: dict[tuple[str, int], dict[date, Span]] = {}
+
+    def of(self, rules: InstrumentRules, minutes: int) -> list[Span]:
+        return list(self.by_day(rules, minutes).values())
+
+    def by_day(self, rules: InstrumentRules, minutes: int) -> dict[date, Span]:
+        key = rules.timezone, minutes
+        if key not in self._days:
+            days = ((day, self._of_day(day, *key)) for day in sorted(set(self._sought.dates)))
+            self._days[key] = {day: window for day, window in days if window is not None}
+        return self._days[key]
+
+    def _of_day(self, day: date, timezone: str, minutes: int) -> Span | None:
+        whole = days_span(day, day + timedelta(days=1), timezone)
+        start = whole.start + self._sought.since * MINUTE
+        until = self._sought.until
+        end = whole.end if until is None else whole.start + (until - minutes + 1) * MINUTE
+        return Span(start, end) if start < end else None
+
+
+def _rows(
+    looking: Looking,
+    windows: _Windows,
+    day: date,
+    shown: Sequence[tuple[Span, Candidate, list[Leeway]]],
+    project: Project | None,
+) -> Iterator[Row]:
+    for _, candidate, leeways in shown:
+        spans = tuple(_of_day(candidate.rules, leeways, windows, day))[:MOST_A_DAY]
+        if spans:
+            found = prices.under(looking.book, candidate.rules, [project], spans[0]) if project else ()
+            yield Row(
+                place=candidate.place,
+                spans=spans,
+                lacking=_lacking(candidate, spans[0]),
+                estimate=found[0] if found else None,
+            )
+
+
+def _of_day(rules: InstrumentRules, leeways: Sequence[Leeway], windows: _Windows, day: date) -> Iterator[Span]:
+    for leeway in leeways:
+        window = windows.by_day(rules, leeway.minutes).get(day)
+        if window is not None:
+            yield from firsts(rules, [leeway], window)
+
+
+def _lacking(candidate: Candidate, use: Span) -> tuple[Refusal, ...]:
+    """What the rule of booking says of the person's qualification."""
+    rules = candidate.rules
+    context = RuleContext(
+        now=use.start, rules=rules, qualified=candidate.qualified, qualified_until=candidate.qualified_until
+    )
+    return qualified(Wish(instrument_number=rules.number, span=use), context)

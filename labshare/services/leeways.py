@@ -1,0 +1,227 @@
+"""When a person may begin to use each of some instruments: all that was read for it, and the rules asked for stretches.
+
+What must not live here: which of these starts are shown (free_times.py), or the rules (domain/bookings.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+import msgspec
+
+from labshare.domain.agreements import Agreement, covers
+from labshare.domain.availability import Leeway, fitting_minutes, free_starts, open_starts, uses
+from labshare.domain.bookings import Context, InstrumentRules, Wish, not_blocked, prime_time
+from labshare.domain.clauses import Conduct, PersonUse
+from labshare.domain.courtesy import weeks_around
+from labshare.domain.opening import DAY_MINUTES
+from labshare.domain.projects import Project
+from labshare.domain.timespan import MINUTE, Span, clipped
+from labshare.services.calendars import closed_dates_over, open_spans_of
+from labshare.services.clauses import Place
+from labshare.store import bookings as bookings_store
+from labshare.store import free_times as store
+from labshare.store.engine import Connection
+from labshare.store.free_times import Asked, Candidate
+from labshare.store.rulebooks import rulebook
+
+Windows = Callable[[InstrumentRules, int], Sequence[Span]]
+"""The starts that are looked for on an instrument, for a use of so many minutes."""
+
+
+class Who(msgspec.Struct, frozen=True, kw_only=True):
+    """For whom time is looked for: a person (None: whoever may book), and the booking that would move.
+
+    No clause of courtesy holds for a session that a round gave (`is_session`).
+    """
+
+    person_id: UUID | None
+    replaces_id: UUID | None = None
+    is_session: bool = False
+    ignores_qualification: bool = False
+    project: Project | None = None
+
+
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """Open starts under the same agreements, whatever occupies the instrument."""
+
+    minutes: int
+    starts: tuple[Span, ...]
+    accepts: Callable[[Span], bool] | None
+
+
+class Looking:
+    """Some instruments as one person may begin to use them. Reads everything at once: six queries at most."""
+
+    def __init__(self, db: Connection, asked: Asked, who: Who, windows: Windows, now: datetime) -> None:
+        self.now, self._who, self._windows = now, who, windows
+        found = store.candidates(db, asked, who.person_id)
+        self.candidates = [each for each in found if self._may_be_qualified(each)]
+        self.book = rulebook(db)
+        self._stretches: dict[tuple[object, ...], list[Stretch]] = {}
+        self._conducts: dict[int, Conduct] = {}
+        self._hull = self._hull_of(self.candidates)
+        self._busy: dict[int, list[Span]] = {}
+        self._kept: dict[int, list[Span]] = {}
+        self._elsewhere: list[Span] = []
+        self._edges: list[tuple[Span, list[Agreement]]] = []
+        if self._hull is not None:
+            self._read(db, asked, self._hull)
+
+    def leeways(self, candidate: Candidate, minutes: int) -> list[Leeway]:
+        """When a use of so many minutes, or of the length nearest to it, may begin there, the earliest first."""
+        rules = candidate.rules
+        busy = [*self._busy.get(rules.number, ()), *self._kept.get(rules.number, ())]
+        elsewhere = self._elsewhere if rules.attended else ()
+        found: list[Leeway] = []
+        for each in self._stretches_of(rules, minutes):
+            starts = _before(each.starts, self._latest_start(candidate, each.minutes))
+            if free := free_starts(rules, each.minutes, starts, busy, elsewhere):
+                found.append(Leeway(minutes=each.minutes, starts=free, accepts=each.accepts))
+        return found
+
+    # ------------------------------------------------------------ reading
+
+    def _may_be_qualified(self, candidate: Candidate) -> bool:
+        asks = candidate.rules.qualification and self._who.person_id and not self._who.ignores_qualification
+        return candidate.qualified or not asks
+
+    def _hull_of(self, found: Iterable[Candidate]) -> Span | None:
+        """From the first to the last start that is looked for on any of them."""
+        shapes = {(each.rules.timezone, each.rules.advance_days): each.rules for each in found}
+        spans = [span for rules in shapes.values() for span in self._windows(rules, 1)]
+        if not spans:
+            return None
+        first = max(next_minute(self.now), min(span.start for span in spans))
+        furthest = self.now + timedelta(days=max(rules.advance_days for rules in shapes.values()))
+        last = min(furthest, max(span.end for span in spans)).replace(second=0, microsecond=0)
+        return Span(first, last) if first < last else None
+
+    def _read(self, db: Connection, asked: Asked, hull: Span) -> None:
+        rules = [each.rules for each in self.candidates]
+        # A use that begins last ends as long after as the longest one lasts.
+        after = max(each.max_minutes + each.cleanup_minutes for each in rules)
+        around = hull.widened(max(each.setup_minutes for each in rules), after)
+        self._busy = store.busy(db, asked, around, self.now, but=self._who.replaces_id)
+        self._kept = store.kept(db, asked, around)
+        self._edges = [
+            (Span(start, end), [each for each in self.book.agreements_at(start) if each.courtesy])
+            for start, end in pairwise(self.book.courtesy_edges(hull))
+        ]
+        if self._who.person_id is not None:
+            self._read_person(db, self._who.person_id, around, any(each.attended for each in rules))
+
+    def _read_person(self, db: Connection, person_id: UUID, around: Span, is_attended: bool) -> None:
+        held = {} if self._who.is_session else {id(each): each for _, some in self._edges for each in some}
+        has_prime = any(each.courtesy and each.courtesy.prime for each in held.values())
+        weeks = weeks_around(around.widened(DAY_MINUTES, DAY_MINUTES), "UTC").widened(DAY_MINUTES, DAY_MINUTES)
+        times = store.of_person(db, person_id, weeks, self.now) if is_attended or has_prime else []
+        times = [each for each in times if each.use.id != self._who.replaces_id]
+        self._elsewhere = [each.use.span for each in times if each.attended and not each.is_due]
+        own = [each.use for each in times if each.is_own]
+        missed = self._missed(db, person_id, held.values())
+        closed = closed_dates_over(weeks)
+        for key, each in held.items():
+            if each.courtesy is not None:
+                inside = tuple(use.span for use in own if covers(each.covered, use))
+                strikes = tuple(use.span.start for use in missed if covers(each.covered, use))
+                self._conducts[key] = Conduct(clause=each.courtesy, uses=inside, strikes=strikes, closed=closed)
+
+    def _missed(self, db: Connection, person_id: UUID, held: Iterable[Agreement]) -> Sequence[PersonUse]:
+        penalties = [each.courtesy.penalties for each in held if each.courtesy and each.courtesy.penalties]
+        if not penalties:
+            return ()
+        # Strikes from before that can bar nobody any more.
+        days = max(each.within_days + each.block_days for each in penalties)
+        return bookings_store.missed(db, person_id, self.now - timedelta(days=days))
+
+    # ------------------------------------------------------------ stretches
+
+    def _stretches_of(self, rules: InstrumentRules, minutes: int) -> list[Stretch]:
+        """Shared by the instruments that keep the same hours, lengths and agreements."""
+        if self._hull is None:
+            return []
+        place, known = Place(rules.id, rules.centre_id), self._conducts
+        conducts = [
+            tuple(known[id(each)] for each in some if id(each) in known and covers(each.covered, place))
+            for _, some in self._edges
+        ]
+        key = (
+            *(rules.opening, rules.timezone, rules.spans_closed_hours, rules.granularity_minutes),
+            *(rules.min_minutes, rules.max_minutes, rules.advance_days, minutes),
+            tuple(id(each) for some in conducts for each in (*some, None)),
+        )
+        if key not in self._stretches:
+            found = (
+                self._stretch(rules, minutes, span, some) for (span, _), some in zip(self._edges, conducts, strict=True)
+            )
+            self._stretches[key] = [each for each in found if each is not None]
+        return self._stretches[key]
+
+    def _stretch(
+        self, rules: InstrumentRules, minutes: int, span: Span, conducts: tuple[Conduct, ...]
+    ) -> Stretch | None:
+        context = Context(now=self.now, rules=rules, conducts=conducts)
+        length = fitting_minutes(rules, minutes, context.least_minutes)
+        wish = Wish(instrument_number=rules.number, span=span, person_id=self._who.person_id)
+        if length > rules.max_minutes or not_blocked(wish, context):
+            return None
+        latest = ending_by(self.now + timedelta(days=context.advance_days), length)
+        if latest <= span.start:
+            return None
+        bounds = Span(span.start, min(span.end, latest))
+        around = bounds.widened(DAY_MINUTES, length + DAY_MINUTES)
+        starts = open_starts(rules, length, open_spans_of(rules, around, closed_dates_over(around)))
+        wanted = clipped(self._windows(rules, length), bounds)
+        accepts = _courteous(context, wish)
+        inside = [part for each in wanted for part in clipped(starts, each)]
+        if accepts is not None:
+            # Days that are full are full on every instrument alike.
+            inside = [part for part in inside if any(accepts(use) for use in uses(rules, length, part))]
+        return Stretch(minutes=length, starts=tuple(inside), accepts=accepts)
+
+    def _latest_start(self, candidate: Candidate, minutes: int) -> datetime | None:
+        """Before which a use must begin so that qualification and project last until its end."""
+        bounds: list[datetime] = []
+        until, project = candidate.qualified_until, self._who.project
+        asks = candidate.rules.qualification and not self._who.ignores_qualification
+        if asks and until is not None:
+            bounds.append(ending_by(until, minutes))
+        if project is not None and project.expires_at is not None:
+            # The use must end before that instant, not with it.
+            bounds.append(ending_by(project.expires_at - timedelta(microseconds=1), minutes))
+        return min(bounds, default=None)
+
+
+def _courteous(context: Context, wish: Wish) -> Callable[[Span], bool] | None:
+    """Whether the limits of prime time let a use be, as the rule of booking says; each use is asked once."""
+    if not any(each.clause.prime for each in context.conducts):
+        return None
+    known: dict[Span, bool] = {}
+
+    def accepts(use: Span) -> bool:
+        if use not in known:
+            known[use] = not prime_time(msgspec.structs.replace(wish, span=use), context)
+        return known[use]
+
+    return accepts
+
+
+def _before(starts: Sequence[Span], latest: datetime | None) -> Sequence[Span]:
+    if latest is None:
+        return starts
+    return [Span(each.start, min(each.end, latest)) for each in starts if each.start < latest]
+
+
+def ending_by(moment: datetime, minutes: int) -> datetime:
+    """The end of the starts of those uses that end by this instant."""
+    return moment.replace(second=0, microsecond=0) - (minutes - 1) * MINUTE
+
+
+def next_minute(moment: datetime) -> datetime:
+    """The whole minute that does not lie before this instant."""
+    whole = moment.replace(second=0, microsecond=0)
+    return whole if whole == moment else whole + MINUTE

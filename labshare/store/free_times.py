@@ -1,0 +1,185 @@
+"""What a search for free time reads: the instruments that may serve, and all that stands in the way on them.
+
+A few queries, however many instruments, each bounded by what a booking may last and never by how many there were.
+What must not live here: where a use fits (domain/availability.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Select
+from sqlalchemy.engine import Connection
+
+from labshare.domain.bookings import OCCUPYING, BookingKind, BookingState, InstrumentRules
+from labshare.domain.clauses import PersonUse
+from labshare.domain.registry_search import Search
+from labshare.domain.rounds import KEEPING
+from labshare.domain.timespan import Span
+from labshare.store.bookings import LONGEST, OCCUPIES, RULE_COLUMNS, over, rules_from
+from labshare.store.registry_search import numbers_matching
+from labshare.store.tables import bookings, centres, instruments, offers, qualifications, rounds
+
+_OF_CENTRE = ("timezone", "stage", "host_id")
+_RULES = (*(column.name for column in RULE_COLUMNS), *_OF_CENTRE)
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument as a list of free times names it, with where it stands."""
+
+    id: str
+    name_vi: str
+    name_en: str
+    capability_id: str
+    centre_id: str
+    centre_vi: str
+    centre_en: str
+    city_vi: str
+    city_en: str
+
+
+class Candidate(NamedTuple):
+    """An instrument that may serve, and whether its person is qualified for it, until when (None: without an end)."""
+
+    rules: InstrumentRules
+    qualified: bool
+    qualified_until: datetime | None
+    place: Place
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which instruments: those of a search, or one alone."""
+
+    search: Search = Search()
+    number: int | None = None
+
+    @property
+    def numbers(self) -> Select[Any] | tuple[int, ...]:
+        return numbers_matching(self.search) if self.number is None else (self.number,)
+
+
+def candidates(db: Connection, asked: Asked, person_id: UUID | None) -> list[Candidate]:
+    """The instruments in use that are booked by time, in the order of their codes."""
+    held = sa.and_(qualifications.c.instrument_number == instruments.c.number, qualifications.c.person_id == person_id)
+    query = (
+        sa.select(
+            *RULE_COLUMNS,
+            *(centres.c[name] for name in _OF_CENTRE),
+            instruments.c.capability_id,
+            *(centres.c[name].label(f"centre_{name}") for name in ("name_vi", "name_en")),
+            centres.c.city_vi,
+            centres.c.city_en,
+            qualifications.c.person_id.label("qualified"),
+            qualifications.c.expires_at,
+        )
+        .select_from(instruments.join(centres, centres.c.id == instruments.c.centre_id).outerjoin(qualifications, held))
+        .where(
+            instruments.c.number.in_(asked.numbers),
+            instruments.c.booking_mode == "time",
+            instruments.c.retired_at.is_(None),
+            centres.c.stage != "planned",
+        )
+        .order_by(instruments.c.id)
+    )
+    return [_candidate(row) for row in db.execute(query).mappings()]
+
+
+def _candidate(row: Any) -> Candidate:
+    rules = rules_from({name: row[name] for name in _RULES})
+    place = Place(
+        id=rules.id,
+        name_vi=rules.name_vi,
+        name_en=rules.name_en,
+        capability_id=row["capability_id"],
+        centre_id=rules.centre_id,
+        centre_vi=row["centre_name_vi"],
+        centre_en=row["centre_name_en"],
+        city_vi=row["city_vi"],
+        city_en=row["city_en"],
+    )
+    return Candidate(rules, row["qualified"] is not None, row["expires_at"], place)
+
+
+def busy(db: Connection, asked: Asked, span: Span, now: datetime, *, but: UUID | None = None) -> dict[int, list[Span]]:
+    """What occupies these instruments during the span, by number; holds that are due and the booking `but` do not."""
+    conditions: list[ColumnElement[bool]] = [
+        bookings.c.instrument_number.in_(asked.numbers),
+        OCCUPIES,
+        sa.or_(
+            bookings.c.state != BookingState.HELD,
+            bookings.c.hold_expires_at.is_(None),
+            bookings.c.hold_expires_at > now,
+        ),
+    ]
+    if but is not None:
+        conditions.append(bookings.c.id != but)
+    query = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until)
+    return _by_number(db.execute(query.where(*conditions), over(span)))
+
+
+def kept(db: Connection, asked: Asked, span: Span) -> dict[int, list[Span]]:
+    """What rounds keep of these instruments during the span, by number."""
+    query = (
+        sa.select(offers.c.instrument_number, offers.c.starts_at, offers.c.ends_at)
+        .join(rounds, rounds.c.id == offers.c.round_id)
+        .where(
+            offers.c.instrument_number.in_(asked.numbers),
+            offers.c.ends_at > span.start,
+            offers.c.starts_at < span.end,
+            offers.c.released_at.is_(None),
+            rounds.c.state.in_(sorted(KEEPING)),
+        )
+    )
+    return _by_number(db.execute(query))
+
+
+class PersonTime(NamedTuple):
+    """A booking of a person: where they are, and what clauses of courtesy count of it.
+
+    `is_own` is whether they booked it themselves, `is_due` whether it is a hold that gives way.
+    """
+
+    use: PersonUse
+    attended: bool
+    is_own: bool
+    is_due: bool
+
+
+def of_person(db: Connection, person_id: UUID, span: Span, now: datetime) -> list[PersonTime]:
+    """What this person has during the span, on whatever instrument."""
+    query = (
+        sa.select(
+            *(bookings.c[name] for name in ("id", "kind", "state", "starts_at", "ends_at", "attended", "plan_id")),
+            bookings.c.hold_expires_at,
+            instruments.c.id.label("instrument_id"),
+            instruments.c.centre_id,
+        )
+        .join(instruments, instruments.c.number == bookings.c.instrument_number)
+        .where(
+            bookings.c.person_id == person_id,
+            bookings.c.state.in_(sorted(OCCUPYING)),
+            bookings.c.starts_at < span.end,
+            bookings.c.starts_at > span.start - LONGEST,
+            bookings.c.ends_at > span.start,
+        )
+    )
+    return [
+        PersonTime(
+            use=PersonUse(row.id, row.instrument_id, row.centre_id, Span(row.starts_at, row.ends_at)),
+            attended=row.attended,
+            is_own=row.plan_id is None and row.kind == BookingKind.USE,
+            is_due=row.state == BookingState.HELD and row.hold_expires_at is not None and row.hold_expires_at <= now,
+        )
+        for row in db.execute(query)
+    ]
+
+
+def _by_number(rows: Any) -> dict[int, list[Span]]:
+    found: dict[int, list[Span]] = {}
+    for number, start, end in rows:
+        found.setdefault(number, []).append(Span(start, end))
+    return found

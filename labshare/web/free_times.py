@@ -1,0 +1,215 @@
+"""The page /find: free time by date on many instruments. Its address is the whole search, so that it can be kept.
+
+What must not live here: where time is free (services/free_times.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Response, Router, get
+
+from labshare import formats, i18n
+from labshare.domain.bookings import InstrumentRules
+from labshare.domain.opening import DAY_MINUTES, DAYS
+from labshare.domain.people import Action, require
+from labshare.domain.projects import Project
+from labshare.domain.registry_search import Search
+from labshare.domain.timespan import MINUTE, Span
+from labshare.errors import Malformed, Refusal
+from labshare.services import Connection, calendars, free_times, projects, registry
+from labshare.services.free_times import FreeTimes, Place, Row, Sought
+from labshare.web import given
+from labshare.web.booking_forms import Faults, booking_address
+from labshare.web.rendering import Request, render
+from labshare.web.typed import typed_clock, typed_date, typed_length
+
+T = TypeVar("T")
+ADDRESS = "/find"
+USUAL_LENGTH, USUAL_DAYS, MOST_DAYS = "2h", 14, 62
+NOON = 12 * 60
+# The parts of a day, as (since, until) in minutes after midnight.
+PARTS: dict[str, tuple[int, int | None]] = {"": (0, None), "morning": (0, NOON), "afternoon": (NOON, DAY_MINUTES)}
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The search as its address spells it. Unknown parameters ask for nothing."""
+
+    capability: str = ""
+    instrument: str = ""
+    centre: str = ""
+    zone: str = ""
+    city: str = ""
+    length: str = ""
+    from_: str = msgspec.field(default="", name="from")
+    to: str = ""
+    days: tuple[str, ...] = msgspec.field(default=(), name="day")
+    part: str = ""
+    earliest: str = ""
+    latest: str = ""
+    everyone: str = ""
+    project: str = ""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a choice is made below the first lines of the form, where a reader may not see it."""
+        return any((self.zone, self.centre, self.earliest, self.latest, self.everyone))
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """A free time as a link: its words, and the address of the form that it fills."""
+
+    words: str
+    href: str
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One instrument on one day."""
+
+    place: Place
+    slots: tuple[Slot, ...]
+    lacking: tuple[Refusal, ...]
+    price: int | None
+
+
+@get(ADDRESS, sync_to_thread=True)
+def find(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
+    require(me, Action.BOOK)
+    asked, today = asked_of(request), formats.local(now).date()
+    with database.read() as db:
+        choices = projects.usable(db, me, now)
+        project = chosen(choices, asked.project)
+        sought, faults = read(db, asked, today) if asked.length else (None, {})
+        found = free_times.find(db, me, sought, now, project) if sought else None
+        facets = registry.bookable_facets(db, by_english=i18n.language() == "en")
+    return render(
+        request,
+        "free_times/page.html",
+        status=Malformed.status if faults else 200,
+        asked=asked if asked.length else _usual(asked, today),
+        faults=faults,
+        found={"facets": facets},
+        weekdays=[(name, formats.weekday(date(2024, 1, 1) + timedelta(days=place))) for place, name in enumerate(DAYS)],
+        projects=[(each.code, f"{each.code} · {each.title}") for each in choices],
+        project=project.code if project else "",
+        times=found,
+        days=_days(found, project),
+    )
+
+
+def asked_of(request: Request) -> Asked:
+    """What the address asks for. Control characters, which no code has and one database refuses, are left out."""
+    query = request.query_params
+    given = {name: "".join(filter(str.isprintable, value)).strip() for name, value in query.items() if name != "day"}
+    return msgspec.convert({**given, "day": query.getall("day", [])}, Asked)
+
+
+def read(db: Connection, asked: Asked, today: date) -> tuple[Sought | None, Faults]:
+    """What is sought, or every fault of the fields. Raises `NotFound` for an instrument that is not there."""
+    faults: Faults = {}
+    minutes = _read(faults, typed_length, asked.length or USUAL_LENGTH, "length") or 0
+    dates = _dates(faults, asked, today)
+    since, until = PARTS.get(asked.part, PARTS[""])
+    if asked.earliest:
+        since = max(since, _read(faults, typed_clock, asked.earliest, "earliest") or 0)
+    if asked.latest:
+        latest = _read(faults, typed_clock, asked.latest, "latest") or 0
+        until = latest if until is None else min(until, latest)
+    if faults:
+        return None, faults
+    search = Search(capability_id=asked.capability, centre_id=asked.centre, zone_id=asked.zone, city_vi=asked.city)
+    return Sought(
+        minutes=minutes,
+        dates=dates,
+        search=search,
+        number=calendars.rules_of(db, asked.instrument).number if asked.instrument else None,
+        since=since,
+        until=until,
+        everyone=bool(asked.everyone),
+    ), {}
+
+
+def _dates(faults: Faults, asked: Asked, today: date) -> tuple[date, ...]:
+    """The days from the first to the last, of those the weekdays that were chosen, or all."""
+    first = _read(faults, typed_date, asked.from_, "from") if asked.from_ else today
+    last = _read(faults, typed_date, asked.to, "to") if asked.to else None
+    if first is None or faults.get("to"):
+        return ()
+    last = last or first + timedelta(days=USUAL_DAYS - 1)
+    count = (last - first).days + 1
+    if count < 1:
+        faults["to"] = Refusal(code="reversed_time")
+    elif count > MOST_DAYS:
+        faults["to"] = Refusal(code="free_times_too_long", params={"days": MOST_DAYS})
+    if faults:
+        return ()
+    days = (first + timedelta(days=each) for each in range(count))
+    return tuple(day for day in days if not asked.days or DAYS[day.weekday()] in asked.days)
+
+
+def _read(faults: Faults, reader: Callable[[str, str], T], text: str, field: str) -> T | None:
+    try:
+        return reader(text, field)
+    except Malformed as fault:
+        faults[field] = fault.refusals[0]
+        return None
+
+
+def chosen(choices: list[Project], code: str) -> Project | None:
+    """The project that was named, or the only one that there is."""
+    return next((each for each in choices if each.code == code), choices[0] if len(choices) == 1 else None)
+
+
+def address_like(rules: InstrumentRules, capability_id: str, wanted: Span) -> str:
+    """The search for as long a use, on the same day or in the week after it, on whatever instrument can do the same."""
+    day = formats.local(wanted.start).date()
+    until = day + timedelta(days=6)
+    asked = {
+        "capability": capability_id,
+        "length": f"{max(wanted.minutes, rules.min_minutes)}m",
+        "from": day,
+        "to": until,
+    }
+    return f"{ADDRESS}?{urlencode(asked)}"
+
+
+# ---------------------------------------------------------------- words
+
+
+def _usual(asked: Asked, today: date) -> Asked:
+    """The form as it opens: two hours within the next two weeks."""
+    return msgspec.structs.replace(
+        asked,
+        length=USUAL_LENGTH,
+        from_=asked.from_ or today.isoformat(),
+        to=asked.to or (today + timedelta(days=USUAL_DAYS - 1)).isoformat(),
+    )
+
+
+def _days(found: FreeTimes | None, project: Project | None) -> list[tuple[date, list[Line]]]:
+    return [(day.date, [_line(row, project) for row in day.rows]) for day in found.days] if found else []
+
+
+def _line(row: Row, project: Project | None) -> Line:
+    more = {"project": str(project.id)} if project else {}
+    return Line(
+        place=row.place,
+        slots=tuple(Slot(_words(span), booking_address(row.place.id, span, **more)) for span in row.spans),
+        lacking=row.lacking,
+        price=row.estimate.price.total if row.estimate else None,
+    )
+
+
+def _words(span: Span) -> str:
+    last = formats.local(span.end - MINUTE)
+    if last.date() != formats.local(span.start).date():
+        return formats.span(span.start, span.end)
+    closing = "24:00" if formats.clock(span.end) == "00:00" else formats.clock(span.end)
+    return f"{formats.clock(span.start)}–{closing}"
+
+
+router = Router("/", route_handlers=[find])
