@@ -76,7 +76,7 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
     # Only what was just made or changed is told which agreed shares it goes beyond.
     plain = {name: value for name, value in booking.items() if name != "notices"}
     assert researcher.get(path).json() == plain
-    assert researcher.get("/bookings").json() == {"items": [plain]}
+    assert researcher.get("/bookings").json() == {"items": [plain], "next": None}
 
     moved = researcher.patch(path, {"ends_at": "2026-11-25T05:00:00Z", "purpose": "TiO2"}, if_match='"1"')
     assert (moved.status_code, moved.headers["etag"]) == (200, '"2"')
@@ -91,7 +91,7 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
         "ends_at": "2026-11-25T05:00:00Z", "purpose": "", "state": "cancelled", "version": 4,
     }  # fmt: skip
     assert researcher.get(path).json()["state"] == "cancelled"
-    assert researcher.get("/bookings").json() == {"items": []}
+    assert researcher.get("/bookings").json() == {"items": [], "next": None}
 
 
 def test_a_booking_beyond_a_share_of_what_is_booked_stands_with_a_notice(

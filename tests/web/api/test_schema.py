@@ -13,6 +13,7 @@ METHODS = {
     "/api/v1/instruments": {"get"},
     "/api/v1/instruments/{instrument_id}": {"get"},
     "/api/v1/bookings": {"get", "post"},
+    "/api/v1/bookings/batch": {"post"},
     "/api/v1/bookings/{booking_id}": {"get", "patch", "delete"},
     "/api/v1/projects": {"get"},
 }
