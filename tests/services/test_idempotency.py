@@ -12,7 +12,7 @@ from labshare.errors import Busy, WrongState
 from labshare.services import idempotency as service
 from labshare.services import ticking
 from labshare.services.idempotency import Answer
-from labshare.store.engine import Database, open_database
+from labshare.store.engine import Connection, Database, open_database
 from tests.furniture import COLLEAGUE, NOW, RESEARCHER, actor
 
 ME = actor(RESEARCHER)
@@ -39,10 +39,14 @@ def test_a_key_is_of_one_person_and_one_call(database: Database) -> None:
             service.begin(db, ME, "k", "something else", NOW)
 
 
+def _begin_and_fail(db: Connection) -> None:
+    service.begin(db, ME, "k", "asked", NOW)
+    raise ZeroDivisionError
+
+
 def test_what_is_undone_leaves_the_key_free(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as db:
-        service.begin(db, ME, "k", "asked", NOW)
-        raise ZeroDivisionError
+        _begin_and_fail(db)
     with database.write() as db:
         assert service.begin(db, ME, "k", "something else", NOW) is None
 

@@ -24,12 +24,12 @@ def numbers(db: Connection, since: datetime, **asked: object) -> list[int]:
 
 
 def test_pages_go_by_start_and_where_starts_are_alike_by_id(database: Database) -> None:
-    """Three start at 9 on the 25th, one an hour later; bits of the ids differ at either end."""
+    """Three start at 9 on the 25th, one an hour later; one id is so large that a signed number would be below 0."""
     first, last = 3, 2**127
     with database.write() as db:
         furnish(db)
-        store.add(db, [numbered(last, a_booking(NMR, span(25, 9, 10))), numbered(first, a_booking(FESEM, span(25, 9, 11))),
-                       numbered(7, a_booking(XRD, span(25, 9, 10))), numbered(1, a_booking(XRD, span(25, 10, 11)))])  # fmt: skip
+        wanted = ((last, NMR, 9), (first, FESEM, 9), (7, XRD, 9), (1, XRD, 10))
+        store.add(db, [numbered(id_, a_booking(number, span(25, hour, hour + 1))) for id_, number, hour in wanted])
         assert numbers(db, NOW) == [first, 7, last, 1]
         assert numbers(db, NOW, limit=2) == [first, 7]
         assert numbers(db, NOW, after=(at(25, 9), UUID(int=7)), limit=2) == [last, 1]

@@ -96,7 +96,9 @@ def _whole(definition: Any, parts: dict[str, Any]) -> Any:
         if "$ref" in found:
             return _whole(parts[found["$ref"].rsplit("/", 1)[-1]], parts)
         return {name: _whole(value, parts) for name, value in found.items()}
-    return [_whole(each, parts) for each in cast("list[Any]", definition)] if isinstance(definition, list) else definition
+    if isinstance(definition, list):
+        return [_whole(each, parts) for each in cast("list[Any]", definition)]
+    return definition
 
 
 DESCRIPTION = """
@@ -105,9 +107,9 @@ Instruments and bookings for programs, under the rules of the pages.
 - A caller is known by a token: `Authorization: Bearer labshare_...`, made by `labshare token create --person LOGIN`.
 - Times carry their offset and are whole minutes: `2026-11-25T09:00:00+07:00`. Answers are in UTC.
 - A change names the version that was seen: `If-Match: "3"`, as the ETag of the booking, or the field `version`.
-- A change that may have to be sent again carries a key of the caller's choosing in `Idempotency-Key`: the same call sent
-  with it again within 24 hours, by the same person, is answered as the first was, a refusal too, and changes nothing
-  more; another call with the key of an earlier one is 422. A retry waits for a first call that still runs, or is 503.
+- A change that may have to be sent again carries a key of the caller's choosing in `Idempotency-Key`: the same call
+  sent with it again within 24 hours, by the same person, is answered as the first was, a refusal too, and changes
+  nothing more; another call with the same key is 422. A retry waits for a first call that still runs, or is 503.
 - Lists come page after page (`limit`, at most 200): `next`, and the header `Link` with `rel="next"`, is the address of
   the following page. What is added or taken away meanwhile makes nothing appear twice or go missing.
 - Every no is a problem of RFC 9457 with all its reasons in `refusals`, in the language of `Accept-Language` (vi, en).
