@@ -565,6 +565,9 @@ def test_one_wish_that_is_refused_refuses_all_and_is_named(
         alone = researcher.post("/bookings/batch", {"items": [times(9), times(11)]})
     # The third is where the first would be, so the person would be there as well.
     found = [(each["code"], each["params"]["item"]) for each in taken.json()["refusals"]]
+    # "Somebody has the time" is said once, whatever the number of items it is true of.
+    said = {each["sentence"] for each in taken.json()["refusals"]}
+    assert len(taken.json()["detail"]) == sum(map(len, said)) + len(said) - 1
     assert (taken.status_code, found) == (422, [("time_taken", 1), ("person_elsewhere", 2), ("time_taken", 2)])
     assert (alone.status_code, codes(alone)) == (409, ["time_taken"])
 
