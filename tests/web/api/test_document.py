@@ -15,7 +15,7 @@ from labshare.services import tokens
 from labshare.store.engine import Database
 from tests.furniture import NOW
 
-EXAMPLES = 15
+EXAMPLES = 10
 
 
 @pytest.mark.slow
