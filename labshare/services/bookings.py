@@ -6,13 +6,13 @@ Each function runs in the caller's transaction, in one order: lock, then read, t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
 
-from labshare.domain.bookings import MOVABLE, Booking, BookingKind, BookingState, InstrumentRules, Wish
+from labshare.domain.bookings import MOVABLE, OCCUPYING, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
@@ -20,6 +20,7 @@ from labshare.errors import Malformed, NotFound, Refusal, Stale, WrongState
 from labshare.services import clauses
 from labshare.services.charging import Outcome, charge
 from labshare.services.writing import Change, Locked, Payer, ended, judge, make, payer_of, refuse, tell, write
+from labshare.store import booking_pages
 from labshare.store import bookings as store
 from labshare.store import people as people_store
 from labshare.store import time_requests as requests_store
@@ -195,9 +196,23 @@ def wish_of(db: Connection, actor: Actor, instrument_id: str, project_code: str,
     return Wish(instrument_number=number, span=span, person_id=actor.person_id, project_id=project_id, purpose=purpose)
 
 
-def mine(db: Connection, actor: Actor, now: datetime) -> list[store.BookingLine]:
-    """The actor's bookings that have not ended yet, the next one first."""
-    return store.lines_of_person(db, actor.person_id, since=now)
+def mine(
+    db: Connection,
+    actor: Actor,
+    since: datetime,
+    *,
+    until: datetime | None = None,
+    states: Collection[BookingState] = (),
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 200,
+) -> list[store.BookingLine]:
+    """The actor's bookings that end after `since` and begin before `until`, the earliest first.
+
+    Without `states` those that take time; `after` is the start and the id of the one behind which to go on.
+    """
+    return booking_pages.lines_of_person(
+        db, actor.person_id, since=since, until=until, states=states or OCCUPYING, after=after, limit=limit
+    )
 
 
 def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:

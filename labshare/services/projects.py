@@ -30,6 +30,11 @@ def mine(db: Connection, actor: Actor) -> list[ProjectLine]:
     return store.lines_of(db, actor.person_id) if actor.grants else []
 
 
+def mine_after(db: Connection, actor: Actor, *, after: str = "", limit: int) -> list[ProjectLine]:
+    """The same by code, from behind the code `after`: for programs."""
+    return store.lines_after(db, actor.person_id, after=after, limit=limit) if actor.grants else []
+
+
 def usable(db: Connection, actor: Actor, now: datetime) -> list[Project]:
     """Those of them that are verified and have not expired: what a booking form offers."""
     return [line.project for line in mine(db, actor) if line.project.is_current(now)]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from labshare.services import bookings, ledger, ledger_deadlines, projects, rounds
+from labshare.services import bookings, idempotency, ledger, ledger_deadlines, projects, rounds
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import outbox
@@ -33,8 +33,9 @@ def delivered(db: Connection, done: Sequence[Message], now: datetime) -> None:
 
 
 def forget(db: Connection, now: datetime) -> None:
-    """Forget the messages that were told a day ago."""
+    """Forget the messages that were told a day ago, and the keys of calls that are answered no more."""
     outbox.forget(db, now - KEPT)
+    idempotency.forget(db, now)
 
 
 def deadlines(db: Connection, now: datetime) -> list[Due]:

@@ -363,7 +363,7 @@ def lines(db: Connection, *conditions: ColumnElement[bool], limit: int = 200) ->
         .outerjoin(organisations, organisations.c.id == bookings.c.organisation_id)
         .outerjoin(projects, projects.c.id == bookings.c.project_id)
         .where(*conditions)
-        .order_by(bookings.c.starts_at)
+        .order_by(bookings.c.starts_at, bookings.c.id)
         .limit(limit)
     )
     return [_line(row) for row in db.execute(query)]
@@ -380,17 +380,3 @@ def line(db: Connection, booking_id: UUID) -> BookingLine:
     if not found:
         raise NotFound("booking_not_found")
     return found[0]
-
-
-def lines_of_person(db: Connection, person_id: UUID, *, since: datetime, limit: int = 200) -> list[BookingLine]:
-    """A person's bookings that end after `since`, the earliest first, cancelled ones left out."""
-    # A whole minute is after an instant exactly when it is after the minute that the instant lies in.
-    since = since.replace(second=0, microsecond=0)
-    return lines(
-        db,
-        bookings.c.person_id == person_id,
-        bookings.c.state.in_(_OCCUPYING),
-        bookings.c.starts_at > since - LONGEST,
-        bookings.c.ends_at > since,
-        limit=limit,
-    )

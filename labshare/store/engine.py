@@ -65,6 +65,15 @@ class Database:
             tell()
 
     @contextmanager
+    def attempt(self, db: Connection) -> Generator[None]:
+        """A part of a write that may fail by itself: what it changed is undone when an exception leaves, no more.
+
+        Raises as `write` does.
+        """
+        with _translated(), db.begin_nested():
+            yield
+
+    @contextmanager
     def _writers_turn(self) -> Generator[None]:
         """Queue this process's SQLite writers fairly: SQLite itself polls with sleeps of up to 100 ms."""
         if not self.is_sqlite:

@@ -46,6 +46,11 @@ def lines_of(db: Connection, person_id: UUID) -> list[ProjectLine]:
     return lines_where(db, belongs(person_id))
 
 
+def lines_after(db: Connection, person_id: UUID, *, after: str, limit: int) -> list[ProjectLine]:
+    """The next ones of them, from behind the code `after`."""
+    return lines_where(db, belongs(person_id), projects.c.code > after, limit=limit)
+
+
 def lines_in(db: Connection, state: ProjectState) -> list[ProjectLine]:
     """All projects in this state, by code."""
     return lines_where(db, projects.c.state == state)
@@ -65,7 +70,7 @@ def all_lines(db: Connection) -> list[ProjectLine]:
     return lines_where(db, sa.true())
 
 
-def lines_where(db: Connection, *where: sa.ColumnElement[bool]) -> list[ProjectLine]:
+def lines_where(db: Connection, *where: sa.ColumnElement[bool], limit: int | None = None) -> list[ProjectLine]:
     """Projects of which all this is true, by code."""
     query = (
         sa.select(
@@ -78,6 +83,7 @@ def lines_where(db: Connection, *where: sa.ColumnElement[bool]) -> list[ProjectL
         .join(persons, persons.c.id == projects.c.pi_id)
         .where(*where)
         .order_by(projects.c.code)
+        .limit(limit)
     )
     rows: Sequence[Any] = db.execute(query).all()
     members = _members(db, [row.id for row in rows])

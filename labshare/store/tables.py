@@ -822,6 +822,21 @@ audit = Table(
     Index("ix_audit_noun", "noun", "noun_id"),
 )
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    # No foreign key: its check would lock the person's row before the instruments, against the order of all locks.
+    Column("person_id", sa.Uuid, primary_key=True),
+    Column("key", sa.Text, primary_key=True),
+    Column("asked", sa.Text, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False, index=True),
+    # What was answered, which is written before the transaction that made the row ends.
+    Column("status", sa.Integer, nullable=False, server_default="0"),
+    _text("etag"),
+    _text("location"),
+    _text("body"),
+)
+
 facts = Table(
     "facts",
     metadata,

@@ -91,7 +91,8 @@ def _problem(request: Request, answer: Answer) -> Response[Any]:
         "title": HTTPStatus(answer.status).phrase,
         "status": answer.status,
         "code": answer.code,
-        "detail": " ".join(sentence(refusal) for refusal in answer.refusals),
+        # Of several items each may be refused for the same reason; it is said once here.
+        "detail": " ".join(dict.fromkeys(sentence(refusal) for refusal in answer.refusals)),
         "instance": request.url.path,
         "refusals": said,
     }

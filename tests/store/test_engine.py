@@ -7,6 +7,8 @@ import time
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from labshare.errors import Busy, StartupError
 from labshare.store.engine import Database, open_database
@@ -50,6 +52,26 @@ def test_an_exception_undoes_the_whole_write(database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert count(database) == 0
+
+
+def test_an_attempt_that_fails_is_undone_by_itself(database: Database) -> None:
+    """Also where the database itself said no, after which PostgreSQL would take nothing more in the transaction."""
+    taken = sa.insert(facts).values(name="a", value="2")
+
+    def try_again(db: Connection) -> None:
+        with database.attempt(db):
+            db.execute(sa.insert(facts).values(name="b", value="1"))
+            db.execute(taken)
+
+    with database.write() as db:
+        db.execute(sa.insert(facts).values(name="a", value="1"))
+        with pytest.raises(IntegrityError):
+            try_again(db)
+        with database.attempt(db):
+            db.execute(sa.insert(facts).values(name="c", value="1"))
+    with database.read() as db:
+        names = set(db.execute(sa.select(facts.c.name).where(facts.c.name != STAMP)).scalars())
+    assert names == {"a", "c"}
 
 
 def test_a_reader_is_not_kept_waiting_by_a_writer(database: Database) -> None:

@@ -2,7 +2,8 @@
 
 How an endpoint is written: the caller is `me: given.Me`, known by a bearer token alone (401 without one); the body
 arrives as bytes and is read by `reading.decode`, because Litestar's own reading is lenient; the answer is made by
-`answers.answer`, which adds the ETag; errors are left to web/errors.py, which makes a problem of RFC 9457 of each.
+`answers.answer`, which adds the ETag; errors are left to web/errors.py, which makes a problem of RFC 9457 of each. A
+change is made inside `idempotency.once`, so that it may be sent again; a list comes page after page, through `paging`.
 """
 
 from litestar import Router

@@ -1,4 +1,7 @@
-"""How the API answers: JSON with an ETag, 304 where the caller has it already."""
+"""How the API answers: JSON with an ETag, 304 where the caller has it already, a list page after page.
+
+What must not live here: where a page of a list begins (paging.py).
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,28 @@ from labshare.web.rendering import Request
 
 T = TypeVar("T")
 
+PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+
 
 def answer(
-    request: Request, value: T, *, version: int | None = None, status: int = 200, location: str | None = None
+    request: Request,
+    value: T,
+    *,
+    version: int | None = None,
+    status: int = 200,
+    location: str | None = None,
+    following: str | None = None,
 ) -> Response[T]:
-    """The value as JSON. Its ETag is the version, which a change names in If-Match, or else a hash of what is sent."""
+    """The value as JSON. Its ETag is the version, which a change names in If-Match, or else a hash of what is sent.
+
+    `following` is the address of the next page of a list.
+    """
     tag = f'"{_hash(value) if version is None else version}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    headers = {"ETag": tag, **PRIVATE}
     if location:
         headers["Location"] = location
+    if following:
+        headers["Link"] = f'<{following}>; rel="next"'
     if request.method == "GET" and _is_known(request.headers.get("if-none-match", ""), tag):
         return cast("Response[T]", Response(None, status_code=304, headers=headers))
     return Response(value, status_code=status, headers=headers)

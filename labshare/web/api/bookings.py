@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, QueryParameter, RawBody
 from msgspec import UNSET, Meta, UnsetType
 
-from labshare.domain.bookings import Booking, BookingKind, BookingState
+from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refused
@@ -21,8 +22,9 @@ from labshare.services.bookings import BookingLine
 from labshare.services.calendars import CalendarEntry
 from labshare.services.share_warnings import notices
 from labshare.web import given
-from labshare.web.api import reading
+from labshare.web.api import paging, reading
 from labshare.web.api.answers import answer
+from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import Code, Moment, Text, Version, asked
 from labshare.web.api.schema import ProblemRefusal, accepts, problems, told
 from labshare.web.clearances import hold_back
@@ -30,6 +32,7 @@ from labshare.web.rendering import Request
 
 T = TypeVar("T")
 LONGEST_CALENDAR = timedelta(days=92)
+MOST_WISHES = 50
 
 
 class BookingView(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +56,16 @@ class MadeBooking(BookingView, frozen=True, kw_only=True):
 
 
 class BookingList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page. `next` is the path of the next one, None on the last; a calendar is one page."""
+
     items: tuple[BookingView, ...]
+    next: str | None = None
+
+
+class MadeBookings(msgspec.Struct, frozen=True, kw_only=True):
+    """Bookings that were just made together, in the order of the wishes."""
+
+    items: tuple[MadeBooking, ...]
 
 
 class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +76,12 @@ class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ends_at: Annotated[Moment, Meta(examples=["2026-11-25T11:00:00+07:00"])]
     project: Annotated[Code, Meta(examples=["IMS-01"])]
     purpose: Text = ""
+
+
+class NewBookings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Wishes that are granted together or not at all."""
+
+    items: Annotated[tuple[NewBooking, ...], Meta(min_length=1, max_length=MOST_WISHES)]
 
 
 class BookingChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,14 +103,35 @@ def listing(
     instrument: Annotated[str, asked("instrument", "Whose calendar; `from` and `to` are needed then.")] = "",
     first: Annotated[str, asked("from", "Start of the calendar, with its offset.")] = "",
     last: Annotated[str, asked("to", "End of the calendar, at most 92 days later.")] = "",
+    since: Annotated[str, asked("since", "Mine that end after this time; without it, after now.")] = "",
+    until: Annotated[str, asked("until", "Mine that begin before this time.")] = "",
+    states: Annotated[
+        list[BookingState] | None,
+        QueryParameter(name="state", description="Mine in one of these states; without it, those that take time."),
+    ] = None,
+    cursor: paging.Cursor = "",
+    limit: paging.Limit = paging.USUAL_PAGE,
 ) -> Response[BookingList]:
-    """My bookings that have not ended, the next one first; or an instrument's calendar from one time to another."""
+    """My bookings, the earliest first and page after page; or an instrument's calendar from one time to another."""
+    if instrument:
+        _require_none(since=since, until=until, state=states, cursor=cursor)
+        with database.read() as db:
+            return answer(request, _calendar(db, me, instrument, _window(first, last)))
+    if first or last:
+        raise Malformed("malformed_field", field="instrument")
     with database.read() as db:
-        if not instrument:
-            if first or last:
-                raise Malformed("malformed_field", field="instrument")
-            return answer(request, BookingList(items=tuple(_line_view(line) for line in service.mine(db, me, now))))
-        return answer(request, _calendar(db, me, instrument, _window(first, last)))
+        found = service.mine(
+            db,
+            me,
+            reading.typed_moment(since, "since") if since else now,
+            until=reading.typed_moment(until, "until") if until else None,
+            states=states or (),
+            after=_behind(cursor),
+            limit=limit + 1,
+        )
+    lines, following = paging.page(request, found, limit, lambda line: (line.booking.starts_at, line.booking.id))
+    listed = BookingList(items=tuple(_line_view(line) for line in lines), next=following)
+    return answer(request, listed, following=following)
 
 
 @get("/bookings/{booking_id:uuid}", sync_to_thread=True, operation_id="showBooking", summary="One booking",
@@ -107,20 +146,47 @@ def show(request: Request, database: given.Database, me: given.Me, booking_id: F
 @post("/bookings", sync_to_thread=True, operation_id="book", summary="Book an instrument",
       tags=["bookings"], responses=problems(403, 404, 409, 422, 503), operation_class=accepts(NewBooking))  # fmt: skip
 def create(
-    request: Request, database: given.Database, me: given.Me, now: given.Now, body: RawBody
+    request: Request, database: given.Database, me: given.Me, now: given.Now, body: RawBody, key: Key = None
 ) -> Response[MadeBooking]:
     """Book an instrument for oneself. Refused with every reason at once: 409 when only the time is taken, else 422."""
     new = reading.decode(body, NewBooking)
-    span = reading.span(new.starts_at, new.ends_at)
     with database.read() as db:
-        wish = service.wish_of(db, me, new.instrument, new.project, span, new.purpose)
+        wish = _wish(db, me, new)
+
+    def work(db: Connection) -> Response[MadeBooking]:
+        view = _made(db, me, service.book(db, me, wish, now).id, now)
+        location = f"/api/v1/bookings/{view.id}"
+        return answer(request, view, version=view.version, status=201, location=location)
+
     try:
-        with database.write() as db:
-            view = _made(db, me, service.book(db, me, wish, now).id, now)
+        return once(request, database, me, now, work, key=key, body=body)
     except Refused as error:
         hold_back(database, me, wish, error, now)
         raise
-    return answer(request, view, version=view.version, status=201, location=f"/api/v1/bookings/{view.id}")
+
+
+@post("/bookings/batch", sync_to_thread=True, operation_id="bookTogether", summary="Book several times, all or none",
+      tags=["bookings"], responses=problems(403, 404, 409, 422, 503), operation_class=accepts(NewBookings))  # fmt: skip
+def create_all(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, body: RawBody, key: Key = None
+) -> Response[MadeBookings]:
+    """Book up to 50 times for oneself, on whatever instruments, all or none. A reason names the place of its wish in
+    `items` as `item`, counted from 0; one without a place holds for all of them together.
+    """
+    new = reading.decode_items(body, NewBooking, MOST_WISHES)
+    with database.read() as db:
+        wishes = [reading.at_place(place, partial(_wish, db, me, each)) for place, each in enumerate(new)]
+
+    def work(db: Connection) -> Response[MadeBookings]:
+        made = service.book_all(db, me, wishes, now)
+        return answer(request, MadeBookings(items=tuple(_made(db, me, each.id, now) for each in made)), status=201)
+
+    try:
+        return once(request, database, me, now, work, key=key, body=body)
+    except Refused as error:
+        for wish in wishes:
+            hold_back(database, me, wish, error, now)
+        raise
 
 
 @patch("/bookings/{booking_id:uuid}", sync_to_thread=True, operation_id="changeBooking", summary="Move or describe",
@@ -133,24 +199,18 @@ def change(
     now: given.Now,
     booking_id: FromPath[UUID],
     body: RawBody,
+    key: Key = None,
 ) -> Response[MadeBooking]:
     """Move a booking or say in other words what it is for, on the version that was seen (412 when it is stale)."""
     asked = reading.decode(body, BookingChange)
     seen = reading.seen_version(request.headers.get("if-match"), _set_or_none(asked.version))
-    with database.write() as db:
-        standing = service.show(db, me, booking_id).booking
-        purpose = _set_or_none(asked.purpose)
-        if asked.starts_at is not UNSET or asked.ends_at is not UNSET:
-            starts_at = standing.starts_at if asked.starts_at is UNSET else asked.starts_at
-            ends_at = standing.ends_at if asked.ends_at is UNSET else asked.ends_at
-            span = reading.span(starts_at, ends_at)
-            service.move(db, me, booking_id, span, seen_version=seen, now=now, purpose=purpose)
-        elif purpose is not None:
-            service.describe(db, me, booking_id, purpose, seen_version=seen, now=now)
-        else:
-            raise Malformed("nothing_to_change")
+
+    def work(db: Connection) -> Response[MadeBooking]:
+        _change(db, me, booking_id, asked, seen, now)
         view = _made(db, me, booking_id, now)
-    return answer(request, view, version=view.version)
+        return answer(request, view, version=view.version)
+
+    return once(request, database, me, now, work, key=key, body=body)
 
 
 @delete("/bookings/{booking_id:uuid}", sync_to_thread=True, operation_id="cancelBooking", summary="Cancel",
@@ -162,16 +222,51 @@ def cancel(
     now: given.Now,
     booking_id: FromPath[UUID],
     version: Annotated[int | None, QueryParameter(ge=1, le=reading.LARGEST_VERSION)] = None,
+    key: Key = None,
 ) -> Response[BookingView]:
     """Cancel a booking, on the version that was seen: If-Match or `?version=`. It stays readable, as cancelled."""
     seen = reading.seen_version(request.headers.get("if-match"), version)
-    with database.write() as db:
+
+    def work(db: Connection) -> Response[BookingView]:
         service.cancel(db, me, booking_id, seen_version=seen, now=now)
         view = _line_view(service.show(db, me, booking_id))
-    return answer(request, view, version=view.version)
+        return answer(request, view, version=view.version)
+
+    return once(request, database, me, now, work, key=key)
 
 
-HANDLERS = [listing, show, create, change, cancel]
+HANDLERS = [listing, show, create, create_all, change, cancel]
+
+
+def _require_none(**unasked: object) -> None:
+    """Raises `Malformed` for what belongs to the list of one's own and was asked of a calendar."""
+    for field, value in unasked.items():
+        if value:
+            raise Malformed("malformed_field", field=field)
+
+
+def _behind(cursor: str) -> tuple[datetime, UUID] | None:
+    place = paging.behind(cursor, tuple[datetime, UUID])
+    return (reading.moment(place[0], "cursor"), place[1]) if place else None
+
+
+def _wish(db: Connection, me: Actor, new: NewBooking) -> Wish:
+    span = reading.span(new.starts_at, new.ends_at)
+    return service.wish_of(db, me, new.instrument, new.project, span, new.purpose)
+
+
+def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> None:
+    standing = service.show(db, me, booking_id).booking
+    purpose = _set_or_none(asked.purpose)
+    if asked.starts_at is not UNSET or asked.ends_at is not UNSET:
+        starts_at = standing.starts_at if asked.starts_at is UNSET else asked.starts_at
+        ends_at = standing.ends_at if asked.ends_at is UNSET else asked.ends_at
+        span = reading.span(starts_at, ends_at)
+        service.move(db, me, booking_id, span, seen_version=seen, now=now, purpose=purpose)
+    elif purpose is not None:
+        service.describe(db, me, booking_id, purpose, seen_version=seen, now=now)
+    else:
+        raise Malformed("nothing_to_change")
 
 
 def _calendar(db: Connection, me: Actor, instrument: str, window: Span) -> BookingList:

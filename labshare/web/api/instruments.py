@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response, get
@@ -17,12 +16,11 @@ from labshare.domain.registry_terms import BookableUnit, BookingMode, Hazard, Op
 from labshare.services import registry as service
 from labshare.services.registry import InstrumentPage
 from labshare.web import given
+from labshare.web.api import paging
 from labshare.web.api.answers import answer
-from labshare.web.api.reading import CODE, TEXT, asked
+from labshare.web.api.reading import CODE, TEXT, Code, asked
 from labshare.web.api.schema import problems
 from labshare.web.rendering import Request
-
-USUAL_PAGE, LARGEST_PAGE = 50, 200
 
 
 class InstrumentLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +90,8 @@ def find(
     city: Annotated[str, asked("city", "Vietnamese name of a city.")] = "",
     product: Annotated[str, asked("product", "Strategic product within its list, as in QD21-2026:P17.")] = "",
     bookable: Annotated[bool, QueryParameter(name="bookable", description="Only what is booked by time.")] = False,
-    after: Annotated[str, asked("after", "Continue behind this id; `next` of an answer says it.")] = "",
-    limit: Annotated[
-        int, QueryParameter(name="limit", ge=1, le=LARGEST_PAGE, description="How many at most.")
-    ] = USUAL_PAGE,
+    cursor: paging.Cursor = "",
+    limit: paging.Limit = paging.USUAL_PAGE,
 ) -> Response[InstrumentList]:
     """The instruments that match, in the order of their ids, without the retired ones."""
     search = Search(
@@ -108,12 +104,12 @@ def find(
         product=ProductRef.parse(product) if product else None,
         bookable_only=bookable,
     )
+    place = paging.behind(cursor, tuple[Code])
     with database.read() as db:
-        # One more than asked for tells whether there is a next page.
-        found = service.instruments_after(db, search, after=after, limit=limit + 1)
-    items = tuple(_line(each) for each in found[:limit])
-    following = _next(request, items[-1].id) if len(found) > limit else None
-    return answer(request, InstrumentList(items=items, next=following))
+        found = service.instruments_after(db, search, after=place[0] if place else "", limit=limit + 1)
+    lines, following = paging.page(request, found, limit, lambda line: (line.id,))
+    items = tuple(_line(each) for each in lines)
+    return answer(request, InstrumentList(items=items, next=following), following=following)
 
 
 @get("/instruments/{instrument_id:str}", sync_to_thread=True, operation_id="showInstrument", summary="One instrument",
@@ -132,11 +128,6 @@ def show(
 
 
 HANDLERS = [find, show]
-
-
-def _next(request: Request, last_id: str) -> str:
-    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
-    return f"{request.url.path}?{urlencode([*asked, ('after', last_id)])}"
 
 
 def _line(found: Found) -> InstrumentLine:

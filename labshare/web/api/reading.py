@@ -6,7 +6,9 @@ What must not live here: rules about what may be done with what was read.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -14,7 +16,7 @@ from litestar.params import QueryParameter
 from msgspec import Meta
 
 from labshare.domain.timespan import Span, require_minute
-from labshare.errors import Malformed, Stale
+from labshare.errors import Malformed, NotFound, Stale
 from labshare.web.typed import FIRST_YEAR, LAST_YEAR
 
 T = TypeVar("T")
@@ -42,6 +44,26 @@ def decode(body: bytes, kind: type[T]) -> T:
         raise _wrong_field(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed("malformed_json") from error
+
+
+class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    items: tuple[msgspec.Raw, ...]
+
+
+def decode_items(body: bytes, kind: type[T], most: int) -> list[T]:
+    """The items of a body that is a list of them, 1 to `most`. Raises `Malformed` naming the place of the wrong one."""
+    items = decode(body, _Items).items
+    if not 1 <= len(items) <= most:
+        raise Malformed("malformed_field", field="items")
+    return [at_place(place, partial(decode, bytes(item), kind)) for place, item in enumerate(items)]
+
+
+def at_place(place: int, read: Callable[[], T]) -> T:
+    """What is read of one item among several; what is wrong with it names its place as `item`."""
+    try:
+        return read()
+    except (Malformed, NotFound) as error:
+        raise type(error)(error.code, **error.params, item=place) from error
 
 
 def asked(name: str, description: str, pattern: str = CODE) -> QueryParameter:

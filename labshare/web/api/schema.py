@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar.openapi.config import OpenAPIConfig
@@ -83,10 +83,22 @@ def accepts(kind: type[msgspec.Struct]) -> type[Operation]:
     class Accepting(Operation):
         def __post_init__(self) -> None:
             schema: Any = msgspec.json.schema(kind, ref_template="#/components/schemas/{name}")
-            definition = schema["$defs"][kind.__name__]
+            definition = _whole(schema["$defs"][kind.__name__], schema["$defs"])
             self.request_body = RequestBody(required=True, content={"application/json": OpenAPIMediaType(definition)})
 
     return Accepting
+
+
+def _whole(definition: Any, parts: dict[str, Any]) -> Any:
+    """The definition with its parts in place: Litestar knows no components beside those of what handlers return."""
+    if isinstance(definition, dict):
+        found = cast("dict[str, Any]", definition)
+        if "$ref" in found:
+            return _whole(parts[found["$ref"].rsplit("/", 1)[-1]], parts)
+        return {name: _whole(value, parts) for name, value in found.items()}
+    if isinstance(definition, list):
+        return [_whole(each, parts) for each in cast("list[Any]", definition)]
+    return definition
 
 
 DESCRIPTION = """
@@ -95,6 +107,11 @@ Instruments and bookings for programs, under the rules of the pages.
 - A caller is known by a token: `Authorization: Bearer labshare_...`, made by `labshare token create --person LOGIN`.
 - Times carry their offset and are whole minutes: `2026-11-25T09:00:00+07:00`. Answers are in UTC.
 - A change names the version that was seen: `If-Match: "3"`, as the ETag of the booking, or the field `version`.
+- A change that may have to be sent again carries a key of the caller's choosing in `Idempotency-Key`: the same call
+  sent with it again within 24 hours, by the same person, is answered as the first was, a refusal too, and changes
+  nothing more; another call with the same key is 422. A retry waits for a first call that still runs, or is 503.
+- Lists come page after page (`limit`, at most 200): `next`, and the header `Link` with `rel="next"`, is the address of
+  the following page. What is added or taken away meanwhile makes nothing appear twice or go missing.
 - Every no is a problem of RFC 9457 with all its reasons in `refusals`, in the language of `Accept-Language` (vi, en).
 """
 

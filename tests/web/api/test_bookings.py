@@ -76,7 +76,7 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
     # Only what was just made or changed is told which agreed shares it goes beyond.
     plain = {name: value for name, value in booking.items() if name != "notices"}
     assert researcher.get(path).json() == plain
-    assert researcher.get("/bookings").json() == {"items": [plain]}
+    assert researcher.get("/bookings").json() == {"items": [plain], "next": None}
 
     moved = researcher.patch(path, {"ends_at": "2026-11-25T05:00:00Z", "purpose": "TiO2"}, if_match='"1"')
     assert (moved.status_code, moved.headers["etag"]) == (200, '"2"')
@@ -91,7 +91,7 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
         "ends_at": "2026-11-25T05:00:00Z", "purpose": "", "state": "cancelled", "version": 4,
     }  # fmt: skip
     assert researcher.get(path).json()["state"] == "cancelled"
-    assert researcher.get("/bookings").json() == {"items": []}
+    assert researcher.get("/bookings").json() == {"items": [], "next": None}
 
 
 def test_a_booking_beyond_a_share_of_what_is_booked_stands_with_a_notice(
@@ -529,3 +529,84 @@ def test_a_wish_that_lacks_a_clearance_is_refused_and_put_before_the_user_office
     assert (answer.status_code, codes(answer)) == (422, ["clearance_waiting"])
     with house.read() as db:
         assert [line.project for line in clearances.lines(db)] == ["KC-01"]
+
+
+# ---------------------------------------------------------------- several together
+
+
+def times(hour: int, **changes: Any) -> dict[str, Any]:
+    """The wish for one hour on the 25th, from this hour in Hanoi."""
+    return wish(
+        starts_at=f"2026-11-25T{hour:02}:00:00+07:00", ends_at=f"2026-11-25T{hour + 1:02}:00:00+07:00", **changes
+    )
+
+
+def test_several_wishes_are_granted_together_in_their_order(researcher: Caller) -> None:
+    answer = researcher.post("/bookings/batch", {"items": [times(14), times(9, instrument="N002"), times(11)]})
+    assert answer.status_code == 201, answer.text
+    made = answer.json()["items"]
+    # 14, 9 and 11 in Hanoi are 7, 2 and 4 UTC.
+    assert [(each["instrument"], each["starts_at"]) for each in made] == [
+        ("N001", "2026-11-25T07:00:00Z"),
+        ("N002", "2026-11-25T02:00:00Z"),
+        ("N001", "2026-11-25T04:00:00Z"),
+    ]
+    assert [(each["state"], each["version"], each["notices"]) for each in made] == [("confirmed", 1, [])] * 3
+    listed = researcher.get("/bookings").json()["items"]
+    assert {each["id"] for each in listed} == {each["id"] for each in made}
+
+
+def test_one_wish_that_is_refused_refuses_all_and_is_named(
+    researcher: Caller, calling: Callable[[str], Caller], house: Database
+) -> None:
+    assert calling("colleague").post("/bookings", times(11)).status_code == 201
+    with nothing_changes(house):
+        taken = researcher.post("/bookings/batch", {"items": [times(9), times(11), times(9)]})
+        alone = researcher.post("/bookings/batch", {"items": [times(9), times(11)]})
+    # The third is where the first would be, so the person would be there as well.
+    found = [(each["code"], each["params"]["item"]) for each in taken.json()["refusals"]]
+    # "Somebody has the time" is said once, whatever the number of items it is true of.
+    said = {each["sentence"] for each in taken.json()["refusals"]}
+    assert len(taken.json()["detail"]) == sum(map(len, said)) + len(said) - 1
+    assert (taken.status_code, found) == (422, [("time_taken", 1), ("person_elsewhere", 2), ("time_taken", 2)])
+    assert (alone.status_code, codes(alone)) == (409, ["time_taken"])
+
+
+@pytest.mark.parametrize(
+    ("items", "status", "code", "params"),
+    [
+        ([WISH, {**WISH, "starts_at": "2026-11-25T09:00:00"}], 400, "naive_time", {"item": 1}),
+        ([WISH, {**WISH, "starts_at": 5}], 400, "malformed_field", {"field": "starts_at", "item": 1}),
+        ([WISH, {**WISH, "more": 5}], 400, "malformed_field", {"field": "more", "item": 1}),
+        ([5], 400, "malformed_field", {"field": "$", "item": 0}),
+        ([WISH, {**WISH, "instrument": "N999"}], 404, "instrument_not_found", {"instrument": "N999", "item": 1}),
+        ([], 400, "malformed_field", {"field": "items"}),
+        ([WISH] * 51, 400, "malformed_field", {"field": "items"}),
+        ({"0": WISH}, 400, "malformed_field", {"field": "items"}),
+    ],
+)
+def test_what_is_wrong_with_an_item_names_its_place(
+    researcher: Caller, house: Database, items: Any, status: int, code: str, params: dict[str, Any]
+) -> None:
+    with nothing_changes(house):
+        answer = researcher.post("/bookings/batch", {"items": items})
+    assert (answer.status_code, codes(answer)) == (status, [code])
+    assert params.items() <= answer.json()["refusals"][0]["params"].items()
+
+
+def test_fifty_wishes_are_not_too_many(researcher: Caller) -> None:
+    """Half an hour each, 8 to 18 from Wednesday the 25th: 20 a day, so the 50th is on the third day, at 12:30."""
+
+    def half(number: int) -> dict[str, Any]:
+        day, slot = divmod(number, 20)
+        hour, minute = divmod(8 * 60 + 30 * slot, 60)
+        ends = divmod(8 * 60 + 30 * (slot + 1), 60)
+        return wish(
+            instrument="N002",
+            starts_at=f"2026-11-{25 + day}T{hour:02}:{minute:02}:00+07:00",
+            ends_at=f"2026-11-{25 + day}T{ends[0]:02}:{ends[1]:02}:00+07:00",
+        )
+
+    answer = researcher.post("/bookings/batch", {"items": [half(number) for number in range(50)]})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["items"][-1]["starts_at"] == "2026-11-27T05:30:00Z"

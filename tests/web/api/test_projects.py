@@ -15,9 +15,9 @@ def test_the_projects_that_i_lead_or_am_a_member_of(calling: Callable[[str], Cal
         "activity": "non_economic", "state": "verified", "expires_at": None,
     }  # fmt: skip
     for login in ("researcher", "colleague"):
-        assert calling(login).get("/projects").json() == {"items": [expected]}
+        assert calling(login).get("/projects").json() == {"items": [expected], "next": None}
     assert [item["code"] for item in calling("competitor").get("/projects").json()["items"]] == ["DN-01"]
-    assert calling("office").get("/projects").json() == {"items": []}
+    assert calling("office").get("/projects").json() == {"items": [], "next": None}
 
 
 def test_nothing_is_listed_without_a_token(client: Client) -> None:

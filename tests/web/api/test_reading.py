@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import msgspec
 import pytest
 
-from labshare.errors import Malformed, Stale
+from labshare.errors import Malformed, NotFound, Stale
 from labshare.web.api import reading
 
 
@@ -36,6 +36,28 @@ def test_the_field_that_is_wrong_is_named_with_its_place(body: bytes, field: str
     with pytest.raises(Malformed, match="malformed_field") as caught:
         reading.decode(body, Sample)
     assert caught.value.params == {"field": field}
+
+
+def test_items_are_read_one_by_one_and_the_wrong_one_is_named() -> None:
+    assert reading.decode_items(b'{"items": [{"count": 1}, {"count": 2}]}', Inner, 2) == [Inner(1), Inner(2)]
+    for body, params in (
+        (b'{"items": [{"count": 1}, {"count": "2"}]}', {"field": "count", "item": 1}),
+        (b'{"items": []}', {"field": "items"}),
+        (b'{"items": [{"count": 1}, {"count": 2}, {"count": 3}]}', {"field": "items"}),
+        (b'{"items": [{"count": 1}], "more": 1}', {"field": "more"}),
+    ):
+        with pytest.raises(Malformed) as caught:
+            reading.decode_items(body, Inner, 2)
+        assert caught.value.params == params
+
+
+def test_what_is_wrong_with_an_item_keeps_its_kind_and_code() -> None:
+    def fail() -> None:
+        raise NotFound("instrument_not_found", instrument="N999")
+
+    with pytest.raises(NotFound, match="instrument_not_found") as caught:
+        reading.at_place(3, fail)
+    assert caught.value.params == {"instrument": "N999", "item": 3}
 
 
 def test_a_time_is_read_in_any_offset_and_kept_in_utc() -> None:

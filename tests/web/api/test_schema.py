@@ -13,6 +13,7 @@ METHODS = {
     "/api/v1/instruments": {"get"},
     "/api/v1/instruments/{instrument_id}": {"get"},
     "/api/v1/bookings": {"get", "post"},
+    "/api/v1/bookings/batch": {"post"},
     "/api/v1/bookings/{booking_id}": {"get", "patch", "delete"},
     "/api/v1/projects": {"get"},
     "/api/v1/slots": {"get"},
@@ -72,3 +73,21 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     referred = re.findall(r"'#/components/schemas/([^']+)'", str(document))
     assert set(referred) <= schemas.keys()
     assert "Problem" in referred
+
+
+def test_every_change_takes_a_key_and_every_list_goes_page_after_page(document: dict[str, Any]) -> None:
+    for path, methods in METHODS.items():
+        for method in methods:
+            operation = document["paths"][path][method]
+            asked = {each["name"]: each for each in operation.get("parameters", [])}
+            assert ("Idempotency-Key" in asked) == (method != "get"), (method, path)
+            if method == "get" and not path.endswith("}"):
+                assert asked["limit"]["schema"].items() >= {"minimum": 1, "maximum": 200, "default": 50}.items()
+                assert "cursor" in asked
+
+
+def test_a_body_of_several_bookings_is_described_whole(document: dict[str, Any]) -> None:
+    batch = document["paths"]["/api/v1/bookings/batch"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    items = batch["properties"]["items"]
+    assert (items["minItems"], items["maxItems"]) == (1, 50)
+    assert items["items"]["required"] == ["instrument", "starts_at", "ends_at", "project"]
