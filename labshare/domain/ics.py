@@ -58,7 +58,7 @@ class Writer:
         self._url, _, self._url_rest = folded(f"URL:{page}{_ID}").partition("#")
         self._url_cut = len(self._url_rest.partition("\r")[0]) + 1 if "\r" in self._url_rest else len(_ID)
         self._url_fold = "\r\n " if "\r" in self._url_rest else ""
-        self._days: dict[int, str] = {}
+        self._days = _Days()
 
     def event(
         self, id: str, sequence: int, modified: int, start_minute: int, end_minute: int, body: str, has_page: bool
@@ -67,21 +67,25 @@ class Writer:
         1970-01-01T00:00Z; `body` holds the lines that say neither which event it is nor when.
         """
         id = f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}"
-        minute, second = divmod(modified, 60)
-        stamp = self._instant(minute) + _SECONDS[second]
-        url = f"{self._url}{id[: self._url_cut]}{self._url_fold}{id[self._url_cut :]}\r\n" if has_page else ""
+        days, minute = self._days, modified // 60
+        stamp = f"{days[minute // DAY_MINUTES]}{_CLOCKS[minute % DAY_MINUTES]}{_SECONDS[modified % 60]}"
+        cut = self._url_cut
+        url = f"{self._url}{id[:cut]}{self._url_fold}{id[cut:]}\r\n" if has_page else ""
         return (
             f"BEGIN:VEVENT\r\nUID:{id}{self._uid_end}\r\nDTSTAMP:{stamp}\r\nLAST-MODIFIED:{stamp}\r\n"
-            f"SEQUENCE:{sequence}\r\nDTSTART:{self._instant(start_minute)}00Z\r\n"
-            f"DTEND:{self._instant(end_minute)}00Z\r\n{body}{url}END:VEVENT\r\n"
+            f"SEQUENCE:{sequence}\r\n"
+            f"DTSTART:{days[start_minute // DAY_MINUTES]}{_CLOCKS[start_minute % DAY_MINUTES]}00Z\r\n"
+            f"DTEND:{days[end_minute // DAY_MINUTES]}{_CLOCKS[end_minute % DAY_MINUTES]}00Z\r\n"
+            f"{body}{url}END:VEVENT\r\n"
         )
 
-    def _instant(self, minute: int) -> str:
-        day, rest = divmod(minute, DAY_MINUTES)
-        date = self._days.get(day)
-        if date is None:
-            date = self._days[day] = f"{datetime.fromordinal(EPOCH_DAY + day):%Y%m%d}"
-        return date + _CLOCKS[rest]
+
+class _Days(dict[int, str]):
+    """Days since 1970-01-01 as text, each worked out when it is first asked for."""
+
+    def __missing__(self, day: int) -> str:
+        text = self[day] = f"{datetime.fromordinal(EPOCH_DAY + day):%Y%m%d}"
+        return text
 
 
 def text_line(name: str, *values: str) -> str:
