@@ -37,6 +37,7 @@ from labshare.web import (
     docs,
     drafts,
     errors,
+    feeds,
     free_times,
     headers,
     invitations,
@@ -76,6 +77,7 @@ ROUTERS: tuple[Router, ...] = (
     registry.router,
     bookings.router,
     calendars.router,
+    feeds.router,
     free_times.router,
     rounds.router,
     desks.router,
@@ -118,8 +120,8 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
             header_name="x-csrftoken",
             cookie_httponly=True,
             cookie_secure=settings.secure_cookies,
-            # The API carries no cookie that acts for anybody, so there is nothing to forge.
-            exclude=["^/api/"],
+            # The API and feeds carry no cookie that acts for anybody, so there is nothing to forge.
+            exclude=["^/api/", r"^/feeds/[^/]+\.ics$"],
         ),
         before_send=[headers.secure],
         exception_handlers=errors.HANDLERS,  # pyright: ignore[reportUnknownMemberType]  Litestar types handlers loosely

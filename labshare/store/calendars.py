@@ -47,42 +47,58 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str | None = None
 
 
+_OWN = bookings.c.person_id == sa.bindparam("viewer_id", type_=sa.Uuid)
+_NAMED = sa.or_(
+    _OWN,
+    bookings.c.kind != BookingKind.USE,
+    sa.bindparam("sees_all", type_=sa.Boolean),
+    instruments.c.centre_id.in_(sa.bindparam("viewer_centres", expanding=True)),
+)
+IS_OWN = sa.func.coalesce(_OWN, sa.false()).label("is_own")
+
+
+def masked(column: ColumnElement[Any], label: str, *, otherwise: ColumnElement[Any] | None = None) -> Any:
+    """A column of a query that joins `instruments`, as far as the viewer may see it."""
+    # Without an ELSE the masked value is NULL: it never leaves the database.
+    return sa.case((_NAMED, column), else_=otherwise).label(label)
+
+
+def eyes(viewer: Viewer) -> dict[str, Any]:
+    """The parameters of a query with masked columns."""
+    return {
+        "viewer_id": viewer.person_id,
+        "sees_all": viewer.sees_all,
+        "viewer_centres": sorted(viewer.centre_ids),
+    }
+
+
+_CALENDAR = (
+    sa.select(
+        bookings.c.instrument_number,
+        bookings.c.kind,
+        bookings.c.starts_at,
+        bookings.c.ends_at,
+        bookings.c.occupied_from,
+        bookings.c.occupied_until,
+        IS_OWN,
+        masked(bookings.c.id, "id"),
+        masked(bookings.c.state, "state"),
+        masked(persons.c.name, "person"),
+        masked(bookings.c.organisation_id, "organisation_id"),
+        masked(projects.c.code, "project"),
+        masked(bookings.c.purpose, "purpose"),
+    )
+    .join(instruments, instruments.c.number == bookings.c.instrument_number)
+    .outerjoin(persons, persons.c.id == bookings.c.person_id)
+    .outerjoin(projects, projects.c.id == bookings.c.project_id)
+    .where(bookings.c.instrument_number.in_(NUMBERS), OCCUPIES)
+    .order_by(bookings.c.instrument_number, bookings.c.occupied_from)
+)
+
+
 def calendar(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[CalendarEntry]:
     """What occupies these instruments during the span, as this viewer may see it, by instrument and time."""
-    own = bookings.c.person_id == viewer.person_id if viewer.person_id else sa.false()
-    named = sa.or_(own, bookings.c.kind != BookingKind.USE)
-    if viewer.sees_all:
-        named = sa.true()
-    elif viewer.centre_ids:
-        named = sa.or_(named, instruments.c.centre_id.in_(sorted(viewer.centre_ids)))
-
-    def masked(column: ColumnElement[Any], label: str) -> ColumnElement[Any]:
-        # Without an ELSE the masked value is NULL: it never leaves the database.
-        return sa.case((named, column)).label(label)
-
-    query = (
-        sa.select(
-            bookings.c.instrument_number,
-            bookings.c.kind,
-            bookings.c.starts_at,
-            bookings.c.ends_at,
-            bookings.c.occupied_from,
-            bookings.c.occupied_until,
-            sa.func.coalesce(own, sa.false()).label("is_own"),
-            masked(bookings.c.id, "id"),
-            masked(bookings.c.state, "state"),
-            masked(persons.c.name, "person"),
-            masked(bookings.c.organisation_id, "organisation_id"),
-            masked(projects.c.code, "project"),
-            masked(bookings.c.purpose, "purpose"),
-        )
-        .join(instruments, instruments.c.number == bookings.c.instrument_number)
-        .outerjoin(persons, persons.c.id == bookings.c.person_id)
-        .outerjoin(projects, projects.c.id == bookings.c.project_id)
-        .where(bookings.c.instrument_number.in_(NUMBERS), OCCUPIES)
-        .order_by(bookings.c.instrument_number, bookings.c.occupied_from)
-    )
-    rows = db.execute(query, {"numbers": sorted(set(numbers)), **over(span)})
+    rows = db.execute(_CALENDAR, {"numbers": sorted(set(numbers)), **eyes(viewer), **over(span)})
     return [msgspec.convert(row, CalendarEntry, from_attributes=True) for row in rows]
 
 

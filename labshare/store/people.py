@@ -61,6 +61,12 @@ def actor(db: Connection, person_id: UUID) -> Actor | None:
     return found[0] if found else None
 
 
+def confirmed(db: Connection, person_id: UUID) -> Actor | None:
+    """The person while somebody stands behind them; None for who has left, is disabled or not confirmed."""
+    found = actors(db, persons.c.id == person_id, _IS_CONFIRMED)
+    return found[0] if found else None
+
+
 def partners_of(db: Connection, organisation_id: str) -> list[Actor]:
     """Everybody who speaks for this organisation as a partner."""
     theirs = sa.select(grants.c.person_id).where(

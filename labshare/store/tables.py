@@ -362,6 +362,20 @@ tokens = Table(
     Column("revoked_at", UTCDateTime),
 )
 
+# Calendars that other programs read by a secret address; one that names no place is of its person's own bookings.
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("instrument_id", sa.Text, ForeignKey("instruments.id")),
+    Column("centre_id", sa.Text, ForeignKey("centres.id")),
+    Column("token_hash", sa.Text, nullable=False, unique=True),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("revoked_at", UTCDateTime),
+    CheckConstraint("instrument_id IS NULL OR centre_id IS NULL", name="one_place"),
+)
+
 # ---------------------------------------------------------------- projects and agreements
 
 agreements = Table(

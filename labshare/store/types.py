@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from labshare.domain.timespan import require_minute, require_utc
@@ -56,3 +58,39 @@ class UTCDateTime(TypeDecorator[datetime]):
             return EPOCH + value * MICROSECOND
         moment: datetime = value
         return moment.astimezone(UTC)
+
+
+class WholeSecond(GenericFunction[int]):
+    """An instant as whole seconds since the epoch, worked out by the database, for rows that come by the hundred."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+    name = "whole_second"
+
+
+@compiles(WholeSecond, "sqlite")
+def _of_microseconds(element: WholeSecond, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} / 1000000)"
+
+
+@compiles(WholeSecond, "postgresql")
+def _of_timestamp(element: WholeSecond, compiler: Any, **options: Any) -> str:
+    return f"CAST(FLOOR(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **options)})) AS BIGINT)"
+
+
+class IdDigits(GenericFunction[str]):
+    """An id as its 32 digits, worked out by the database: making a UUID of each costs more than reading it."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "id_digits"
+
+
+@compiles(IdDigits, "sqlite")
+def _as_stored(element: IdDigits, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(IdDigits, "postgresql")
+def _of_uuid(element: IdDigits, compiler: Any, **options: Any) -> str:
+    return f"replace(CAST({compiler.process(element.clauses, **options)} AS TEXT), '-', '')"

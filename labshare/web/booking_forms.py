@@ -17,7 +17,7 @@ from labshare import formats
 from labshare.domain.bookings import Booking, BookingKind
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.timespan import Span
-from labshare.errors import Malformed, Refusal
+from labshare.errors import Malformed, NotFound, Refusal
 from labshare.i18n import gettext, word
 from labshare.web.typed import FIRST_YEAR, LAST_YEAR, instant, typed_clock, typed_date, typed_length
 
@@ -104,6 +104,14 @@ def read_kind(text: str, faults: Faults) -> BookingKind:
             return kind
     faults["kind"] = Refusal(code="malformed_kind", params={"field": "kind"})
     return BookingKind.MAINTENANCE
+
+
+def read_id(text: str) -> UUID:
+    """The booking that an address names. Raises `NotFound` for what names none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("booking_not_found") from None
 
 
 def read_version(text: str) -> int:

@@ -26,7 +26,7 @@ from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
 from labshare.services.share_warnings import notices
-from labshare.web import calendars, given
+from labshare.web import calendars, feeds, given
 from labshare.web.booking_forms import (
     BLOCKS,
     BlockForm,
@@ -35,6 +35,7 @@ from labshare.web.booking_forms import (
     Faults,
     TimesForm,
     changes,
+    read_id,
     read_kind,
     read_project,
     read_slot,
@@ -70,10 +71,19 @@ def mine(request: Request, database: given.Database, me: given.Me, now: given.No
     return render(request, "bookings/mine.html", days=by_day(lines))
 
 
-@get("/bookings/{booking_id:uuid}", sync_to_thread=True)
+@get("/bookings/{name:str}", sync_to_thread=True)
 def show(
-    request: Request, database: given.Database, me: given.Me, now: given.Now, booking_id: FromPath[UUID]
+    request: Request,
+    database: given.Database,
+    settings: given.Settings,
+    me: given.Me,
+    now: given.Now,
+    name: FromPath[str],
 ) -> Response[str]:
+    """The page of a booking; with `.ics` after its id the booking as a file for a calendar."""
+    booking_id = read_id(name.removesuffix(feeds.SUFFIX))
+    if name.endswith(feeds.SUFFIX):
+        return feeds.booking_file(database, me, booking_id, settings.base_url)
     with database.read() as db:
         return _booking_page(request, db, me, booking_id, now)
 

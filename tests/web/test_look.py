@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copy
@@ -31,7 +32,7 @@ def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     house.dispose()
 
 
-BASE_PAGES = ("/", "/account", "/projects", "/projects/new", f"/projects/{PUBLIC_PROJECT}", "/no/such/place")
+BASE_PAGES = ("/", "/account", "/projects", "/projects/new", f"/projects/{PUBLIC_PROJECT}", "/feeds", "/no/such/place")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -54,6 +55,19 @@ def test_a_phone_needs_no_sideways_scrolling_and_no_fine_fingers(browser: Browse
         for path in BASE_PAGES:
             page.goto(path)
             assert (overflow(page), small_targets(page)) == (0, []), path
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_new_calendar_address_fits_a_phone(browser: Browser, site: str, language: str) -> None:
+    with window(browser, site, width=360, language=language) as page:
+        enter(page, "researcher")
+        page.goto("/feeds?instrument=N001")
+        page.locator("main form button").first.click()
+        expect(page.locator("#field-address")).to_have_value(
+            re.compile(r"^http://127\.0\.0\.1:8000/feeds/\S{43}\.ics$")
+        )
+        assert (overflow(page), small_targets(page)) == (0, [])
+        assert faults(page) == []
 
 
 def test_a_refused_form_is_announced_and_axe_finds_nothing_there(browser: Browser, site: str) -> None:

@@ -8,12 +8,18 @@ change is made inside `idempotency.once`, so that it may be sent again; a list c
 
 from litestar import Router
 
-from labshare.web.api import bookings, free_times, instruments, projects
+from labshare.web.api import bookings, feeds, free_times, instruments, projects
 from labshare.web.api.reading import LARGEST_BODY
 
 router = Router(
     "/api/v1",
-    route_handlers=[*instruments.HANDLERS, *free_times.HANDLERS, *bookings.HANDLERS, *projects.HANDLERS],
+    route_handlers=[
+        *instruments.HANDLERS,
+        *free_times.HANDLERS,
+        *bookings.HANDLERS,
+        *projects.HANDLERS,
+        *feeds.HANDLERS,
+    ],  # fmt: skip
     request_max_body_size=LARGEST_BODY,
     include_in_schema=True,
 )

@@ -37,12 +37,13 @@ def answer(
         headers["Location"] = location
     if following:
         headers["Link"] = f'<{following}>; rel="next"'
-    if request.method == "GET" and _is_known(request.headers.get("if-none-match", ""), tag):
+    if request.method == "GET" and is_known(request.headers.get("if-none-match", ""), tag):
         return cast("Response[T]", Response(None, status_code=304, headers=headers))
     return Response(value, status_code=status, headers=headers)
 
 
-def _is_known(if_none_match: str, tag: str) -> bool:
+def is_known(if_none_match: str, tag: str) -> bool:
+    """Whether the reader says that it has what bears this tag."""
     known = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
     return tag in known or "*" in known
 

@@ -129,6 +129,6 @@ CONFIG = OpenAPIConfig(
         }
     ),
     security=[{"token": []}],
-    tags=[Tag(name="instruments"), Tag(name="bookings"), Tag(name="projects")],
+    tags=[Tag(name="instruments"), Tag(name="bookings"), Tag(name="projects"), Tag(name="feeds")],
     use_handler_docstrings=True,
 )

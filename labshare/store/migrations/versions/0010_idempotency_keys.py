@@ -8,7 +8,7 @@ from alembic import op
 from labshare.store.types import UTCDateTime
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 
 def upgrade() -> None:

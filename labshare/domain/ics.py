@@ -1,0 +1,119 @@
+"""The text of a calendar file: RFC 5545 with the names of RFC 7986, written line by line.
+
+A feed has hundreds of events that differ in little more than their times: what they share is written once (the
+`body`), and times are numbers until they are text. What must not live here: words (labshare/ics.py), and what a reader
+may see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from labshare.domain.opening import DAY_MINUTES
+
+MEDIA_TYPE = "text/calendar"
+END = "\r\n"
+# Octets of a line, without its end; the space that a further line begins with is one of them.
+LINE_OCTETS = 75
+EPOCH_DAY = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001  a day has no zone
+
+# Signs of control, which the format forbids, and others that readers take for the end of a line.
+_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# The clock of each minute of a day: with it an instant is written without going through a date.
+_CLOCKS = tuple(f"T{hour:02}{minute:02}" for hour in range(24) for minute in range(60))
+_SECONDS = tuple(f"{second:02}Z" for second in range(60))
+_ID = "#" * 36
+
+
+def calendar(name: str, events: Iterable[str], *, hours: int = 1) -> str:
+    """The file of a calendar that is to be read again after so many hours. The same events give the same text.
+
+    There is no METHOD, so DTSTAMP is when an event was last changed, as LAST-MODIFIED.
+    """
+    head = [
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//LabShare//LabShare//EN\r\nCALSCALE:GREGORIAN\r\n",
+        text_line("NAME", name),
+        # The same for readers that know only the older names.
+        text_line("X-WR-CALNAME", name),
+        f"REFRESH-INTERVAL;VALUE=DURATION:PT{hours}H\r\nX-PUBLISHED-TTL:PT{hours}H\r\n",
+    ]
+    return "".join([*head, *events, "END:VCALENDAR\r\n"])
+
+
+def standing(status: str, *, keeps_busy: bool) -> str:
+    """The lines of an event that say how it stands: CONFIRMED, TENTATIVE or CANCELLED, and whether it is time that its
+    reader has no more.
+    """
+    return f"STATUS:{status}\r\nTRANSP:{'OPAQUE' if keeps_busy else 'TRANSPARENT'}\r\n"
+
+
+class Writer:
+    """Writes events of one installation: `host` makes their ids unique, `page` with an id is where one is shown."""
+
+    def __init__(self, host: str, page: str) -> None:
+        self._uid_end = folded(f"UID:{_ID}@{host}")[len("UID:") + len(_ID) :]
+        # An id has no letters of more than one octet, so that all addresses break at the same place.
+        self._url, _, self._url_rest = folded(f"URL:{page}{_ID}").partition("#")
+        self._url_cut = len(self._url_rest.partition("\r")[0]) + 1 if "\r" in self._url_rest else len(_ID)
+        self._url_fold = "\r\n " if "\r" in self._url_rest else ""
+        self._days = _Days()
+
+    def event(
+        self, id: str, sequence: int, modified: int, start_minute: int, end_minute: int, body: str, has_page: bool
+    ) -> str:
+        """One event, by the 32 digits of its id. `modified` is in seconds, start and end in minutes, all of them from
+        1970-01-01T00:00Z; `body` holds the lines that say neither which event it is nor when.
+        """
+        id = f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}"
+        days, minute = self._days, modified // 60
+        stamp = f"{days[minute // DAY_MINUTES]}{_CLOCKS[minute % DAY_MINUTES]}{_SECONDS[modified % 60]}"
+        cut = self._url_cut
+        url = f"{self._url}{id[:cut]}{self._url_fold}{id[cut:]}\r\n" if has_page else ""
+        return (
+            f"BEGIN:VEVENT\r\nUID:{id}{self._uid_end}\r\nDTSTAMP:{stamp}\r\nLAST-MODIFIED:{stamp}\r\n"
+            f"SEQUENCE:{sequence}\r\n"
+            f"DTSTART:{days[start_minute // DAY_MINUTES]}{_CLOCKS[start_minute % DAY_MINUTES]}00Z\r\n"
+            f"DTEND:{days[end_minute // DAY_MINUTES]}{_CLOCKS[end_minute % DAY_MINUTES]}00Z\r\n"
+            f"{body}{url}END:VEVENT\r\n"
+        )
+
+
+class _Days(dict[int, str]):
+    """Days since 1970-01-01 as text, each worked out when it is first asked for."""
+
+    def __missing__(self, day: int) -> str:
+        text = self[day] = f"{datetime.fromordinal(EPOCH_DAY + day):%Y%m%d}"
+        return text
+
+
+def text_line(name: str, *values: str) -> str:
+    """A line with a value of type TEXT, folded, with its end. Several values stand under each other in it."""
+    return folded(name + ":" + "\\n".join([escaped(value) for value in values])) + END
+
+
+def escaped(text: str) -> str:
+    """A value of type TEXT. The end of a line becomes a sign that the format has for it; other controls go."""
+    whole = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+    if not whole.isprintable():
+        whole = _CONTROLS.sub("", whole.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
+        whole = whole.replace("\n", "\\n")
+    return whole
+
+
+def folded(line: str) -> str:
+    """A line of any length as lines of at most 75 octets, none of which ends within a letter."""
+    octets = line.encode()
+    if len(octets) <= LINE_OCTETS:
+        return line
+    parts: list[bytes] = []
+    start, room = 0, LINE_OCTETS
+    while len(octets) - start > room:
+        end = start + room
+        # An octet 10xxxxxx goes on with a letter that began before it.
+        while octets[end] & 0xC0 == 0x80:
+            end -= 1
+        parts.append(octets[start:end])
+        start, room = end, LINE_OCTETS - 1
+    return b"\r\n ".join([*parts, octets[start:]]).decode()

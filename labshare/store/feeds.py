@@ -1,0 +1,212 @@
+"""Feeds in the database: hashes of their secrets, and what stands in one, masked in the query for its owner.
+
+What must not live here: who may see what (services/calendars.py makes the `Viewer`), or the words of an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+from sqlalchemy.engine import Connection, Row
+
+from labshare.domain.bookings import OCCUPYING
+from labshare.domain.feeds import Feed, FeedLine
+from labshare.domain.timespan import Span
+from labshare.store.bookings import NUMBERS, over
+from labshare.store.calendars import IS_OWN, Viewer, eyes, masked
+from labshare.store.tables import bookings, centres, feeds, instruments, persons, projects
+from labshare.store.types import IdDigits, UTCDateTime, UTCMinute, WholeSecond
+
+_FEED = [column for column in feeds.c if column.name != "token_hash"]
+
+
+class FeedInstrument(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument with the names that an event says of it."""
+
+    number: int
+    id: str
+    name_vi: str
+    name_en: str
+    centre_id: str
+    centre_vi: str
+    centre_en: str
+    calendar_version: int
+
+
+class FeedEvent(NamedTuple):
+    """A booking as one reader may see it, whether it still occupies the instrument or was given back.
+
+    A masked one has neither state nor words, and its minutes are all that it occupies. Rows come by the hundred and as
+    they are: minutes, and the seconds of `modified`, count from 1970-01-01T00:00Z, an id is its 32 digits, and what is
+    yes or no is 1 or 0.
+    """
+
+    id: str
+    instrument_number: int
+    kind: str
+    version: int
+    modified: int
+    occupies: int
+    is_own: int
+    start_minute: int
+    end_minute: int
+    state: str | None
+    person: str | None
+    project: str | None
+    purpose: str | None
+
+
+def add(db: Connection, feed: Feed, token_hash: str) -> None:
+    db.execute(feeds.insert().values(token_hash=token_hash, **msgspec.structs.asdict(feed)))
+
+
+_LINES = (
+    sa.select(
+        *_FEED,
+        sa.func.coalesce(instruments.c.name_vi, centres.c.name_vi, "").label("name_vi"),
+        sa.func.coalesce(instruments.c.name_en, centres.c.name_en, "").label("name_en"),
+    )
+    .outerjoin(instruments, instruments.c.id == feeds.c.instrument_id)
+    .outerjoin(centres, centres.c.id == feeds.c.centre_id)
+    .where(feeds.c.revoked_at.is_(None))
+)
+_OF_PERSON = _LINES.where(feeds.c.person_id == sa.bindparam("person_id")).order_by(feeds.c.created_at, feeds.c.id)
+_BY_SECRET = _LINES.where(feeds.c.token_hash == sa.bindparam("token_hash"))
+
+
+def lines(db: Connection, person_id: UUID) -> list[FeedLine]:
+    """The feeds of a person that are not revoked, the oldest first."""
+    return [_line(row) for row in db.execute(_OF_PERSON, {"person_id": person_id})]
+
+
+def by_secret(db: Connection, token_hash: str) -> FeedLine | None:
+    """The feed behind this secret, unless it was revoked."""
+    row = db.execute(_BY_SECRET, {"token_hash": token_hash}).one_or_none()
+    return _line(row) if row else None
+
+
+def revoke(db: Connection, feed_id: UUID, person_id: UUID, now: datetime) -> bool:
+    """End a feed of this person now. False when they have none like it that was still to be revoked."""
+    theirs = (feeds.c.id == feed_id, feeds.c.person_id == person_id, feeds.c.revoked_at.is_(None))
+    return db.execute(feeds.update().where(*theirs).values(revoked_at=now)).rowcount == 1
+
+
+# ---------------------------------------------------------------- what stands in a feed
+
+
+_INSTRUMENTS = sa.select(
+    instruments.c.number,
+    instruments.c.id,
+    instruments.c.name_vi,
+    instruments.c.name_en,
+    instruments.c.centre_id,
+    centres.c.name_vi.label("centre_vi"),
+    centres.c.name_en.label("centre_en"),
+    instruments.c.calendar_version,
+).join(centres, centres.c.id == instruments.c.centre_id)
+_OF_NUMBERS = _INSTRUMENTS.where(instruments.c.number.in_(NUMBERS))
+_OF_INSTRUMENT = _INSTRUMENTS.where(instruments.c.id == sa.bindparam("place_id"))
+# As the board of a centre shows them.
+_OF_CENTRE = _INSTRUMENTS.where(
+    instruments.c.centre_id == sa.bindparam("place_id"),
+    instruments.c.booking_mode == "time",
+    instruments.c.retired_at.is_(None),
+).order_by(instruments.c.id)
+
+
+def instruments_of(db: Connection, feed: Feed) -> list[FeedInstrument]:
+    """The instruments whose calendars this feed shows, for one that names a place."""
+    query, place_id = (_OF_INSTRUMENT, feed.instrument_id) if feed.instrument_id else (_OF_CENTRE, feed.centre_id)
+    return [_instrument(row) for row in db.execute(query, {"place_id": place_id})]
+
+
+def instruments_by_number(db: Connection, numbers: Iterable[int]) -> list[FeedInstrument]:
+    return [_instrument(row) for row in db.execute(_OF_NUMBERS, {"numbers": sorted(set(numbers))})]
+
+
+_START, _END, _BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
+_OCCUPIES = bookings.c.state.in_(sorted(OCCUPYING))
+
+
+def _minute(column: ColumnElement[datetime]) -> ColumnElement[int]:
+    return sa.type_coerce(column, sa.BigInteger)
+
+
+def _looked_up(column: ColumnElement[str], where: ColumnElement[bool]) -> ColumnElement[Any]:
+    return sa.select(column).where(where).scalar_subquery()
+
+
+# A cancelled time of which others told before is told as such for as long as the feed looks back.
+_EVENTS = (
+    sa.select(
+        IdDigits(bookings.c.id),
+        bookings.c.instrument_number,
+        bookings.c.kind,
+        bookings.c.version,
+        WholeSecond(bookings.c.updated_at),
+        sa.type_coerce(_OCCUPIES, sa.Integer),
+        sa.type_coerce(IS_OWN, sa.Integer),
+        masked(_minute(bookings.c.starts_at), "start_minute", otherwise=_minute(bookings.c.occupied_from)),
+        masked(_minute(bookings.c.ends_at), "end_minute", otherwise=_minute(bookings.c.occupied_until)),
+        masked(bookings.c.state, "state"),
+        # Looked up for the rows that are named alone, which a join would not do.
+        masked(_looked_up(persons.c.name, persons.c.id == bookings.c.person_id), "person"),
+        masked(_looked_up(projects.c.code, projects.c.id == bookings.c.project_id), "project"),
+        masked(bookings.c.purpose, "purpose"),
+    )
+    .join(instruments, instruments.c.number == bookings.c.instrument_number)
+    .where(
+        bookings.c.occupied_until > _START,
+        sa.or_(_OCCUPIES, bookings.c.updated_at >= sa.bindparam("since", type_=UTCDateTime())),
+    )
+)
+_ON_INSTRUMENTS = _EVENTS.where(
+    bookings.c.instrument_number.in_(NUMBERS), bookings.c.occupied_from < _END, bookings.c.occupied_from > _BACK
+).order_by(bookings.c.instrument_number, bookings.c.occupied_from)
+_OWN_EVENTS = _EVENTS.where(
+    bookings.c.person_id == sa.bindparam("person_id"), bookings.c.starts_at < _END, bookings.c.starts_at > _BACK
+).order_by(bookings.c.starts_at)
+
+
+def events(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[FeedEvent]:
+    """What occupies these instruments during the span, and what was given back since its start, by time."""
+    params = {"numbers": sorted(set(numbers)), "since": span.start, **eyes(viewer), **over(span)}
+    return [FeedEvent._make(row) for row in db.execute(_ON_INSTRUMENTS, params)]
+
+
+def own_events(db: Connection, span: Span, viewer: Viewer) -> list[FeedEvent]:
+    """The same of the viewer's own bookings, on whatever instrument."""
+    params = {"person_id": viewer.person_id, "since": span.start, **eyes(viewer), **over(span)}
+    return [FeedEvent._make(row) for row in db.execute(_OWN_EVENTS, params)]
+
+
+_PERSON_STANDS = sa.select(
+    persons.c.calendar_version,
+    sa.select(sa.func.coalesce(sa.func.sum(bookings.c.version), 0))
+    .where(bookings.c.person_id == persons.c.id)
+    .scalar_subquery(),
+).where(persons.c.id == sa.bindparam("person_id"))
+
+
+def person_stands(db: Connection, person_id: UUID) -> tuple[int, int]:
+    """Two numbers that change with any of a person's bookings: no booking goes, and each change raises its version.
+
+    The person's calendar version alone would not do: whoever meets a due hold ends it without the lock of its person.
+    """
+    version, versions = db.execute(_PERSON_STANDS, {"person_id": person_id}).one()
+    return int(version), int(versions)
+
+
+def _line(row: Row[Any]) -> FeedLine:
+    feed = msgspec.convert(row, Feed, from_attributes=True)
+    return FeedLine(feed=feed, name_vi=row.name_vi, name_en=row.name_en)
+
+
+def _instrument(row: Any) -> FeedInstrument:
+    return msgspec.convert(row, FeedInstrument, from_attributes=True)

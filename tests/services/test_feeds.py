@@ -1,0 +1,280 @@
+"""What a feed tells its reader, as other programs read it, on both databases: no more than its owner may see today."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from labshare import ics
+from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.timespan import Span
+from labshare.errors import Forbidden, NotFound
+from labshare.i18n import speaking
+from labshare.services import bookings, feeds
+from labshare.store import bookings as bookings_store
+from labshare.store import tables as t
+from labshare.store.engine import Database
+from tests.calendar_files import Seen, seen
+from tests.furniture import (
+    COLLEAGUE,
+    COMPETITOR,
+    FESEM,
+    MANAGER,
+    NMR,
+    NOW,
+    OFFICE,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    counted,
+    furnish,
+    span,
+)
+
+SITE = "https://labshare.example.vn/"
+HOST = "labshare.example.vn"
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+        db.execute(sa.update(t.persons).values(language="en"))
+    return database
+
+
+def make(house: Database, who: UUID, instrument: str | None = None, centre: str | None = None) -> str:
+    with house.write() as db:
+        return feeds.create(db, actor(who), NOW, instrument_id=instrument, centre_id=centre).secret
+
+
+def text(house: Database, secret: str, now: datetime = NOW) -> str:
+    with house.read() as db:
+        opened = feeds.open_feed(db, secret, now)
+        return ics.feed(opened, feeds.contents(db, opened, now), SITE)
+
+
+def tag(house: Database, secret: str, now: datetime = NOW) -> str:
+    with house.read() as db:
+        return feeds.open_feed(db, secret, now).tag
+
+
+def book(house: Database, who: UUID, number: int, when: Span, **changes: Any) -> Booking:
+    values: dict[str, Any] = {"instrument_number": number, "span": when, "project_id": PUBLIC_PROJECT}
+    with house.write() as db:
+        return bookings.book(db, actor(who), Wish(**(values | changes)), NOW)
+
+
+def test_my_feed_has_my_bookings_on_every_instrument(house: Database) -> None:
+    mine = book(house, RESEARCHER, FESEM, span(25, 9, 11), purpose="Mẫu 1; đo, lại")
+    other = book(house, RESEARCHER, NMR, span(26, 9, 11))
+    book(house, COLLEAGUE, XRD, span(25, 9, 11))
+    shown = seen(text(house, make(house, RESEARCHER)))
+    assert shown == [
+        Seen(
+            f"{mine.id}@{HOST}", mine.starts_at, mine.ends_at, "CONFIRMED", "FESEM instrument",
+            "Project: KC-01\nMẫu 1; đo, lại", "Centre One", 0,
+        ),
+        # The clean-up of half an hour is the instrument's, and not the person's time.
+        Seen(
+            f"{other.id}@{HOST}", other.starts_at, other.ends_at, "CONFIRMED", "NMR instrument", "Project: KC-01",
+            "Centre Two", 0,
+        ),
+    ]  # fmt: skip
+
+
+def test_it_speaks_the_language_of_its_owner(house: Database) -> None:
+    book(house, RESEARCHER, FESEM, span(25, 9, 11))
+    secret = make(house, COMPETITOR, "N001")
+    assert [event.summary for event in seen(text(house, secret))] == ["Occupied"]
+    before = tag(house, secret)
+    with house.write() as db:
+        db.execute(sa.update(t.persons).values(language="vi"))
+    assert [event.summary for event in seen(text(house, secret))] == ["Đã có người dùng"]
+    assert tag(house, secret) != before
+
+
+@pytest.mark.parametrize("place", [{"instrument": "N001"}, {"centre": "C-ONE"}])
+def test_a_rivals_feed_says_when_and_nothing_else(house: Database, place: dict[str, str]) -> None:
+    kept = book(house, RESEARCHER, FESEM, span(25, 9, 11), purpose="bí mật")
+    gone = book(house, RESEARCHER, FESEM, span(26, 9, 11), purpose="kín đáo")
+    with house.write() as db:
+        bookings.cancel(db, actor(RESEARCHER), gone.id, seen_version=1, now=NOW)
+    file = text(house, make(house, COMPETITOR, **place))
+    assert [(event.uid, event.status) for event in seen(file)] == [
+        (f"{kept.id}@{HOST}", "CONFIRMED"), (f"{gone.id}@{HOST}", "CANCELLED"),
+    ]  # fmt: skip
+    for secret in ("Researcher", "researcher", "KC-01", "bí mật", "kín đáo", "I-IMS", "Materials", "vật liệu"):
+        assert secret not in file
+    # Nor a link to what the reader could not open, nor that the time is the reader's.
+    assert "URL:" not in file
+    assert "TRANSP:OPAQUE" not in file
+    said = "Occupied" if "instrument" in place else "FESEM instrument: Occupied"
+    assert {event.summary for event in seen(file)} == {said}
+    assert {event.description for event in seen(file)} == {""}
+
+
+def test_who_answers_for_the_centre_reads_names_and_others_when_they_do_no_more(house: Database) -> None:
+    booking = book(house, RESEARCHER, FESEM, span(25, 9, 11), purpose="đo")
+    secret = make(house, MANAGER, "N001")
+    file = text(house, secret)
+    (event,) = seen(file)
+    assert (event.summary, event.description) == ("Researcher", "Project: KC-01\nđo")
+    assert f"URL:https://labshare.example.vn/bookings/{booking.id}" in file.replace("\r\n ", "")
+    before = tag(house, secret)
+    with house.write() as db:
+        db.execute(sa.delete(t.grants).where(t.grants.c.person_id == MANAGER))
+    (event,) = seen(text(house, secret))
+    assert (event.summary, event.description) == ("Occupied", "")
+    assert tag(house, secret) != before
+
+
+def test_my_own_booking_on_an_instruments_feed_is_mine_and_keeps_me_busy(house: Database) -> None:
+    book(house, RESEARCHER, FESEM, span(25, 9, 11))
+    file = text(house, make(house, RESEARCHER, "N001"))
+    assert [event.summary for event in seen(file)] == ["Your booking"]
+    assert "TRANSP:OPAQUE" in file
+
+
+def test_blocks_say_why_to_everybody(house: Database) -> None:
+    with house.write() as db:
+        bookings.block(db, actor(MANAGER), FESEM, BookingKind.MAINTENANCE, span(25, 9, 11), "thay nguồn", NOW)
+    file = text(house, make(house, COMPETITOR, "N001"))
+    assert [(event.summary, event.description) for event in seen(file)] == [("Maintenance", "thay nguồn")]
+    assert "\r\nCATEGORIES:Maintenance\r\n" in file
+
+
+def test_a_booking_that_is_moved_keeps_its_id_and_raises_its_sequence(house: Database) -> None:
+    booking = book(house, RESEARCHER, FESEM, span(25, 9, 11))
+    later = NOW + timedelta(hours=1)
+    with house.write() as db:
+        bookings.move(db, actor(RESEARCHER), booking.id, span(26, 14, 15), seen_version=1, now=later)
+    for secret in (make(house, RESEARCHER), make(house, COMPETITOR, "N001")):
+        file = text(house, secret, later)
+        (event,) = seen(file)
+        assert (event.uid, event.sequence) == (f"{booking.id}@{HOST}", 1)
+        assert (event.start, event.end) == (span(26, 14, 15).start, span(26, 14, 15).end)
+        # An hour after 01:00 UTC.
+        assert "DTSTAMP:20261123T020000Z\r\nLAST-MODIFIED:20261123T020000Z\r\n" in file
+
+
+def test_what_is_held_is_tentative_to_who_may_know_it(house: Database) -> None:
+    held = a_booking(FESEM, span(25, 9, 11), state=BookingState.HELD, hold_expires_at=NOW + timedelta(hours=1))
+    with house.write() as db:
+        bookings_store.add(db, [held])
+    assert [event.status for event in seen(text(house, make(house, RESEARCHER)))] == ["TENTATIVE"]
+    assert [event.status for event in seen(text(house, make(house, COMPETITOR, "N001")))] == ["CONFIRMED"]
+
+
+def test_a_cancellation_is_told_for_60_days(house: Database) -> None:
+    booking = book(house, RESEARCHER, FESEM, span(25, 9, 11))
+    mine, rivals = make(house, RESEARCHER), make(house, COMPETITOR, "N001")
+    with house.write() as db:
+        bookings.cancel(db, actor(RESEARCHER), booking.id, seen_version=1, now=NOW)
+    # Cancelled on the 23rd: the feed of 60 days later still looks back to the midnight of that day.
+    for secret in (mine, rivals):
+        assert [event.status for event in seen(text(house, secret, NOW + timedelta(days=60)))] == ["CANCELLED"]
+        assert seen(text(house, secret, NOW + timedelta(days=61))) == []
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [{"disabled_at": NOW}, {"erased_at": NOW}, {"affiliation": "ended"}, {"affiliation": "waiting"}],
+    ids=["disabled", "erased", "left", "not confirmed"],
+)
+def test_the_feed_of_somebody_who_left_is_not_there_at_once(house: Database, leaves: dict[str, Any]) -> None:
+    secrets = [make(house, RESEARCHER), make(house, RESEARCHER, "N001"), make(house, RESEARCHER, centre="C-ONE")]
+    with house.write() as db:
+        db.execute(sa.update(t.persons).where(t.persons.c.id == RESEARCHER).values(**leaves))
+    for secret in secrets:
+        with pytest.raises(NotFound, match="feed_not_found"):
+            text(house, secret)
+    with pytest.raises(Forbidden, match="feed_not_confirmed"):
+        make(house, RESEARCHER)
+
+
+def test_a_revoked_feed_is_not_there_and_the_others_are(house: Database) -> None:
+    with house.write() as db:
+        first = feeds.create(db, actor(RESEARCHER), NOW)
+        second = feeds.create(db, actor(RESEARCHER), NOW)
+        with pytest.raises(NotFound):
+            feeds.revoke(db, actor(COLLEAGUE), first.feed.id, NOW)
+        feeds.revoke(db, actor(RESEARCHER), first.feed.id, NOW)
+        assert [line.feed for line in feeds.mine(db, actor(RESEARCHER))] == [second.feed]
+    with pytest.raises(NotFound):
+        text(house, first.secret)
+    assert seen(text(house, second.secret)) == []
+    with pytest.raises(NotFound):
+        text(house, "")
+
+
+def test_only_a_hash_of_the_secret_is_kept(house: Database) -> None:
+    secret = make(house, RESEARCHER)
+    with house.read() as db:
+        (row,) = db.execute(sa.select(t.feeds)).mappings()
+        lines = db.execute(sa.select(t.audit)).all()
+    assert secret not in str(dict(row)) + str(lines)
+    assert len(row["token_hash"]) == 64
+
+
+def test_there_is_no_feed_of_a_place_that_is_not(house: Database) -> None:
+    for place in ({"instrument": "N999"}, {"centre": "C-NIL"}):
+        with pytest.raises(NotFound):
+            make(house, RESEARCHER, **place)
+
+
+def test_the_tag_changes_with_the_calendar_and_the_day_and_not_otherwise(house: Database) -> None:
+    secrets = [make(house, RESEARCHER), make(house, COMPETITOR, "N001"), make(house, OFFICE, centre="C-ONE")]
+
+    def tags(now: datetime = NOW) -> list[str]:
+        return [tag(house, secret, now) for secret in secrets]
+
+    first = tags()
+    booking = book(house, RESEARCHER, FESEM, span(25, 9, 11))
+    booked = tags()
+    book(house, COMPETITOR, NMR, span(25, 9, 11), project_id=UUID(int=22))
+    assert tags() == booked  # another instrument and person
+    assert all(one != other for one, other in zip(first, booked, strict=True))
+    with house.write() as db:
+        bookings.cancel(db, actor(RESEARCHER), booking.id, seen_version=1, now=NOW)
+    assert all(one != other for one, other in zip(booked, tags(), strict=True))
+    assert tags(NOW + timedelta(hours=10)) == tags()
+    assert all(one != other for one, other in zip(tags(), tags(NOW + timedelta(days=1)), strict=True))
+
+
+def test_a_hold_that_somebody_else_ends_changes_the_tag_of_its_person(house: Database) -> None:
+    """Whoever meets a due hold ends it without the lock of its person."""
+    held = a_booking(FESEM, span(25, 9, 11), state=BookingState.HELD, hold_expires_at=NOW)
+    with house.write() as db:
+        bookings_store.add(db, [held])
+    secret = make(house, RESEARCHER)
+    before = tag(house, secret)
+    book(house, COLLEAGUE, FESEM, span(25, 9, 11))
+    assert tag(house, secret) != before
+    assert [event.status for event in seen(text(house, secret))] == ["CANCELLED"]
+
+
+def test_a_feed_takes_five_queries_at_most(house: Database) -> None:
+    for number in (FESEM, XRD):
+        book(house, RESEARCHER, number, span(25 + number, 9, 11))
+    # The feed, its owner, and what it hangs on; then the bookings, and for one's own the names of the instruments.
+    for secret, most in ((make(house, RESEARCHER), 5), (make(house, OFFICE, centre="C-ONE"), 4)):
+        with counted(house.engine) as statements:
+            assert len(seen(text(house, secret))) == 2
+        assert len(statements) == most
+
+
+def test_one_booking_is_a_file_like_the_event_of_its_users_feed(house: Database) -> None:
+    booking = book(house, RESEARCHER, FESEM, span(25, 9, 11), purpose="đo")
+    with house.read() as db:
+        line = bookings.show(db, actor(RESEARCHER), booking.id)
+    with speaking("en"):
+        file = ics.booking(line, SITE)
+    assert seen(file) == seen(text(house, make(house, RESEARCHER)))
+    assert f"URL:https://labshare.example.vn/bookings/{booking.id}" in file.replace("\r\n ", "")

@@ -1,0 +1,142 @@
+"""Feeds as rows, and the bookings that one shows, on both databases: what is masked never leaves them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from labshare.domain.bookings import BookingKind, BookingState
+from labshare.domain.feeds import Feed
+from labshare.domain.timespan import Span
+from labshare.store import bookings
+from labshare.store import feeds as store
+from labshare.store.calendars import Viewer
+from labshare.store.engine import Database
+from tests.furniture import COLLEAGUE, COMPETITOR, FESEM, NMR, NOW, RESEARCHER, a_booking, at, furnish, span
+
+# Two days around the bookings below.
+AROUND = Span(at(25, 0), at(27, 0))
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+def feed(number: int, now: datetime = NOW, instrument: str | None = None, centre: str | None = None) -> Feed:
+    return Feed(
+        id=UUID(int=number), person_id=RESEARCHER, instrument_id=instrument, centre_id=centre, created_at=now
+    )  # fmt: skip
+
+
+def test_feeds_come_back_with_the_names_of_their_places(house: Database) -> None:
+    made = [feed(1), feed(2, NOW + timedelta(1), instrument="N001"), feed(3, NOW + timedelta(2), centre="C-TWO")]
+    with house.write() as db:
+        for each in made:
+            store.add(db, each, str(each.id))
+        lines = store.lines(db, RESEARCHER)
+        assert [(line.feed, line.name_en) for line in lines] == [
+            (made[0], ""), (made[1], "FESEM instrument"), (made[2], "Centre Two"),
+        ]  # fmt: skip
+        assert store.lines(db, COLLEAGUE) == []
+        assert store.by_secret(db, str(made[1].id)) == lines[1]
+
+
+def test_only_its_owner_ends_a_feed_and_once(house: Database) -> None:
+    with house.write() as db:
+        store.add(db, feed(1), "a")
+        assert not store.revoke(db, UUID(int=1), COLLEAGUE, NOW)
+        assert store.by_secret(db, "a") is not None
+        assert store.revoke(db, UUID(int=1), RESEARCHER, NOW)
+        assert not store.revoke(db, UUID(int=1), RESEARCHER, NOW)
+        assert store.by_secret(db, "a") is None
+        assert store.lines(db, RESEARCHER) == []
+
+
+def test_two_feeds_cannot_share_a_hash_and_one_has_one_place(house: Database) -> None:
+    with house.write() as db:
+        store.add(db, feed(1), "same")
+    for wrong, token_hash in ((feed(2), "same"), (feed(3, instrument="N001", centre="C-ONE"), "b")):
+        with pytest.raises(IntegrityError), house.write() as db:
+            store.add(db, wrong, token_hash)
+
+
+def test_a_masked_event_is_what_it_occupies_and_no_words(house: Database) -> None:
+    # The use is 9 to 11 on the 26th in Hanoi, UTC+7; with set-up and clean-up 8 to 12.
+    use = span(26, 9, 11)
+    booking = a_booking(FESEM, use, occupied_from=at(26, 8), occupied_until=at(26, 12), purpose="bí mật")
+    with house.write() as db:
+        bookings.add(db, [booking])
+        (masked,) = store.events(db, [FESEM], AROUND, Viewer(person_id=COMPETITOR))
+        (named,) = store.events(db, [FESEM], AROUND, Viewer(person_id=COMPETITOR, centre_ids=frozenset({"C-ONE"})))
+        (own,) = store.events(db, [FESEM], AROUND, Viewer(person_id=RESEARCHER))
+    # 26 November 2026, 01:00 UTC is day 20,783: 20,783 * 1,440 + 60.
+    assert (masked.start_minute, masked.end_minute) == (29_927_580, 29_927_580 + 240)
+    assert masked[-4:] == (None, None, None, None)
+    assert (masked.id, masked.version, bool(masked.occupies), bool(masked.is_own)) == (booking.id.hex, 1, True, False)
+    assert masked.modified == NOW.timestamp()
+    assert (named.start_minute, named.end_minute) == (29_927_640, 29_927_640 + 120)
+    assert named[-4:] == ("confirmed", "Researcher", "KC-01", "bí mật")
+    assert (own.is_own, own.purpose) == (True, "bí mật")
+
+
+def test_what_was_given_back_is_told_while_the_feed_looks_back(house: Database) -> None:
+    before = AROUND.start - timedelta(microseconds=1)
+    new = [
+        a_booking(FESEM, span(26, 8 + hour, 9 + hour), state=state, updated_at=updated_at)
+        for hour, (state, updated_at) in enumerate(
+            [
+                (BookingState.CANCELLED, AROUND.start),
+                (BookingState.DECLINED, NOW + timedelta(days=4)),
+                (BookingState.RELEASED, before),
+                (BookingState.CONFIRMED, before),
+            ]
+        )
+    ]
+    with house.write() as db:
+        bookings.add(db, new)
+        told = store.events(db, [FESEM], AROUND, Viewer(person_id=COMPETITOR))
+        own = store.own_events(db, AROUND, Viewer(person_id=RESEARCHER))
+    expected = [(new[0].id.hex, False), (new[1].id.hex, False), (new[3].id.hex, True)]
+    assert [(each.id, bool(each.occupies)) for each in told] == expected
+    assert [(each.id, bool(each.occupies)) for each in own] == expected
+
+
+def test_only_what_lies_in_the_span_and_on_the_instruments(house: Database) -> None:
+    inside = [a_booking(FESEM, span(24, 20, 28)), a_booking(NMR, span(26, 20, 28))]
+    new = [*inside, a_booking(FESEM, span(24, 9, 11)), a_booking(NMR, span(27, 4, 6))]
+    blocked = a_booking(
+        FESEM, span(25, 9, 11), kind=BookingKind.MAINTENANCE, person_id=None, project_id=None, organisation_id=None
+    )
+    with house.write() as db:
+        bookings.add(db, [*new, blocked])
+        found = store.events(db, [FESEM], AROUND, Viewer(person_id=None))
+        own = store.own_events(db, AROUND, Viewer(person_id=RESEARCHER))
+    assert [each.id for each in found] == [inside[0].id.hex, blocked.id.hex]
+    assert [each.state for each in found] == [None, "confirmed"]
+    assert [each.id for each in own] == [inside[0].id.hex, inside[1].id.hex]
+
+
+def test_the_instruments_of_a_centre_are_those_of_its_board(house: Database) -> None:
+    with house.read() as db:
+        centre = store.instruments_of(db, feed(1, centre="C-ONE"))
+        one = store.instruments_of(db, feed(1, instrument="N003"))
+        assert [each.id for each in centre] == ["N001", "N002"]
+        assert [(each.number, each.centre_en) for each in one] == [(NMR, "Centre Two")]
+        assert store.instruments_by_number(db, [NMR]) == one
+
+
+def test_how_a_person_stands_changes_with_each_change_of_a_booking(house: Database) -> None:
+    booking = a_booking(FESEM, span(26, 9, 11))
+    with house.write() as db:
+        stands = [store.person_stands(db, RESEARCHER)]
+        bookings.add(db, [booking])
+        stands.append(store.person_stands(db, RESEARCHER))
+        bookings.change(db, booking, seen_version=1)
+        stands.append(store.person_stands(db, RESEARCHER))
+    assert stands == [(0, 0), (0, 1), (0, 2)]
