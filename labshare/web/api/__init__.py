@@ -19,7 +19,7 @@ router = Router(
         *bookings.HANDLERS,
         *projects.HANDLERS,
         *feeds.HANDLERS,
-    ],  # fmt: skip
+    ],
     request_max_body_size=LARGEST_BODY,
     include_in_schema=True,
 )
