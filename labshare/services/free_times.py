@@ -111,7 +111,7 @@ def next_free(db: Connection, person_id: UUID, number: int, minutes: int, now: d
     first = next_minute(now)
 
     def all_ahead(rules: InstrumentRules, _: int) -> list[Span]:
-        return [Span(first, first + timedelta(days=rules.advance_days))]
+        return [Span(first, first + timedelta(days=rules.advance_days + 1))]
 
     looking = Looking(db, Asked(number=number), Who(person_id=person_id), all_ahead, now)
     found = (next(firsts(each.rules, looking.leeways(each, minutes)), None) for each in looking.candidates)
