@@ -86,6 +86,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     late_notice: bool = False
     request_id: UUID | None = None
     plan_id: UUID | None = None
+    series_id: UUID | None = None
     hold_expires_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
