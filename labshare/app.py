@@ -50,6 +50,7 @@ from labshare.web import (
     rounds,
     sandbox,
     sandboxes,
+    series,
     time_requests,
     usage,
 )
@@ -74,6 +75,7 @@ ROUTERS: tuple[Router, ...] = (
     clearances.router,
     registry.router,
     bookings.router,
+    series.router,
     calendars.router,
     rounds.router,
     desks.router,

@@ -45,6 +45,7 @@ class SeriesLine(msgspec.Struct, frozen=True, kw_only=True):
     """A series with all its bookings, the earliest first."""
 
     series: Series
+    instrument_id: str
     bookings: tuple[Booking, ...]
 
     @property
@@ -88,7 +89,7 @@ def show(db: Connection, actor: Actor, series_id: UUID) -> SeriesLine:
     (rules,) = bookings_store.rules_of(db, [found.instrument_number]).values()
     if found.person_id != actor.person_id and not may(actor, Action.SEE_BOOKING, centre=rules.centre_id):
         raise NotFound("series_not_found")
-    return SeriesLine(series=found, bookings=tuple(store.bookings_of(db, series_id)))
+    return SeriesLine(series=found, instrument_id=rules.id, bookings=tuple(store.bookings_of(db, series_id)))
 
 
 # ---------------------------------------------------------------- making
@@ -117,7 +118,8 @@ def create(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, conflicts: 
         changes, left_out = _chosen(db, actor, changes, locked, now, moves=conflicts is Conflicts.MOVE)
     store.add(db, series)
     written = write(db, actor, changes, locked, now, action="book")
-    return Made(line=SeriesLine(series=series, bookings=tuple(written)), left_out=left_out)
+    line = SeriesLine(series=series, instrument_id=rules.id, bookings=tuple(written))
+    return Made(line=line, left_out=left_out)
 
 
 # ---------------------------------------------------------------- changing
@@ -167,12 +169,17 @@ def cancel(
     return write(db, actor, changes, {rules.number: rules}, now, action="cancel")
 
 
-def first_ahead(line: SeriesLine, now: datetime) -> Booking:
-    """The next booking of a series that may still be changed. Raises `WrongState` when there is none."""
+def anchor_of(line: SeriesLine, booking_id: UUID | None, now: datetime) -> tuple[Booking, Reach]:
+    """The booking that a change is told from: a named one and those that follow, or the next of all that lie ahead.
+
+    Raises `NotFound` for one of another series, `WrongState` when nothing lies ahead.
+    """
     for booking in line.bookings:
-        if _is_ahead(booking, now):
-            return booking
-    raise WrongState("series_over")
+        if booking.id == booking_id:
+            return booking, Reach.FOLLOWING
+        if booking_id is None and _is_ahead(booking, now):
+            return booking, Reach.ALL
+    raise WrongState("series_over") if booking_id is None else NotFound("booking_not_found")
 
 
 # ---------------------------------------------------------------- parts

@@ -40,9 +40,22 @@ class TimesForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BookingForm(TimesForm, frozen=True, kw_only=True):
+    """A new booking, and the rule by which it may repeat (series_forms.py)."""
+
     instrument: str = ""
     project: str = ""
     purpose: str = ""
+    frequency: str = "weekly"
+    interval: str = "1"
+    mo: str = ""
+    tu: str = ""
+    we: str = ""
+    th: str = ""
+    fr: str = ""
+    sa: str = ""
+    su: str = ""
+    repeat_until: str = ""
+    count: str = ""
 
 
 class BlockForm(TimesForm, frozen=True, kw_only=True):
@@ -58,6 +71,9 @@ class ChangeForm(TimesForm, frozen=True, kw_only=True):
     seen_starts_at: str = ""
     seen_ends_at: str = ""
     seen_state: str = ""
+    # Of a series: how much of it, and its own version.
+    reach: str = "one"
+    series_version: str = ""
 
 
 def read_span(form: TimesForm) -> tuple[Span | None, Faults]:

@@ -47,6 +47,7 @@ from labshare.web.booking_lines import by_day
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
+from labshare.web.series_forms import cancel_as_asked, move_as_asked, section_of, told_once, weekday_ticks
 from labshare.web.weeks import Week
 
 HOUR = timedelta(hours=1)
@@ -86,7 +87,7 @@ def new(request: Request, database: given.Database, me: given.Me, now: given.Now
     require(me, Action.BOOK)
     form = msgspec.convert(dict(request.query_params), BookingForm)
     with database.read() as db:
-        return _booking_form(request, db, me, form, now)
+        return booking_form(request, db, me, form, now)
 
 
 @post("/bookings", sync_to_thread=True)
@@ -95,12 +96,12 @@ def book(
 ) -> Response[str]:
     if data.slot:
         with database.read() as db:
-            return _booking_form(request, db, me, _with_times(data, read_slot(data.slot)), now)
+            return booking_form(request, db, me, _with_times(data, read_slot(data.slot)), now)
     span, faults = read_span(data)
     project_id = read_project(data.project, faults)
     if faults or span is None:
         with database.read() as db:
-            return _booking_form(request, db, me, data, now, faults=faults)
+            return booking_form(request, db, me, data, now, faults=faults)
     with database.read() as db:
         number = looking.rules_of(db, data.instrument).number
     wish = Wish(
@@ -112,7 +113,7 @@ def book(
     except Refused as error:
         hold_back(database, me, wish, error, now)
         with database.read() as db:
-            return _booking_form(request, db, me, data, now, error=error, wanted=span)
+            return booking_form(request, db, me, data, now, error=error, wanted=span)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")
 
 
@@ -138,7 +139,7 @@ def move(
             return _booking_page(request, db, me, booking_id, now, form=data, faults=faults)
     try:
         with database.write() as db:
-            bookings.move(db, me, booking_id, span, seen_version=read_version(data.version), now=now)
+            move_as_asked(db, me, booking_id, span, data, now)
     except (Refused, Stale, WrongState) as error:
         with database.read() as db:
             return _booking_page(request, db, me, booking_id, now, form=data, error=error, wanted=span)
@@ -156,7 +157,7 @@ def cancel(
 ) -> Response[str]:
     try:
         with database.write() as db:
-            bookings.cancel(db, me, booking_id, seen_version=read_version(data.version), now=now)
+            cancel_as_asked(db, me, booking_id, data, now)
     except (Stale, WrongState) as error:
         with database.read() as db:
             return _booking_page(request, db, me, booking_id, now, form=data, error=error)
@@ -214,7 +215,7 @@ def block(
 # ---------------------------------------------------------------- pages
 
 
-def _booking_form(
+def booking_form(
     request: Request,
     db: Connection,
     me: Actor,
@@ -241,6 +242,7 @@ def _booking_form(
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in choices],
         estimates=_estimates(db, rules, choices, form, now),
         is_timed=read_span(form)[0] is not None,
+        weekday_ticks=weekday_ticks(form),
         offers=_offers(db, wish, now) if wish else (),
     )
 
@@ -316,9 +318,10 @@ def _booking_page(
         status=error.status if error else Malformed.status if faults else 200,
         line=line,
         booking=booking,
+        repeats=section_of(db, me, line),
         form=form or ChangeForm(**times_of(booking.span)),
         faults=faults or {},
-        refusals=error.refusals if error else (),
+        refusals=told_once(error.refusals) if error else (),
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
         offers=_offers(db, _wish(line, wanted), now) if wanted and isinstance(error, Refused) else (),

@@ -328,12 +328,12 @@ def test_past_ones_are_left_when_the_others_move_or_are_described(house: Databas
     made = make(house, weekly(3))
     now = NINE.start + DAY
     with house.write() as db:
-        anchor = service.first_ahead(service.show(db, actor(RESEARCHER), made.line.series.id), now)
+        anchor, reach = service.anchor_of(service.show(db, actor(RESEARCHER), made.line.series.id), None, now)
         moved = service.move(
             db, actor(RESEARCHER), anchor.id, later(span(25, 10, 12), WEEK), Reach.ALL, seen_version=3, now=now
         )
         service.describe(db, actor(RESEARCHER), anchor.id, "mẫu B", Reach.ALL, seen_version=5, now=now)
-    assert len(moved) == 2
+    assert (reach, len(moved)) == (Reach.ALL, 2)
     found = stands(house, made)
     assert spans(found) == [NINE, *(later(span(25, 10, 12), number * WEEK) for number in (1, 2))]
     assert [booking.purpose for booking in found.bookings] == ["", "mẫu B", "mẫu B"]

@@ -7,12 +7,12 @@ arrives as bytes and is read by `reading.decode`, because Litestar's own reading
 
 from litestar import Router
 
-from labshare.web.api import bookings, instruments, projects
+from labshare.web.api import bookings, instruments, projects, series
 from labshare.web.api.reading import LARGEST_BODY
 
 router = Router(
     "/api/v1",
-    route_handlers=[*instruments.HANDLERS, *bookings.HANDLERS, *projects.HANDLERS],
+    route_handlers=[*instruments.HANDLERS, *bookings.HANDLERS, *series.HANDLERS, *projects.HANDLERS],
     request_max_body_size=LARGEST_BODY,
     include_in_schema=True,
 )

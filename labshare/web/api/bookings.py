@@ -136,10 +136,10 @@ def change(
 ) -> Response[MadeBooking]:
     """Move a booking or say in other words what it is for, on the version that was seen (412 when it is stale)."""
     asked = reading.decode(body, BookingChange)
-    seen = reading.seen_version(request.headers.get("if-match"), _set_or_none(asked.version))
+    seen = reading.seen_version(request.headers.get("if-match"), set_or_none(asked.version))
     with database.write() as db:
         standing = service.show(db, me, booking_id).booking
-        purpose = _set_or_none(asked.purpose)
+        purpose = set_or_none(asked.purpose)
         if asked.starts_at is not UNSET or asked.ends_at is not UNSET:
             starts_at = standing.starts_at if asked.starts_at is UNSET else asked.starts_at
             ends_at = standing.ends_at if asked.ends_at is UNSET else asked.ends_at
@@ -224,5 +224,5 @@ def _masked(entry: CalendarEntry, instrument: str) -> BookingView:
     )
 
 
-def _set_or_none(value: T | UnsetType) -> T | None:
+def set_or_none(value: T | UnsetType) -> T | None:
     return None if value is UNSET else value

@@ -112,6 +112,6 @@ CONFIG = OpenAPIConfig(
         }
     ),
     security=[{"token": []}],
-    tags=[Tag(name="instruments"), Tag(name="bookings"), Tag(name="projects")],
+    tags=[Tag(name="instruments"), Tag(name="bookings"), Tag(name="series"), Tag(name="projects")],
     use_handler_docstrings=True,
 )

@@ -14,6 +14,8 @@ METHODS = {
     "/api/v1/instruments/{instrument_id}": {"get"},
     "/api/v1/bookings": {"get", "post"},
     "/api/v1/bookings/{booking_id}": {"get", "patch", "delete"},
+    "/api/v1/series": {"post"},
+    "/api/v1/series/{series_id}": {"get", "patch", "delete"},
     "/api/v1/projects": {"get"},
 }
 
@@ -35,7 +37,8 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
     """Whatever is described: an endpoint that forgot to ask who calls would show here."""
     for path, methods in METHODS.items():
         for method in methods:
-            url = path.format(instrument_id="N001", booking_id="00000000-0000-0000-0000-000000000001")
+            nobody = "00000000-0000-0000-0000-000000000001"
+            url = path.format(instrument_id="N001", booking_id=nobody, series_id=nobody)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
 
 
