@@ -308,10 +308,9 @@ def _booking_page(
     """One booking with the ways to change it. After a stale form it tells what changed since that was opened."""
     line = bookings.show(db, me, booking_id)
     booking, seen = line.booking, form
-    form = form if form and form.date else None
+    form = form if form and form.date else ChangeForm(**times_of(booking.span), reach=form.reach if form else "one")
     is_changeable = booking.state in MOVABLE and booking.starts_at > now
     rules = looking.rules_of(db, line.instrument_id)
-    day = _day(form, rules, now) if form else formats.local(booking.starts_at).date()
     return render(
         request,
         "bookings/booking.html",
@@ -319,7 +318,7 @@ def _booking_page(
         line=line,
         booking=booking,
         repeats=section_of(db, me, line),
-        form=form or ChangeForm(**times_of(booking.span)),
+        form=form,
         faults=faults or {},
         refusals=told_once(error.refusals) if error else (),
         heading=heading(error.status) if error else "",
@@ -332,7 +331,7 @@ def _booking_page(
         estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         is_timed=True,
         notices=notices(db, me, booking, now),
-        week=calendars.week_of(db, me, rules, day, now),
+        week=calendars.week_of(db, me, rules, _day(form, rules, now), now),
     )
 
 

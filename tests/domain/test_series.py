@@ -19,11 +19,12 @@ FIRST = Span(datetime(2026, 11, 24, 2, tzinfo=UTC), datetime(2026, 11, 24, 4, tz
 
 
 def repeat(frequency: str = "weekly", **values: Any) -> Repeat:
-    return Repeat(frequency=Frequency(frequency), **({"count": 3} | values))
+    given: dict[str, Any] = {"frequency": Frequency(frequency), "count": 3}
+    return Repeat(**(given | values))
 
 
-def until(last: date, frequency: str = "weekly", **values: Any) -> Repeat:
-    return Repeat(frequency=Frequency(frequency), until=last, **values)
+def until(last: date, frequency: str = "weekly") -> Repeat:
+    return Repeat(frequency=Frequency(frequency), until=last)
 
 
 def days(rule: Repeat, first: Span = FIRST, zone: str = HANOI) -> list[str]:

@@ -43,6 +43,8 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
     state: BookingState | None = None
     project: str | None = None
     purpose: str | None = None
+    # The series that it belongs to.
+    series: UUID | None = None
     version: int | None = None
 
 
@@ -207,6 +209,7 @@ def _view(booking: Booking, instrument_id: str, project: str | None) -> BookingV
         state=booking.state,
         project=project,
         purpose=booking.purpose,
+        series=booking.series_id,
         version=booking.version,
     )
 

@@ -69,7 +69,7 @@ def test_a_caller_is_known_by_a_bearer_token(document: dict[str, Any]) -> None:
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["BookingView"]["properties"].keys() == {
-        "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "version",
+        "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "series", "version",
     }  # fmt: skip
     referred = re.findall(r"'#/components/schemas/([^']+)'", str(document))
     assert set(referred) <= schemas.keys()

@@ -44,6 +44,7 @@ def test_a_series_is_made_shown_moved_described_and_cancelled_in_part(researcher
     assert starts(series) == ["2026-11-25T02:00:00Z", "2026-12-02T02:00:00Z", "2026-12-09T02:00:00Z"]
     shown = researcher.get(path)
     assert (shown.json(), shown.headers["etag"]) == (series, '"3"')
+    assert {each["series"] for each in researcher.get("/bookings").json()["items"]} == {series["id"]}
 
     second = series["bookings"][1]["id"]
     times = {"starts_at": "2026-12-03T03:00:00Z", "ends_at": "2026-12-03T05:00:00Z"}
