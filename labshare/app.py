@@ -52,6 +52,7 @@ from labshare.web import (
     rounds,
     sandbox,
     sandboxes,
+    series,
     time_requests,
     usage,
 )
@@ -76,6 +77,7 @@ ROUTERS: tuple[Router, ...] = (
     clearances.router,
     registry.router,
     bookings.router,
+    series.router,
     calendars.router,
     feeds.router,
     free_times.router,

@@ -48,7 +48,7 @@ NOT_IMPORTED = {
     "tomli-w": "msgspec writes agreements as TOML through it",
     "tzdata": "the zone database, for machines that have none",
 }
-MODULES = {"argon2-cffi": "argon2"}
+MODULES = {"argon2-cffi": "argon2", "python-dateutil": "dateutil"}
 
 
 @cache

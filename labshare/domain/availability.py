@@ -13,7 +13,8 @@ from math import lcm
 
 import msgspec
 
-from labshare.domain.bookings import InstrumentRules, is_on_raster, minute_of_day
+from labshare.domain.bookings import InstrumentRules, is_on_raster
+from labshare.domain.opening import minute_of_day
 from labshare.domain.timespan import MINUTE, Span, clipped, intersection, merged, subtracted
 
 DAY_MINUTES = 24 * 60

@@ -10,14 +10,13 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import Clearance, refusal
 from labshare.domain.courtesy import blocked_until, cut, excesses, refused_prime
-from labshare.domain.opening import OpeningHours, format_opening, open_spans
+from labshare.domain.opening import OpeningHours, format_opening, minute_of_day, open_spans
 from labshare.domain.projects import AccessClass, Activity, Project, usable
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Param, Refusal
@@ -86,6 +85,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     late_notice: bool = False
     request_id: UUID | None = None
     plan_id: UUID | None = None
+    series_id: UUID | None = None
     hold_expires_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
@@ -393,8 +393,3 @@ def is_time_taken(refusals: tuple[Refusal, ...]) -> bool:
 
 def _open_at(spans: list[Span], moment: datetime) -> bool:
     return any(span.start <= moment < span.end for span in spans)
-
-
-def minute_of_day(moment: datetime, timezone: str) -> int:
-    local = moment.astimezone(ZoneInfo(timezone))
-    return local.hour * 60 + local.minute

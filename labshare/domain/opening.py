@@ -191,3 +191,9 @@ def _instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
     at = day + timedelta(days=minute // DAY_MINUTES)
     hour, rest = divmod(minute % DAY_MINUTES, 60)
     return datetime.combine(at, time(hour, rest), tzinfo=zone).astimezone(UTC)
+
+
+def minute_of_day(moment: datetime, timezone: str) -> int:
+    """Minutes after local midnight."""
+    local = moment.astimezone(ZoneInfo(timezone))
+    return local.hour * 60 + local.minute

@@ -222,6 +222,9 @@ class TechnologyProduct(Sourced, frozen=True, kw_only=True):
     def ref(self) -> ProductRef:
         return ProductRef(self.taxonomy_id, self.code)
 
+    def is_in(self, group: TechnologyGroup) -> bool:
+        return (self.taxonomy_id, self.group_number) == (group.taxonomy_id, group.number)
+
 
 class Crosswalk(Sourced, frozen=True, kw_only=True):
     """One line between two lists. A product that was dropped has no new side, one that is new has no old side."""

@@ -47,6 +47,15 @@ def book_all(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime
 
     A refusal of one wish among several names its place as `item`.
     """
+    changes, locked = planned(db, actor, wishes, now)
+    return write(db, actor, changes, locked, now, action="book")
+
+
+def planned(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime) -> tuple[list[Change], Locked]:
+    """What these wishes become if nothing refuses them, under the locks of all their instruments and persons.
+
+    Raises `Forbidden` when the actor may not book (for this person).
+    """
     require(actor, Action.BOOK)
     asked = [_asked(actor, wish) for wish in wishes]
     persons = {wish.person_id or actor.person_id for wish in asked}
@@ -57,7 +66,7 @@ def book_all(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime
     by_payer = {(wish.project_id, wish.person_id): wish for wish in asked}
     payers = {key: payer_of(db, wish) for key, wish in by_payer.items()}
     changes = [_adding(locked, wish, payers[wish.project_id, wish.person_id], actor, now) for wish in asked]
-    return write(db, actor, changes, locked, now, action="book")
+    return changes, locked
 
 
 def move(
@@ -76,19 +85,8 @@ def move(
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
-    wish = _again(booking, span, purpose)
-    occupied = rules.occupied(span, booking.kind)
-    moved = msgspec.structs.replace(
-        booking,
-        starts_at=span.start,
-        ends_at=span.end,
-        occupied_from=occupied.start,
-        occupied_until=occupied.end,
-        purpose=wish.purpose,
-        updated_at=now,
-    )
-    change = Change(before=booking, after=moved, wish=wish, payer=payer_of(db, wish))
-    return _write(db, actor, change, rules, now, action="move")
+    wish = again(booking, span, purpose)
+    return _write(db, actor, moving(booking, wish, rules, payer_of(db, wish), now), rules, now, action="move")
 
 
 def describe(
@@ -97,8 +95,7 @@ def describe(
     """Say in other words what a booking is for; its time stays, so no rule is asked again. Raises `Stale`."""
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
-    described = msgspec.structs.replace(booking, purpose=_purpose(purpose), updated_at=now)
-    return _write(db, actor, Change(before=booking, after=described), rules, now, action="describe")
+    return _write(db, actor, describing(booking, purpose, now), rules, now, action="describe")
 
 
 def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
@@ -107,8 +104,8 @@ def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int,
     Its user may have a strike for it (R21); a manager who cancels gives nobody one.
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
-    late = booking.person_id == actor.person_id and clauses.is_late(db, rules, booking, now)
-    return _cancelled(db, actor, booking, rules, now, late=late)
+    _require_movable(booking, now)
+    return _write(db, actor, cancelling(db, actor, booking, rules, now), rules, now, action="cancel")
 
 
 def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
@@ -116,7 +113,8 @@ def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: i
     booking, rules = _locked(db, actor, booking_id, seen_version, Action.MANAGE_PEOPLE)
     if booking.person_id is None or not people_store.absent(db, [booking.person_id]):
         raise WrongState("person_is_here")
-    return _cancelled(db, actor, booking, rules, now)
+    _require_movable(booking, now)
+    return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
 
 
 def miss(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
@@ -223,15 +221,29 @@ def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:
     return line
 
 
-# ---------------------------------------------------------------- parts
+# ---------------------------------------------------------------- changes of one, for a series too
 
 
-def _asked(actor: Actor, wish: Wish) -> Wish:
-    """The wish with the person it is for, oneself unless it says so, and its purpose in one line."""
-    return msgspec.structs.replace(wish, person_id=wish.person_id or actor.person_id, purpose=_purpose(wish.purpose))
+def held(
+    db: Connection, actor: Actor, booking_id: UUID, action: Action | None = None
+) -> tuple[Booking, InstrumentRules]:
+    """A booking the actor may change, read again under the lock of its instrument and person.
+
+    Without an `action` that they must be permitted it is their own, or at a centre whose calendar they manage.
+    """
+    before = store.get(db, booking_id)
+    rules = store.lock(db, [before.instrument_number], [before.person_id] if before.person_id else [])[
+        before.instrument_number
+    ]
+    booking = store.get(db, booking_id)
+    if not _is_visible(actor, booking, rules.centre_id):
+        raise NotFound("booking_not_found")
+    action = action or (Action.BOOK if booking.person_id == actor.person_id else Action.MANAGE_CALENDAR)
+    require(actor, action, centre=rules.centre_id)
+    return booking, rules
 
 
-def _again(booking: Booking, span: Span, purpose: str | None) -> Wish:
+def again(booking: Booking, span: Span, purpose: str | None = None) -> Wish:
     """A booking as the wish for itself at another time; without a purpose it keeps its own."""
     return Wish(
         instrument_number=booking.instrument_number,
@@ -242,6 +254,40 @@ def _again(booking: Booking, span: Span, purpose: str | None) -> Wish:
         replaces_id=booking.id,
         kind=booking.kind,
     )
+
+
+def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, now: datetime) -> Change:
+    """The change that gives a booking the times and the purpose of the wish for it."""
+    occupied = rules.occupied(wish.span, booking.kind)
+    moved = msgspec.structs.replace(
+        booking,
+        starts_at=wish.span.start,
+        ends_at=wish.span.end,
+        occupied_from=occupied.start,
+        occupied_until=occupied.end,
+        purpose=wish.purpose,
+        updated_at=now,
+    )
+    return Change(before=booking, after=moved, wish=wish, payer=payer)
+
+
+def describing(booking: Booking, purpose: str, now: datetime) -> Change:
+    """The change that says in other words what a booking is for."""
+    return Change(before=booking, after=msgspec.structs.replace(booking, purpose=_purpose(purpose), updated_at=now))
+
+
+def cancelling(db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime) -> Change:
+    """The change that gives the time back, late or in time by the notice that an agreement asks of its user (R21)."""
+    late = booking.person_id == actor.person_id and clauses.is_late(db, rules, booking, now)
+    return ended(msgspec.structs.replace(booking, late_notice=late), BookingState.CANCELLED, now)
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _asked(actor: Actor, wish: Wish) -> Wish:
+    """The wish with the person it is for, oneself unless it says so, and its purpose in one line."""
+    return msgspec.structs.replace(wish, person_id=wish.person_id or actor.person_id, purpose=_purpose(wish.purpose))
 
 
 def _adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime) -> Change:
@@ -281,30 +327,11 @@ def _write(
     return write(db, actor, [change], {rules.number: rules}, now, action=action)[0]
 
 
-def _cancelled(
-    db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime, *, late: bool = False
-) -> Booking:
-    _require_movable(booking, now)
-    booking = msgspec.structs.replace(booking, late_notice=late)
-    return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
-
-
 def _locked(
     db: Connection, actor: Actor, booking_id: UUID, seen_version: int, action: Action | None = None
 ) -> tuple[Booking, InstrumentRules]:
-    """A booking the actor may change, read again under the lock of its instrument and person.
-
-    Without an `action` that they must be permitted it is their own, or at a centre whose calendar they manage.
-    """
-    before = store.get(db, booking_id)
-    rules = store.lock(db, [before.instrument_number], [before.person_id] if before.person_id else [])[
-        before.instrument_number
-    ]
-    booking = store.get(db, booking_id)
-    if not _is_visible(actor, booking, rules.centre_id):
-        raise NotFound("booking_not_found")
-    action = action or (Action.BOOK if booking.person_id == actor.person_id else Action.MANAGE_CALENDAR)
-    require(actor, action, centre=rules.centre_id)
+    """The same as `held`, as it was seen. Raises `Stale`."""
+    booking, rules = held(db, actor, booking_id, action)
     if booking.version != seen_version:
         raise Stale("booking_changed")
     return booking, rules

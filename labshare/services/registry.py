@@ -356,7 +356,7 @@ def technologies(db: Connection, now: datetime) -> TechnologiesPage:
             is_in_force=taxonomy == current,
             is_coming=taxonomy.effective_from > today,
             groups=tuple(
-                (group, tuple((product, serving(product)) for product in products if _is_in(product, group)))
+                (group, tuple((product, serving(product)) for product in products if product.is_in(group)))
                 for group in groups
                 if group.taxonomy_id == taxonomy.id
             ),
@@ -396,7 +396,3 @@ def _parents(db: Connection, organisation: Organisation) -> tuple[Organisation, 
         organisation = by_id[organisation.parent_id]
         parents.append(organisation)
     return tuple(parents)
-
-
-def _is_in(product: TechnologyProduct, group: TechnologyGroup) -> bool:
-    return (product.taxonomy_id, product.group_number) == (group.taxonomy_id, group.number)

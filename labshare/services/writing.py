@@ -8,7 +8,8 @@ place; due holds that stand in the way end; agreements weigh the whole; then all
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -89,14 +90,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def all_refusals(self) -> tuple[Refusal, ...]:
         """Every refusal; where there are several changes, each names the place of its own as `item`."""
-        if len(self.refusals) == 1:
-            return self.refusals[0] + self.weighed.refusals
-        numbered = (
-            Refusal(code=each.code, params={**each.params, "item": place})
-            for place, found in enumerate(self.refusals)
-            for each in found
-        )
-        return (*numbered, *self.weighed.refusals)
+        return (*numbered(self.refusals), *self.weighed.refusals)
 
 
 def write(
@@ -122,9 +116,18 @@ def write(
 
 
 def judge(
-    db: Connection, changes: Sequence[Change], locked: Locked, now: datetime, *, reader: Actor | None = None
+    db: Connection,
+    changes: Sequence[Change],
+    locked: Locked,
+    now: datetime,
+    *,
+    reader: Actor | None = None,
+    sifting: bool = False,
 ) -> Judged:
-    """What every rule says of every change, with the others in place. Writes nothing but balances that were missing."""
+    """What every rule says of every change, with the others in place. Writes nothing but balances that were missing.
+
+    When `sifting`, what is refused stands in nobody's way and is not weighed: it will be left out.
+    """
     # Read under the locks, which a signing waits for.
     book = rulebook(db)
     leaving = {change.before.id for change in changes if change.before}
@@ -142,10 +145,50 @@ def judge(
             context = _context(db, rules, book, change.wish, change.payer, standing, planned, leaving, now)
             found = check(change.wish, context, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
         refusals.append(found)
-        if change.occupies:
+        if change.occupies and not (found and sifting):
             planned.append((change, rules))
-    weighed = _weighed(db, book, [*changes, *due.values()], locked, now, reader)
+    weighing = [each for each, found in zip(changes, refusals, strict=True) if not (found and sifting)]
+    weighed = _weighed(db, book, [*weighing, *due.values()], locked, now, reader)
     return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()))
+
+
+def sift(
+    db: Connection, changes: Sequence[Change], locked: Locked, now: datetime, *, reader: Actor
+) -> tuple[tuple[Refusal, ...], ...]:
+    """Why each change cannot be made when those before it that can be are: none for those that may be made together.
+
+    Agreements weigh all that is left at once; only where that is too much, one after the other in their order.
+    """
+    judged = judge(db, changes, locked, now, reader=reader, sifting=True)
+    if not judged.weighed.refusals:
+        return judged.refusals
+    book, kept, refusals = rulebook(db), list(judged.due), list(judged.refusals)
+    for place, change in enumerate(changes):
+        if not refusals[place]:
+            refusals[place] = _weighed(db, book, [*kept, change], locked, now, reader).refusals
+            kept += [] if refusals[place] else [change]
+    return tuple(refusals)
+
+
+def numbered(refusals: Sequence[tuple[Refusal, ...]]) -> tuple[Refusal, ...]:
+    """The refusals of some wishes; where there are several wishes, each names the place of its own as `item`."""
+    if len(refusals) == 1:
+        return refusals[0]
+    return tuple(
+        Refusal(code=each.code, params={**each.params, "item": place})
+        for place, found in enumerate(refusals)
+        for each in found
+    )
+
+
+@contextmanager
+def undone(db: Connection) -> Generator[None]:
+    """What is done inside leaves no trace: a dry run of a write, under the same locks and rules."""
+    savepoint = db.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
 
 
 def make(db: Connection, changes: Sequence[Change], judged: Judged) -> list[Booking]:

@@ -711,6 +711,19 @@ approvals = Table(
 
 # ---------------------------------------------------------------- bookings and usage
 
+# Bookings that were made together by a rule; `rrule` is that of RFC 5545, the times those of the first one.
+series = Table(
+    "series",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), nullable=False),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("rrule", sa.Text, nullable=False),
+    Column("starts_at", UTCMinute, nullable=False),
+    Column("ends_at", UTCMinute, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+)
+
 bookings = Table(
     "bookings",
     metadata,
@@ -736,6 +749,7 @@ bookings = Table(
     Column("late_notice", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("request_id", sa.Uuid, ForeignKey("time_requests.id"), index=True),
     Column("plan_id", sa.Uuid, ForeignKey("plans.id")),
+    Column("series_id", sa.Uuid, ForeignKey("series.id"), index=True),
     Column("hold_expires_at", UTCDateTime),
     Column("created_at", UTCDateTime, nullable=False),
     Column("updated_at", UTCDateTime, nullable=False),

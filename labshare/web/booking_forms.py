@@ -41,9 +41,22 @@ class TimesForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BookingForm(TimesForm, frozen=True, kw_only=True):
+    """A new booking, and the rule by which it may repeat (series_forms.py)."""
+
     instrument: str = ""
     project: str = ""
     purpose: str = ""
+    frequency: str = "weekly"
+    interval: str = "1"
+    mo: str = ""
+    tu: str = ""
+    we: str = ""
+    th: str = ""
+    fr: str = ""
+    sa: str = ""
+    su: str = ""
+    repeat_until: str = ""
+    count: str = ""
 
 
 class BlockForm(TimesForm, frozen=True, kw_only=True):
@@ -59,6 +72,9 @@ class ChangeForm(TimesForm, frozen=True, kw_only=True):
     seen_starts_at: str = ""
     seen_ends_at: str = ""
     seen_state: str = ""
+    # Of a series: how much of it, and its own version.
+    reach: str = "one"
+    series_version: str = ""
 
 
 def read_span(form: TimesForm) -> tuple[Span | None, Faults]:
@@ -174,6 +190,11 @@ def times_of(span: Span) -> dict[str, str]:
         "length": "",
         "slot": "",
     }
+
+
+def with_times(form: Any, span: Span) -> Any:
+    """The form with these times typed into it."""
+    return msgspec.structs.replace(form, **times_of(span))
 
 
 def booking_address(instrument_id: str, span: Span, **more: str) -> str:

@@ -27,13 +27,14 @@ INSTRUMENTS_AT_HOME = 3
 
 
 class BookingItem(msgspec.Struct, frozen=True):
-    """One booking in a list, in words; `state` is the value of its state."""
+    """One booking in a list, in words; `state` is the value of its state, `repeats` whether it is one of a series."""
 
     time: str
     title: str
     detail: str
     href: str
     state: str
+    repeats: bool
 
 
 def by_day(lines: list[BookingLine]) -> list[tuple[str, list[BookingItem]]]:
@@ -100,6 +101,7 @@ def _item(line: BookingLine) -> BookingItem:
         detail=" · ".join(filter(None, (what, line.project))),
         href=f"/bookings/{booking.id}",
         state=booking.state.value,
+        repeats=booking.series_id is not None,
     )
 
 

@@ -15,7 +15,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from labshare import formats
-from labshare.domain.bookings import MOVABLE, BookingKind, BookingState, InstrumentRules, Wish
+from labshare.domain.bookings import MOVABLE, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.opening import format_opening
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
@@ -43,12 +43,14 @@ from labshare.web.booking_forms import (
     read_version,
     slot_value,
     times_of,
+    with_times,
 )
 from labshare.web.booking_lines import by_day
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import address_like
 from labshare.web.rendering import Form, Request, redirect, render
+from labshare.web.series_forms import cancel_as_asked, move_as_asked, section_of, told_once, weekday_ticks
 from labshare.web.weeks import Week
 
 HOUR = timedelta(hours=1)
@@ -97,7 +99,7 @@ def new(request: Request, database: given.Database, me: given.Me, now: given.Now
     require(me, Action.BOOK)
     form = msgspec.convert(dict(request.query_params), BookingForm)
     with database.read() as db:
-        return _booking_form(request, db, me, form, now)
+        return booking_form(request, db, me, form, now)
 
 
 @post("/bookings", sync_to_thread=True)
@@ -106,12 +108,12 @@ def book(
 ) -> Response[str]:
     if data.slot:
         with database.read() as db:
-            return _booking_form(request, db, me, _with_times(data, read_slot(data.slot)), now)
+            return booking_form(request, db, me, with_times(data, read_slot(data.slot)), now)
     span, faults = read_span(data)
     project_id = read_project(data.project, faults)
     if faults or span is None:
         with database.read() as db:
-            return _booking_form(request, db, me, data, now, faults=faults)
+            return booking_form(request, db, me, data, now, faults=faults)
     with database.read() as db:
         number = looking.rules_of(db, data.instrument).number
     wish = Wish(
@@ -123,7 +125,7 @@ def book(
     except Refused as error:
         hold_back(database, me, wish, error, now)
         with database.read() as db:
-            return _booking_form(request, db, me, data, now, error=error, wanted=span)
+            return booking_form(request, db, me, data, now, error=error, wanted=span)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")
 
 
@@ -140,7 +142,7 @@ def move(
     data: Form[ChangeForm],
 ) -> Response[str]:
     if data.slot:
-        data = _with_times(data, read_slot(data.slot))
+        data = with_times(data, read_slot(data.slot))
         with database.read() as db:
             return _booking_page(request, db, me, booking_id, now, form=data)
     span, faults = read_span(data)
@@ -149,7 +151,7 @@ def move(
             return _booking_page(request, db, me, booking_id, now, form=data, faults=faults)
     try:
         with database.write() as db:
-            bookings.move(db, me, booking_id, span, seen_version=read_version(data.version), now=now)
+            move_as_asked(db, me, booking_id, span, data, now)
     except (Refused, Stale, WrongState) as error:
         with database.read() as db:
             return _booking_page(request, db, me, booking_id, now, form=data, error=error, wanted=span)
@@ -167,7 +169,7 @@ def cancel(
 ) -> Response[str]:
     try:
         with database.write() as db:
-            bookings.cancel(db, me, booking_id, seen_version=read_version(data.version), now=now)
+            cancel_as_asked(db, me, booking_id, data, now)
     except (Stale, WrongState) as error:
         with database.read() as db:
             return _booking_page(request, db, me, booking_id, now, form=data, error=error)
@@ -225,7 +227,7 @@ def block(
 # ---------------------------------------------------------------- pages
 
 
-def _booking_form(
+def booking_form(
     request: Request,
     db: Connection,
     me: Actor,
@@ -252,6 +254,7 @@ def _booking_form(
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in choices],
         estimates=_estimates(db, rules, choices, form, now),
         is_timed=read_span(form)[0] is not None,
+        weekday_ticks=weekday_ticks(form),
         offers=_offers(db, wish, now) if wish else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), wanted) if wanted else "",
     )
@@ -318,22 +321,22 @@ def _booking_page(
     """One booking with the ways to change it. After a stale form it tells what changed since that was opened."""
     line = bookings.show(db, me, booking_id)
     booking, seen = line.booking, form
-    form = form if form and form.date else None
+    form = form if form and form.date else ChangeForm(**times_of(booking.span), reach=form.reach if form else "one")
     is_changeable = booking.state in MOVABLE and booking.starts_at > now
     rules = looking.rules_of(db, line.instrument_id)
-    day = _day(form, rules, now) if form else formats.local(booking.starts_at).date()
     return render(
         request,
         "bookings/booking.html",
         status=error.status if error else Malformed.status if faults else 200,
         line=line,
         booking=booking,
-        form=form or ChangeForm(**times_of(booking.span)),
+        repeats=section_of(db, me, line),
+        form=form,
         faults=faults or {},
-        refusals=error.refusals if error else (),
+        refusals=told_once(error.refusals) if error else (),
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
-        offers=_offers(db, _wish(line, wanted), now) if wanted and isinstance(error, Refused) else (),
+        offers=_offers(db, _wish(booking, wanted), now) if wanted and isinstance(error, Refused) else (),
         may_change=_may_change(me, line) and is_changeable,
         may_miss=_may_miss(me, line, now),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
@@ -341,7 +344,7 @@ def _booking_page(
         estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         is_timed=True,
         notices=notices(db, me, booking, now),
-        week=calendars.week_of(db, me, rules, day, now),
+        week=calendars.week_of(db, me, rules, _day(form, rules, now), now),
     )
 
 
@@ -372,19 +375,9 @@ def _may_miss(me: Actor, line: BookingLine, now: datetime) -> bool:
     return is_due and may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
 
 
-def _wish(line: BookingLine, span: Span) -> Wish:
-    booking = line.booking
-    return Wish(
-        instrument_number=booking.instrument_number,
-        span=span,
-        person_id=booking.person_id,
-        project_id=booking.project_id,
-        replaces_id=booking.id,
-    )
-
-
-def _with_times(form: Any, span: Span) -> Any:
-    return msgspec.structs.replace(form, **times_of(span))
+def _wish(booking: Booking, span: Span) -> Wish:
+    number, person_id, project_id = booking.instrument_number, booking.person_id, booking.project_id
+    return Wish(instrument_number=number, span=span, person_id=person_id, project_id=project_id, replaces_id=booking.id)
 
 
 def _chosen(form: BookingForm, choices: list[Project], day: date) -> BookingForm:

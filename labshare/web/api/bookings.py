@@ -46,6 +46,8 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
     state: BookingState | None = None
     project: str | None = None
     purpose: str | None = None
+    # The series that it belongs to.
+    series: UUID | None = None
     version: int | None = None
 
 
@@ -203,7 +205,7 @@ def change(
 ) -> Response[MadeBooking]:
     """Move a booking or say in other words what it is for, on the version that was seen (412 when it is stale)."""
     asked = reading.decode(body, BookingChange)
-    seen = reading.seen_version(request.headers.get("if-match"), _set_or_none(asked.version))
+    seen = reading.seen_version(request.headers.get("if-match"), set_or_none(asked.version))
 
     def work(db: Connection) -> Response[MadeBooking]:
         _change(db, me, booking_id, asked, seen, now)
@@ -257,7 +259,7 @@ def _wish(db: Connection, me: Actor, new: NewBooking) -> Wish:
 
 def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> None:
     standing = service.show(db, me, booking_id).booking
-    purpose = _set_or_none(asked.purpose)
+    purpose = set_or_none(asked.purpose)
     if asked.starts_at is not UNSET or asked.ends_at is not UNSET:
         starts_at = standing.starts_at if asked.starts_at is UNSET else asked.starts_at
         ends_at = standing.ends_at if asked.ends_at is UNSET else asked.ends_at
@@ -302,6 +304,7 @@ def _view(booking: Booking, instrument_id: str, project: str | None) -> BookingV
         state=booking.state,
         project=project,
         purpose=booking.purpose,
+        series=booking.series_id,
         version=booking.version,
     )
 
@@ -319,5 +322,5 @@ def _masked(entry: CalendarEntry, instrument: str) -> BookingView:
     )
 
 
-def _set_or_none(value: T | UnsetType) -> T | None:
+def set_or_none(value: T | UnsetType) -> T | None:
     return None if value is UNSET else value

@@ -129,6 +129,6 @@ CONFIG = OpenAPIConfig(
         }
     ),
     security=[{"token": []}],
-    tags=[Tag(name="instruments"), Tag(name="bookings"), Tag(name="projects"), Tag(name="feeds")],
+    tags=[Tag(name=name) for name in ("instruments", "bookings", "series", "projects", "feeds")],
     use_handler_docstrings=True,
 )

@@ -15,6 +15,8 @@ METHODS = {
     "/api/v1/bookings": {"get", "post"},
     "/api/v1/bookings/batch": {"post"},
     "/api/v1/bookings/{booking_id}": {"get", "patch", "delete"},
+    "/api/v1/series": {"post"},
+    "/api/v1/series/{series_id}": {"get", "patch", "delete"},
     "/api/v1/projects": {"get"},
     "/api/v1/slots": {"get"},
     "/api/v1/feeds": {"get", "post"},
@@ -40,7 +42,7 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
     for path, methods in METHODS.items():
         for method in methods:
             some_id = "00000000-0000-0000-0000-000000000001"
-            url = path.format(instrument_id="N001", booking_id=some_id, feed_id=some_id)
+            url = path.format(instrument_id="N001", booking_id=some_id, feed_id=some_id, series_id=some_id)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
 
 
@@ -71,7 +73,7 @@ def test_a_caller_is_known_by_a_bearer_token(document: dict[str, Any]) -> None:
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["BookingView"]["properties"].keys() == {
-        "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "version",
+        "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "series", "version",
     }  # fmt: skip
     referred = re.findall(r"'#/components/schemas/([^']+)'", str(document))
     assert set(referred) <= schemas.keys()

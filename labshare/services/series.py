@@ -1,0 +1,291 @@
+"""Bookings that repeat: looked at before they are made, made together, and moved or cancelled from one of them on.
+
+Every occurrence is a booking like any other and takes the one path of writing.py; a series only says which belong
+together. A booking that was changed by itself stays in its series. What must not live here: how a rule is expanded
+(domain/series.py), or what a booking may do alone (bookings.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from labshare.domain.bookings import MOVABLE, Booking, InstrumentRules, Wish
+from labshare.domain.people import Action, Actor, may
+from labshare.domain.series import Conflicts, Reach, Repeat, Series, occurrences, shifted, to_rrule
+from labshare.domain.timespan import Span
+from labshare.errors import NotFound, Refusal, Stale, WrongState
+from labshare.services import bookings, free_times
+from labshare.services.writing import Change, Locked, numbered, payer_of, refuse, sift, undone, write
+from labshare.store import bookings as bookings_store
+from labshare.store import series as store
+from labshare.store.engine import Connection
+
+# What another hour may mend; a project that is not verified, say, is not verified at ten either.
+_OF_TIME = ("time_taken", "kept_for_round", "person_elsewhere", "closed", "in_the_past")
+MOST_OFFERS = 2
+# One is suggested for each gap, the nearest first; those of other days are among them.
+_GAPS = 6
+DAY = timedelta(days=1)
+
+
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
+    """One date of a rule: why it would be refused, and up to two times near it that would do better."""
+
+    span: Span
+    refusals: tuple[Refusal, ...] = ()
+    offers: tuple[Span, ...] = ()
+
+
+class SeriesLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A series with all its bookings, the earliest first."""
+
+    series: Series
+    instrument_id: str
+    bookings: tuple[Booking, ...]
+
+    @property
+    def version(self) -> int:
+        """Grows with every change of any of the bookings; none is ever added or taken away."""
+        return sum(booking.version for booking in self.bookings)
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """A series that was made, and the dates that were left out of it."""
+
+    line: SeriesLine
+    left_out: tuple[Occurrence, ...]
+
+
+# ---------------------------------------------------------------- looking
+
+
+def preview(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, now: datetime) -> tuple[Occurrence, ...]:
+    """What would become of every date. Locks and judges as `create` does and writes nothing.
+
+    Raises `Malformed` for a rule that cannot be kept, and as `bookings.book` does where the actor may not book at all.
+    """
+    with undone(db):
+        changes, locked = _planned(db, actor, wish, repeat, now)
+        refusals = sift(db, changes, locked, now, reader=actor)
+    taken = [change.after.occupied for change in changes]
+    return tuple(
+        Occurrence(
+            span=change.after.span,
+            refusals=refused,
+            offers=_offers(db, change, locked, refused, taken, now) if refused else (),
+        )
+        for change, refused in zip(changes, refusals, strict=True)
+    )
+
+
+def show(db: Connection, actor: Actor, series_id: UUID) -> SeriesLine:
+    """A series, for its person and for the managers of its centre; `NotFound` for everybody else."""
+    found = store.get(db, series_id)
+    (rules,) = bookings_store.rules_of(db, [found.instrument_number]).values()
+    if found.person_id != actor.person_id and not may(actor, Action.SEE_BOOKING, centre=rules.centre_id):
+        raise NotFound("series_not_found")
+    return SeriesLine(series=found, instrument_id=rules.id, bookings=tuple(store.bookings_of(db, series_id)))
+
+
+# ---------------------------------------------------------------- making
+
+
+def create(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, conflicts: Conflicts, now: datetime) -> Made:
+    """Book every date of the rule that `conflicts` chooses, or none of them.
+
+    Raises as `bookings.book_all` does: with `STOP` when any date is refused, else when all are.
+    """
+    changes, locked = _planned(db, actor, wish, repeat, now)
+    rules = locked[wish.instrument_number]
+    first = changes[0].after
+    series = Series(
+        id=uuid4(),
+        instrument_number=rules.number,
+        person_id=wish.person_id or actor.person_id,
+        rrule=to_rrule(repeat, rules.timezone),
+        starts_at=first.starts_at,
+        ends_at=first.ends_at,
+        created_at=now,
+    )
+    changes = [_in_series(change, series) for change in changes]
+    left_out: tuple[Occurrence, ...] = ()
+    if conflicts is not Conflicts.STOP:
+        changes, left_out = _chosen(db, actor, changes, locked, now, moves=conflicts is Conflicts.MOVE)
+    store.add(db, series)
+    written = write(db, actor, changes, locked, now, action="book")
+    line = SeriesLine(series=series, instrument_id=rules.id, bookings=tuple(written))
+    return Made(line=line, left_out=left_out)
+
+
+# ---------------------------------------------------------------- changing
+
+
+def move(
+    db: Connection,
+    actor: Actor,
+    booking_id: UUID,
+    span: Span,
+    reach: Reach,
+    *,
+    seen_version: int,
+    now: datetime,
+    purpose: str | None = None,
+) -> list[Booking]:
+    """Move the bookings of a series that lie ahead as this one moves to `span`: all of them, or none.
+
+    `seen_version` is the series' own. Raises as `bookings.move` does, each refusal with its `item`; what has begun is
+    never touched, and `WrongState` says when nothing is left.
+    """
+    anchor, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
+    spans = shifted([each.span for each in ahead], anchor.span, span, rules.timezone)
+    payer = payer_of(db, bookings.again(anchor, span))
+    changes = [
+        bookings.moving(each, bookings.again(each, to, purpose), rules, payer, now)
+        for each, to in zip(ahead, spans, strict=True)
+    ]
+    return write(db, actor, changes, {rules.number: rules}, now, action="move")
+
+
+def describe(
+    db: Connection, actor: Actor, booking_id: UUID, purpose: str, reach: Reach, *, seen_version: int, now: datetime
+) -> list[Booking]:
+    """Say in other words what those ahead are for; their times stay. Raises as `move` does."""
+    _, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
+    changes = [bookings.describing(each, purpose, now) for each in ahead]
+    return write(db, actor, changes, {rules.number: rules}, now, action="describe")
+
+
+def cancel(
+    db: Connection, actor: Actor, booking_id: UUID, reach: Reach, *, seen_version: int, now: datetime
+) -> list[Booking]:
+    """Give back the time of those that lie ahead. Raises as `move` does."""
+    _, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
+    changes = [bookings.cancelling(db, actor, each, rules, now) for each in ahead]
+    return write(db, actor, changes, {rules.number: rules}, now, action="cancel")
+
+
+def anchor_of(line: SeriesLine, booking_id: UUID | None, now: datetime) -> tuple[Booking, Reach]:
+    """The booking that a change is told from: a named one and those that follow, or the next of all that lie ahead.
+
+    Raises `NotFound` for one of another series, `WrongState` when nothing lies ahead.
+    """
+    for booking in line.bookings:
+        if booking.id == booking_id:
+            return booking, Reach.FOLLOWING
+        if booking_id is None and _is_ahead(booking, now):
+            return booking, Reach.ALL
+    raise WrongState("series_over") if booking_id is None else NotFound("booking_not_found")
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _planned(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, now: datetime) -> tuple[list[Change], Locked]:
+    rules = bookings_store.rules_of(db, [wish.instrument_number]).get(wish.instrument_number)
+    if rules is None:
+        raise NotFound("instrument_not_found")
+    spans = occurrences(repeat, wish.span, rules.timezone)
+    return bookings.planned(db, actor, [msgspec.structs.replace(wish, span=span) for span in spans], now)
+
+
+def _in_series(change: Change, series: Series) -> Change:
+    return msgspec.structs.replace(change, after=msgspec.structs.replace(change.after, series_id=series.id))
+
+
+def _chosen(
+    db: Connection, actor: Actor, changes: Sequence[Change], locked: Locked, now: datetime, *, moves: bool
+) -> tuple[list[Change], tuple[Occurrence, ...]]:
+    """The changes that may be made together, some at another time of their day, and the dates that are left out."""
+    refusals = sift(db, changes, locked, now, reader=actor)
+    pairs = list(zip(changes, refusals, strict=True))
+    kept = [change for change, refused in pairs if not refused]
+    left = [(change, refused) for change, refused in pairs if refused]
+    if moves and left:
+        taken = [change.after.occupied for change in changes]
+        offers = {c.after.id: _offers(db, c, locked, refused, taken, now, days=1) for c, refused in left}
+        for turn in range(MOST_OFFERS):
+            tried = [
+                _at(change, offers[change.after.id][turn], locked)
+                for change, _ in left
+                if len(offers[change.after.id]) > turn
+            ]
+            found = sift(db, [*kept, *tried], locked, now, reader=actor)[len(kept) :]
+            kept += [change for change, refused in zip(tried, found, strict=True) if not refused]
+            placed = {change.after.id for change in kept}
+            left = [each for each in left if each[0].after.id not in placed]
+    if not kept:
+        refuse(numbered(refusals))
+    kept.sort(key=lambda change: change.after.starts_at)
+    return kept, tuple(Occurrence(span=change.after.span, refusals=refused) for change, refused in left)
+
+
+def _at(change: Change, span: Span, locked: Locked) -> Change:
+    """The same new booking at another time."""
+    rules, wish = locked[change.after.instrument_number], change.wish
+    occupied = rules.occupied(span, change.after.kind)
+    after = msgspec.structs.replace(
+        change.after,
+        starts_at=span.start,
+        ends_at=span.end,
+        occupied_from=occupied.start,
+        occupied_until=occupied.end,
+    )
+    return msgspec.structs.replace(change, after=after, wish=wish and msgspec.structs.replace(wish, span=span))
+
+
+def _offers(
+    db: Connection,
+    change: Change,
+    locked: Locked,
+    refused: Sequence[Refusal],
+    taken: Sequence[Span],
+    now: datetime,
+    *,
+    days: int = 2,
+) -> tuple[Span, ...]:
+    """The nearest free times on the day of a refused date and, with `days`, after it, clear of the other dates."""
+    if change.wish is None or not all(refusal.code.startswith(_OF_TIME) for refusal in refused):
+        return ()
+    rules = locked[change.after.instrument_number]
+    day = _local_day(change.after.span, rules)
+    near = {day + number * DAY for number in range(days)}
+    others = [span for span in taken if span != change.after.occupied]
+    return tuple(
+        span
+        for span in free_times.suggest(db, change.wish, now, count=_GAPS)
+        if _local_day(span, rules) in near and not any(rules.occupied(span).overlaps(other) for other in others)
+    )[:MOST_OFFERS]
+
+
+def _local_day(span: Span, rules: InstrumentRules) -> datetime:
+    return span.start.astimezone(ZoneInfo(rules.timezone)).replace(hour=0, minute=0, tzinfo=None)
+
+
+def _ahead(
+    db: Connection, actor: Actor, booking_id: UUID, reach: Reach, seen_version: int, now: datetime
+) -> tuple[Booking, list[Booking], InstrumentRules]:
+    """A booking of a series and, under the locks, those that a change from it on is about."""
+    anchor, rules = bookings.held(db, actor, booking_id)
+    if anchor.series_id is None:
+        raise WrongState("booking_not_in_series")
+    everything = store.bookings_of(db, anchor.series_id)
+    if sum(booking.version for booking in everything) != seen_version:
+        raise Stale("series_changed")
+    within = {
+        Reach.ONE: [each for each in everything if each.id == anchor.id],
+        Reach.FOLLOWING: [each for each in everything if each.starts_at >= anchor.starts_at],
+        Reach.ALL: everything,
+    }
+    ahead = [each for each in within[reach] if _is_ahead(each, now)]
+    if not ahead:
+        raise WrongState("series_over")
+    return anchor, ahead, rules
+
+
+def _is_ahead(booking: Booking, now: datetime) -> bool:
+    return booking.state in MOVABLE and booking.starts_at > now
