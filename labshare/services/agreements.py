@@ -6,7 +6,7 @@ are locked. What must not live here: the meaning of rules (domain/agreements.py,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,8 @@ from labshare.domain.bookings import Booking
 from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.rulebook import Rulebook
+from labshare.domain.sandbox import Overlay
+from labshare.domain.sandbox_documents import Around, of_the_days, sandbox_faults
 from labshare.domain.timespan import Span, total_minutes
 from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts, told_once
 from labshare.errors import Malformed, Refusal, Refused, Stale
@@ -45,6 +47,8 @@ from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
 
 WEEK = timedelta(days=7)
+# Above every number that a version has.
+MOST_VERSIONS = 2**31
 
 # ---------------------------------------------------------------- weighing a change
 
@@ -257,9 +261,41 @@ def _problems(
         beside = [*held, *(other for at, (_, other) in enumerate(read) if at != place and other.id != agreement.id)]
         if any(other.id == agreement.id for _, other in read[:place]):
             problems.append(Refusal(code="agreement_twice", params={"file": file, "agreement": agreement.id}))
-        found = faults(agreement, known) or (*other_orders(agreement, beside), *clashes(agreement, beside, places))
+        found = faults(agreement, known) or (
+            *other_orders(agreement, beside),
+            *clashes(agreement, beside, places),
+            *_trials_broken(db, agreement, now),
+        )
         problems += [_in_file(file, fault) for fault in found]
     return problems
+
+
+def _trials_broken(db: Connection, agreement: Agreement, now: datetime) -> Iterator[Refusal]:
+    """Why a trial that changes this agreement could not go on under this text, each reason after the trial's name."""
+    book = rulebook(db)
+    version = Version(number=MOST_VERSIONS, agreement=agreement)
+    versions = {**book.versions, agreement.id: (*book.versions.get(agreement.id, ()), version)}
+    for holding in book.holdings:
+        overlay = holding.overlay
+        is_on = any(span.end > now for span in holding.spans)
+        if is_on and any(change.agreement == agreement.id for change in overlay.changes):
+            found = sandbox_faults(overlay, around(db, overlay, versions))
+            if found:
+                last = overlay.end.isoformat()
+                yield Refusal(code="agreement_breaks_trial", params={"sandbox": overlay.id, "last": last})
+                yield from found
+
+
+def around(db: Connection, overlay: Overlay, versions: Mapping[str, Sequence[Version]]) -> Around:
+    """What an overlay may name, with the agreements in these versions. Two queries."""
+    known = store.known(db)
+    return Around(
+        organisation_ids=known.organisation_ids,
+        centre_ids=known.centre_ids,
+        project_codes=known.project_codes,
+        centre_of=store.centres_of_instruments(db),
+        agreements={key: of_the_days(each, overlay) for key, each in versions.items()},
+    )
 
 
 def sites(db: Connection, now: datetime) -> list[Site]:

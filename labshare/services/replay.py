@@ -38,7 +38,7 @@ from labshare.domain.replay import (
 )
 from labshare.domain.round_terms import in_rounds
 from labshare.domain.sandbox import Overlay
-from labshare.domain.sandbox_documents import Around, of_the_days, sandbox_faults
+from labshare.domain.sandbox_documents import Around, sandbox_faults
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import shifts
 from labshare.errors import Forbidden, Malformed, NotSignedIn, Refusal, Refused
@@ -122,16 +122,7 @@ def load(db: Connection, asked: Asked, now: datetime) -> Case:
 
 def require_sound(db: Connection, overlay: Overlay) -> None:
     """Raises `Refused` with everything that is wrong with the overlay."""
-    known = agreements_store.known(db)
-    around = Around(
-        organisation_ids=known.organisation_ids,
-        centre_ids=known.centre_ids,
-        project_codes=known.project_codes,
-        centre_of=agreements_store.centres_of_instruments(db),
-        agreements={
-            agreement_id: of_the_days(versions, overlay) for agreement_id, versions in rulebook(db).versions.items()
-        },
-    )
+    around = agreements.around(db, overlay, rulebook(db).versions)
     if faults := sandbox_faults(overlay, around) or _clashes(db, overlay, around):
         raise Refused(faults)
 

@@ -287,6 +287,20 @@ def test_a_new_version_of_the_agreement_is_signed_under_a_trial(house: Database)
     assert recounted(house) == 0
 
 
+def test_a_version_that_a_trial_could_not_go_on_under_is_not_signed(house: Database) -> None:
+    """The trial of centre one may not change a rule that reaches centre two: signed so, it would lift the cap there."""
+    run(house, a_trial())
+    wider = an_agreement(a_cap(where=Scope(), share=Fraction(0)), ELSEWHERE)
+    with pytest.raises(Refused) as refused, house.write() as db:
+        agreements.sign(db, actor(ADMINISTRATOR), text_of(wider), NOW, seen_version=1)
+    first, *reasons = [(each.code, each.params.get("sandbox")) for each in refused.value.refusals]
+    assert first == ("agreement_breaks_trial", "SBX")
+    assert reasons
+    step(house, "end", NOW)
+    with house.write() as db:
+        assert agreements.sign(db, actor(ADMINISTRATOR), text_of(wider), NOW, seen_version=1).version == 2
+
+
 def test_two_trials_cannot_change_one_rule_in_the_same_days(house: Database) -> None:
     run(house, a_trial())
     propose(house, a_trial(id="LATER", start=date(2026, 12, 14), end=date(2026, 12, 20)))
