@@ -29,10 +29,12 @@ from labshare.domain.agreements import (
     Who,
     matches,
     measure,
+    rule_windows,
 )
 from labshare.domain.bases import taken
 from labshare.domain.disclosure import MIN_PARTIES
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.windows import Window
 
 # The steps in which a shared figure is told, in percent of the limit.
 STEP_PERCENT = 5
@@ -160,7 +162,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
     `measure` and (where it was counted) `delivered` are there for those who may see every figure; `about` is the
     counted part of the limit in steps of 5 %, for a party among at least three others. `own` and `own_delivered` are
-    always exact. `base_minutes` and `limit` are missing where they would tell what others took.
+    always exact. `base_minutes` and `limit` are missing where they would tell what others took. `before` is the part of
+    its limit to which the window before came, where that was asked for: the trend.
     """
 
     agreement_id: str
@@ -178,6 +181,23 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     measure: Measure | None = None
     delivered: int | None = None
     about: Fraction | None = None
+    before: Fraction | None = None
+
+
+def part_of(shown: Shown) -> Fraction | None:
+    """What part of its limit a window that is over came to, as far as the reader may know: exactly, or in steps."""
+    if shown.measure is None:
+        return shown.about
+    return shown.measure.used / shown.measure.limit if shown.measure.limit else None
+
+
+def preceding(counter: Counter) -> Counter | None:
+    """The same rule and denominator in the window just before; None where the rule was not in force or is a round's."""
+    start = counter.window.start
+    if counter.term.rule.window is Window.ROUND:
+        return None
+    windows = rule_windows(counter.term, Span(start - MINUTE, start))
+    return next((msgspec.structs.replace(counter, window=window) for window, _ in windows), None)
 
 
 def shown(standing: Standing, *, sees_all: bool, least: int = MIN_PARTIES) -> Shown:

@@ -29,7 +29,7 @@ from labshare.domain.agreements import (
 from labshare.domain.clause_faults import has_other_clauses
 from labshare.domain.clauses import local_day, min_cell_over
 from labshare.domain.contributions import Preference, investment_of, preferential_shares
-from labshare.domain.entitlements import Shown, of_balance, shown, standing
+from labshare.domain.entitlements import Shown, of_balance, part_of, preceding, shown, standing
 from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import Window
@@ -126,7 +126,7 @@ def standings(
 
     With `within`, only rules that concern one of these instruments, by number. What others did is only told to some,
     so the rules of which this person sees all are read from their balances, unless it is to be told what was
-    `delivered`; all others are counted. At most ten queries, whatever the number of rules.
+    `delivered`, and what the window before came to; all others are counted. At most ten queries, whatever the rules.
     """
     moment = at.replace(second=0, microsecond=0)
     span = Span(moment, moment + MINUTE)
@@ -139,7 +139,12 @@ def standings(
     }
     whole = [counter for counter, is_whole in counters.values() if is_whole]
     read = {} if delivered or actor.partner_ids else usages(db, whole, moment, now)
-    measured = _measured(db, actor, [each for key, each in counters.items() if key not in read], instruments, now)
+    earlier = {key: found for key, (each, _) in counters.items() if delivered and (found := preceding(each))}
+    asked = [each for key, each in counters.items() if key not in read]
+    asked += [(before, counters[key][1]) for key, before in earlier.items()]
+    measured = _measured(db, actor, asked, instruments, now)
+    for key, before in earlier.items():
+        measured[key] = msgspec.structs.replace(measured[key], before=part_of(measured[before.key]))
     return [
         shown(of_balance(counter, *read[key]), sees_all=True) if key in read else measured[key]
         for key, (counter, _) in counters.items()

@@ -102,6 +102,7 @@ def _shares(report: Report) -> Iterator[Sequence[Cell]]:
             _whole(found.slack) if found else "",
             each.delivered if each.delivered is not None else "",
             format_share(each.about) if each.about is not None else "",
+            format_share(each.before) if each.before is not None else "",
             each.own.used,
             each.own.committed,
             each.own_delivered,
@@ -136,8 +137,8 @@ TABLES = {
             heads=(
                 "agreement", "version", "rule", "denominator", "window_start", "window_end", "kind", "share",
                 "base_minutes", "limit_minutes", "used_minutes", "committed_minutes", "slack_minutes",
-                "delivered_minutes", "about", "own_used_minutes", "own_committed_minutes", "own_delivered_minutes",
-                "state",
+                "delivered_minutes", "about", "window_before", "own_used_minutes", "own_committed_minutes",
+                "own_delivered_minutes", "state",
             ),
             rows=_shares,
         ),

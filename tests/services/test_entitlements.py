@@ -10,6 +10,7 @@ import pytest
 
 from labshare.domain.agreements import Kind, Level, Scope, Version, terms
 from labshare.domain.entitlements import ShareState
+from labshare.domain.timespan import Span
 from labshare.domain.windows import Window
 from labshare.errors import Forbidden, NotFound, NotSignedIn
 from labshare.services import entitlements as service
@@ -17,7 +18,20 @@ from labshare.store import agreements as store
 from labshare.store import bookings as booking_store
 from labshare.store import capacity as capacity_store
 from labshare.store.engine import Database
-from tests.furniture import ADMINISTRATOR, FESEM, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, XRD, actor, furnish, span
+from tests.furniture import (
+    ADMINISTRATOR,
+    FESEM,
+    MANAGER,
+    NOW,
+    OFFICE,
+    PARTNER,
+    RESEARCHER,
+    XRD,
+    actor,
+    at,
+    furnish,
+    span,
+)
 from tests.services.test_agreements import PUBLIC, a_floor, a_rule, an_agreement, by_industry, load, put, statements
 
 
@@ -132,3 +146,24 @@ def test_of_runs_of_days_the_one_that_ends_with_the_day_is_told(house: Database)
     (term,) = terms([Version(number=1, agreement=an_agreement(rule))])
     (counter,) = service.Places(instruments).counters(term, span(26, 8, 9))
     assert counter.window == span(24, 0, 72)
+
+
+def test_a_report_tells_what_the_window_before_came_to(house: Database) -> None:
+    """The week before has five open days: an eighth of 3,000 minutes on the XRD is 375, of which industry used 150.
+
+    Whoever asks for the page of today is told nothing of it.
+    """
+    with house.write() as db:
+        booking_store.add(db, [by_industry(XRD, Span(at(18, 9), at(18, 11, 30)))])
+        told = {
+            (each.rule.id, each.scope_key): each.before
+            for each in service.standings(db, actor(OFFICE), NOW, NOW, delivered=True)
+            if each.agreement_id == "MINE"
+        }
+        today = service.standings(db, actor(OFFICE), NOW, NOW)
+    assert told == {
+        ("industry-cap", "N001"): 0,
+        ("industry-cap", "N002"): Fraction(2, 5),
+        ("public-floor", ""): 0,
+    }
+    assert {each.before for each in today} == {None}
