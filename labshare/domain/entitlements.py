@@ -31,7 +31,7 @@ from labshare.domain.agreements import (
     measure,
     rule_windows,
 )
-from labshare.domain.bases import taken
+from labshare.domain.bases import Minutes, taken
 from labshare.domain.disclosure import MIN_PARTIES
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import Window
@@ -51,23 +51,13 @@ class ShareState(StrEnum):
     OUT_OF_REACH = "out_of_reach"
 
 
-class Share(Who, Protocol):
+class Share(Who, Minutes, Protocol):
     """Counted minutes of those who have organisation, access class and activity in common. A masked organisation has
     no id, and a number that tells it from others instead.
     """
 
     @property
     def rival(self) -> int | None: ...
-    @property
-    def used(self) -> int: ...
-    @property
-    def committed(self) -> int: ...
-    @property
-    def firm(self) -> int: ...
-    @property
-    def booked(self) -> int: ...
-    @property
-    def delivered(self) -> int: ...
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -173,6 +173,9 @@ def _changes(overlay: Overlay, around: Around) -> Iterator[Refusal]:
             yield Refusal(code="sandbox_unknown_agreement", params={"agreement": change.agreement})
         elif change.add and any(_rule(each, change) for each in versions):
             yield Refusal(code="sandbox_rule_taken", params={**named})
+        elif change.add and not all(each.rules for each in versions):
+            # A new rule holds in the time of the rules beside it (sandbox.under).
+            yield Refusal(code="sandbox_nothing_beside", params={**named})
         elif not change.add and not all(_rule(each, change) for each in versions):
             yield Refusal(code="sandbox_unknown_rule", params={**named})
 

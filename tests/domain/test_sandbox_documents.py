@@ -195,6 +195,11 @@ def test_each_fault_of_the_changes_is_found(changes: tuple[Change, ...], found: 
     assert codes(an_overlay(*changes)) == found
 
 
+def test_nothing_is_added_where_no_rule_says_when_it_would_hold() -> None:
+    assert codes(an_overlay(Change(agreement="A", add=FLOOR)), an_agreement()) == ["sandbox_nothing_beside"]
+    assert codes(an_overlay(Change(agreement="A", add=FLOOR)), an_agreement(CAP)) == []
+
+
 @pytest.mark.parametrize("signed", [ELSEWHERE, EVERYWHERE, ON_ANOTHER], ids=["two centres", "everywhere", "instrument"])
 def test_a_signed_rule_that_reaches_other_centres_cannot_be_changed_here(signed: Any) -> None:
     agreement = an_agreement(signed)
