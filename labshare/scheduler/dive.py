@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,9 +19,8 @@ from labshare.scheduler.timed import Timed, nodes_within
 from labshare.scheduler.timed_model import EXACT, Floats, Program, Relaxed, Rest
 from labshare.scheduler.timed_solver import mix, relax
 
-# A start is held when the relaxation gives it at least so much, or is among the surest of so many requests and has the
-# other. Above one half no two held starts shut each other out.
-SURE, ONE_OF, FAIRLY_SURE = 0.6, 25, 0.55
+# Of so many requests the surest start is held even where it is only fairly sure.
+ONE_OF = 25
 # What is held at once may cost at most this part of the bound; a single start that costs more is forbidden instead.
 DEAR = 0.003
 # So few free variables are decided exactly, within so many nodes and this part of the seconds or steps.
@@ -31,7 +31,24 @@ PART_OF_SECONDS, PART_OF_STEPS = 0.04, 0.1
 WIDER = 1.3
 
 
-def dive(timed: Timed, relaxed: Relaxed, limits: Limits, should_stop: ShouldStop) -> list[Session] | None:
+@dataclass(frozen=True)
+class Boldness:
+    """A start is held when the relaxation gives it at least `sure`, or is among the surest and has `fairly_sure`.
+
+    Above one half no two held starts shut each other out.
+    """
+
+    sure: float
+    fairly_sure: float
+
+
+# Which of the two comes to the better plan depends on the problem, and by up to 3 %.
+BOLD, CAREFUL = Boldness(0.6, 0.55), Boldness(0.75, 0.6)
+
+
+def dive(
+    timed: Timed, relaxed: Relaxed, limits: Limits, should_stop: ShouldStop, boldness: Boldness = BOLD
+) -> list[Session] | None:
     """A plan that keeps every rule, or None when none was found.
 
     Under a budget of steps the answer depends on the problem and the seed alone.
@@ -47,7 +64,7 @@ def dive(timed: Timed, relaxed: Relaxed, limits: Limits, should_stop: ShouldStop
     rest = timed.program.rest(timed.program.lower, timed.program.upper)
     if rest is None:
         return None
-    trail = _Trail(timed, relaxed, rest)
+    trail = _Trail(timed, relaxed, rest, boldness)
     while len(trail.rest.program.gain) > FEW and not is_over() and trail.go_on(left, should_stop):
         pass
     best: Floats | None = None
@@ -77,7 +94,8 @@ def _nodes(program: Program, steps: int | None) -> int:
 class _Trail:
     """How far the dive has come: bounds of all variables, the rest that is free, and the values it would like."""
 
-    def __init__(self, timed: Timed, relaxed: Relaxed, rest: Rest) -> None:
+    def __init__(self, timed: Timed, relaxed: Relaxed, rest: Rest, boldness: Boldness) -> None:
+        self._boldness = boldness
         self._program = timed.program
         self._size = timed.model.size
         self._requests = len(timed.problem.requests)
@@ -136,6 +154,6 @@ class _Trail:
         free = self._lower[: self._size] < self._upper[: self._size]
         values = np.where(free, self._values[: self._size], 0.0)
         order = np.argsort(-values, kind="stable")
-        few = min(int((values >= FAIRLY_SURE).sum()), self._requests // ONE_OF)
-        sure = order[: max(1, few, int((values >= SURE).sum()))]
+        few = min(int((values >= self._boldness.fairly_sure).sum()), self._requests // ONE_OF)
+        sure = order[: max(1, few, int((values >= self._boldness.sure).sum()))]
         return sure[values[sure] > 0]

@@ -14,7 +14,7 @@ import numpy as np
 
 from labshare.scheduler import timed
 from labshare.scheduler.allowance import Allowance
-from labshare.scheduler.dive import dive
+from labshare.scheduler.dive import BOLD, Boldness, dive
 from labshare.scheduler.pieces import Pieces
 from labshare.scheduler.plan import Session
 from labshare.scheduler.polish import polish
@@ -23,24 +23,24 @@ from labshare.scheduler.timed import Timed
 from labshare.scheduler.timed_model import EXACT, Bools, Floats, Relaxed
 
 # Shares of what is left: for the pieces, and for the starts that they and the relaxation would have.
-CUTTING, AMONG, REFINING = 0.3, 0.3, 0.2
+CUTTING, AMONG, REFINING = 0.2, 0.2, 0.2
 # The same where there is no budget: steps of each.
 CUTTING_STEPS, AMONG_STEPS, REFINING_STEPS, PROBING_STEPS = 3000, 3000, 1000, 3000
 # So many turns of the last without a better plan are enough; seeds of one turn and the next.
 IDLE, SEEDS_APART = 8, 1_000_003
 # Of programs of so few columns all that is left open can often be decided: the pieces get less, and that a share.
-FEW, CUTTING_FEW, PROBING = 25_000, 0.15, 0.65
+FEW, CUTTING_FEW, PROBING = 25_000, 0.15, 0.15
 # Pieces of so few variables need no good plan to begin with.
 SMALL = 4000
-# Work of the relaxation and of the dive, in steps for each column; with less than so many times that nothing is begun.
+# Work of the relaxation and of a dive, in steps for each column; with less than so many times that nothing is begun.
 RELAXING, DIVING, LEAST = 0.01, 0.03, 1.5
 
 Sessions = Sequence[Session]
 
 
 def pays(columns: int, limits: Limits) -> bool:
-    """Is there more work in the budget than the relaxation and the dive take?"""
-    return limits.steps is None or limits.steps > LEAST * columns * (RELAXING + DIVING)
+    """Is there more work in the budget than the relaxation and the dives take?"""
+    return limits.steps is None or limits.steps > LEAST * columns * (RELAXING + 2 * DIVING)
 
 
 class Exact:
@@ -76,23 +76,25 @@ class Exact:
         return found
 
     def relax(self, liked: Floats) -> None:
-        """The relaxation of the program, and its pieces; `liked` as in `timed.relaxation`."""
-        relaxed = timed.relaxation(self.program, self._allowance.left(), self._is_done, liked)
+        """The relaxation of the program, and its pieces; `liked` as in `timed.closer`."""
+        found = timed.closer(self.program, self._allowance.left(), self._is_done, liked)
         self._allowance.charge(self.program.model.size * RELAXING)
-        if relaxed is not None:
+        if found is not None:
+            self.program, relaxed = found
             self._prove(relaxed.bound)
             self._pieces = Pieces(self.program, relaxed)
             share = CUTTING_FEW if self._is_small else CUTTING
             self._cutting = self._allowance.part(share, CUTTING_STEPS).left()
             self.relaxed = relaxed
 
-    def dive(self) -> None:
-        """The plan that a dive from the relaxation comes to."""
+    def dive(self, boldness: Boldness = BOLD) -> None:
+        """The plan that a dive from the relaxation comes to. Two threads may dive at once, one bolder."""
         if self.relaxed is not None and not self._is_done():
-            found = dive(self.program, self.relaxed, self._allowance.left(), self._is_done)
+            found = dive(self.program, self.relaxed, self._allowance.left(), self._is_done, boldness)
             self._allowance.charge(self.program.model.size * DIVING)
-            self.has_dived = found is not None
-            self._found = found
+            if found is not None:
+                self._keep(found)
+                self.has_dived = True
 
     def cut(
         self, on_proven: Callable[[], None] = lambda: None, *, most: int | None = None, large_first: bool = False
@@ -120,10 +122,10 @@ class Exact:
     def decide_among(self) -> None:
         """The best plan of the starts that the relaxation, the pieces and the best plan known would have."""
         if self._pieces is not None and self.relaxed is not None:
-            liked = np.maximum(self.relaxed.values, self._pieces.chosen)[: self.program.model.size]
+            size = self.program.model.size
+            self._plans |= self._pieces.chosen[:size] > EXACT
             limits = self._allowance.part(AMONG, AMONG_STEPS).left()
-            self._allowance.charge(self._decide(liked > EXACT, limits))
-            self._plans |= self._pieces.chosen[: self.program.model.size] > EXACT
+            self._allowance.charge(self._decide(self._plans | (self.relaxed.values[:size] > EXACT), limits))
 
     def refine(self) -> None:
         """Places of the best plan known decided anew, then the best of all plans so far; while that leads further."""
@@ -154,10 +156,11 @@ class Exact:
 
     def _keep(self, sessions: Sessions) -> None:
         """Remember the starts of a plan, and the plan to be taken if it is better than what is known."""
-        self._plans[self.program.model.chosen(sessions)] = True
-        best = self._best()
-        if best is None or self._worth(sessions) > self._worth(best):
-            self._found = sessions
+        with self._lock:
+            self._plans[self.program.model.chosen(sessions)] = True
+            best = self._best()
+            if best is None or self._worth(sessions) > self._worth(best):
+                self._found = sessions
 
     def probe(self) -> None:
         """See whether what is left open can be decided soon, where the program is small."""

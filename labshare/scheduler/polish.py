@@ -21,8 +21,8 @@ from labshare.scheduler.timed_model import EXACT, Bools, Floats, Relaxed
 from labshare.scheduler.timed_solver import decide
 
 # Sessions freed in a turn, about, one of these; and the most work of a turn in steps.
-FREED = (6, 10, 16)
-STEPS_A_TURN = 30
+FREED = (4, 6, 10)
+STEPS_A_TURN = 10
 # After so many turns without a better plan twice as much is freed, then three times, up to so many times.
 WAIT, MOST_SCALE = 12, 4.0
 # Starts that lose more than so many times what a session is worth are left out of a turn.

@@ -15,6 +15,7 @@ from random import Random
 
 from labshare.scheduler import timed
 from labshare.scheduler.allowance import Allowance
+from labshare.scheduler.dive import CAREFUL
 from labshare.scheduler.exact import SMALL, Exact, pays
 from labshare.scheduler.improve import Improver
 from labshare.scheduler.layout import Layout
@@ -39,7 +40,7 @@ STEPS_A_RUIN = 0.06
 # One turn of the two together.
 RUINS, EVALUATIONS = 200, 24
 # Beside the exact method: shares of what is left for places decided anew, and for ruin and recreate between them.
-POLISHING, BETWEEN = 0.4, 0.15
+POLISHING, BETWEEN = 0.4, 0.05
 # Where annealing begins from a plan that a dive has found.
 AFTER_DIVE = 0.5
 # Seeds of one such turn and the next.
@@ -178,6 +179,7 @@ class Pursuit:
         for work in (
             lambda: exact.relax(self._liked()),
             exact.dive,
+            lambda: exact.dive(CAREFUL),
             exact.cut,
             exact.decide_among,
             exact.probe,
@@ -208,6 +210,7 @@ class Pursuit:
             part = self._allowance.part(1.0, IMPROVING_STEPS)
             self._improve(part, until=lambda: beginning.done() or exact.relaxed is not None)
             exact.cut(self._take_up, most=SMALL)
+            exact.dive(CAREFUL)
             self._go_on(beginning)
             cutting = pool.submit(lambda: exact.cut(large_first=True))
             exact.cut(self._take_up)

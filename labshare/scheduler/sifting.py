@@ -1,56 +1,76 @@
-"""The linear relaxation of a program with many columns, a few of them at a time.
+"""The linear relaxation of a program with many columns, a few of them at a time, made closer by rows that it breaks.
 
-First those that some prices like best, for each request a few; then again with those that the new prices would rather
-have, from the basis at hand, until none is left. Whatever was left out when time is over, the prices prove a bound.
-What must not live here: what a column means.
+First those columns that some prices like best, for each request a few; then again with those that the new prices would
+rather have, from the basis at hand, until none is left. Then the same with rows that every plan keeps and these values
+break, while that leads on. Whatever was left out when time is over, the prices prove a bound.
+What must not live here: what a column means, which rows every plan keeps.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from labshare.scheduler.layout import Ints
 from labshare.scheduler.search import ShouldStop
-from labshare.scheduler.timed_model import EXACT, Bools, Floats, Program, Relaxed
+from labshare.scheduler.timed_model import EXACT, Bools, Floats, Program, Relaxed, Rows
 from labshare.scheduler.timed_solver import Basis, priced, relax, simplex
 
 # Columns of each request to begin with, and more of them each time.
 FIRST, MORE = 12, 8
+# Times that rows are added at most; the last are those that bring less than a share of what all before have brought.
+ROUNDS, LEAST = 12, 0.1
+
+# Rows that every plan keeps and these values break; the same row never twice.
+Broken = Callable[[Floats], Rows]
 
 
 def sift(
     program: Program,
     request: Ints,
     liked: Floats,
+    broken: Broken,
     *,
     seconds: float | None,
     steps: float | None,
     should_stop: ShouldStop,
-) -> Relaxed | None:
-    """The relaxation, or the best bound on the way there; None when it was stopped before it had prices.
+) -> tuple[Program, Relaxed] | None:
+    """The program with the rows that its relaxation turned out to need, and that relaxation or the best bound on the
+    way there; None when it was stopped before it had prices.
 
     The first variables are columns, in the order of their requests (`request`); `liked` says which of them to begin
     with. `steps` is deterministic time, of each of the relaxations on the way.
     """
     began = time.monotonic()
-    sieve = _Sieve(program, request)
+
+    def left() -> float | None:
+        return None if seconds is None else max(0.0, seconds - (time.monotonic() - began))
+
+    sieve = _Sieve(program, request, steps, should_stop)
     sieve.let_in(liked, FIRST)
-    best: Relaxed | None = None
-    while not should_stop():
-        left = None if seconds is None else max(0.0, seconds - (time.monotonic() - began))
-        found = sieve.relax(left, steps, should_stop)
-        if found is None:
-            # The few cannot keep a hard rule, or time is over: then all of them, for as long as there is.
-            return best or relax(program, seconds=left, steps=steps, should_stop=should_stop)
-        relaxed, is_optimal = found
-        # The last values are nearest to the relaxation's; the best bound may have come before them.
-        best = relaxed if best is None or relaxed.bound <= best.bound else replace(relaxed, bound=best.bound)
-        if not is_optimal or not sieve.let_in(relaxed.reduced[: len(request)], MORE):
+    found, is_settled = sieve.settle(left)
+    if found is None:
+        # The few cannot keep a hard rule, or time is over: then all of them, for as long as there is.
+        relaxed = None if should_stop() else relax(program, seconds=left(), steps=steps, should_stop=should_stop)
+        return None if relaxed is None else (program, relaxed)
+    first, own_rows = found.bound, len(program.low)
+    for _ in range(ROUNDS):
+        rows = broken(found.values)
+        if not is_settled or not len(rows):
             break
-    return best
+        sieve.add(rows)
+        closer, is_settled = sieve.settle(left)
+        if closer is None or not is_settled:
+            break
+        brought, found, program = found.bound - closer.bound, closer, sieve.program
+        if brought < LEAST * (first - closer.bound):
+            break
+    # A row that has come to cost nothing would only be in the way of what comes after.
+    kept = (np.arange(len(program.low)) < own_rows) | (np.abs(found.prices) > EXACT)
+    return program.of_rows(kept), replace(found, prices=found.prices[kept])
 
 
 @dataclass
@@ -59,6 +79,8 @@ class _Sieve:
 
     program: Program
     request: Ints
+    steps: float | None
+    should_stop: ShouldStop
 
     def __post_init__(self) -> None:
         size = len(self.request)
@@ -67,6 +89,7 @@ class _Sieve:
         self._is_in[:size] = self.program.lower[:size] > 0
         self._begins: Ints = np.flatnonzero(np.diff(self.request, prepend=-1))
         self._basis: Basis | None = None
+        self._has_more_rows = False
 
     def let_in(self, liked: Floats, most: int) -> bool:
         """Let in the best of each request that are left out and liked, or some at first; False when none is."""
@@ -79,7 +102,28 @@ class _Sieve:
         self._is_in[:size] |= new
         return bool(new.any())
 
-    def relax(self, seconds: float | None, steps: float | None, should_stop: ShouldStop) -> tuple[Relaxed, bool] | None:
+    def add(self, rows: Rows) -> None:
+        self.program = self.program.with_rows(rows)
+        self._basis = self._basis and self._basis.with_rows(len(rows))
+        self._has_more_rows = True
+
+    def settle(self, left: Callable[[], float | None]) -> tuple[Relaxed | None, bool]:
+        """The relaxation with ever more columns until none is missing, and whether it came so far."""
+        best: Relaxed | None = None
+        while not self.should_stop():
+            found = self._relax(left())
+            if found is None:
+                break
+            relaxed, is_optimal = found
+            # The last values are nearest to the relaxation's; the best bound may have come before them.
+            best = relaxed if best is None or relaxed.bound <= best.bound else replace(relaxed, bound=best.bound)
+            if not is_optimal:
+                break
+            if not self.let_in(relaxed.reduced[: len(self.request)], MORE):
+                return best, True
+        return best, False
+
+    def _relax(self, seconds: float | None) -> tuple[Relaxed, bool] | None:
         """The relaxation over what is in, judged by all; and whether it is the best there is over what is in."""
         program, variables = self.program, np.flatnonzero(self._is_in)
         place = np.cumsum(self._is_in) - 1
@@ -95,8 +139,15 @@ class _Sieve:
             program.low,
             program.high,
         )
-        basis = self._basis and self._basis.of(variables)
-        found = simplex(part, seconds=seconds, steps=steps, should_stop=should_stop, basis=basis)
+        found = simplex(
+            part,
+            seconds=seconds,
+            steps=self.steps,
+            should_stop=self.should_stop,
+            basis=self._basis and self._basis.of(variables),
+            has_more_rows=self._has_more_rows,
+        )
+        self._has_more_rows = False
         if found is None:
             return None
         self._basis = found.basis and found.basis.spread(variables, len(program.gain))

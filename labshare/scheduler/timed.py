@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from labshare.scheduler.changeover import idle_slots, pairs_suffice
+from labshare.scheduler.cliques import Cliques
 from labshare.scheduler.layout import Ints, Layout
 from labshare.scheduler.places import runs_of
 from labshare.scheduler.plan import Session
@@ -25,7 +26,7 @@ from labshare.scheduler.search import STEP, Found, Limits, OnBetter, ShouldStop
 from labshare.scheduler.sifting import sift
 from labshare.scheduler.timed_model import Bools, Floats, Program, Relaxed, TimedModel
 from labshare.scheduler.timed_rules import RULES
-from labshare.scheduler.timed_solver import Mixed, mix, relax
+from labshare.scheduler.timed_solver import Mixed, decide, mix, relax
 
 # Sums above this are no longer exact as floating-point numbers, with room for products.
 LARGEST_EXACT = 2**45
@@ -110,17 +111,32 @@ def _scale(layout: Layout) -> int:
     return gains + rates * sum(problem.fairness.targets.values())
 
 
-def relaxation(timed: Timed, limits: Limits, should_stop: ShouldStop, liked: Floats | None = None) -> Relaxed | None:
-    """The linear relaxation within the limits: a bound that holds in any case, and prices.
+def relaxation(timed: Timed, limits: Limits, should_stop: ShouldStop) -> Relaxed | None:
+    """The linear relaxation within the limits: a bound that holds in any case, and prices."""
+    steps = None if limits.steps is None else limits.steps * STEP
+    return relax(timed.program, seconds=limits.seconds, steps=steps, should_stop=should_stop)
 
-    `liked`, by column, is what other prices would give for it: with it a large program is relaxed by few columns at a
-    time, which is two to three times as fast.
+
+def closer(timed: Timed, limits: Limits, should_stop: ShouldStop, liked: Floats) -> tuple[Timed, Relaxed] | None:
+    """The program with rows that no plan breaks and its relaxation did, and the relaxation with them.
+
+    `liked`, by column, is what some prices would give for it: a large program is relaxed by few columns at a time,
+    which is two to three times as fast.
     """
     steps = None if limits.steps is None else limits.steps * STEP
-    program, request = timed.program, timed.model.columns.request
-    if liked is None:
-        return relax(program, seconds=limits.seconds, steps=steps, should_stop=should_stop)
-    return sift(program, request, liked, seconds=limits.seconds, steps=steps, should_stop=should_stop)
+    found = sift(
+        timed.program,
+        timed.model.columns.request,
+        liked,
+        Cliques(timed.model).broken,
+        seconds=limits.seconds,
+        steps=steps,
+        should_stop=should_stop,
+    )
+    if found is None:
+        return None
+    program, relaxed = found
+    return replace(timed, program=program), relaxed
 
 
 def whole(bound: float) -> int:
@@ -212,18 +228,14 @@ def among(
     rest = timed.program.rest(timed.program.lower, upper)
     if rest is None:
         return None
-    nodes = None if limits.steps is None else nodes_within(rest.program, limits.steps)
-    if nodes == 0:
-        return None
-    mixed = mix(
-        rest.program,
-        seconds=limits.seconds,
-        nodes=nodes,
-        seed=limits.seed,
-        known=values[rest.free],
-        should_stop=should_stop,
-    )
-    return None if mixed.values is None else timed.model.sessions(rest.whole(mixed.values))
+    began = time.monotonic()
+
+    def is_over() -> bool:
+        return should_stop() or (limits.seconds is not None and time.monotonic() - began >= limits.seconds)
+
+    steps = None if limits.steps is None else limits.steps * STEP
+    found = decide(rest.program, values[rest.free], steps=steps, seed=limits.seed, should_stop=is_over)
+    return None if found is None else timed.model.sessions(rest.whole(found))
 
 
 def without_hopeless(program: Program, relaxed: Relaxed, best: int, bounds: Floats | None = None) -> Program:

@@ -7,7 +7,7 @@ timed_rules.py add others behind them. What must not live here: what a rule mean
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -142,6 +142,27 @@ class TimedModel:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Rows to be added to a program: entries in order of rows (`row` from 0), and the bounds of each row."""
+
+    row: Ints
+    variable: Ints
+    amount: Floats
+    low: Floats
+    high: Floats
+
+    @staticmethod
+    def at_most_one(sets: Sequence[Ints]) -> Rows:
+        """A row for each of these sets of variables: their sum is at most 1."""
+        row = np.repeat(np.arange(len(sets)), [len(variables) for variables in sets])
+        variable = np.concatenate([np.zeros(0, np.int64), *sets])
+        return Rows(row, variable, np.ones(len(variable)), np.full(len(sets), -np.inf), np.ones(len(sets)))
+
+    def __len__(self) -> int:
+        return len(self.low)
+
+
+@dataclass(frozen=True)
 class Program:
     """A finished program: bounds and gains by variable, entries in order of rows, bounds by row."""
 
@@ -157,6 +178,29 @@ class Program:
 
     def objective(self, values: Floats) -> float:
         return float(self.offset + self.gain @ values)
+
+    def with_rows(self, rows: Rows) -> Program:
+        """The program with these rows behind its own."""
+        return replace(
+            self,
+            row=np.concatenate((self.row, rows.row + len(self.low))),
+            variable=np.concatenate((self.variable, rows.variable)),
+            amount=np.concatenate((self.amount, rows.amount)),
+            low=np.concatenate((self.low, rows.low)),
+            high=np.concatenate((self.high, rows.high)),
+        )
+
+    def of_rows(self, kept: Bools) -> Program:
+        """The program with these of its rows alone."""
+        entries, row = kept[self.row], np.cumsum(kept) - 1
+        return replace(
+            self,
+            row=row[self.row[entries]],
+            variable=self.variable[entries],
+            amount=self.amount[entries],
+            low=self.low[kept],
+            high=self.high[kept],
+        )
 
     @cached_property
     def _by_variable(self) -> tuple[Ints, Ints]:

@@ -47,7 +47,7 @@ _PROVING = "\n".join(
         *(f"heuristics/{name}/freq = -1" for name in ("farkasdiving", "alns", "rens", "rins", "crossover", "feaspump")),
     )
 )
-_AT_LOWER = solution_pb2.BASIS_STATUS_AT_LOWER_BOUND
+_AT_LOWER, _BASIC = solution_pb2.BASIS_STATUS_AT_LOWER_BOUND, solution_pb2.BASIS_STATUS_BASIC
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class Basis:
         return Basis(everywhere, self.rows)
 
 
+    def with_rows(self, count: int) -> Basis:
+        """The same with so many more rows, which nothing has been done about yet."""
+        return Basis(self.variables, [*self.rows, *[_BASIC] * count])
+
+
 @dataclass(frozen=True)
 class Vertex:
     """Where GLOP came to: prices by row, values by variable, and the basis where it has one."""
@@ -101,8 +106,12 @@ def simplex(
     steps: float | None,
     should_stop: ShouldStop,
     basis: Basis | None = None,
+    has_more_rows: bool = False,
 ) -> Vertex | None:
-    """The relaxation as GLOP leaves it, from a basis if there is one (which presolve would lose)."""
+    """The relaxation as GLOP leaves it, from a basis if there is one (which presolve would lose).
+
+    From a basis the primal method is quick where columns were added to it, the dual where rows were.
+    """
     parameters = parameters_pb2.SolveParametersProto()
     if seconds is not None:
         parameters.time_limit.FromTimedelta(timedelta(seconds=max(0.0, seconds)))
@@ -111,7 +120,7 @@ def simplex(
     beginning = model_parameters_pb2.ModelSolveParametersProto()
     if basis is not None:
         parameters.presolve = parameters_pb2.EMPHASIS_OFF
-        parameters.glop.use_dual_simplex = False
+        parameters.glop.use_dual_simplex = has_more_rows
         _fill(beginning.initial_basis.variable_status, basis.variables.tolist())
         _fill(beginning.initial_basis.constraint_status, basis.rows)
     result = _by_mathopt(program.proto(), mathopt.SolverType.GLOP, parameters, beginning, should_stop)
@@ -138,13 +147,16 @@ def _basis_of(solution: Any) -> Basis | None:
     return Basis(np.array(basis.variable_status.values, dtype=np.int64), list(basis.constraint_status.values))
 
 
-def decide(program: Program, known: Floats, *, steps: float, seed: int, should_stop: ShouldStop) -> Floats | None:
-    """Whole numbers by CP-SAT, which is quicker than SCIP on a small rest near a known plan; None when stopped at once.
+def decide(
+    program: Program, known: Floats, *, steps: float | None, seed: int, should_stop: ShouldStop
+) -> Floats | None:
+    """Whole numbers by CP-SAT, which is quicker than SCIP to what is better near a known plan; None when stopped at once.
 
     `steps` is deterministic time: the same program, values and seed give the same answer.
     """
-    parameters = parameters_pb2.SolveParametersProto(relative_gap_tolerance=0.0, threads=1, random_seed=seed)
-    parameters.cp_sat.max_deterministic_time = steps
+    parameters = parameters_pb2.SolveParametersProto(relative_gap_tolerance=0.0, threads=1, random_seed=seed % 2**31)
+    if steps is not None:
+        parameters.cp_sat.max_deterministic_time = steps
     # One strategy that solves relaxations as it goes, and little presolve: twice as many small rests in the same time.
     # What presolve does with symmetries fails on some models in OR-Tools 9.15.
     parameters.cp_sat.linearization_level = 2
