@@ -37,7 +37,7 @@ class Cliques:
             layout.by_run(lambda run: layout.uses(run)[0].line)[columns.run],
             layout.by_run(lambda run: layout.uses(run)[1].line)[columns.run],
         ]
-        self._told: set[Clique] = set()
+        self._told: set[bytes] = set()
 
     def broken(self, values: Floats) -> Rows:
         """Rows that these values of a program's variables break."""
@@ -48,10 +48,11 @@ class Cliques:
             for columns in _parts(taken, lines[taken]):
                 for request in _several(self._request[columns]):
                     for first, last in self._stretches(columns, request, values):
-                        clique = (int(lines[columns[0]]), request, first, last)
-                        if clique not in self._told:
-                            self._told.add(clique)
-                            found.append(self._members(lines, clique))
+                        members = self._members(lines, (int(lines[columns[0]]), request, first, last))
+                        # Another stretch may have the same members.
+                        if (told := members.tobytes()) not in self._told:
+                            self._told.add(told)
+                            found.append(members)
         return Rows.at_most_one(found)
 
     def _stretches(self, columns: Ints, request: int, values: Floats) -> list[tuple[int, int]]:

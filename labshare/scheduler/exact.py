@@ -127,10 +127,13 @@ class Exact:
             limits = self._allowance.part(AMONG, AMONG_STEPS).left()
             self._allowance.charge(self._decide(self._plans | (self.relaxed.values[:size] > EXACT), limits))
 
-    def refine(self) -> None:
-        """Places of the best plan known decided anew, then the best of all plans so far; while that leads further."""
-        idle = 0
-        while idle < IDLE and self.relaxed is not None and not self._is_done():
+    def refine(self, share: float = 1.0) -> None:
+        """Places of the best plan known decided anew, then the best of all plans so far; while that leads further.
+
+        For at most this share of what is left.
+        """
+        idle, part = 0, self._allowance.part(share, REFINING_STEPS)
+        while idle < IDLE and self.relaxed is not None and not self._is_done() and not part.is_over():
             if (best := self._best()) is None:
                 return
             self._refined += 1

@@ -7,7 +7,7 @@ as a time-indexed program where that is small enough, else neighbourhood by neig
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,12 +18,13 @@ from labshare.scheduler.allowance import Allowance
 from labshare.scheduler.dive import CAREFUL
 from labshare.scheduler.exact import SMALL, Exact, pays
 from labshare.scheduler.improve import Improver
-from labshare.scheduler.layout import Layout
+from labshare.scheduler.layout import Layout, contributions
 from labshare.scheduler.neighbourhood import Neighbourhoods
 from labshare.scheduler.plan import Session
 from labshare.scheduler.polish import polish
-from labshare.scheduler.problem import Problem
+from labshare.scheduler.problem import Problem, Request
 from labshare.scheduler.proof import Proof
+from labshare.scheduler.score import outcomes_of
 from labshare.scheduler.search import Limits, OnBetter, ShouldStop
 from labshare.scheduler.timed_model import Floats, Relaxed
 
@@ -41,6 +42,9 @@ STEPS_A_RUIN = 0.06
 RUINS, EVALUATIONS = 200, 24
 # Beside the exact method: shares of what is left for places decided anew, and for ruin and recreate between them.
 POLISHING, BETWEEN = 0.4, 0.05
+# Before the pieces, whose bounds are the sooner found the better the plan that they have to beat: a share of what is
+# left for making it better.
+BEFORE_PIECES = 0.25
 # Where annealing begins from a plan that a dive has found.
 AFTER_DIVE = 0.5
 # Seeds of one such turn and the next.
@@ -48,8 +52,10 @@ SEEDS_BESIDE = 10_000
 WEIGHTS = (0.5, 0.25, 0.8)
 # A time-indexed program beyond this many columns does not pay.
 MOST_COLUMNS = 60_000
-# A neighbourhood: requests freed, instruments they are taken from, and what one may cost.
-FREED, NEAR, STEPS_A_NEIGHBOURHOOD = 40, 5, 40
+# A neighbourhood: requests freed, and what one may cost.
+FREED, STEPS_A_NEIGHBOURHOOD = 40, 40
+# How often a neighbourhood is chosen for a rule that is missed, where there is one.
+MENDING = 0.5
 # How long a thread may hold the interpreter while another waits for it, in seconds.
 TURN_SECONDS = 0.0005
 
@@ -180,6 +186,7 @@ class Pursuit:
             lambda: exact.relax(self._liked()),
             exact.dive,
             lambda: exact.dive(CAREFUL),
+            exact.decide_among,
             exact.cut,
             exact.decide_among,
             exact.probe,
@@ -199,6 +206,10 @@ class Pursuit:
             exact.relax(liked)
             exact.dive()
 
+        def draw_near() -> None:
+            exact.decide_among()
+            exact.refine(BEFORE_PIECES)
+
         def conclude() -> None:
             exact.decide_among()
             exact.probe()
@@ -212,6 +223,7 @@ class Pursuit:
             exact.cut(self._take_up, most=SMALL)
             exact.dive(CAREFUL)
             self._go_on(beginning)
+            self._go_on(pool.submit(draw_near))
             cutting = pool.submit(lambda: exact.cut(large_first=True))
             exact.cut(self._take_up)
             self._go_on(cutting)
@@ -267,20 +279,35 @@ class Pursuit:
         while sessions and not part.is_over():
             seed += 1
             limits = Limits(steps=STEPS_A_NEIGHBOURHOOD, seed=seed)
-            better = neighbourhoods.solve(sessions, self._freed(), limits, part.is_over)
+            better = neighbourhoods.solve(sessions, self._freed(sessions), limits, part.is_over)
             self._charge(part, STEPS_A_NEIGHBOURHOOD)
             if better is not None:
                 sessions = {session.request: session for session in better}
                 self._improver.offer(better)
                 self._tell()
 
-    def _freed(self) -> list[str]:
-        """Requests that want the same few instruments as one that was left out."""
+    def _freed(self, sessions: Mapping[str, Session]) -> list[str]:
+        """One request, every other time one that a missed rule counts, and some that want the same few instruments."""
         random, requests = self._random, self._problem.requests
-        start = random.choice(requests)
+        missed = self._missed(sessions) if random.random() < MENDING else []
+        start = random.choice(missed or requests)
         near = {option.instrument for option in start.options}
         asking = [r for r in requests if any(option.instrument in near for option in r.options)]
-        return [r.id for r in random.sample(asking, min(FREED, len(asking)))]
+        return [start.id, *(r.id for r in random.sample(asking, min(FREED, len(asking))) if r is not start)]
+
+    def _missed(self, sessions: Mapping[str, Session]) -> list[Request]:
+        """Whoever could mend a rule that these sessions miss: for a floor those who wait, for a cap those served."""
+        outcomes = outcomes_of(self._problem, list(sessions.values()))
+        found: dict[int, None] = {}
+        for counted, outcome in zip(self.layout.counts, outcomes, strict=True):
+            if outcome.slack < 0:
+                is_cap = counted.rule.kind == "cap"
+                parts = contributions(counted, self.layout.runs)
+                members = {int(self.layout.run_request[k]) for k, used, _ in parts if used}
+                found |= dict.fromkeys(
+                    r for r in sorted(members) if (self._problem.requests[r].id in sessions) == is_cap
+                )
+        return [self._problem.requests[r] for r in found]
 
 
 @contextmanager

@@ -22,7 +22,9 @@ from labshare.scheduler.timed_solver import Basis, priced, relax, simplex
 # Columns of each request to begin with, and more of them each time.
 FIRST, MORE = 12, 8
 # Times that rows are added at most; the last are those that bring less than a share of what all before have brought.
-ROUNDS, LEAST = 12, 0.1
+ROUNDS, LEAST = 12, 0.15
+# Before rows are added no more columns are let in once they could bring at most this part of the bound.
+CLOSE = 1e-4
 
 # Rows that every plan keeps and these values break; the same row never twice.
 Broken = Callable[[Floats], Rows]
@@ -56,20 +58,27 @@ def sift(
         # The few cannot keep a hard rule, or time is over: then all of them, for as long as there is.
         relaxed = None if should_stop() else relax(program, seconds=left(), steps=steps, should_stop=should_stop)
         return None if relaxed is None else (program, relaxed)
-    first, own_rows = found.bound, len(program.low)
+    return _closer(sieve, found, broken, left) if is_settled else (program, found)
+
+
+def _closer(sieve: _Sieve, found: Relaxed, broken: Broken, left: Callable[[], float | None]) -> tuple[Program, Relaxed]:
+    """The program and its relaxation with ever more rows that it breaks; of those that come to cost nothing none."""
+    program, first = sieve.program, found.bound
+    own_rows = np.arange(len(program.low))
     for _ in range(ROUNDS):
         rows = broken(found.values)
-        if not is_settled or not len(rows):
+        if not len(rows):
             break
         sieve.add(rows)
         closer, is_settled = sieve.settle(left)
         if closer is None or not is_settled:
             break
-        brought, found, program = found.bound - closer.bound, closer, sieve.program
-        if brought < LEAST * (first - closer.bound):
+        brought = max(0.0, found.bound - closer.bound)
+        found, program = replace(closer, bound=found.bound - brought), sieve.program
+        if brought <= LEAST * (first - found.bound):
             break
-    # A row that has come to cost nothing would only be in the way of what comes after.
-    kept = (np.arange(len(program.low)) < own_rows) | (np.abs(found.prices) > EXACT)
+    kept = np.abs(found.prices) > EXACT
+    kept[own_rows] = True
     return program.of_rows(kept), replace(found, prices=found.prices[kept])
 
 
@@ -119,6 +128,8 @@ class _Sieve:
             best = relaxed if best is None or relaxed.bound <= best.bound else replace(relaxed, bound=best.bound)
             if not is_optimal:
                 break
+            if relaxed.bound - self.program.objective(relaxed.values) <= CLOSE * abs(relaxed.bound):
+                return best, True
             if not self.let_in(relaxed.reduced[: len(self.request)], MORE):
                 return best, True
         return best, False

@@ -77,7 +77,6 @@ class Basis:
         everywhere[variables] = self.variables
         return Basis(everywhere, self.rows)
 
-
     def with_rows(self, count: int) -> Basis:
         """The same with so many more rows, which nothing has been done about yet."""
         return Basis(self.variables, [*self.rows, *[_BASIC] * count])
@@ -150,7 +149,7 @@ def _basis_of(solution: Any) -> Basis | None:
 def decide(
     program: Program, known: Floats, *, steps: float | None, seed: int, should_stop: ShouldStop
 ) -> Floats | None:
-    """Whole numbers by CP-SAT, which is quicker than SCIP to what is better near a known plan; None when stopped at once.
+    """Whole numbers by CP-SAT, sooner than SCIP at a better plan near a known one; None when stopped at once.
 
     `steps` is deterministic time: the same program, values and seed give the same answer.
     """

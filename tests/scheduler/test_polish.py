@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labshare.scheduler import timed
 from labshare.scheduler.check import faults_of_sessions
 from labshare.scheduler.plan import Session
-from labshare.scheduler.polish import polish
+from labshare.scheduler.polish import STEPS_A_TURN, polish
 from labshare.scheduler.score import outcomes_of, score
 from labshare.scheduler.search import Limits
 from labshare.scheduler.timed import Timed
@@ -65,7 +65,7 @@ def test_steps_give_the_same_plan_again_and_better_ones_on_the_way() -> None:
 
 
 def test_less_than_a_turn_changes_nothing() -> None:
-    assert polished(built(contest()), [], 29) == ([], [])
+    assert polished(built(contest()), [], STEPS_A_TURN - 1) == ([], [])
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

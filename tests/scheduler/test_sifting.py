@@ -11,16 +11,25 @@ from hypothesis import strategies as st
 
 from labshare.scheduler import sifting, timed
 from labshare.scheduler.search import Limits
-from labshare.scheduler.timed_model import Relaxed
+from labshare.scheduler.timed_model import Floats, Relaxed, Rows
 from tests.scheduler import samples
 from tests.scheduler.making import ask, raw, read
 
 SEEDS = st.integers(min_value=0, max_value=10**9)
 
 
-def sifted(made: timed.Timed) -> Relaxed | None:
-    """From the columns with the lowest numbers: nobody has said anything about them."""
-    return timed.relaxation(made, Limits(), lambda: False, np.zeros(made.model.size))
+def sifted(made: timed.Timed, *, is_stopped: bool = False) -> Relaxed | None:
+    """From the columns with the lowest numbers, since nobody has said anything about them, and without more rows."""
+    found = sifting.sift(
+        made.program,
+        made.model.columns.request,
+        np.zeros(made.model.size),
+        lambda _: Rows.at_most_one([]),
+        seconds=None,
+        steps=None,
+        should_stop=lambda: is_stopped,
+    )
+    return found and found[1]
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -33,6 +42,7 @@ def test_the_bound_is_that_of_all_columns(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sifting, "FIRST", 1)
         patch.setattr(sifting, "MORE", 1)
+        patch.setattr(sifting, "CLOSE", 0.0)
         by_and_by = sifted(made)
     if at_once is None or by_and_by is None:
         # Rows that cannot hold together have no prices.
@@ -55,4 +65,33 @@ def test_what_was_left_out_comes_in_when_prices_would_have_it(monkeypatch: pytes
 def test_stopped_at_once_it_knows_nothing() -> None:
     made = timed.build(read(raw(4, ask("a", 2, 7, (0, 0)))))
     assert made is not None
-    assert timed.relaxation(made, Limits(), lambda: True, np.zeros(1)) is None
+    assert sifted(made, is_stopped=True) is None
+
+
+def test_rows_that_cost_nothing_are_left_out_again() -> None:
+    """Of two rows that the values break, the closer one alone is worth anything: `a` + `b` <= 1, not 1.5."""
+    made = timed.build(read(raw(4, ask("a", 2, 7, (0, 0)), ask("b", 2, 5, (2, 2)))))
+    assert made is not None
+    both = np.array([0, 1])
+    told: list[Rows] = [
+        Rows(np.array([0, 0, 1, 1]), np.tile(both, 2), np.ones(4), np.full(2, -np.inf), np.array([1.0, 1.5]))
+    ]
+
+    def broken(values: Floats) -> Rows:
+        assert len(values) == 2
+        return told.pop() if told else Rows.at_most_one([])
+
+    found = sifting.sift(
+        made.program,
+        made.model.columns.request,
+        np.zeros(2),
+        broken,
+        seconds=None,
+        steps=None,
+        should_stop=lambda: False,
+    )
+    assert found is not None
+    program, relaxed = found
+    assert relaxed.bound == pytest.approx(7)
+    assert program.high.tolist() == [*made.program.high.tolist(), 1.0]
+    assert len(relaxed.prices) == len(program.low)
