@@ -29,7 +29,7 @@ from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.screening import Screening
 from labshare.domain.tariffs import Tariff
 from labshare.domain.timespan import Span, intersection, subtracted
-from labshare.domain.windows import CENTRE_ZONE_NAME, Window, days_span, whole_windows
+from labshare.domain.windows import CENTRE_ZONE_NAME, WHOLE, Window, days_span, whole_windows
 
 # A report warns when this much of a limit is taken (R02).
 WARN_AT = Fraction(4, 5)
@@ -298,6 +298,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     used: int = 0
     committed: int = 0
     firm: int = 0
+    portion: Fraction = WHOLE
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
@@ -343,14 +344,14 @@ def scope_key(rule: ShareRule, at: Where) -> str:
     return {Level.INSTRUMENT: at.instrument_id, Level.CENTRE: at.centre_id, Level.SCOPE: ""}[rule.level]
 
 
-def limit(rule: ShareRule, base_minutes: int) -> Fraction:
-    """The exact limit in minutes: the share of the base, or the plain minutes of the rule."""
-    return rule.share * base_minutes if rule.share is not None else Fraction(rule.minutes or 0)
+def limit(rule: ShareRule, base_minutes: int, portion: Fraction = WHOLE) -> Fraction:
+    """The exact limit in minutes: the share of the base, or this portion of the plain minutes of the rule."""
+    return rule.share * base_minutes if rule.share is not None else (rule.minutes or 0) * portion
 
 
 def measure(rule: ShareRule, usage: Usage) -> Measure:
     """What is left of the rule, exactly. A hold or a pending request counts against a cap, never towards a floor."""
-    bound = limit(rule, usage.base_minutes)
+    bound = limit(rule, usage.base_minutes, usage.portion)
     slack = bound - usage.used - usage.committed if rule.kind is Kind.CAP else usage.used + usage.firm - bound
     return Measure(
         base_minutes=usage.base_minutes, limit=bound, used=usage.used, committed=usage.committed, slack=slack

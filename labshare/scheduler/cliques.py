@@ -21,9 +21,6 @@ SOME, BROKEN = 1e-6, 0.02
 # The most rows of one request on one line at a time: those that are broken most.
 EACH = 2
 
-# A line, a request, and the first and the last slot of the stretch.
-Clique = tuple[int, int, int, int]
-
 
 class Cliques:
     """The cliques of a model, each told once."""
@@ -48,7 +45,7 @@ class Cliques:
             for columns in _parts(taken, lines[taken]):
                 for request in _several(self._request[columns]):
                     for first, last in self._stretches(columns, request, values):
-                        members = self._members(lines, (int(lines[columns[0]]), request, first, last))
+                        members = self._members(np.flatnonzero(lines == lines[columns[0]]), request, first, last)
                         # Another stretch may have the same members.
                         if (told := members.tobytes()) not in self._told:
                             self._told.add(told)
@@ -60,17 +57,16 @@ class Cliques:
         own, others = columns[self._request[columns] == request], columns[self._request[columns] != request]
         first = np.unique(np.concatenate((self._end[own] - 1, self._start[others])))
         last = np.unique(np.concatenate((self._start[own], self._end[others] - 1)))
-        first, last = (side[first[:, None] < last] for side in np.broadcast_arrays(first[:, None], last))
-        touching = (self._start[own] <= last[:, None]) & (self._end[own] > first[:, None])
-        holding = (self._start[others] <= first[:, None]) & (self._end[others] > last[:, None])
-        taken = touching @ values[own] + holding @ values[others]
-        most = np.argsort(-taken, kind="stable")[:EACH]
-        return [(int(first[k]), int(last[k])) for k in most.tolist() if taken[k] > 1 + BROKEN]
+        # (first, last): what of the request touches a stretch, and what of others holds all of it.
+        touching = ((self._end[own] > first[:, None]) * values[own]) @ (self._start[own][:, None] <= last)
+        holding = ((self._start[others] <= first[:, None]) * values[others]) @ (self._end[others][:, None] > last)
+        taken: Floats = np.where(first[:, None] < last, np.round(touching + holding, 9), 0.0)
+        most = np.argsort(-taken, axis=None, kind="stable")[:EACH]
+        at = [divmod(k, len(last)) for k in most.tolist()]
+        return [(int(first[a]), int(last[b])) for a, b in at if taken[a, b] > 1 + BROKEN]
 
-    def _members(self, lines: Ints, clique: Clique) -> Ints:
-        """All columns of a clique, whether they are taken or not."""
-        line, request, first, last = clique
-        columns = np.flatnonzero(lines == line)
+    def _members(self, columns: Ints, request: int, first: int, last: int) -> Ints:
+        """Of all columns on a line those of a clique, whether they are taken or not."""
         start, end = self._start[columns], self._end[columns]
         touches: Bools = (start <= last) & (end > first)
         holds: Bools = (start <= first) & (end > last)

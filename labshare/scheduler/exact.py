@@ -1,7 +1,8 @@
 """What the time-indexed program of a problem proves and finds, step by step, each within a share of what is left.
 
-The relaxation; a dive from it; the pieces of the program in whole numbers; the best plan of the starts that relaxation,
-pieces and the best plan known would have; then all that is left open. What must not live here: other ways to a plan.
+The relaxation; dives from it; the best plan of the starts that relaxation, pieces and plans known would have; places
+decided anew; the pieces of the program in whole numbers; all that is left open. What must not live here: other ways to
+a plan, and in which order these are gone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ FEW, CUTTING_FEW, PROBING = 25_000, 0.15, 0.15
 # Pieces of so few variables need no good plan to begin with.
 SMALL = 4000
 # Work of the relaxation and of a dive, in steps for each column; with less than so many times that nothing is begun.
-RELAXING, DIVING, LEAST = 0.01, 0.03, 1.5
+RELAXING, DIVING, LEAST = 0.03, 0.03, 1.5
 
 Sessions = Sequence[Session]
 
@@ -44,7 +45,10 @@ def pays(columns: int, limits: Limits) -> bool:
 
 
 class Exact:
-    """`bound` is proven (None: nothing yet); `known()` is the best plan known. Two threads may work on the pieces."""
+    """`bound` is proven (None: nothing yet); `known()` is the best plan known.
+
+    Two threads may dive at once, and work on the pieces.
+    """
 
     def __init__(
         self, program: Timed, allowance: Allowance, known: Callable[[], Sessions | None], is_done: ShouldStop
@@ -72,7 +76,8 @@ class Exact:
 
     def take(self) -> Sessions | None:
         """A plan found since the last time, if there is one; it may be worse than what is known by now."""
-        found, self._found = self._found, None
+        with self._lock:
+            found, self._found = self._found, None
         return found
 
     def relax(self, liked: Floats) -> None:
@@ -120,41 +125,42 @@ class Exact:
         self._allowance.charge(spent)
 
     def decide_among(self) -> None:
-        """The best plan of the starts that the relaxation, the pieces and the best plan known would have."""
+        """The best plan of the starts that the relaxation, the pieces and the plans known would have."""
         if self._pieces is not None and self.relaxed is not None:
             size = self.program.model.size
             self._plans |= self._pieces.chosen[:size] > EXACT
             limits = self._allowance.part(AMONG, AMONG_STEPS).left()
             self._allowance.charge(self._decide(self._plans | (self.relaxed.values[:size] > EXACT), limits))
 
-    def refine(self, share: float = 1.0) -> None:
+    def refine(self, share: float | None = None) -> None:
         """Places of the best plan known decided anew, then the best of all plans so far; while that leads further.
 
-        For at most this share of what is left.
+        For at most this share of what is left, if one is given.
         """
-        idle, part = 0, self._allowance.part(share, REFINING_STEPS)
+        idle, part = 0, self._allowance if share is None else self._allowance.part(share, REFINING_STEPS)
         while idle < IDLE and self.relaxed is not None and not self._is_done() and not part.is_over():
             if (best := self._best()) is None:
                 return
             self._refined += 1
-            limits = self._allowance.part(REFINING, REFINING_STEPS).left()
+            limits = part.part(REFINING, REFINING_STEPS).left()
             own = replace(limits, seed=limits.seed + SEEDS_APART * self._refined)
             refined = polish(self.program, self.relaxed, best, own, _tell_nobody, self._is_done)
-            self._allowance.charge(limits.steps or 0)
             self._keep(refined)
-            self._allowance.charge(self._decide(self._plans, limits))
+            steps = (limits.steps or 0) + self._decide(self._plans, limits)
+            self._allowance.charge(steps)
+            if part is not self._allowance:
+                part.charge(steps)
             idle = 0 if self._worth(self._best() or best) > self._worth(best) else idle + 1
 
     def _decide(self, columns: Bools, limits: Limits) -> int:
         """The best plan of these starts and of the best plan known; returns the steps it took."""
         best = self._best()
-        if best is None or self._is_done():
+        if best is None or self._is_done() or limits.steps == 0:
             return 0
         self._plans[self.program.model.chosen(best)] = True
         found = timed.among(self.program, columns, best, limits, self._is_done)
-        if found is None:
-            return 0
-        self._keep(found)
+        if found is not None:
+            self._keep(found)
         return limits.steps or 0
 
     def _keep(self, sessions: Sessions) -> None:

@@ -106,7 +106,7 @@ class _Polisher:
         rest = self._program.rest(lower, upper)
         if rest is None:
             return False
-        seed = (self._seed + self.turns) % 2**31
+        seed = self._seed + self.turns
         steps = STEPS_A_TURN * STEP * self._scale
         found = decide(rest.program, self.values[rest.free], steps=steps, seed=seed, should_stop=should_stop)
         self._idle += 1

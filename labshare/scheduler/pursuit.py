@@ -15,6 +15,7 @@ from random import Random
 
 from labshare.scheduler import timed
 from labshare.scheduler.allowance import Allowance
+from labshare.scheduler.counting import RuleCount
 from labshare.scheduler.dive import CAREFUL
 from labshare.scheduler.exact import SMALL, Exact, pays
 from labshare.scheduler.improve import Improver
@@ -84,6 +85,7 @@ class Pursuit:
         self._is_beside = limits.workers > 1 and limits.steps is None
         self._exact: Exact | None = None
         self._refined = 0
+        self._counted_by: dict[str, list[Request]] = {}
         if known is not None:
             self._improver.offer(known)
 
@@ -298,16 +300,20 @@ class Pursuit:
     def _missed(self, sessions: Mapping[str, Session]) -> list[Request]:
         """Whoever could mend a rule that these sessions miss: for a floor those who wait, for a cap those served."""
         outcomes = outcomes_of(self._problem, list(sessions.values()))
-        found: dict[int, None] = {}
+        found: dict[str, Request] = {}
         for counted, outcome in zip(self.layout.counts, outcomes, strict=True):
-            if outcome.slack < 0:
+            if outcome.slack < 0 and counted.rule.penalty != 0:
                 is_cap = counted.rule.kind == "cap"
-                parts = contributions(counted, self.layout.runs)
-                members = {int(self.layout.run_request[k]) for k, used, _ in parts if used}
-                found |= dict.fromkeys(
-                    r for r in sorted(members) if (self._problem.requests[r].id in sessions) == is_cap
-                )
-        return [self._problem.requests[r] for r in found]
+                found |= {r.id: r for r in self._counted(counted) if (r.id in sessions) == is_cap}
+        return list(found.values())
+
+    def _counted(self, counted: RuleCount) -> list[Request]:
+        """Whoever the rule could count, in the order of the problem."""
+        if counted.rule.id not in self._counted_by:
+            parts = contributions(counted, self.layout.runs)
+            members = sorted({int(self.layout.run_request[k]) for k, used, _ in parts if used})
+            self._counted_by[counted.rule.id] = [self._problem.requests[r] for r in members]
+        return self._counted_by[counted.rule.id]
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The linear relaxation of a program with many columns, a few of them at a time, made closer by rows that it breaks.
 
 First those columns that some prices like best, for each request a few; then again with those that the new prices would
-rather have, from the basis at hand, until none is left. Then the same with rows that every plan keeps and these values
-break, while that leads on. Whatever was left out when time is over, the prices prove a bound.
+rather have, from the basis at hand, until none could change much. Then the same with rows that every plan keeps and
+these values break, while that leads on. Whatever was left out when time is over, the prices prove a bound.
 What must not live here: what a column means, which rows every plan keeps.
 """
 
@@ -23,7 +23,7 @@ from labshare.scheduler.timed_solver import Basis, priced, relax, simplex
 FIRST, MORE = 12, 8
 # Times that rows are added at most; the last are those that bring less than a share of what all before have brought.
 ROUNDS, LEAST = 12, 0.15
-# Before rows are added no more columns are let in once they could bring at most this part of the bound.
+# No more columns are let in once they could change the bound by at most this part of it.
 CLOSE = 1e-4
 
 # Rows that every plan keeps and these values break; the same row never twice.
@@ -63,8 +63,7 @@ def sift(
 
 def _closer(sieve: _Sieve, found: Relaxed, broken: Broken, left: Callable[[], float | None]) -> tuple[Program, Relaxed]:
     """The program and its relaxation with ever more rows that it breaks; of those that come to cost nothing none."""
-    program, first = sieve.program, found.bound
-    own_rows = np.arange(len(program.low))
+    program, first, own_rows = sieve.program, found.bound, len(sieve.program.low)
     for _ in range(ROUNDS):
         rows = broken(found.values)
         if not len(rows):
@@ -73,12 +72,14 @@ def _closer(sieve: _Sieve, found: Relaxed, broken: Broken, left: Callable[[], fl
         closer, is_settled = sieve.settle(left)
         if closer is None or not is_settled:
             break
-        brought = max(0.0, found.bound - closer.bound)
-        found, program = replace(closer, bound=found.bound - brought), sieve.program
+        brought = found.bound - closer.bound
+        if brought <= 0:
+            break
+        found, program = closer, sieve.program
         if brought <= LEAST * (first - found.bound):
             break
     kept = np.abs(found.prices) > EXACT
-    kept[own_rows] = True
+    kept[:own_rows] = True
     return program.of_rows(kept), replace(found, prices=found.prices[kept])
 
 
@@ -117,15 +118,15 @@ class _Sieve:
         self._has_more_rows = True
 
     def settle(self, left: Callable[[], float | None]) -> tuple[Relaxed | None, bool]:
-        """The relaxation with ever more columns until none is missing, and whether it came so far."""
+        """The relaxation with ever more columns until none is missed, and whether it came so far."""
         best: Relaxed | None = None
         while not self.should_stop():
             found = self._relax(left())
             if found is None:
                 break
             relaxed, is_optimal = found
-            # The last values are nearest to the relaxation's; the best bound may have come before them.
-            best = relaxed if best is None or relaxed.bound <= best.bound else replace(relaxed, bound=best.bound)
+            # The last values are nearest to the relaxation's; the best bound may have come before, with its prices.
+            best = relaxed if best is None or relaxed.bound <= best.bound else replace(best, values=relaxed.values)
             if not is_optimal:
                 break
             if relaxed.bound - self.program.objective(relaxed.values) <= CLOSE * abs(relaxed.bound):

@@ -19,12 +19,12 @@ from tests.scheduler.test_solve import contest
 SEEDS = st.integers(min_value=0, max_value=10**9)
 
 
-def dived(problem: Raw, limits: Limits | None = None) -> list[Session] | None:
+def dived(problem: Raw, limits: Limits | None = None, boldness: dive.Boldness = dive.BOLD) -> list[Session] | None:
     made = timed.build(read(problem))
     if made is None:
         return None
     relaxed = timed.relaxation(made, Limits(), lambda: False)
-    return None if relaxed is None else dive.dive(made, relaxed, limits or Limits(), lambda: False)
+    return None if relaxed is None else dive.dive(made, relaxed, limits or Limits(), lambda: False, boldness)
 
 
 def test_the_little_that_is_left_is_decided_exactly() -> None:
@@ -34,13 +34,13 @@ def test_the_little_that_is_left_is_decided_exactly() -> None:
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(seed=SEEDS)
-def test_a_dive_to_the_bottom_keeps_every_rule(seed: int) -> None:
+@given(seed=SEEDS, boldness=st.sampled_from([dive.BOLD, dive.CAREFUL]))
+def test_a_dive_to_the_bottom_keeps_every_rule(seed: int, boldness: dive.Boldness) -> None:
     """Without an exact end the whole plan comes from holding starts, one relaxation after the other."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dive, "FEW", 0)
         problem = samples.problem(Random(seed), requests=10, horizon=24, instruments=3, starts=12)
-        sessions = dived(problem)
+        sessions = dived(problem, boldness=boldness)
     assert sessions is None or faults_of_sessions(read(problem), sessions) == []
 
 

@@ -80,7 +80,7 @@ def test_without_a_plan_known_there_is_nothing_to_make_better() -> None:
 
 
 def test_a_small_budget_of_steps_is_not_spent_on_a_large_program() -> None:
-    """20,000 columns take 200 steps to relax and twice 600 to dive; with half as much again it pays."""
-    assert not pays(20_000, Limits(steps=2100))
-    assert pays(20_000, Limits(steps=2101))
+    """20,000 columns take 600 steps to relax and twice as many for two dives; with half as much again it pays."""
+    assert not pays(20_000, Limits(steps=2700))
+    assert pays(20_000, Limits(steps=2701))
     assert pays(20_000, Limits(seconds=1.0))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from labshare.scheduler import sifting, timed
 from labshare.scheduler.search import Limits
 from labshare.scheduler.timed_model import Floats, Relaxed, Rows
+from labshare.scheduler.timed_solver import priced
 from tests.scheduler import samples
 from tests.scheduler.making import ask, raw, read
 
@@ -49,6 +50,26 @@ def test_the_bound_is_that_of_all_columns(seed: int) -> None:
         assert at_once is by_and_by
         return
     assert by_and_by.bound == pytest.approx(at_once.bound, rel=1e-7, abs=1e-5)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_bound_and_prices_go_together(seed: int) -> None:
+    """Wherever it ends: what bound - reduced gain shows as hopeless is left out, so both must be of one proof."""
+    made = timed.build(read(samples.problem(Random(seed), requests=10, horizon=24, instruments=3, starts=12)))
+    if made is None:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sifting, "FIRST", 1)
+        patch.setattr(sifting, "MORE", 1)
+        patch.setattr(sifting, "CLOSE", 0.1)
+        closer = timed.closer(made, Limits(), lambda: False, np.zeros(made.model.size))
+    if closer is None:
+        return
+    program, relaxed = closer
+    proven = priced(program.program, relaxed.prices, relaxed.values)
+    assert relaxed.bound == pytest.approx(proven.bound, rel=1e-6, abs=1e-4)
+    assert relaxed.reduced == pytest.approx(proven.reduced, abs=1e-4)
 
 
 def test_what_was_left_out_comes_in_when_prices_would_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
