@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from labshare.scheduler import sifting, timed
 from labshare.scheduler.search import Limits
-from labshare.scheduler.timed_model import Floats, Relaxed, Rows
-from labshare.scheduler.timed_solver import priced
+from labshare.scheduler.timed_model import Floats, Program, Relaxed, Rows
+from labshare.scheduler.timed_solver import Vertex
 from tests.scheduler import samples
 from tests.scheduler.making import ask, raw, read
 
@@ -52,24 +52,42 @@ def test_the_bound_is_that_of_all_columns(seed: int) -> None:
     assert by_and_by.bound == pytest.approx(at_once.bound, rel=1e-7, abs=1e-5)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(seed=SEEDS)
-def test_bound_and_prices_go_together(seed: int) -> None:
-    """Wherever it ends: what bound - reduced gain shows as hopeless is left out, so both must be of one proof."""
-    made = timed.build(read(samples.problem(Random(seed), requests=10, horizon=24, instruments=3, starts=12)))
-    if made is None:
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sifting, "FIRST", 1)
-        patch.setattr(sifting, "MORE", 1)
-        patch.setattr(sifting, "CLOSE", 0.1)
-        closer = timed.closer(made, Limits(), lambda: False, np.zeros(made.model.size))
-    if closer is None:
-        return
-    program, relaxed = closer
-    proven = priced(program.program, relaxed.prices, relaxed.values)
-    assert relaxed.bound == pytest.approx(proven.bound, rel=1e-6, abs=1e-4)
-    assert relaxed.reduced == pytest.approx(proven.reduced, abs=1e-4)
+def test_a_bound_stays_with_the_prices_that_prove_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two things, worth 10 and 12. A price of 10 proves 10 + 2 = 12, one of 15 proves 15.
+
+    At 15 both things lose something, and together with the bound of 12 the second would be shut out for a plan of 11.
+    """
+    prices = iter([10.0, 15.0])
+
+    def priced_so(program: Program, **_: object) -> Vertex:
+        return Vertex(np.array([next(prices)]), np.zeros(len(program.gain)), None, is_optimal=True)
+
+    monkeypatch.setattr(sifting, "simplex", priced_so)
+    monkeypatch.setattr(sifting, "FIRST", 1)
+    program = Program(
+        lower=np.zeros(2),
+        upper=np.ones(2),
+        gain=np.array([10.0, 12.0]),
+        offset=0,
+        row=np.array([0, 0]),
+        variable=np.array([0, 1]),
+        amount=np.ones(2),
+        low=np.array([-np.inf]),
+        high=np.ones(1),
+    )
+    found = sifting.sift(
+        program,
+        np.array([0, 0]),
+        np.zeros(2),
+        lambda _: Rows.at_most_one([]),
+        seconds=None,
+        steps=None,
+        should_stop=lambda: False,
+    )
+    assert found is not None
+    assert found[1].bound == 12
+    assert found[1].prices.tolist() == [10]
+    assert found[1].reduced.tolist() == [0, 2]
 
 
 def test_what_was_left_out_comes_in_when_prices_would_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
