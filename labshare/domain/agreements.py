@@ -29,7 +29,7 @@ from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.screening import Screening
 from labshare.domain.tariffs import Tariff
 from labshare.domain.timespan import Span, intersection, subtracted
-from labshare.domain.windows import CENTRE_ZONE_NAME, WHOLE, Window, days_span, whole_windows
+from labshare.domain.windows import CENTRE_ZONE_NAME, Window, days_span, whole_windows
 
 # A report warns when this much of a limit is taken (R02).
 WARN_AT = Fraction(4, 5)
@@ -298,7 +298,6 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     used: int = 0
     committed: int = 0
     firm: int = 0
-    portion: Fraction = WHOLE
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
@@ -344,14 +343,14 @@ def scope_key(rule: ShareRule, at: Where) -> str:
     return {Level.INSTRUMENT: at.instrument_id, Level.CENTRE: at.centre_id, Level.SCOPE: ""}[rule.level]
 
 
-def limit(rule: ShareRule, base_minutes: int, portion: Fraction = WHOLE) -> Fraction:
-    """The exact limit in minutes: the share of the base, or this portion of the plain minutes of the rule."""
-    return rule.share * base_minutes if rule.share is not None else (rule.minutes or 0) * portion
+def limit(rule: ShareRule, base_minutes: int) -> Fraction:
+    """The exact limit in minutes: the share of the base, or the plain minutes of the rule."""
+    return rule.share * base_minutes if rule.share is not None else Fraction(rule.minutes or 0)
 
 
 def measure(rule: ShareRule, usage: Usage) -> Measure:
     """What is left of the rule, exactly. A hold or a pending request counts against a cap, never towards a floor."""
-    bound = limit(rule, usage.base_minutes, usage.portion)
+    bound = limit(rule, usage.base_minutes)
     slack = bound - usage.used - usage.committed if rule.kind is Kind.CAP else usage.used + usage.firm - bound
     return Measure(
         base_minutes=usage.base_minutes, limit=bound, used=usage.used, committed=usage.committed, slack=slack
@@ -387,13 +386,15 @@ def rule_windows(term: Term, span: Span) -> Iterator[tuple[Span, Span]]:
     """Each window of the rule that the span touches, cut to the time in force, with the part of the span inside it.
 
     Each minute of the span that is in force is in exactly one of these parts, so a booking across a border is split.
-    A term of one round is in force over its horizon, which is the window; rolling windows overlap.
+    A term of one round is in force over its horizon, which is the window; rolling windows overlap. Plain minutes are of
+    the whole window, also where a trial interrupts it: they must not begin anew whenever it is switched.
     """
     for force in term.spans:
         inside = intersection(span, force)
         if inside is None:
             continue
-        for whole in whole_windows(term.rule.window, inside, force, term.agreement.timezone, term.rule.days):
-            window, part = intersection(whole, force), intersection(whole, inside)
+        within = force if term.rule.share is not None else Span(term.spans[0].start, term.spans[-1].end)
+        for whole in whole_windows(term.rule.window, inside, within, term.agreement.timezone, term.rule.days):
+            window, part = intersection(whole, within), intersection(whole, inside)
             if window and part:
                 yield window, part

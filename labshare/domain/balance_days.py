@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from labshare.domain.agreements import BalanceKey, Counter
 from labshare.domain.rulebook import Party, Rulebook, Seat, seat_of
-from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.timespan import MINUTE, Span, clipped
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = 24 * 60
@@ -53,7 +53,7 @@ class Piece(NamedTuple):
     end: int
 
 
-# By seat its windows: start and end in minutes since 1970, and the balance.
+# By seat its windows, each in one or more parts: start and end in minutes since 1970, and the balance.
 Seated = Mapping[Seat, list[tuple[int, int, BalanceKey]]]
 
 
@@ -62,7 +62,7 @@ def seated(counters: Iterable[Counter]) -> Seated:
     windows: defaultdict[Seat, list[tuple[int, int, BalanceKey]]] = defaultdict(list)
     for counter in counters:
         seat = seat_of(counter.term, counter.scope_key)
-        windows[seat].append((*minutes_of(counter.window), counter.key))
+        windows[seat] += [(*minutes_of(part), counter.key) for part in clipped(counter.term.spans, counter.window)]
     return windows
 
 

@@ -34,7 +34,6 @@ from labshare.domain.agreements import (
 from labshare.domain.bases import Minutes, taken
 from labshare.domain.disclosure import MIN_PARTIES
 from labshare.domain.timespan import MINUTE, Span
-from labshare.domain.weighing import portion_of
 from labshare.domain.windows import Window
 
 # The steps in which a shared figure is told, in percent of the limit.
@@ -121,8 +120,8 @@ def standing(counter: Counter, base_minutes: int, shares: Iterable[Share], own: 
                 sums[place] += minutes
     return Standing(
         counter=counter,
-        usage=_usage(counter, base_minutes, everybody),
-        own=_usage(counter, base_minutes, mine),
+        usage=_usage(base_minutes, everybody),
+        own=_usage(base_minutes, mine),
         delivered=everybody[3],
         own_delivered=mine[3],
         other_parties=len(others),
@@ -135,7 +134,7 @@ def of_balance(counter: Counter, usage: Usage, others_minutes: int) -> Standing:
     return Standing(
         counter=counter,
         usage=usage,
-        own=Usage(base_minutes=usage.base_minutes, portion=usage.portion),
+        own=Usage(base_minutes=usage.base_minutes),
         delivered=None,
         own_delivered=0,
         other_parties=0,
@@ -143,9 +142,9 @@ def of_balance(counter: Counter, usage: Usage, others_minutes: int) -> Standing:
     )
 
 
-def _usage(counter: Counter, base_minutes: int, sums: Collection[int]) -> Usage:
+def _usage(base_minutes: int, sums: Collection[int]) -> Usage:
     used, committed, firm, _ = sums
-    return Usage(base_minutes=base_minutes, used=used, committed=committed, firm=firm, portion=portion_of(counter))
+    return Usage(base_minutes=base_minutes, used=used, committed=committed, firm=firm)
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
-from fractions import Fraction
 
 import msgspec
 
@@ -30,7 +29,7 @@ from labshare.domain.agreements import (
 )
 from labshare.domain.balance_days import minutes_of, spread
 from labshare.domain.timespan import Span
-from labshare.domain.windows import WHOLE, Window, portion
+from labshare.domain.windows import Window
 from labshare.errors import Param, Refusal
 
 
@@ -114,23 +113,6 @@ def is_kept(rule: ShareRule, span: Span, now: datetime) -> bool:
     return rule.release_hours is None or span.start - now > timedelta(hours=rule.release_hours)
 
 
-def portion_of(counter: Counter) -> Fraction:
-    """How much of its window a rule in plain minutes is in force: where an agreement begins or a trial cuts it, they
-    are owed in proportion, so that what is switched off and on again allows no more than what was left alone.
-
-    A share has its proportion from its base: 1.
-    """
-    rule = counter.term.rule
-    if rule.share is not None:
-        return WHOLE
-    return portion(rule.window, counter.window, counter.term.agreement.timezone, rule.days)
-
-
-def limit_of(counter: Counter, base_minutes: int) -> Fraction:
-    """The exact limit of a rule in one of its windows, in minutes."""
-    return limit(counter.term.rule, base_minutes, portion_of(counter))
-
-
 def refuses(shift: Shift, balance: Balance) -> bool:
     """Whether a hard rule forbids this change of its balance. Old minutes of a move have been taken out of the shift.
 
@@ -140,7 +122,7 @@ def refuses(shift: Shift, balance: Balance) -> bool:
     rule = shift.counter.term.rule
     if not rule.is_hard:
         return False
-    bound = limit_of(shift.counter, balance.base_minutes)
+    bound = limit(rule, balance.base_minutes)
     if rule.kind is Kind.CAP:
         return shift.matched > 0 and balance.matched_minutes + shift.matched > bound
     others = balance.total_minutes - balance.matched_minutes + shift.total - shift.matched
@@ -153,7 +135,7 @@ def warns(shift: Shift, balance: Balance) -> bool:
     Such a rule never refuses: the first booking of a window is all that is booked in it. It warns those whose booking
     takes a cap over its share, or keeps a floor below it for others.
     """
-    bound = limit_of(shift.counter, balance.base_minutes)
+    bound = limit(shift.counter.term.rule, balance.base_minutes)
     if shift.counter.term.rule.kind is Kind.CAP:
         return shift.matched > 0 and balance.matched_minutes > bound
     return shift.total > shift.matched and balance.matched_minutes < bound
@@ -207,7 +189,7 @@ def warning(shift: Shift, balance: Balance, insight: Insight) -> Refusal:
     rule = shift.counter.term.rule
     figures: dict[str, Param] = {
         "base": rule.base.value,
-        "limit_minutes": limit_of(shift.counter, balance.base_minutes).__floor__(),
+        "limit_minutes": limit(rule, balance.base_minutes).__floor__(),
         "taken_minutes": balance.matched_minutes,
         "base_minutes": balance.base_minutes,
     }
@@ -227,7 +209,7 @@ def _clause(shift: Shift) -> dict[str, Param]:
 
 def _figures(shift: Shift, balance: Balance) -> dict[str, Param]:
     rule = shift.counter.term.rule
-    bound = limit_of(shift.counter, balance.base_minutes)
+    bound = limit(rule, balance.base_minutes)
     others = balance.total_minutes - balance.matched_minutes
     left = bound - balance.matched_minutes if rule.kind is Kind.CAP else balance.base_minutes - others - bound
     wish = shift.matched if rule.kind is Kind.CAP else shift.total - shift.matched

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -34,9 +33,6 @@ class Window(StrEnum):
 CALENDAR = (Window.WEEK, Window.MONTH, Window.QUARTER, Window.SEMESTER, Window.YEAR)
 # A booking locks a balance for each rolling window that holds it, of which there are as many as the window has days.
 MOST_ROLLING_DAYS = 31
-
-# The portion of a window that nothing was cut off.
-WHOLE = Fraction(1)
 
 _MONTHS = {Window.MONTH: 1, Window.QUARTER: 3, Window.SEMESTER: 6, Window.YEAR: 12}
 
@@ -88,18 +84,6 @@ def whole_windows(window: Window, span: Span, within: Span, timezone_name: str, 
             return _rolling(days or 1, span, within, timezone_name)
         case _:
             return windows(window, span, timezone_name)
-
-
-def portion(window: Window, cut: Span, timezone_name: str, days: int | None = None) -> Fraction:
-    """How much of a window this one is, which may begin or end with the time in force."""
-    match window:
-        case Window.ROUND:
-            return WHOLE
-        case Window.ROLLING:
-            whole = _days(_dates(cut, timezone_name)[0], days or 1, timezone_name)
-        case _:
-            whole = window_at(window, cut.start, timezone_name)
-    return Fraction(cut.minutes, whole.minutes)
 
 
 def _rolling(days: int, span: Span, within: Span, timezone_name: str) -> list[Span]:

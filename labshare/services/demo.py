@@ -14,12 +14,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from labshare.domain.agreements import Counter, covers, matches, rule_windows
+from labshare.domain.agreements import Counter, covers, limit, matches, rule_windows
 from labshare.domain.bookings import Booking, BookingKind, InstrumentRules
 from labshare.domain.people import Role
 from labshare.domain.people_document import PeopleDocument, ProjectEntry, from_toml
 from labshare.domain.timespan import MINUTE, Span
-from labshare.domain.weighing import limit_of
 from labshare.domain.windows import CENTRE_ZONE_NAME, midnight
 from labshare.errors import Refused
 from labshare.services import agreements, balances, counting, demo_sandbox, people_document, registry
@@ -222,7 +221,7 @@ def _share(stage: Stage, told: ShareStory, teams: dict[str, Team]) -> Share:
     window, _ = next(iter(rule_windows(term, moment)))
     counter = Counter(term=term, scope_key="", window=window)
     balance = balances.counted(stage.db, [counter], stage.now)[0]
-    wanted = limit_of(counter, balance.base_minutes) * told.percent / 100
+    wanted = limit(term.rule, balance.base_minutes) * told.percent / 100
     rules = stage.rules
     places = {each.number: Place(each.id, each.centre_id) for each in rules.values()}
 

@@ -14,12 +14,11 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.agreements import Balance, Counter, Kind, ShareRule, Term, covers
+from labshare.domain.agreements import Balance, Counter, Kind, ShareRule, Term, covers, limit
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.projects import AccessClass
 from labshare.domain.rounds import Approval, PlanRow, PlanState, Round
 from labshare.domain.timespan import Span
-from labshare.domain.weighing import limit_of
 from labshare.domain.windows import Window
 from labshare.errors import Refusal
 from labshare.scheduler.plan import Plan, RuleOutcome
@@ -311,7 +310,7 @@ class _View:
             window=counter.window,
             before_minutes=max(0, balance.matched_minutes - of_plan),
             plan_minutes=planned,
-            limit_minutes=floor(limit_of(counter, base_minutes)),
+            limit_minutes=floor(limit(rule, base_minutes)),
             missed_slots=max(0, -outcome.slack),
         )
 

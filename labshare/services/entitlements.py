@@ -88,7 +88,8 @@ class Places:
         found = self._windows.get(asked)
         if found is None:
             most = 1 if term.rule.window is Window.ROLLING else None
-            found = self._windows[asked] = [window for window, _ in islice(rule_windows(term, span), most)]
+            windows = (window for window, _ in rule_windows(term, span))
+            found = self._windows[asked] = list(islice(dict.fromkeys(windows), most))
         return found
 
 

@@ -17,10 +17,9 @@ from math import floor
 
 import msgspec
 
-from labshare.domain.agreements import Counter, Kind, ShareRule, Term, Where, covers, matches, scope_key
+from labshare.domain.agreements import Kind, ShareRule, Term, Where, covers, limit, matches, scope_key
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
-from labshare.domain.weighing import limit_of
 from labshare.scheduler.problem import Rule, Who
 from labshare.services.slots import Grid
 
@@ -48,15 +47,6 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     total_minutes: int
     left_minutes: int = 0
     inside_minutes: int = 0
-
-    @property
-    def counter(self) -> Counter:
-        return Counter(term=self.term, scope_key=self.scope_key, window=self.window)
-
-    @property
-    def limit(self) -> Fraction:
-        """Of the window, in minutes."""
-        return limit_of(self.counter, self.base_minutes)
 
 
 class RuleName(msgspec.Struct, frozen=True):
@@ -162,7 +152,7 @@ def in_scope(rule: ShareRule, key: str, places: Iterable[Where]) -> tuple[str, .
 def _cap(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None) -> Iterable[Rule]:
     """What is left under the cap: limit - what is booked in the window, inside the horizon or outside it."""
     rule = standing.term.rule
-    left = standing.limit - standing.matched_minutes
+    left = limit(rule, standing.base_minutes) - standing.matched_minutes
     penalty = None if rule.is_hard else (rule.penalty or 0) * grid.slot_minutes
     share = _share_of_plan(rule)
     yield from _capped(standing, grid, instruments, left, who_of(standing.term), penalty, of_allocated=share)
@@ -176,7 +166,7 @@ def _cap_on_others(
     if not _keeps(standing) or not _is_kept(rule, standing.part, now):
         return
     others = standing.total_minutes - standing.matched_minutes
-    left = standing.base_minutes - standing.limit - others
+    left = standing.base_minutes - limit(rule, standing.base_minutes) - others
     who = Who(tags=(tag_of_others(standing.term),))
     yield from _capped(standing, grid, instruments, left, who, None, is_for_others=True)
 
@@ -212,7 +202,7 @@ def _capped(
 def _floor(standing: Standing, grid: Grid, instruments: tuple[str, ...] | None, most_per_slot: int) -> Iterable[Rule]:
     """A quarter's promise is not owed within one week: the horizon owes its part of what is left of the window."""
     rule = standing.term.rule
-    missing = max(Fraction(0), standing.limit - standing.matched_minutes)
+    missing = max(Fraction(0), limit(rule, standing.base_minutes) - standing.matched_minutes)
     share = Fraction(standing.inside_minutes, standing.left_minutes) if standing.left_minutes else Fraction(0)
     first, last = max(0, grid.first(standing.part.start)), min(grid.horizon, grid.last(standing.part.end))
     slots = floor(missing * share / grid.slot_minutes)

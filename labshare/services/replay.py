@@ -23,7 +23,7 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain import sandbox
-from labshare.domain.agreements import Balance, BalanceKey, Counter, Term, Use
+from labshare.domain.agreements import Balance, BalanceKey, Counter, Term, Use, limit
 from labshare.domain.people import Action, Actor
 from labshare.domain.replay import (
     Comparison,
@@ -40,7 +40,7 @@ from labshare.domain.round_terms import in_rounds
 from labshare.domain.sandbox import Overlay
 from labshare.domain.sandbox_documents import Around, sandbox_faults
 from labshare.domain.timespan import Span
-from labshare.domain.weighing import limit_of, shifts
+from labshare.domain.weighing import shifts
 from labshare.errors import Forbidden, Malformed, NotSignedIn, Refusal, Refused
 from labshare.scheduler.plan import Plan, encode_plan, gap_between
 from labshare.scheduler.problem import CurrentSession, Problem, encode
@@ -328,7 +328,7 @@ def _rules(case: Case, held: Sequence[Standing], plan: Plan, side: str) -> dict[
         key = BalanceKey(*each.term.key, each.scope_key, each.window.start)
         matched, total = counts.get(key, (0, 0))
         base_minutes = each.base_minutes + (total if rule.is_moving else 0)
-        count = Count(limit=limit_of(each.counter, base_minutes), counted=each.matched_minutes + matched)
+        count = Count(limit=limit(rule, base_minutes), counted=each.matched_minutes + matched)
         found[(*key[:3], key.window_start.isoformat())] = RuleRow(
             agreement_id=agreement.id,
             parties=frozenset(agreement.parties),

@@ -33,13 +33,18 @@ def touched(db: Connection, horizon: Span, places: Sequence[Where]) -> list[tupl
 
 
 def touched_by(terms: Iterable[Term], horizon: Span, places: Sequence[Where]) -> list[tuple[Counter, Span]]:
-    """The same for these rules, whether anybody has signed them or not."""
-    return [
-        (Counter(term=term, scope_key=key, window=window), part)
-        for term in terms
-        for key in sorted({scope_key(term.rule, at) for at in places if covers(term.rule.where, at)})
-        for window, part in rule_windows(term, horizon)
-    ]
+    """The same for these rules, whether anybody has signed them or not.
+
+    A window that a trial interrupts is touched once, from its first part to its last.
+    """
+    found: dict[BalanceKey, tuple[Counter, Span]] = {}
+    for term in terms:
+        for key in sorted({scope_key(term.rule, at) for at in places if covers(term.rule.where, at)}):
+            for window, part in rule_windows(term, horizon):
+                counter = Counter(term=term, scope_key=key, window=window)
+                before = found.get(counter.key, (counter, part))[1]
+                found[counter.key] = counter, Span(before.start, part.end)
+    return list(found.values())
 
 
 def balances(db: Connection, counters: Iterable[Counter], now: datetime) -> dict[BalanceKey, Balance]:

@@ -12,7 +12,6 @@ from datetime import datetime
 from labshare.domain.agreements import BalanceKey, Counter, Usage
 from labshare.domain.balance_days import matched_by_day, minutes_of, seated, tomorrow
 from labshare.domain.timespan import Span
-from labshare.domain.weighing import portion_of
 from labshare.store import balance_days as days_store
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
@@ -49,7 +48,6 @@ def usages(
                 used=row.matched_minutes - committed,
                 committed=committed,
                 firm=committed - sum(not_firm.get(key, {}).values()),
-                portion=portion_of(counter),
             ),
             row.total_minutes - row.matched_minutes,
         )

@@ -235,6 +235,40 @@ def test_the_rest_of_the_day_on_which_it_is_suspended_is_in_a_run_of_days(databa
     assert recounted(database, wednesday) == 0
 
 
+def test_switching_a_trial_off_and_on_allows_no_more_than_leaving_it_alone(database: Database) -> None:
+    """10 hours a week as signed and 5 in the trial, which runs from Monday 08:00, is suspended on Wednesday, resumed on
+    Thursday and suspended on Friday: the trial's days have 5 hours together, the others 10.
+    """
+    signed = a_cap(share=None, minutes=600)
+    with database.write() as db:
+        furnish(db)
+        version = Version(number=1, agreement=an_agreement(signed))
+        agreements_store.add_version(db, version, actor_id=None, now=NOW)
+    fewer = Change(agreement="A", replace=msgspec.structs.replace(signed, minutes=300))
+    run(database, a_trial(fewer, start=date(2026, 11, 23)))
+    assert company(database, XRD, ahead(0, 9, 12)) == []
+    step(database, "suspend", at(25, 8), MANAGER)
+    assert company(database, XRD, ahead(2, 9, 16), now=at(25, 8)) == []
+    step(database, "resume", at(26, 8))
+    # 3 of 5 hours are used in the trial.
+    assert company(database, XRD, ahead(3, 9, 11), ahead(3, 11, 12), now=at(26, 8)) == CAP
+    assert recounted(database, at(26, 8)) == 0
+    step(database, "suspend", at(27, 8), MANAGER)
+    # 7 of 10 outside it.
+    assert company(database, XRD, ahead(4, 9, 12), ahead(4, 12, 13), now=at(27, 8)) == CAP
+    assert recounted(database, at(27, 8)) == 0
+    with database.read() as db:
+        (shown,) = [
+            each for each in entitlements.standings(db, actor(OFFICE), at(27, 9), at(27, 8)) if each.rule.id == "cap"
+        ]
+        week = Span(at(23, 0), at(30, 0))
+        parts = [part for _, part in standings.touched(db, week, [Place("N002", "C-ONE")])]
+    assert shown.measure is not None
+    assert (shown.measure.limit, shown.measure.used + shown.measure.committed) == (600, 600)
+    # As signed before Monday 08:00 and from Friday on, and the trial between: each once.
+    assert sorted(parts) == [Span(at(23, 0), at(30, 0)), Span(at(23, 8), at(27, 8))]
+
+
 def test_ending_it_is_doing_nothing_more(house: Database) -> None:
     run(house, a_trial())
     step(house, "end", at(25, 8))
