@@ -159,8 +159,8 @@ def under(terms: Sequence[Term], holdings: Sequence[Holding]) -> tuple[Term, ...
     before and after it they are what they were.
 
     Rules that no overlay names come back untouched. That a changed rule reaches no other centre, and that no two
-    overlays change one rule at a time, is checked before one may hold. A rule whose time is cut has its windows cut
-    with it, as when an agreement gets a new version.
+    overlays change one rule at a time, is checked before one may hold. A share whose time is cut has its windows cut
+    with it, as when an agreement gets a new version; plain minutes stay those of the whole window.
     """
     found = list(terms)
     for holding in holdings:
