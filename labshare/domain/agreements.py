@@ -351,7 +351,7 @@ def limit(rule: ShareRule, base_minutes: int) -> Fraction:
 def measure(rule: ShareRule, usage: Usage) -> Measure:
     """What is left of the rule, exactly. A hold or a pending request counts against a cap, never towards a floor."""
     bound = limit(rule, usage.base_minutes)
-    slack = bound - usage.used - usage.committed if rule.kind is Kind.CAP else usage.used + usage.firm - bound
+    slack = bound - (usage.used + usage.committed) if rule.kind is Kind.CAP else usage.used + usage.firm - bound
     return Measure(
         base_minutes=usage.base_minutes, limit=bound, used=usage.used, committed=usage.committed, slack=slack
     )

@@ -45,6 +45,12 @@ def minutes_of(span: Span) -> tuple[int, int]:
     return (span.start - EPOCH) // MINUTE, (span.end - EPOCH) // MINUTE
 
 
+def parts_of(counter: Counter) -> list[Span]:
+    """The parts of the counter's window in which its rule is in force: one, where no trial interrupts it."""
+    spans = counter.term.spans
+    return [counter.window] if len(spans) == 1 else clipped(spans, counter.window)
+
+
 class Piece(NamedTuple):
     """A part of somebody's use, from start to end in minutes since 1970."""
 
@@ -62,7 +68,8 @@ def seated(counters: Iterable[Counter]) -> Seated:
     windows: defaultdict[Seat, list[tuple[int, int, BalanceKey]]] = defaultdict(list)
     for counter in counters:
         seat = seat_of(counter.term, counter.scope_key)
-        windows[seat] += [(*minutes_of(part), counter.key) for part in clipped(counter.term.spans, counter.window)]
+        key = counter.key
+        windows[seat] += [(*minutes_of(part), key) for part in parts_of(counter)]
     return windows
 
 

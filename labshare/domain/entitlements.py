@@ -93,7 +93,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         if self.rule.kind is Kind.CAP:
             if found.is_broken:
                 return ShareState.OVER
-            return ShareState.NEAR if found.used + found.committed >= WARN_AT * found.limit else ShareState.KEPT
+            # In whole numbers, as reports tell a thousand rules at once.
+            taken, bound = found.used + found.committed, found.limit
+            is_near = taken * bound.denominator * WARN_AT.denominator >= bound.numerator * WARN_AT.numerator
+            return ShareState.NEAR if is_near else ShareState.KEPT
         if not found.is_broken:
             return ShareState.MET
         is_lost = not self.rule.is_moving and self.usage.base_minutes - self.others_minutes < found.limit

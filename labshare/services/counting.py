@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from labshare.domain.agreements import Counter, Use, covers, scope_key
+from labshare.domain.balance_days import parts_of
 from labshare.domain.bases import MOVING, Base, taken
 from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, InstrumentRules
-from labshare.domain.timespan import Span, clipped
+from labshare.domain.timespan import Span
 from labshare.services import capacity
 from labshare.store import agreements as store
 from labshare.store import capacity as capacity_store
@@ -52,7 +53,7 @@ class Tally:
             for each in capacity_store.timed_instruments(db, whole)
             if any(covers(counter.term.rule.where, each) for counter in counters)
         }
-        windows = {part for counter in counters for part in _parts(counter)}
+        windows = {part for counter in counters for part in parts_of(counter)}
         blocks = capacity_store.blocks(db, self.instruments, whole)
         downs = usage_store.downs(db, self.instruments, whole, now) if _are_offered(counters) else {}
         self._capacities = {
@@ -70,7 +71,7 @@ class Tally:
     def rows(self, counter: Counter) -> Iterator[Counted]:
         """What was counted in the counter's window on the instruments of its denominator, whoever it was."""
         inside = self._inside(counter)
-        return (row for part in _parts(counter) for row in self._rows[part] if row.instrument_number in inside)
+        return (row for part in parts_of(counter) for row in self._rows[part] if row.instrument_number in inside)
 
     def base_minutes(self, counter: Counter) -> int:
         """The minutes of the rule's base: as they would be frozen now, or of a moving one as far as they have come."""
@@ -78,7 +79,7 @@ class Tally:
         if base in MOVING:
             return sum(each.used + each.committed for each in (taken(base, row) for row in self.rows(counter)))
         inside = self._inside(counter)
-        capacities = [self._capacities[part] for part in _parts(counter)]
+        capacities = [self._capacities[part] for part in parts_of(counter)]
         return sum(getattr(each[number], base.value) for each in capacities for number in inside)
 
     def _inside(self, counter: Counter) -> dict[int, TimedInstrument]:
@@ -88,11 +89,6 @@ class Tally:
             for number, each in self.instruments.items()
             if covers(rule.where, each) and scope_key(rule, each) == counter.scope_key
         }
-
-
-def _parts(counter: Counter) -> list[Span]:
-    """The parts of the counter's window in which its rule is in force: one, where no trial interrupts it."""
-    return clipped(counter.term.spans, counter.window)
 
 
 def _are_offered(counters: Sequence[Counter]) -> bool:

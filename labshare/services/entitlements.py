@@ -55,18 +55,22 @@ class Places:
         self._by_centre: defaultdict[str, list[TimedInstrument]] = defaultdict(list)
         for each in self._chosen:
             self._by_centre[each.centre_id].append(each)
+        self._inside: dict[Scope, list[TimedInstrument]] = {}
         self._keys: dict[tuple[Scope, Level], list[str]] = {}
         self._windows: dict[tuple[object, ...], list[Span]] = {}
 
     def inside(self, where: Scope) -> list[TimedInstrument]:
         """Those that the scope covers."""
-        if where.instruments:
-            near = [self._by_id[each] for each in where.instruments if each in self._by_id]
-        elif where.centres:
-            near = [each for centre_id in where.centres for each in self._by_centre.get(centre_id, ())]
-        else:
-            near = self._chosen
-        return [each for each in near if covers(where, each)]
+        found = self._inside.get(where)
+        if found is None:
+            if where.instruments:
+                near = [self._by_id[each] for each in where.instruments if each in self._by_id]
+            elif where.centres:
+                near = [each for centre_id in where.centres for each in self._by_centre.get(centre_id, ())]
+            else:
+                near = self._chosen
+            self._inside[where] = found = [each for each in near if covers(where, each)]
+        return found
 
     def counters(self, term: Term, span: Span) -> list[Counter]:
         """The windows of a rule that the span touches, for each denominator with an instrument.
@@ -105,10 +109,11 @@ def readable_terms(
     told: dict[tuple[str, Scope], tuple[bool, bool]] = {}
     for term in in_force(db, span):
         agreement, where = term.agreement, term.rule.where
-        if (agreement.id, where) not in told:
+        may = told.get((agreement.id, where))
+        if may is None:
             centre_ids = frozenset(each.centre_id for each in places.inside(where))
-            told[agreement.id, where] = may_read(actor, agreement, centre_ids), sees_all(actor, centre_ids)
-        is_readable, is_whole = told[agreement.id, where]
+            may = told[agreement.id, where] = may_read(actor, agreement, centre_ids), sees_all(actor, centre_ids)
+        is_readable, is_whole = may
         if is_readable:
             found.append((term, is_whole))
     return found

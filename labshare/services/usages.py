@@ -24,8 +24,9 @@ def usages(
 
     Those of which no balance has been opened are left out. Four queries.
     """
-    keyed = {(*each.term.key, each.scope_key, *minutes_of(each.window)): each for each in counters}
-    held = {row[:5]: row for row in (days_store.holding(db, at, now) if counters else ()) if row[:5] in keyed}
+    keyed = {(*each.key[:3], *minutes_of(each.window)): each for each in counters}
+    rows = days_store.holding(db, at, now) if counters else ()
+    held = {name: row for row in rows if (name := row[:5]) in keyed}
     if not held:
         return {}
     found = [keyed[key] for key in held]

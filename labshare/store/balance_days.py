@@ -36,7 +36,9 @@ _OF_BALANCE = tuple(column == balances.c[column.name] for column in _KEY)
 _NOT_FIRM = bookings.c.state.in_(
     sa.bindparam("not_firm", (BookingState.HELD, BookingState.PENDING), expanding=True, literal_execute=True)
 )
-_OCCUPYING = bookings.c.state.in_(tuple(sorted(OCCUPYING)))
+_OCCUPYING = bookings.c.state.in_(
+    sa.bindparam("occupying", tuple(sorted(OCCUPYING)), expanding=True, literal_execute=True)
+)
 
 MOST_PLACES = 1_000_000
 _PLACES = (
