@@ -19,6 +19,7 @@ from labshare.scheduler.score import outcomes_of, score
 from labshare.scheduler.search import Limits
 from labshare.scheduler.solve import solve
 from tests.scheduler import samples
+from tests.scheduler.making import ask, raw, read, two_instruments
 
 # A few seeds each day, all of them before a change lands.
 SEEDS = [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 20))]
@@ -54,6 +55,38 @@ def test_plans_get_better_and_bounds_hold(seed: int, exactly: bool, monkeypatch:
     assert all(not list(faults_of_sessions(problem, plan)) for plan, _ in told)
     if truth.status == "optimal" and told:
         assert worth[-1] <= truth.score.objective <= told[-1][1]
+
+
+def test_whoever_a_missed_floor_counts_is_planned_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`p` is all that the floor counts and is left out: 5 and a penalty of 2 less are not worth the 50 of `q`.
+
+    What else is asked for keeps a gap open, so that the search goes on.
+    """
+    rows = [
+        *(ask(name, 3, 10, (0, 1), where) for name, where in (("a", "i0"), ("c", "i1"))),
+        *(ask(name, 2, 6, (0, 2), where) for name, where in (("b", "i0"), ("d", "i1"))),
+        ask("p", 2, 5, (0, 0), "i2", access_class="education"),
+        ask("q", 2, 50, (0, 0), "i2"),
+    ]
+    floor = {"id": "F", "kind": "floor", "who": {"access_class": ["education"]}, "slots": 2, "penalty": 1}
+    instruments = [*two_instruments(), {"id": "i2", "centre": "c0"}]
+    freed: list[list[str]] = []
+
+    class Neighbourhoods:
+        """Frees and finds nothing."""
+
+        def __init__(self, problem: Problem) -> None:
+            pass
+
+        def solve(self, _sessions: object, chosen: list[str], *_: object) -> None:
+            freed.append(chosen)
+
+    monkeypatch.setattr(module, "MOST_COLUMNS", 0)
+    monkeypatch.setattr(module, "MENDING", 1.0)
+    monkeypatch.setattr(module, "Neighbourhoods", Neighbourhoods)
+    Told(read(raw(4, *rows, instruments=instruments, rules=[floor])), Limits(steps=1000, seed=1))
+    assert freed
+    assert all(chosen[0] == "p" and set(chosen) == {"p", "q"} for chosen in freed)
 
 
 def test_the_same_steps_give_the_same_plans() -> None:
