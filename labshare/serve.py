@@ -18,6 +18,7 @@ from typing import cast
 
 import msgspec
 import structlog
+from granian._granian import SocketHolder
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from granian.utils.proxies import wrap_asgi_with_proxy_headers  # pyright: ignore[reportUnknownVariableType]  granian ships no types for it
@@ -29,6 +30,8 @@ from labshare.errors import StartupError
 from labshare.store.process import Claim
 
 PORTS_TRIED = 100
+# Connections that may wait while the application starts up or is busy.
+BACKLOG = 128
 # Only who already runs on this machine may say for whom they ask.
 TRUSTED_PROXIES = ["127.0.0.1", "::1"]
 CLAIM_SECONDS = 5
@@ -37,12 +40,15 @@ GRACE_SECONDS = 0.5
 DEADLINE_SECONDS = 2.8
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to listen. `ip` is what `host` means on this machine."""
+class Listener(msgspec.Struct, frozen=True, kw_only=True):
+    """A socket that listens from the moment it is found, so that nobody can take its port while the rest starts up."""
 
     host: str
-    ip: str
-    port: int
+    socket: socket.socket
+
+    @property
+    def port(self) -> int:
+        return self.socket.getsockname()[1]
 
     @property
     def url(self) -> str:
@@ -50,31 +56,37 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         return f"http://{host}:{self.port}"
 
 
-def find_address(host: str, port: int, *, or_next: bool = False) -> Address:
-    """An address that can be listened on; with `or_next`, on the first free port from `port` on.
+def listen(host: str, port: int, *, or_next: bool = False) -> Listener:
+    """Listen there; with `or_next`, on the first free port from `port` on. Who connects waits until `serve` answers.
 
-    Raises `StartupError`. The port is tried before granian is, which answers a taken one with a page of traces.
+    Raises `StartupError`. granian itself would share a port that another of this account's servers listens on.
     """
     last = min(port + PORTS_TRIED, 65536) if or_next else port + 1
     for candidate in range(port, last):
-        ip = _ip_if_free(host, candidate)
-        if ip:
-            return Address(host=host, ip=ip, port=candidate)
+        found = _socket_if_free(host, candidate)
+        if found:
+            return Listener(host=host, socket=found)
     raise StartupError("port_taken", host=host, port=str(port))
 
 
-def _ip_if_free(host: str, port: int) -> str | None:
+def _socket_if_free(host: str, port: int) -> socket.socket | None:
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            # As the server itself will: a port whose last connections are still closing is free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        found = socket.socket(family, kind)
+        try:
+            # A port whose last connections are still closing is free.
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(address)
+            found.listen(BACKLOG)
+        except OSError:
+            found.close()
+            raise
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return None
         raise StartupError("address_unusable", host=host, port=str(port), reason=str(error.strerror)) from error
-    return str(address[0])
+    found.setblocking(False)
+    return found
 
 
 def log_to_stderr(level: str) -> None:
@@ -101,27 +113,35 @@ def log_to_stderr(level: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def serve(app: Litestar, address: Address, held: Claim, ready: Callable[[], None]) -> None:
-    """Answer requests until SIGINT or SIGTERM. `ready` is called once the address answers.
+class _Server(Server):
+    """granian on a socket that listens already."""
+
+    def __init__(self, target: ASGIApp, listener: Listener) -> None:
+        super().__init__(target, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        self._shd = SocketHolder(self._listener.socket.fileno(), False, BACKLOG)  # pyright: ignore[reportCallIssue]  granian's types leave its arguments out
+
+
+def serve(app: Litestar, listener: Listener, held: Claim, ready: Callable[[], None]) -> None:
+    """Answer requests until SIGINT or SIGTERM. `ready` is called once the application has started.
 
     Raises `StartupError` when the claim on the database was lost to another process.
     """
-    asyncio.run(_serve(app, address, held, ready))
+    asyncio.run(_serve(app, listener, held, ready))
 
 
-async def _serve(app: Litestar, address: Address, held: Claim, ready: Callable[[], None]) -> None:
+async def _serve(app: Litestar, listener: Listener, held: Claim, ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     calls = Calls(told_by_proxy(app))
     # The application's start and stop are ours, so that its stop runs even when a connection would not end.
     async with app.lifespan():
-        server = Server(
-            calls, address.ip, address.port, interface=Interfaces.ASGINL, websockets=False, log_enabled=False
-        )
+        server = _Server(calls, listener)
         serving = asyncio.create_task(server.serve())
         keeping = asyncio.create_task(_keep(held, stop))
-        await _answering(address, serving)
         ready()
         await stop.wait()
         _end_by(DEADLINE_SECONDS)
@@ -131,18 +151,6 @@ async def _serve(app: Litestar, address: Address, held: Claim, ready: Callable[[
         await calls.end(GRACE_SECONDS)
         await asyncio.wait([serving], timeout=GRACE_SECONDS)
     await keeping
-
-
-async def _answering(address: Address, serving: asyncio.Task[None]) -> None:
-    while not serving.done():
-        try:
-            _, writer = await asyncio.open_connection(address.ip, address.port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
-    await serving
 
 
 async def _keep(held: Claim, stop: asyncio.Event) -> None:

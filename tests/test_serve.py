@@ -24,7 +24,7 @@ from litestar.types import Message
 from labshare import serve
 from labshare.cli import serving
 from labshare.errors import StartupError
-from labshare.serve import Address, Calls, find_address, told_by_proxy
+from labshare.serve import Calls, Listener, listen, told_by_proxy
 from labshare.services.demo import LOADED
 from labshare.settings import Settings
 from labshare.store import facts
@@ -53,30 +53,44 @@ def free_port() -> int:
 
 def test_a_free_port_is_taken_as_it_is() -> None:
     port = free_port()
-    assert find_address("127.0.0.1", port) == Address(host="127.0.0.1", ip="127.0.0.1", port=port)
+    found = listen("127.0.0.1", port)
+    with found.socket:
+        assert found.url == f"http://127.0.0.1:{port}"
 
 
 def test_a_taken_port_is_refused_before_the_server_meets_it() -> None:
     with taken_port() as port, pytest.raises(StartupError, match="port_taken"):
-        find_address("127.0.0.1", port)
+        listen("127.0.0.1", port)
 
 
 def test_the_next_free_port_is_found_when_that_is_asked() -> None:
     with taken_port() as port:
-        found = find_address("127.0.0.1", port, or_next=True)
-    assert port < found.port < port + 100
+        found = listen("127.0.0.1", port, or_next=True)
+    with found.socket:
+        assert port < found.port < port + 100
+
+
+def test_nobody_takes_the_port_while_the_application_starts() -> None:
+    """Between finding a port and serving on it a second passes, in which another program could have taken it."""
+    found = listen("127.0.0.1", free_port())
+    with found.socket:
+        with pytest.raises(StartupError, match="port_taken"):
+            listen("127.0.0.1", found.port)
+        # Who comes too early waits, and is not turned away.
+        with socket.create_connection(("127.0.0.1", found.port), timeout=10):
+            pass
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.1"])
 def test_an_address_that_is_not_of_this_machine_is_said_so(host: str) -> None:
     # 203.0.113.0/24 is kept for documentation (RFC 5737), so no machine has it.
     with pytest.raises(StartupError, match="address_unusable"):
-        find_address(host, 8000)
+        listen(host, 8000)
 
 
 def test_the_address_of_version_six_stands_in_brackets() -> None:
-    assert Address(host="::1", ip="::1", port=80).url == "http://[::1]:80"
-    assert Address(host="localhost", ip="127.0.0.1", port=80).url == "http://localhost:80"
+    with socket.socket() as unbound:
+        assert Listener(host="::1", socket=unbound).url == "http://[::1]:0"
 
 
 # ---------------------------------------------------------------- calls under way
@@ -244,8 +258,9 @@ def test_what_the_demo_hands_over_leads_to_the_port_it_took(
     furnished(sqlite_template, tmp_path / "labshare.sqlite3")
     answered: list[tuple[str, str]] = []
 
-    def note(chosen: Settings, _database: object, _held: object, address: Address) -> None:
-        answered.append((chosen.base_url, address.url))
+    def note(chosen: Settings, _database: object, _held: object, listener: Listener) -> None:
+        with listener.socket:
+            answered.append((chosen.base_url, listener.url))
 
     def quiet(_level: str) -> None:
         """Leave this process's own log as it is."""

@@ -11,7 +11,7 @@ import rich_click as click
 from labshare.cli.common import open_database, say, settings, utc_now, with_example
 
 if TYPE_CHECKING:
-    from labshare.serve import Address
+    from labshare.serve import Listener
     from labshare.settings import Settings
     from labshare.store.engine import Database
     from labshare.store.process import Claim
@@ -28,7 +28,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 def serve(workers: int) -> None:
     """Serve with the settings in the environment (deploy/README.md), on a database that `labshare migrate` prepared."""
     from labshare.errors import StartupError
-    from labshare.serve import find_address, log_to_stderr
+    from labshare.serve import listen, log_to_stderr
     from labshare.settings import require_secret
     from labshare.store.process import claim
 
@@ -38,7 +38,7 @@ def serve(workers: int) -> None:
     require_secret(chosen)
     log_to_stderr(chosen.log_level)
     with open_database(chosen) as database, claim(database) as held:
-        _answer(chosen, database, held, find_address(chosen.host, chosen.port))
+        _answer(chosen, database, held, listen(chosen.host, chosen.port))
 
 
 @with_example("labshare demo", "labshare demo --fresh")
@@ -56,7 +56,7 @@ def demo(directory: Path, fixtures: Path, fresh: bool) -> None:
     """Serve LabShare with demo data on this machine. No settings are needed; the first start makes the data."""
     import msgspec
 
-    from labshare.serve import find_address, log_to_stderr
+    from labshare.serve import listen, log_to_stderr
     from labshare.store.process import claim
 
     chosen = _demo_settings(directory, settings())
@@ -66,11 +66,11 @@ def demo(directory: Path, fixtures: Path, fresh: bool) -> None:
         if fresh:
             _throw_away(database, directory)
         _make_demo(database, fixtures, utc_now())
-        address = find_address(chosen.host, chosen.port, or_next=True)
-        if address.port != chosen.port:
-            say("Port %(taken)s is taken; using %(port)s.", taken=chosen.port, port=address.port)
+        listener = listen(chosen.host, chosen.port, or_next=True)
+        if listener.port != chosen.port:
+            say("Port %(taken)s is taken; using %(port)s.", taken=chosen.port, port=listener.port)
         # What is handed over leads to this demo, not to whatever answers on the port that was taken.
-        _answer(msgspec.structs.replace(chosen, base_url=address.url), database, held, address)
+        _answer(msgspec.structs.replace(chosen, base_url=listener.url), database, held, listener)
 
 
 @with_example("LABSHARE_DATABASE_URL=postgresql:///labshare labshare migrate")
@@ -105,15 +105,15 @@ def _recounted(database: Database) -> int:
         return balances.recount(db, utc_now())
 
 
-def _answer(chosen: Settings, database: Database, held: Claim, address: Address) -> None:
+def _answer(chosen: Settings, database: Database, held: Claim, listener: Listener) -> None:
     from labshare.app import create_app
     from labshare.serve import serve as run
 
     def ready() -> None:
         # The address stands last: nothing is printed after it until the end.
-        say("LabShare answers until Ctrl-C: %(url)s", url=address.url)
+        say("LabShare answers until Ctrl-C: %(url)s", url=listener.url)
 
-    run(create_app(chosen, database=database), address, held, ready)
+    run(create_app(chosen, database=database), listener, held, ready)
 
 
 # ---------------------------------------------------------------- the demo
