@@ -34,6 +34,9 @@ class _Readable(dict[str, str]):
         super().__init__({name: readable(name, value) for name, value in params.items()})
         if span := _as_span(params):
             self["span"] = span
+        # Where the reason has a sentence of its own, it stands for the words that a library found for it.
+        if "fault" in params and has(sentence := f"document_fault.{params['fault']}"):
+            self["reason"] = gettext(sentence) % self
 
     def __missing__(self, name: str) -> str:
         return self.get(f"{name}_{language()}", "–")

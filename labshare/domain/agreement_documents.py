@@ -19,8 +19,9 @@ import msgspec
 from labshare.domain.agreements import Agreement, Kind, Strictness
 from labshare.domain.bases import PLANNED, Base
 from labshare.domain.clause_faults import CLAUSE_FAULTS, has_other_clauses
+from labshare.domain.document_faults import unreadable
 from labshare.domain.windows import CALENDAR, MOST_ROLLING_DAYS, Window
-from labshare.errors import Malformed, Param, Refusal
+from labshare.errors import Param, Refusal
 
 _PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?%")
 _QUOTIENT = re.compile(r"(\d{1,9})/(\d{1,9})")
@@ -55,7 +56,7 @@ def from_toml(text: str) -> Agreement:
     try:
         return msgspec.toml.decode(text, type=Agreement, dec_hook=read_exact)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Malformed("agreement_unreadable", reason=" ".join(str(error).split())) from error
+        raise unreadable("agreement_unreadable", error) from error
 
 
 def to_toml(agreement: Agreement) -> str:

@@ -19,11 +19,12 @@ from datetime import date
 
 import msgspec
 
+from labshare.domain.document_faults import unreadable
 from labshare.domain.organisations import OrganisationSize
 from labshare.domain.people import Role, is_login
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.registry_terms import OrganisationKind, Verification
-from labshare.errors import Malformed, Refusal
+from labshare.errors import Refusal
 
 _HASH_PREFIX = "$argon2id$"
 _PLACES = {Role.LAB_MANAGER: "centre", Role.PARTNER: "organisation", Role.REPRESENTATIVE: "organisation"}
@@ -111,7 +112,7 @@ def from_toml(text: str) -> PeopleDocument:
     try:
         return msgspec.toml.decode(text, type=PeopleDocument)
     except msgspec.MsgspecError as error:
-        raise Malformed("people_unreadable", reason=" ".join(str(error).split())) from error
+        raise unreadable("people_unreadable", error) from error
 
 
 def faults(document: PeopleDocument, known: Known) -> tuple[Refusal, ...]:

@@ -16,9 +16,10 @@ import msgspec
 
 from labshare.domain.agreement_documents import FIRST_YEAR, LAST_YEAR, Known, faults, read_exact, write_exact
 from labshare.domain.agreements import Agreement, ShareRule, Version, effective_span
+from labshare.domain.document_faults import unreadable
 from labshare.domain.sandbox import MOST_DAYS, Change, Overlay, changed
 from labshare.domain.timespan import clipped, subtracted
-from labshare.errors import Malformed, Refusal
+from labshare.errors import Refusal
 
 # A trial may leave an agreement without a single rule for a while; a signed agreement may not.
 _NOT_OF_A_TRIAL = frozenset({"agreement_without_rules"})
@@ -32,7 +33,7 @@ def from_toml(text: str) -> Overlay:
     try:
         return msgspec.toml.decode(text, type=Overlay, dec_hook=_read)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Malformed("sandbox_unreadable", reason=" ".join(str(error).split())) from error
+        raise unreadable("sandbox_unreadable", error) from error
 
 
 def to_toml(overlay: Overlay) -> str:

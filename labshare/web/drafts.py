@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromQuery
 
+from labshare.domain.document_faults import too_long
 from labshare.domain.people import Action, Actor, may
 from labshare.errors import LabShareError, Malformed, Refused, Stale
 from labshare.services import agreements, drafts
@@ -85,7 +86,7 @@ def sign(
 def _text(data: DraftForm) -> str:
     """What was typed. Browsers send lines that end in CR LF, which TOML reads, but texts are kept as files are."""
     if len(data.text) > LONGEST_TEXT:
-        raise Malformed("agreement_unreadable", reason=f"more than {LONGEST_TEXT} characters")
+        raise too_long("agreement_unreadable", LONGEST_TEXT)
     return data.text.replace("\r\n", "\n")
 
 

@@ -16,6 +16,7 @@ from litestar.datastructures import UploadFile
 from litestar.params import FromPath
 
 from labshare import formats
+from labshare.domain.document_faults import too_long
 from labshare.domain.people import Actor
 from labshare.domain.replay import FREEDOM_DAYS, MOST_FREEDOM_DAYS, Comparison, Replayed
 from labshare.domain.sandbox import Overlay
@@ -62,7 +63,7 @@ class OverlayForm(PeriodForm, frozen=True, kw_only=True):
         except UnicodeDecodeError as error:
             raise Malformed("file_not_utf8") from error
         if len(text) > LONGEST_TEXT:
-            raise Malformed("sandbox_unreadable", reason=f"more than {LONGEST_TEXT} characters")
+            raise too_long("sandbox_unreadable", LONGEST_TEXT)
         # Browsers send lines that end in CR LF; texts are kept as files are.
         return text.replace("\r\n", "\n")
 
