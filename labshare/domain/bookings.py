@@ -55,6 +55,8 @@ OCCUPYING = frozenset(
         BookingState.DONE,
     }
 )
+# These end by themselves at their `hold_expires_at`: not confirmed by their user, or not approved by the centre.
+WAITING = frozenset({BookingState.HELD, BookingState.PENDING})
 MOVABLE = frozenset({BookingState.HELD, BookingState.PENDING, BookingState.CONFIRMED})
 # No one block may be longer: it bounds how far back a calendar query must look.
 LONGEST_MINUTES = 92 * 24 * 60
@@ -87,6 +89,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     plan_id: UUID | None = None
     series_id: UUID | None = None
     hold_expires_at: datetime | None = None
+    decision_note: str = ""
     created_at: datetime
     updated_at: datetime
     version: int = 1
@@ -124,6 +127,8 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     name_vi: str = ""
     name_en: str = ""
     host_id: str = ""
+    approval: str = "none"
+    approval_hours: int = 72
 
     @property
     def takes_bookings(self) -> bool:
@@ -164,7 +169,7 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     hold_expires_at: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
-        """A hold whose time is over: it gives way, in the transaction that meets it."""
+        """A hold or a request whose time is over: it gives way, in the transaction that meets it."""
         return self.hold_expires_at is not None and self.hold_expires_at <= now
 
 

@@ -27,6 +27,9 @@ class NoticeKind(StrEnum):
     LEDGER_DISPLACED = "ledger_displaced"
     LEDGER_TO_PULL_BACK = "ledger_to_pull_back"
     LEDGER_PULLED_BACK = "ledger_pulled_back"
+    BOOKING_APPROVED = "booking_approved"
+    BOOKING_DECLINED = "booking_declined"
+    BOOKING_UNDECIDED = "booking_undecided"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,18 +12,18 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from labshare.domain.approvals import standing
 from labshare.domain.bookings import MOVABLE, OCCUPYING, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
-from labshare.errors import Malformed, NotFound, Refusal, Stale, WrongState
+from labshare.errors import Malformed, NotFound, Stale, WrongState
 from labshare.services import clauses
 from labshare.services.charging import Outcome, charge
 from labshare.services.writing import Change, Locked, Payer, ended, judge, make, payer_of, refuse, tell, write
 from labshare.store import booking_pages
 from labshare.store import bookings as store
 from labshare.store import people as people_store
-from labshare.store import time_requests as requests_store
 from labshare.store import usage as usage_store
 from labshare.store.engine import Connection
 
@@ -86,7 +86,7 @@ def move(
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
     wish = again(booking, span, purpose)
-    return _write(db, actor, moving(booking, wish, rules, payer_of(db, wish), now), rules, now, action="move")
+    return _write(db, actor, moving(booking, wish, rules, payer_of(db, wish), now, by=actor), rules, now, action="move")
 
 
 def describe(
@@ -156,27 +156,10 @@ def block(
     return _write(db, actor, Change(after=booking, wish=wish), rules, now, action="block")
 
 
-def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: datetime) -> None:
-    """Write the sessions of an approved plan as bookings: all of them, or none.
-
-    Raises `TimeTaken` naming each clash, and `Refused` where a person is elsewhere by now or an agreement has no room.
-    Whoever calls has checked that the actor may publish, and releases the round's offers in the same transaction.
-    """
-    if not new:
-        return
-    persons = {booking.person_id for booking in new if booking.person_id is not None}
-    locked = store.lock(db, {booking.instrument_number for booking in new}, persons)
-    whole = Span(min(b.occupied_from for b in new), max(b.occupied_until for b in new))
-    _end_due(db, locked, whole, now)
-    busy, elsewhere = store.busy_spans(db, locked, whole), requests_store.persons_busy(db, persons, whole)
-    refuse(_clashes(new, locked, busy) + _elsewhere(new, locked, elsewhere))
-    write(db, actor, [Change(after=booking) for booking in new], locked, now, action="publish")
-
-
 def expire_holds(db: Connection, numbers: Iterable[int], span: Span, now: datetime) -> int:
     """Give back the time of holds that were never confirmed, on these instruments; returns how many there were."""
     locked = store.lock(db, numbers)
-    count = _end_due(db, locked, span, now)
+    count = end_due(db, locked, span, now)
     if count:
         tell(db, locked)
     return count
@@ -256,9 +239,12 @@ def again(booking: Booking, span: Span, purpose: str | None = None) -> Wish:
     )
 
 
-def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, now: datetime) -> Change:
-    """The change that gives a booking the times and the purpose of the wish for it."""
+def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, now: datetime, *, by: Actor) -> Change:
+    """The change that gives a booking the times and the purpose of the wish for it; other times are approved anew."""
     occupied = rules.occupied(wish.span, booking.kind)
+    state, until = booking.state, booking.hold_expires_at
+    if wish.span != booking.span and state is not BookingState.HELD:
+        state, until = _standing(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
     moved = msgspec.structs.replace(
         booking,
         starts_at=wish.span.start,
@@ -266,6 +252,8 @@ def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, n
         occupied_from=occupied.start,
         occupied_until=occupied.end,
         purpose=wish.purpose,
+        state=state,
+        hold_expires_at=until,
         updated_at=now,
     )
     return Change(before=booking, after=moved, wish=wish, payer=payer)
@@ -296,13 +284,16 @@ def _adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetim
 
 
 def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Actor, now: datetime) -> Booking:
-    """The booking that a wish becomes, confirmed; what the project says is copied onto it."""
+    """The booking that a wish becomes; what the project says is copied onto it."""
     occupied = rules.occupied(wish.span, wish.kind)
+    organisation_id = project.organisation_id if project else None
+    state, until = _standing(actor, rules, wish.kind, organisation_id, wish.span.start, now)
     return Booking(
         id=uuid4(),
         instrument_number=rules.number,
         kind=wish.kind,
-        state=BookingState.CONFIRMED,
+        state=state,
+        hold_expires_at=until,
         starts_at=wish.span.start,
         ends_at=wish.span.end,
         occupied_from=occupied.start,
@@ -310,7 +301,7 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
         person_id=wish.person_id,
         booked_by_id=actor.person_id,
         project_id=wish.project_id,
-        organisation_id=project.organisation_id if project else None,
+        organisation_id=organisation_id,
         access_class=project.access_class if project else None,
         activity=project.activity if project else None,
         agreement_id=project.agreement_id if project else None,
@@ -319,6 +310,15 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
         created_at=now,
         updated_at=now,
     )
+
+
+def _standing(
+    actor: Actor, rules: InstrumentRules, kind: BookingKind, organisation_id: str | None, start: datetime, now: datetime
+) -> tuple[BookingState, datetime | None]:
+    """Who answers for the centre waits for nobody, and neither does whom they book for."""
+    if may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id):
+        return BookingState.CONFIRMED, None
+    return standing(rules, kind, organisation_id, start, now)
 
 
 def _write(
@@ -348,39 +348,12 @@ def _require_movable(booking: Booking, now: datetime) -> None:
         raise WrongState("booking_begun")
 
 
-def _end_due(db: Connection, locked: Locked, span: Span, now: datetime) -> int:
+def end_due(db: Connection, locked: Locked, span: Span, now: datetime) -> int:
+    """Give back the time of what is due to end there, under the lock of these instruments; returns how many."""
     found = (each for number in sorted(locked) for each in store.neighbours(db, number, span))
     due = [ended(store.get(db, each.id), BookingState.EXPIRED, now) for each in found if each.is_due(now)]
     make(db, due, judge(db, due, locked, now))
     return len(due)
-
-
-def _clashes(
-    new: Sequence[Booking], locked: dict[int, InstrumentRules], busy: dict[int, list[Span]]
-) -> tuple[Refusal, ...]:
-    return tuple(
-        _refusal_at("time_taken_at", locked[booking.instrument_number], other)
-        for booking in new
-        for other in sorted(busy[booking.instrument_number])
-        if other.overlaps(booking.occupied)
-    )
-
-
-def _elsewhere(
-    new: Sequence[Booking], locked: dict[int, InstrumentRules], busy: dict[UUID, list[Span]]
-) -> tuple[Refusal, ...]:
-    """Sessions whose person has booked another instrument meanwhile; which one is for that person to know."""
-    return tuple(
-        _refusal_at("session_person_elsewhere", locked[booking.instrument_number], booking.span)
-        for booking in new
-        if booking.attended and booking.person_id
-        if any(other.overlaps(booking.span) for other in busy.get(booking.person_id, ()))
-    )
-
-
-def _refusal_at(code: str, rules: InstrumentRules, span: Span) -> Refusal:
-    times = {"from": span.start.isoformat(), "until": span.end.isoformat()}
-    return Refusal(code=code, params={"instrument": rules.id, **times})
 
 
 def _purpose(text: str) -> str:

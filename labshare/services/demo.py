@@ -21,7 +21,7 @@ from labshare.domain.people_document import PeopleDocument, ProjectEntry, from_t
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import CENTRE_ZONE_NAME, midnight
 from labshare.errors import Refused
-from labshare.services import agreements, balances, counting, demo_sandbox, people_document, registry
+from labshare.services import agreements, balances, counting, demo_approvals, demo_sandbox, people_document, registry
 from labshare.services.demo_diary import minutes
 from labshare.services.demo_fate import run_of
 from labshare.services.demo_ledger import post_entries
@@ -259,12 +259,31 @@ def run_trial(stage: Stage) -> None:
     demo_sandbox.run_trial(stage.db, text, cast, stage.today, stage.now)
 
 
+def let_one_wait(stage: Stage) -> None:
+    """A booking from outside that waits for its centre."""
+    cast, projects = stage.cast, stage.cast.projects
+    demo_approvals.wait(
+        stage.db,
+        (
+            demo_approvals.Ask(manager=cast.managers[rules.centre_id], rules=rules, user=user, project=project)
+            for rules in stage.rules.values()
+            if rules.centre_id in cast.managers
+            for told in stage.story.users
+            if rules.centre_id in told.centres
+            if (project := projects[told.project]).organisation_id != rules.host_id
+            for user in map(cast.people.__getitem__, cast.members[told.project])
+        ),
+        stage.now,
+    )
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("registry", load_registry),
     ("people", load_people),
     ("work", plan_work),
     ("rounds", bring_rounds),
     ("use", use_instruments),
+    ("approval", let_one_wait),
     ("ledger", post_ledger),
     ("trial", run_trial),
 )

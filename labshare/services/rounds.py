@@ -32,7 +32,8 @@ from labshare.domain.time_requests import RequestState
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, WrongState
 from labshare.scheduler.reading import parse_plan
-from labshare.services import bookings, clearances, planning, plans
+from labshare.services import clearances, planning, plans
+from labshare.services.sessions import publish_sessions
 from labshare.store import agreements as agreements_store
 from labshare.store import audit, due, facts, outbox
 from labshare.store import bookings as bookings_store
@@ -250,7 +251,7 @@ def publish(db: Connection, actor: Actor, round_id: UUID, *, plan_sha256: str, n
     gone = people_store.absent(db, {booking.person_id for booking in planned if booking.person_id})
     held = clearances.of_requests(db, current, requests, now)
     new = [booking for booking in planned if booking.person_id not in gone and booking.request_id not in held]
-    bookings.publish_sessions(db, actor, new, now)
+    publish_sessions(db, actor, new, now)
     placed = {booking.request_id for booking in new}
     requests_store.decide(
         db,

@@ -145,7 +145,7 @@ def move(
     spans = shifted([each.span for each in ahead], anchor.span, span, rules.timezone)
     payer = payer_of(db, bookings.again(anchor, span))
     changes = [
-        bookings.moving(each, bookings.again(each, to, purpose), rules, payer, now)
+        bookings.moving(each, bookings.again(each, to, purpose), rules, payer, now, by=actor)
         for each, to in zip(ahead, spans, strict=True)
     ]
     return write(db, actor, changes, {rules.number: rules}, now, action="move")

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from labshare.services import bookings, idempotency, ledger, ledger_deadlines, projects, rounds
+from labshare.services import approvals, bookings, idempotency, ledger, ledger_deadlines, projects, rounds
+from labshare.services.writing import APPROVAL_ENDS
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import outbox
@@ -65,6 +66,7 @@ def _expire_hold(db: Connection, booking_id: UUID, now: datetime) -> None:
 HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {
     rounds.CLOSES: rounds.close_when_due,
     HOLD_EXPIRES: _expire_hold,
+    APPROVAL_ENDS: approvals.end,
     ledger.DUE: ledger_deadlines.settle,
     ledger.JUDGED: ledger_deadlines.judge,
     **{kind.value: partial(projects.remind, kind=kind) for kind in projects.REMINDERS},

@@ -2,8 +2,8 @@
 
 Whoever calls has locked the instruments and persons (store.bookings.lock) and says what each booking becomes. The order
 is the same for one booking and for a series: every rule looks at every wish, with the other changes of the same call in
-place; due holds that stand in the way end; agreements weigh the whole; then all is written (ARCHITECTURE.md, decision
-4). What must not live here: who may do what (bookings.py), or the rules themselves.
+place; what is due to end and stands in the way ends; agreements weigh the whole; then all is written (ARCHITECTURE.md,
+decision 4). What must not live here: who may do what (bookings.py), or the rules themselves.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import uses
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
+from labshare.store import due as due_store
 from labshare.store import people as people_store
 from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
@@ -51,6 +52,8 @@ from labshare.store.rulebooks import rulebook
 
 # Instruments under lock, by number.
 Locked = Mapping[int, InstrumentRules]
+# The deadline of a booking that waits for its centre (services/approvals.py).
+APPROVAL_ENDS = "approval_ends"
 
 
 class Payer(msgspec.Struct, frozen=True):
@@ -207,6 +210,9 @@ def make(db: Connection, changes: Sequence[Change], judged: Judged) -> list[Book
     store.add(db, new)
     agreements.post(db, judged.weighed)
     written |= {booking.id: booking for booking in new}
+    for booking in written.values():
+        if booking.state is BookingState.PENDING and booking.hold_expires_at is not None:
+            due_store.schedule(db, APPROVAL_ENDS, booking.id, booking.hold_expires_at)
     return [written[change.after.id] for change in changes]
 
 

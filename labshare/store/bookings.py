@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection, Row
 from labshare.domain.bookings import (
     LONGEST_MINUTES,
     OCCUPYING,
+    WAITING,
     Booking,
     BookingKind,
     BookingState,
@@ -55,6 +56,8 @@ RULE_COLUMNS = (
     instruments.c.name_vi,
     instruments.c.name_en,
     instruments.c.retired_at,
+    instruments.c.approval,
+    instruments.c.approval_hours,
 )
 _RULE_COLUMNS = (
     *RULE_COLUMNS,
@@ -240,7 +243,7 @@ def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]
             id=row.id,
             kind=BookingKind(row.kind),
             occupied=Span(row.occupied_from, row.occupied_until),
-            hold_expires_at=row.hold_expires_at if row.state == BookingState.HELD else None,
+            hold_expires_at=row.hold_expires_at if row.state in WAITING else None,
         )
         for row in db.execute(_NEIGHBOURS, {"number": number, **over(span)})
     )
@@ -254,7 +257,7 @@ def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour,
             kind=BookingKind(row.kind),
             occupied=Span(row.starts_at, row.ends_at),
             instrument_id=row.instrument_id,
-            hold_expires_at=row.hold_expires_at if row.state == BookingState.HELD else None,
+            hold_expires_at=row.hold_expires_at if row.state in WAITING else None,
         )
         for row in db.execute(_PERSON_BUSY, {"person_id": person_id, **over(span)})
     )

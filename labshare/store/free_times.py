@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
 from sqlalchemy.engine import Connection
 
-from labshare.domain.bookings import OCCUPYING, BookingKind, BookingState, InstrumentRules
+from labshare.domain.bookings import OCCUPYING, WAITING, BookingKind, BookingState, InstrumentRules
 from labshare.domain.clauses import PersonUse
 from labshare.domain.registry_search import Search
 from labshare.domain.rounds import KEEPING
@@ -105,12 +105,12 @@ def _candidate(row: Any) -> Candidate:
 
 
 def busy(db: Connection, asked: Asked, span: Span, now: datetime, *, but: UUID | None = None) -> dict[int, list[Span]]:
-    """What occupies these instruments during the span, by number; holds that are due and the booking `but` do not."""
+    """What occupies these instruments during the span, by number; what is due to end and the booking `but` do not."""
     conditions: list[ColumnElement[bool]] = [
         bookings.c.instrument_number.in_(asked.numbers),
         OCCUPIES,
         sa.or_(
-            bookings.c.state != BookingState.HELD,
+            bookings.c.state.not_in(sorted(WAITING)),
             bookings.c.hold_expires_at.is_(None),
             bookings.c.hold_expires_at > now,
         ),

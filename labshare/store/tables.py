@@ -144,6 +144,9 @@ instruments = Table(
     Column("setup_minutes", sa.Integer, nullable=False, server_default="0"),
     Column("cleanup_minutes", sa.Integer, nullable=False, server_default="0"),
     _text("products"),
+    # Whose bookings wait for the centre, and how many hours it has to decide (domain/approvals.py).
+    Column("approval", sa.Text, nullable=False, server_default="none"),
+    Column("approval_hours", sa.Integer, nullable=False, server_default="72"),
     *_provenance(),
     *_searched(),
     # Raising it is the lock, the cache key and the live-update token in one (ARCHITECTURE.md, decision 4).
@@ -751,6 +754,8 @@ bookings = Table(
     Column("plan_id", sa.Uuid, ForeignKey("plans.id")),
     Column("series_id", sa.Uuid, ForeignKey("series.id"), index=True),
     Column("hold_expires_at", UTCDateTime),
+    # What the centre said when it approved or declined.
+    _text("decision_note"),
     Column("created_at", UTCDateTime, nullable=False),
     Column("updated_at", UTCDateTime, nullable=False),
     Column("version", sa.Integer, nullable=False, server_default="1"),

@@ -14,7 +14,7 @@ import msgspec
 
 from labshare import formats
 from labshare.domain.availability import free_stretches
-from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules, KeptTime
+from labshare.domain.bookings import WAITING, BookingKind, InstrumentRules, KeptTime
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.timespan import MINUTE, Span, clipped, subtracted
 from labshare.i18n import gettext, word
@@ -79,8 +79,10 @@ def kind_of(entry: CalendarEntry) -> str:
     if entry.kind is not BookingKind.USE:
         return entry.kind.value
     if entry.is_own:
-        return "mine held" if entry.state is BookingState.HELD else "mine"
-    return "taken" if entry.state is None else "named"
+        return "mine held" if entry.state in WAITING else "mine"
+    if entry.state is None:
+        return "taken"
+    return "named held" if entry.state in WAITING else "named"
 
 
 def _block(entry: CalendarEntry, axis: Axis, *, sees_bookings: bool) -> Block:
@@ -91,6 +93,8 @@ def _block(entry: CalendarEntry, axis: Axis, *, sees_bookings: bool) -> Block:
     use = times(axis.minute(entry.starts_at), axis.minute(entry.ends_at), axis)
     setup = gettext("with set-up %(time)s") % {"time": around} if around != use else ""
     title, note = _words(entry)
+    if entry.state in WAITING:
+        note = " · ".join(filter(None, (word("booking_state", entry.state), note)))
     href = f"/bookings/{entry.id}" if entry.is_own or sees_bookings else ""
     return Block(kind_of(entry), use, title, " · ".join(filter(None, (note, setup))), href)
 

@@ -21,7 +21,7 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
-from labshare.services import Connection, bookings, clauses, free_times, prices, projects
+from labshare.services import Connection, approvals, bookings, clauses, free_times, prices, projects
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
@@ -338,7 +338,7 @@ def _booking_page(
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
         offers=_offers(db, _wish(booking, wanted), now) if wanted and isinstance(error, Refused) else (),
         may_change=_may_change(me, line) and is_changeable,
-        may_miss=_may_miss(me, line, now),
+        **_asked(me, line, now),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
         is_use=booking.kind is BookingKind.USE,
         estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
@@ -368,11 +368,12 @@ def _estimates(
     return prices.of_projects(db, rules, asked, read_span(form)[0] or Span(now, now + HOUR))
 
 
-def _may_miss(me: Actor, line: BookingLine, now: datetime) -> bool:
-    """Whether the reader is asked whether anybody came: a manager of the centre, once a use should have begun."""
+def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
+    """Whether the reader is asked to decide, and whether anybody came: a manager, once a use should have begun."""
     booking = line.booking
     is_due = booking.kind is BookingKind.USE and booking.state is BookingState.CONFIRMED and booking.starts_at <= now
-    return is_due and may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
+    is_manager = may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
+    return {"may_miss": is_due and is_manager, "may_decide": approvals.may_decide(me, line, now)}
 
 
 def _wish(booking: Booking, span: Span) -> Wish:

@@ -11,6 +11,7 @@ from labshare.domain.people import Action, Actor, may
 from labshare.services import Connection, Database, registry
 from labshare.web import (
     affiliations,
+    approvals,
     booking_lines,
     clearances,
     given,
@@ -31,6 +32,7 @@ PROVIDERS: tuple[Provider, ...] = (
     organisations.waiting_section,
     affiliations.waiting_section,
     clearances.waiting_section,
+    approvals.waiting_section,
     projects.waiting_section,
     projects.review_section,
     round_sections.decisions,

@@ -15,6 +15,7 @@ from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, TimeTaken, WrongState
 from labshare.services import bookings as service
+from labshare.services.sessions import publish_sessions
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
 from labshare.store import tables as t
@@ -309,12 +310,12 @@ def test_a_plan_is_published_whole_or_not_at_all(house: Database) -> None:
     book(house, RESEARCHER, wish(XRD, span(26, 9, 11)))
     sessions = [a_booking(FESEM, span(26, 14, 16)), a_booking(XRD, span(26, 10, 12), person_id=COLLEAGUE)]
     with pytest.raises(TimeTaken) as taken, house.write() as db:
-        service.publish_sessions(db, actor(MANAGER), sessions, NOW)
+        publish_sessions(db, actor(MANAGER), sessions, NOW)
     (refusal,) = taken.value.refusals
     assert (refusal.code, refusal.params["instrument"]) == ("time_taken_at", "N002")
     assert count(house) == 1
     with house.write() as db:
-        service.publish_sessions(db, actor(MANAGER), sessions[:1], NOW)
+        publish_sessions(db, actor(MANAGER), sessions[:1], NOW)
     assert stored(house, sessions[0].id) == sessions[0]
 
 
@@ -323,7 +324,7 @@ def test_a_plan_puts_nobody_in_two_places(house: Database) -> None:
     book(house, COLLEAGUE, wish(XRD, span(26, 9, 11)))
     sessions = [a_booking(FESEM, span(26, 10, 12), person_id=COLLEAGUE)]
     with pytest.raises(Refused) as refused, house.write() as db:
-        service.publish_sessions(db, actor(MANAGER), sessions, NOW)
+        publish_sessions(db, actor(MANAGER), sessions, NOW)
     assert not isinstance(refused.value, TimeTaken)
     assert [(no.code, no.params["instrument"]) for no in refused.value.refusals] == [
         ("session_person_elsewhere", "N001")
@@ -332,7 +333,7 @@ def test_a_plan_puts_nobody_in_two_places(house: Database) -> None:
     # Nobody need be there for an instrument that runs by itself.
     with house.write() as db:
         alone = [msgspec.structs.replace(sessions[0], attended=False)]
-        service.publish_sessions(db, actor(MANAGER), alone, NOW)
+        publish_sessions(db, actor(MANAGER), alone, NOW)
     assert count(house) == 2
 
 

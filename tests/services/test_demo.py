@@ -1,4 +1,6 @@
-"""The demo tells one sound story: nobody is in two places, nothing overlaps or breaks a rule, and the books balance."""
+"""The demo tells one sound story (demo.py, demo_approvals.py): nobody is in two places, nothing overlaps or breaks a
+rule, and the books balance.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from labshare.domain.bookings import OCCUPYING, RULES, Booking, Context, Wish, check
+from labshare.domain.bookings import OCCUPYING, RULES, Booking, BookingState, Context, Wish, check
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
@@ -389,19 +391,28 @@ def test_the_same_day_tells_the_same_story_on_both_databases(made: dict[str, Mad
 
 
 def _told(demo: Made) -> list[tuple[Any, ...]]:
-    """Everything but what a round has published: rounds are made by the services, which give ids of their own."""
+    """Everything but what a round has published and what waits: the services give those ids of their own."""
     with demo.read() as db:
         logins = {row.id: row.login for row in db.execute(sa.select(persons.c.id, persons.c.login))}
     return sorted(
         (b.id, b.instrument_number, b.state, b.starts_at, b.ends_at, logins[b.booked_by_id])
         for b in demo.bookings
-        if b.plan_id is None and b.booked_by_id is not None
+        if b.plan_id is None and b.booked_by_id is not None and b.state is not BookingState.PENDING
     )
 
 
 def test_each_step_is_told_with_how_many_there_are(demo: Made) -> None:
-    codes = ["registry", "people", "work", "rounds", "use", "ledger", "trial", "done"]
-    assert demo.heard == [(code, done, 7) for done, code in enumerate(codes)]
+    codes = ["registry", "people", "work", "rounds", "use", "approval", "ledger", "trial", "done"]
+    assert demo.heard == [(code, done, 8) for done, code in enumerate(codes)]
+
+
+def test_one_booking_waits_for_a_centre(demo: Made) -> None:
+    """It was made by somebody from outside, just now, and its manager has two days to decide."""
+    (waiting,) = (each for each in demo.bookings if each.state is BookingState.PENDING)
+    with demo.read() as db:
+        rules = bookings_store.rules_of(db, [waiting.instrument_number])[waiting.instrument_number]
+    assert waiting.organisation_id != rules.host_id
+    assert waiting.hold_expires_at == min(NOW + timedelta(days=2), waiting.starts_at)
 
 
 @pytest.mark.parametrize("name", ["story.toml", "people.toml"])

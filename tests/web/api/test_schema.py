@@ -15,6 +15,9 @@ METHODS = {
     "/api/v1/bookings": {"get", "post"},
     "/api/v1/bookings/batch": {"post"},
     "/api/v1/bookings/{booking_id}": {"get", "patch", "delete"},
+    "/api/v1/bookings/{booking_id}/approve": {"post"},
+    "/api/v1/bookings/{booking_id}/decline": {"post"},
+    "/api/v1/approvals": {"get"},
     "/api/v1/series": {"post"},
     "/api/v1/series/{series_id}": {"get", "patch", "delete"},
     "/api/v1/projects": {"get"},
@@ -74,6 +77,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["BookingView"]["properties"].keys() == {
         "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "series", "version",
+        "decide_by", "decision_note",
     }  # fmt: skip
     referred = re.findall(r"'#/components/schemas/([^']+)'", str(document))
     assert set(referred) <= schemas.keys()
@@ -82,8 +86,9 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 # An answer with a key is kept for a day, and that of a new feed is a secret of which only the hash is kept.
 WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
-# Somebody has a handful of feeds, and a search for time tells the first few places.
-ON_ONE_PAGE = {"/api/v1/feeds", "/api/v1/slots"}
+# Somebody has a handful of feeds, a search for time tells the first few places, and what waits for a centre is told
+# whole, as somebody must look at each.
+ON_ONE_PAGE = {"/api/v1/feeds", "/api/v1/slots", "/api/v1/approvals"}
 
 
 def test_every_change_takes_a_key_and_every_list_goes_page_after_page(document: dict[str, Any]) -> None:

@@ -1,0 +1,96 @@
+"""/api/v1/approvals: what waits for the centres that the caller manages, and deciding on one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, RawBody
+from msgspec import UNSET, UnsetType
+
+from labshare.domain.bookings import Booking
+from labshare.domain.people import Actor
+from labshare.services import Connection, Database, approvals, bookings
+from labshare.web import given
+from labshare.web.api import reading
+from labshare.web.api.answers import answer
+from labshare.web.api.bookings import BookingList, BookingView, line_view, set_or_none
+from labshare.web.api.idempotency import Key, once
+from labshare.web.api.reading import Text, Version
+from labshare.web.api.schema import accepts, problems
+from labshare.web.rendering import Request
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the centre says. Who declines gives a note. `version` may be given here instead of in If-Match."""
+
+    note: Text = ""
+    version: Version | UnsetType = UNSET
+
+
+@get("/approvals", sync_to_thread=True, operation_id="listApprovals", summary="Bookings that wait for me",
+     tags=["bookings"], responses=problems())  # fmt: skip
+def listing(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[BookingList]:
+    """Bookings that wait for the centres which the caller manages, what must be decided first before the rest."""
+    with database.read() as db:
+        lines = approvals.waiting(db, me, now)
+    return answer(request, BookingList(items=tuple(line_view(line) for line in lines)))
+
+
+@post("/bookings/{booking_id:uuid}/approve", sync_to_thread=True, operation_id="approveBooking",
+      summary="Approve a booking", tags=["bookings"], status_code=200,
+      responses=problems(403, 404, 409, 412, 422, 503), operation_class=accepts(Decision))  # fmt: skip
+def approve(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    booking_id: FromPath[UUID],
+    body: RawBody,
+    key: Key = None,
+) -> Response[BookingView]:
+    """The centre says yes, on the version that was seen: its time was kept, and now it stands."""
+    return _decide(request, database, me, now, booking_id, body, key, approvals.approve)
+
+
+@post("/bookings/{booking_id:uuid}/decline", sync_to_thread=True, operation_id="declineBooking",
+      summary="Decline a booking", tags=["bookings"], status_code=200,
+      responses=problems(403, 404, 409, 412, 422, 503), operation_class=accepts(Decision))  # fmt: skip
+def decline(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    booking_id: FromPath[UUID],
+    body: RawBody,
+    key: Key = None,
+) -> Response[BookingView]:
+    """The centre says no and why, and the time is free for others."""
+    return _decide(request, database, me, now, booking_id, body, key, approvals.decline)
+
+
+def _decide(
+    request: Request,
+    database: Database,
+    me: Actor,
+    now: datetime,
+    booking_id: UUID,
+    body: bytes,
+    key: str | None,
+    decided: Callable[..., Booking],
+) -> Response[BookingView]:
+    said = reading.decode(body, Decision)
+    seen = reading.seen_version(request.headers.get("if-match"), set_or_none(said.version))
+
+    def work(db: Connection) -> Response[BookingView]:
+        decided(db, me, booking_id, seen_version=seen, now=now, note=said.note)
+        view = line_view(bookings.show(db, me, booking_id))
+        return answer(request, view, version=view.version)
+
+    return once(request, database, me, now, work, key=key, body=body)
+
+
+HANDLERS = [listing, approve, decline]

@@ -1,0 +1,55 @@
+"""A program decides on bookings that wait for a centre: the same answers as the pages give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from labshare.services import approvals
+from labshare.store.engine import Database
+from tests.furniture import MANAGER, NOW, actor
+from tests.web.api.conftest import Caller, codes, nothing_changes
+
+WISH = {
+    "instrument": "N001",
+    "starts_at": "2026-11-25T09:00:00+07:00",
+    "ends_at": "2026-11-25T11:00:00+07:00",
+    "project": "KC-01",
+}
+
+
+@pytest.fixture
+def waiting(house: Database, researcher: Caller) -> dict[str, Any]:
+    with house.write() as db:
+        approvals.choose(db, actor(MANAGER), "N001", "everybody", 24, NOW)
+    made = researcher.post("/bookings", WISH)
+    assert made.status_code == 201
+    return made.json()
+
+
+def test_a_booking_waits_and_says_until_when(waiting: dict[str, Any], calling: Callable[[str], Caller]) -> None:
+    # A day after the clock of these tests, 17.25 s past the minute.
+    assert (waiting["state"], waiting["decide_by"]) == ("pending", "2026-11-24T01:00:17.250000Z")
+    listed = calling("manager").get("/approvals").json()["items"]
+    assert [each["id"] for each in listed] == [waiting["id"]]
+    assert calling("competitor").get("/approvals").json()["items"] == []
+
+
+def test_a_manager_approves_once(waiting: dict[str, Any], calling: Callable[[str], Caller]) -> None:
+    manager, path = calling("manager"), f"/bookings/{waiting['id']}/approve"
+    assert codes(calling("researcher").post(path, {"version": 1})) == ["forbidden"]
+    answer = manager.post(path, {"version": 1, "note": "Mang mẫu khô"}, Idempotency_Key="a")
+    assert answer.status_code == 200
+    assert (answer.json()["state"], answer.json()["decision_note"]) == ("confirmed", "Mang mẫu khô")
+    assert manager.post(path, {"version": 1, "note": "Mang mẫu khô"}, Idempotency_Key="a").json() == answer.json()
+    assert manager.post(path, {"version": 1}).status_code == 412
+
+
+def test_who_declines_says_why(waiting: dict[str, Any], calling: Callable[[str], Caller], house: Database) -> None:
+    manager, path = calling("manager"), f"/bookings/{waiting['id']}/decline"
+    with nothing_changes(house):
+        assert codes(manager.post(path, {"version": 1})) == ["decision_note_missing"]
+    assert manager.post(path, {"version": 1, "note": "Máy hỏng"}).json()["state"] == "declined"
+    assert codes(manager.post(path, {"version": 2, "note": "Máy hỏng"})) == ["booking_not_waiting"]

@@ -1,0 +1,91 @@
+"""Bookings that wait for their centre over HTTP: asked on the home page, decided on one page, told to their user."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from labshare.store.engine import Database
+from tests.furniture import PUBLIC_PROJECT
+from tests.web.conftest import Client, send, sign_in, text_of
+
+BOOKING = {
+    "instrument": "N001",
+    "date": "2026-11-25",
+    "from": "9:00",
+    "until": "11:00",
+    "project": str(PUBLIC_PROJECT),
+    "purpose": "Lát cắt",
+}
+
+
+@pytest.fixture
+def waiting(client: Client, house: Database) -> str:
+    """The page of a booking that waits; the manager is signed in."""
+    sign_in(client, "manager")
+    assert send(client, "/approvals", {"instrument": "N001", "approval": "everybody", "hours": "24"}).status_code == 303
+    sign_in(client, "researcher")
+    made = send(client, "/bookings", BOOKING)
+    assert made.status_code == 303
+    sign_in(client, "manager")
+    page = client.get("/approvals").text
+    return re.findall(r'href="(/bookings/[0-9a-f-]{36})"', page)[0]
+
+
+def decide(client: Client, path: str, **changes: str) -> Any:
+    return send(client, path, {"version": "1"} | changes)
+
+
+def test_the_manager_is_asked_at_home_and_approves(client: Client, waiting: str) -> None:
+    home = text_of(client.get("/"))
+    # The clock of these tests stands at 8:00 on the 23rd in Hanoi.
+    assert "Lượt đặt chờ duyệt 1" in home
+    assert "08:00 T3 24/11/2026" in home
+    assert "Lát cắt" in home
+    assert 'action="' + waiting + '/approve"' in client.get(waiting).text
+    assert decide(client, f"{waiting}/approve").status_code == 303
+    assert "Không có lượt đặt nào chờ bạn." in text_of(client.get("/approvals"))
+    assert "Lượt đặt chờ duyệt" not in text_of(client.get("/"))
+
+
+def test_who_is_declined_reads_why(client: Client, waiting: str) -> None:
+    refused = decide(client, f"{waiting}/decline", note=" ")
+    assert (refused.status_code, 'data-code="decision_note_missing"' in refused.text) == (400, True)
+    assert decide(client, f"{waiting}/decline", note="Máy hiệu chuẩn").status_code == 303
+    sign_in(client, "researcher")
+    page = text_of(client.get(waiting))
+    assert "Trung tâm trả lời Máy hiệu chuẩn" in page
+
+
+def test_its_user_sees_that_it_waits_and_cannot_decide(client: Client, waiting: str) -> None:
+    sign_in(client, "researcher")
+    page = client.get(waiting)
+    assert "Trung tâm quyết định trước 08:00 T3 24/11/2026" in text_of(page)
+    assert "/approve" not in page.text
+    assert decide(client, f"{waiting}/approve").status_code == 403
+    assert client.get("/approvals").status_code == 403
+    form = text_of(client.get("/bookings/new?instrument=N001"))
+    assert "Lượt đặt phải chờ trung tâm duyệt. Trung tâm quyết định trong 24 giờ." in form
+
+
+def test_a_stale_decision_shows_how_it_stands(client: Client, waiting: str) -> None:
+    assert decide(client, f"{waiting}/approve", version="7").status_code == 412
+    assert decide(client, f"{waiting}/approve").status_code == 303
+    assert decide(client, f"{waiting}/approve", version="2").status_code == 422
+
+
+@pytest.mark.parametrize("changes", [{"hours": "x"}, {"hours": "0"}, {"approval": "sometimes"}])
+def test_what_cannot_be_chosen_is_said(client: Client, waiting: str, changes: dict[str, str]) -> None:
+    answer = send(client, "/approvals", {"instrument": "N001", "approval": "none", "hours": "24"} | changes)
+    assert answer.status_code == 422
+    assert "data-code=" in answer.text
+
+
+def test_the_calendar_tells_waiting_from_confirmed(client: Client, waiting: str) -> None:
+    page = client.get("/instruments/N001?date=2026-11-25")
+    assert "named held" in page.text
+    assert "Chờ duyệt" in text_of(page)
+    decide(client, f"{waiting}/approve")
+    assert "named held" not in client.get("/instruments/N001?date=2026-11-25").text
