@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from fractions import Fraction
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from typing import Protocol
 
 from labshare.domain.agreements import Agreement, effective_span
@@ -19,10 +19,11 @@ from labshare.domain.contributions import investment_of
 from labshare.domain.disclosure import MIN_PARTIES
 from labshare.domain.ledger_clauses import Entitlement
 from labshare.domain.ledger_deadlines import PullBack
+from labshare.domain.opening import OpeningHours, parse_opening
 from labshare.domain.ordering import Mark
 from labshare.domain.profiles import Group, everybody, is_among
 from labshare.domain.projects import AccessClass
-from labshare.domain.tariffs import Tariff
+from labshare.domain.tariffs import HourRate, Tariff
 from labshare.errors import Malformed, Refusal
 
 
@@ -162,6 +163,8 @@ def _common_shares(agreement: Agreement) -> Shares:
     for tariff in agreement.tariffs:
         for row in tariff.classes:
             yield f"tariffs {tariff.id} class {row.id}", row.share
+        for rate in tariff.hours:
+            yield f"tariffs {tariff.id} hours {rate.id}", rate.share
         if tariff.waiver:
             yield f"tariffs {tariff.id} waiver first", tariff.waiver.first
             yield f"tariffs {tariff.id} waiver after", tariff.waiver.after
@@ -279,6 +282,7 @@ def _tariffs(agreement: Agreement, known: Known) -> Iterator[Refusal]:
             if each not in known.instrument_ids:
                 yield Refusal(code="clause_unknown_place", params={"where": where, "place": each})
         yield from _classes(where, tariff)
+        yield from _rates(where, tariff)
     for one, other in combinations(agreement.tariffs, 2):
         if _compete(one, other):
             yield Refusal(code="clause_tariffs_overlap", params={"one": one.id, "other": other.id})
@@ -295,6 +299,22 @@ def _classes(where: str, tariff: Tariff) -> Iterator[Refusal]:
         if len(mine) > 1 and (mine[0], mine[1]) not in told:
             told.add((mine[0], mine[1]))
             yield Refusal(code="clause_class_both", params={"where": where, "one": mine[0], "other": mine[1]})
+
+
+def _rates(where: str, tariff: Tariff) -> Iterator[Refusal]:
+    """Hours can be read, and nobody has two rates in the same hour."""
+    read: list[tuple[HourRate, OpeningHours]] = []
+    yield from _twice(where, [rate.id for rate in tariff.hours])
+    for rate in tariff.hours:
+        try:
+            read.append((rate, parse_opening(rate.hours)))
+        except Malformed as error:
+            yield from error.refusals
+    for (one, hours), (other, others) in combinations(read, 2):
+        days = zip(hours.days, others.days, strict=True)
+        is_shared = any(a < d and c < b for day, more in days for (a, b), (c, d) in product(day, more))
+        if is_shared and any(is_among(one.who, each) and is_among(other.who, each) for each in everybody()):
+            yield Refusal(code="clause_class_both", params={"where": where, "one": one.id, "other": other.id})
 
 
 def _compete(one: Tariff, other: Tariff) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 from itertools import chain
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from labshare.domain.agreements import (
 )
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.round_terms import in_rounds
-from labshare.domain.sandbox import Holding, under
+from labshare.domain.sandbox import Holding, priced, under
 from labshare.domain.timespan import Span
 
 # More sorts of uses than this are forgotten together: a house of 1,000 instruments and 50 parties on each has as many.
@@ -116,6 +117,11 @@ class Rulebook:
             for some in self._forces
         )
         return [each for each in found if each is not None]
+
+    def priced_at(self, agreements: Iterable[Agreement], moment: datetime) -> list[Agreement]:
+        """These agreements with the tariffs that trials which hold at this instant ask instead."""
+        holding = [each.overlay for each in self.holdings if any(s.start <= moment < s.end for s in each.spans)]
+        return [reduce(priced, holding, agreement) for agreement in agreements]
 
     def courtesy_edges(self, span: Span) -> list[datetime]:
         """When inside the span clauses of courtesy begin or end to be in force, with both ends of the span."""

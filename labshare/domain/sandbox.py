@@ -20,6 +20,7 @@ from typing import Literal
 import msgspec
 
 from labshare.domain.agreements import Agreement, ShareRule, Term
+from labshare.domain.tariffs import Tariff
 from labshare.domain.timespan import Span, clipped, subtracted
 from labshare.domain.windows import CENTRE_ZONE_NAME, days_span
 
@@ -83,14 +84,15 @@ class Authority(_Part, frozen=True, kw_only=True):
 
 
 class Change(_Part, frozen=True, kw_only=True):
-    """One difference to an agreement: exactly one of a rule to `add`, a rule to `replace` the one of the same id, or
-    the id of a rule to `remove`.
+    """One difference to an agreement: exactly one of a rule to `add`, a rule to `replace` the one of the same id, the
+    id of a rule to `remove`, or a `tariff` to ask instead of the one of its id or beside those that stand.
     """
 
     agreement: str
     add: ShareRule | None = None
     replace: ShareRule | None = None
     remove: str | None = None
+    tariff: Tariff | None = None
 
     @property
     def rule(self) -> ShareRule | None:
@@ -99,7 +101,15 @@ class Change(_Part, frozen=True, kw_only=True):
 
     @property
     def rule_id(self) -> str:
+        """What it is about: the rule's id, or the tariff's, which no rule can have."""
+        if self.tariff:
+            return f"tariff {self.tariff.id}"
         return self.rule.id if self.rule else self.remove or ""
+
+    @property
+    def is_of_rule(self) -> bool:
+        """Whether a rule that stands becomes another one or none."""
+        return not (self.add or self.tariff)
 
 
 class Overlay(_Part, frozen=True, kw_only=True):
@@ -164,7 +174,7 @@ def under(terms: Sequence[Term], holdings: Sequence[Holding]) -> tuple[Term, ...
     """
     found = list(terms)
     for holding in holdings:
-        named = {(change.agreement, change.rule_id): change for change in holding.overlay.changes if not change.add}
+        named = {(change.agreement, change.rule_id): change for change in holding.overlay.changes if change.is_of_rule}
         found = [
             part
             for term in found
@@ -208,9 +218,25 @@ def _inside(term: Term, during: Sequence[Span]) -> tuple[Span, ...]:
 
 
 def changed(agreement: Agreement, overlay: Overlay) -> Agreement:
-    """The agreement with the rules that the trial would have it carry, each where it stood and new ones at the end."""
+    """The agreement with the rules and tariffs that the trial would have it carry, each where it stood and new ones at
+    the end.
+    """
     mine = [change for change in overlay.changes if change.agreement == agreement.id]
-    others = {change.rule_id: change.replace for change in mine if change.add is None}
+    others = {change.rule_id: change.replace for change in mine if change.is_of_rule}
     kept = (others.get(rule.id, rule) for rule in agreement.rules)
     new = (change.add for change in mine)
-    return msgspec.structs.replace(agreement, rules=tuple(rule for rule in (*kept, *new) if rule is not None))
+    rules = tuple(rule for rule in (*kept, *new) if rule is not None)
+    return priced(msgspec.structs.replace(agreement, rules=rules), overlay)
+
+
+def priced(agreement: Agreement, overlay: Overlay) -> Agreement:
+    """The agreement with the tariffs of the trial alone."""
+    new = {
+        change.tariff.id: change.tariff
+        for change in overlay.changes
+        if change.tariff and change.agreement == agreement.id
+    }
+    if not new:
+        return agreement
+    kept = tuple(new.pop(each.id, each) for each in agreement.tariffs)
+    return msgspec.structs.replace(agreement, tariffs=(*kept, *new.values()))

@@ -18,6 +18,7 @@ from labshare.domain.agreement_documents import FIRST_YEAR, LAST_YEAR, Known, fa
 from labshare.domain.agreements import Agreement, ShareRule, Version, effective_span
 from labshare.domain.document_faults import unreadable
 from labshare.domain.sandbox import MOST_DAYS, Change, Overlay, changed
+from labshare.domain.tariffs import Tariff
 from labshare.domain.timespan import clipped, subtracted
 from labshare.errors import Refusal
 
@@ -177,7 +178,7 @@ def _changes(overlay: Overlay, around: Around) -> Iterator[Refusal]:
         elif change.add and not all(each.rules for each in versions):
             # A new rule holds in the time of the rules beside it (sandbox.under).
             yield Refusal(code="sandbox_nothing_beside", params={**named})
-        elif not change.add and not all(_rule(each, change) for each in versions):
+        elif change.is_of_rule and not all(_rule(each, change) for each in versions):
             yield Refusal(code="sandbox_unknown_rule", params={**named})
 
 
@@ -195,6 +196,10 @@ def _in_place(overlay: Overlay, around: Around) -> Iterator[Refusal]:
     for change in overlay.changes:
         before = [_rule(each, change) for each in around.agreements.get(change.agreement, ())]
         if any(not _is_within(rule, overlay, around) for rule in (*before, change.rule) if rule):
+            params = {"agreement": change.agreement, "rule": change.rule_id}
+            yield Refusal(code="sandbox_rule_outside", params={**params, "centres": ", ".join(overlay.centres)})
+        tariffs = [_tariff(each, change) for each in around.agreements.get(change.agreement, ())]
+        if any(not _is_charged_within(each, overlay, around) for each in (*tariffs, change.tariff) if each):
             params = {"agreement": change.agreement, "rule": change.rule_id}
             yield Refusal(code="sandbox_rule_outside", params={**params, "centres": ", ".join(overlay.centres)})
 
@@ -237,11 +242,21 @@ FAULTS: tuple[Callable[[Overlay, Around], Iterator[Refusal]], ...] = (
 
 
 def _is_one(change: Change) -> bool:
-    return sum(given is not None for given in (change.add, change.replace, change.remove)) == 1
+    return sum(given is not None for given in (change.add, change.replace, change.remove, change.tariff)) == 1
 
 
 def _rule(agreement: Agreement, change: Change) -> ShareRule | None:
     return next((rule for rule in agreement.rules if rule.id == change.rule_id), None)
+
+
+def _tariff(agreement: Agreement, change: Change) -> Tariff | None:
+    return next((each for each in agreement.tariffs if change.tariff and each.id == change.tariff.id), None)
+
+
+def _is_charged_within(tariff: Tariff, overlay: Overlay, around: Around) -> bool:
+    """Whether the tariff names instruments, all of the overlay's centres. Unknown names are another fault."""
+    centres = [around.centre_of.get(instrument) for instrument in tariff.instruments]
+    return bool(centres) and all(centre is None or centre in overlay.centres for centre in centres)
 
 
 def _touched(overlay: Overlay, around: Around) -> dict[str, tuple[Agreement, ...]]:

@@ -1,22 +1,26 @@
 """What a booking costs, and how it came about: class tariff (R15), waiver for startups (R16), discount for data (R17).
 
-They combine in that order, each of what the one before has left: the class is a share of the full cost, the waiver is
-taken off that, the discount off the rest. Exact fractions inside; lines are whole VND that add up to the price.
+They combine in that order, rates of hours right after the class, each of what the one before has left: the class is a
+share of the full cost, the waiver is taken off that, the discount off the rest. Exact fractions inside; lines are whole
+VND that add up to the price.
 What must not live here: charging and invoices, or what was delivered (ledger.py, R22).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 from math import floor
+from typing import NamedTuple
 
 import msgspec
 
+from labshare.domain.opening import open_spans, parse_opening
 from labshare.domain.profiles import Group, Profile, is_among
 from labshare.domain.projects import AccessClass
+from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused
 
 
@@ -28,6 +32,24 @@ class TariffClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     who: tuple[Group, ...] = ()
     title_vi: str = ""
     title_en: str = ""
+
+
+class HourRate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Hours at which these groups pay only this share of what they would (a night tariff, R25).
+
+    `hours` are written as opening hours are, on the agreement's clock: `daily 22:00-24:00,00:00-06:00`.
+    """
+
+    id: str
+    hours: str
+    share: Fraction
+    who: tuple[Group, ...] = ()
+    title_vi: str = ""
+    title_en: str = ""
+
+    def minutes(self, span: Span, timezone: str) -> int:
+        """How much of a use lies in these hours. Raises `Malformed` for hours that cannot be read."""
+        return sum(each.minutes for each in open_spans(parse_opening(self.hours), span, timezone))
 
 
 class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -67,6 +89,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     effective_until: date | None = None
     instruments: tuple[str, ...] = ()
     classes: tuple[TariffClass, ...] = ()
+    hours: tuple[HourRate, ...] = ()
     waiver: Waiver | None = None
     data_discount: DataDiscount | None = None
     legal: str = ""
@@ -88,13 +111,14 @@ class Part(StrEnum):
 
     FULL_COST = "full_cost"
     CLASS = "class"
+    HOURS = "hours"
     WAIVER = "waiver"
     DATA = "data"
 
 
 class PriceLine(msgspec.Struct, frozen=True, kw_only=True):
     """One step towards a price: whole VND that are added or, below 0, let off. `share` is the part that is let off, for
-    a class the part that is paid. `class_id` says which class that was.
+    a class the part that is paid. `class_id` says which class that was, and which rate of hours.
     """
 
     part: Part
@@ -129,8 +153,15 @@ def class_of(tariff: Tariff, profile: Profile) -> TariffClass | None:
     return next((row for row in tariff.classes if is_among(row.who, profile)), None)
 
 
-def price(tariff: Tariff, payer: Payer, minutes: int, day: date) -> Price:
-    """R15, R16, R17: what so many minutes cost this payer on this day, and how it came about.
+def at_rates(tariff: Tariff, span: Span, timezone: str) -> dict[str, int]:
+    """The minutes of a use that lie in the hours of each rate, by the rate's id; rates without any are left out."""
+    found = {rate.id: rate.minutes(span, timezone) for rate in tariff.hours}
+    return {rate_id: minutes for rate_id, minutes in found.items() if minutes}
+
+
+def price(tariff: Tariff, payer: Payer, minutes: int, day: date, reduced: Mapping[str, int] | None = None) -> Price:
+    """R15, R16, R17: what so many minutes cost this payer on this day, and how it came about. Of the minutes, those in
+    `reduced` lie in the hours of a rate (`at_rates`), which takes its part off right after the class.
 
     Every intermediate amount is rounded half up to whole VND. Raises `Refused` when the tariff is not in force on the
     day or has no class for the payer, and ValueError for a negative length.
@@ -141,30 +172,50 @@ def price(tariff: Tariff, payer: Payer, minutes: int, day: date) -> Price:
     if row is None or not tariff.is_effective(day):
         raise Refused([Refusal(code="tariff_not_for_you", params={"tariff": tariff.id, "day": day.isoformat()})])
     return Price(
-        tariff_id=tariff.id, minutes=minutes, lines=tuple(_lines(tariff, row, payer, Fraction(minutes, 60), day))
+        tariff_id=tariff.id, minutes=minutes, lines=tuple(_lines(tariff, row, payer, minutes, day, reduced or {}))
     )
 
 
-def _lines(tariff: Tariff, row: TariffClass, payer: Payer, hours: Fraction, day: date) -> Iterator[PriceLine]:
-    exact = tariff.full_cost * hours
+def _lines(
+    tariff: Tariff, row: TariffClass, payer: Payer, minutes: int, day: date, reduced: Mapping[str, int]
+) -> Iterator[PriceLine]:
+    exact = tariff.full_cost * Fraction(minutes, 60)
     yield PriceLine(part=Part.FULL_COST, rule_id="R15", amount=_whole(exact))
-    for part, rule_id, kept, share in _steps(tariff, row, payer, day):
-        before, exact = exact, exact * kept
+    for step in _steps(tariff, row, payer, minutes, day, reduced):
+        before, exact = exact, exact * step.kept
         amount = _whole(exact) - _whole(before)
-        yield PriceLine(
-            part=part, rule_id=rule_id, amount=amount, share=share, class_id=row.id if part is Part.CLASS else ""
-        )
+        yield PriceLine(part=step.part, rule_id=step.rule_id, amount=amount, share=step.share, class_id=step.row_id)
 
 
-def _steps(tariff: Tariff, row: TariffClass, payer: Payer, day: date) -> Iterator[tuple[Part, str, Fraction, Fraction]]:
-    """What becomes of the full cost, in order: the part of it that is kept, and the share that the line tells."""
-    yield Part.CLASS, "R15", row.share, row.share
+class _Step(NamedTuple):
+    """What becomes of the amount before: the part of it that is kept, and the share that the line tells."""
+
+    part: Part
+    rule_id: str
+    kept: Fraction
+    share: Fraction
+    row_id: str = ""
+
+
+def _steps(
+    tariff: Tariff, row: TariffClass, payer: Payer, minutes: int, day: date, reduced: Mapping[str, int]
+) -> Iterator[_Step]:
+    yield _Step(Part.CLASS, "R15", row.share, row.share, row.id)
+    # No two rates of one payer share an hour, so each takes its part of the same amount.
+    taken = Fraction(0)
+    for rate in tariff.hours:
+        inside = reduced.get(rate.id, 0)
+        if inside and is_among(rate.who, payer.profile):
+            off = (1 - rate.share) * Fraction(inside, minutes)
+            kept = 1 - off / (1 - taken) if taken < 1 else Fraction(1)
+            taken += off
+            yield _Step(Part.HOURS, "R25", kept, 1 - rate.share, rate.id)
     waived = _waived(tariff, payer, day)
     if waived:
-        yield Part.WAIVER, "R16", 1 - waived, waived
+        yield _Step(Part.WAIVER, "R16", 1 - waived, waived)
     discount = tariff.data_discount
     if discount and payer.gives_data and (discount.on_waived or not waived):
-        yield Part.DATA, "R17", 1 - discount.share, discount.share
+        yield _Step(Part.DATA, "R17", 1 - discount.share, discount.share)
 
 
 def _waived(tariff: Tariff, payer: Payer, day: date) -> Fraction:

@@ -16,7 +16,7 @@ from labshare.domain.clauses import local_day, tariff_at
 from labshare.domain.profiles import Profile
 from labshare.domain.projects import AccessClass, Project
 from labshare.domain.rulebook import Rulebook
-from labshare.domain.tariffs import Payer, Price, Tariff, price
+from labshare.domain.tariffs import Payer, Price, Tariff, at_rates, price
 from labshare.domain.timespan import Span
 from labshare.errors import Refused
 from labshare.services import clauses
@@ -51,7 +51,7 @@ def of_projects(
 
 def under(book: Rulebook, rules: InstrumentRules, projects: Sequence[Project], span: Span) -> tuple[Estimate, ...]:
     """The same by agreements that were read already."""
-    held = clauses.covering_at(book, rules, span.start)
+    held = book.priced_at(clauses.covering_at(book, rules, span.start), span.start)
     found = (
         _estimate(held, rules, span, each.code, each.access_class, _profile(each), each.agreement_id)
         for each in projects
@@ -64,7 +64,8 @@ def of_booking(db: Connection, rules: InstrumentRules, booking: Booking, project
     if booking.access_class is None or booking.activity is None:
         return None
     profile = Profile(access_class=booking.access_class, activity=booking.activity)
-    held = clauses.covering_at(rulebook(db), rules, booking.starts_at)
+    book = rulebook(db)
+    held = book.priced_at(clauses.covering_at(book, rules, booking.starts_at), booking.starts_at)
     return _estimate(held, rules, booking.span, project, booking.access_class, profile, booking.agreement_id)
 
 
@@ -87,14 +88,15 @@ def _estimate(
     agreement, tariff = found
     day = local_day(agreement, span.start)
     payer, giver = Payer(profile=profile), Payer(profile=profile, gives_data=True)
+    reduced = at_rates(tariff, span, agreement.timezone)
     try:
         return Estimate(
             project=project,
             agreement_id=agreement.id,
             tariff=tariff,
-            price=price(tariff, payer, span.minutes, day),
+            price=price(tariff, payer, span.minutes, day, reduced),
             hour=price(tariff, payer, HOUR_MINUTES, day).total,
-            with_data=price(tariff, giver, span.minutes, day).total if tariff.data_discount else None,
+            with_data=price(tariff, giver, span.minutes, day, reduced).total if tariff.data_discount else None,
             may_be_waived=tariff.waiver is not None and access_class is AccessClass.STARTUP,
         )
     except Refused:

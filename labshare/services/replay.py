@@ -155,7 +155,7 @@ def _changed(terms: Sequence[Term], overlay: Overlay) -> tuple[Term, ...]:
     missing = [
         change
         for change in overlay.changes
-        if change.agreement not in held or (not change.add and (change.agreement, change.rule_id) not in keys)
+        if change.agreement not in held or (change.is_of_rule and (change.agreement, change.rule_id) not in keys)
     ]
     if missing:
         raise Refused(

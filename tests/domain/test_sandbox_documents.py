@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ import pytest
 
 from labshare.domain.agreement_documents import from_toml as agreement_from_toml
 from labshare.domain.agreements import Agreement, Kind, Scope, Version
-from labshare.domain.sandbox import Authority, Change, Criterion, Metric, Overlay, Words
+from labshare.domain.profiles import Group, Profile
+from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.sandbox import Authority, Change, Criterion, Metric, Overlay, Words, priced
 from labshare.domain.sandbox_documents import (
     Around,
     from_json,
@@ -22,6 +24,8 @@ from labshare.domain.sandbox_documents import (
     to_json,
     to_toml,
 )
+from labshare.domain.tariffs import HourRate, Payer, Tariff, TariffClass, at_rates, price
+from labshare.domain.timespan import Span
 from labshare.errors import Malformed
 from tests.domain.test_agreements import a_rule, an_agreement
 from tests.domain.test_sandbox import CAP, FLOOR, LIFT, LIFTED, an_overlay, words
@@ -90,7 +94,12 @@ def test_the_overlays_that_come_with_the_system_are_sound(path: Path) -> None:
     known = Around(
         organisation_ids=frozenset(named),
         centre_ids=frozenset({*overlay.centres, "C-IMSKL"}),
-        centre_of={},
+        centre_of={
+            each: overlay.centres[0]
+            for change in overlay.changes
+            if change.tariff
+            for each in change.tariff.instruments
+        },
         agreements={each.id: (each,) for each in agreements},
     )
     assert sandbox_faults(overlay, known) == ()
@@ -252,3 +261,77 @@ def test_a_fault_of_the_signed_agreement_is_not_the_trial_s() -> None:
     """A rule without a sentence stands; the trial changes another one."""
     silent = a_rule(id="silent", kind=Kind.FLOOR, where=CAP.where, share=Fraction(1, 20))
     assert codes(an_overlay(), an_agreement(CAP, silent)) == []
+
+
+# ---------------------------------------------------------------- R25
+
+
+def night_trial() -> Overlay:
+    return from_toml((FIXTURES / "sandboxes" / "SBX-SHSEM-NIGHT.toml").read_text(encoding="utf-8"))
+
+
+def test_the_night_tariff_of_the_rule_catalogue_lasts_180_days_and_ends_by_itself() -> None:
+    """R25: nights cost startups 0 VND at C-SHSEM, 180 days; night use 12 % -> 25 %; more than 1 per 500 h stops."""
+    overlay = night_trial()
+    # 4 January and the 179 days after it: 28 of January, 28, 31, 30, 31 and 30 of the months to June, and 2 of July.
+    assert (overlay.days, overlay.centres) == (180, ("C-SHSEM",))
+    assert overlay.span.end == datetime(2027, 7, 2, 17, tzinfo=UTC)  # midnight in Hanoi
+    (criterion,), (stop,) = overlay.criteria, overlay.stop_if
+    assert (criterion.baseline, criterion.is_met(Fraction(24, 100)), criterion.is_met(Fraction(1, 4))) == (
+        Fraction(12, 100), False, True,
+    )  # fmt: skip
+    assert stop.stops_at(Fraction(3, 1000))
+    assert not stop.stops_at(Fraction(2, 1000))
+
+
+@pytest.mark.parametrize(
+    ("access_class", "hours", "vnd"),
+    [
+        # 22:00-24:00 is free; 9:00-10:00 costs an hour.
+        (AccessClass.STARTUP, (22, 24), 0),
+        (AccessClass.STARTUP, (9, 10), 2_400_000),
+        (AccessClass.INDUSTRY, (22, 24), 4_800_000),
+    ],
+)
+def test_a_night_costs_startups_nothing(access_class: AccessClass, hours: tuple[int, int], vnd: int) -> None:
+    signed = agreement_from_toml((FIXTURES / "agreements" / "PPP-SHSEM.toml").read_text(encoding="utf-8"))
+    (tariff,) = priced(signed, night_trial()).tariffs
+    day = datetime(2027, 1, 4, 17, tzinfo=UTC)  # midnight that begins 5 January in Hanoi
+    use = Span(day + timedelta(hours=hours[0]), day + timedelta(hours=hours[1]))
+    who = Payer(profile=Profile(access_class=access_class, activity=Activity.ECONOMIC))
+    found = price(tariff, who, use.minutes, date(2027, 1, 5), at_rates(tariff, use, "Asia/Ho_Chi_Minh"))
+    assert found.total == vnd
+
+
+def a_tariff(**changes: Any) -> Tariff:
+    everybody = (TariffClass(id="all", share=Fraction(1), who=(Group(),)),)
+    values: dict[str, Any] = {
+        "id": "night", "full_cost": 1000, "effective_from": date(2026, 1, 1), "instruments": ("N001",),
+        "classes": everybody,
+    }  # fmt: skip
+    return Tariff(**(values | changes))
+
+
+@pytest.mark.parametrize(
+    ("tariff", "found"),
+    [
+        (a_tariff(), []),
+        (a_tariff(instruments=()), ["sandbox_rule_outside"]),
+        (a_tariff(instruments=("N001", "N003")), ["sandbox_rule_outside"]),
+        (a_tariff(classes=()), ["clause_class_missing"] * len(AccessClass)),
+        (a_tariff(hours=(HourRate(id="n", hours="at night", share=Fraction(0)),)), ["opening_unreadable"]),
+        (a_tariff(hours=(HourRate(id="n", hours="daily 22:00-24:00", share=Fraction(2)),)), ["clause_share_over_one"]),
+        (
+            a_tariff(hours=tuple(HourRate(id=each, hours="Mon 22:00-24:00", share=Fraction(0), who=(Group(),))
+                                 for each in "ab")),
+            ["clause_class_both"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_tariff_of_a_trial_stays_in_its_centres_and_is_whole(tariff: Tariff, found: list[str]) -> None:
+    assert codes(an_overlay(Change(agreement="A", tariff=tariff))) == found
+
+
+def test_a_tariff_and_a_rule_are_two_changes() -> None:
+    assert codes(an_overlay(Change(agreement="A", tariff=a_tariff(), remove="cap"))) == ["sandbox_change_unclear"]
+    assert from_toml(to_toml(an_overlay(Change(agreement="A", tariff=a_tariff())))).changes[0].tariff == a_tariff()

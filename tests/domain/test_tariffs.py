@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 import msgspec
@@ -10,9 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labshare.domain.profiles import Profile, Size
+from labshare.domain.profiles import Group, Profile, Size
 from labshare.domain.projects import AccessClass, Activity
-from labshare.domain.tariffs import DataDiscount, Part, Payer, Tariff, Waiver, class_of, price, tariff_for
+from labshare.domain.tariffs import (
+    DataDiscount,
+    HourRate,
+    Part,
+    Payer,
+    Tariff,
+    Waiver,
+    at_rates,
+    class_of,
+    price,
+    tariff_for,
+)
+from labshare.domain.timespan import Span
 from labshare.errors import Refused
 from tests.domain.clauses import whole
 
@@ -139,3 +151,53 @@ def test_a_tariff_that_names_the_instrument_goes_before_one_for_all() -> None:
     assert tariff_for([general, own], "N002", DAY) is general
     assert tariff_for([general, own], "N001", date(2027, 1, 1)) is general
     assert tariff_for([own], "N002", DAY) is None
+
+
+# ---------------------------------------------------------------- hours with a rate of their own
+
+NIGHT = HourRate(
+    id="night", hours="daily 00:00-06:00,22:00-24:00", share=Fraction(0),
+    who=(Group(access_class=(AccessClass.STARTUP,)),),
+)  # fmt: skip
+EVENING = msgspec.structs.replace(NIGHT, id="evening", hours="daily 18:00-22:00", share=Fraction(1, 2))
+HANOI = "Asia/Ho_Chi_Minh"
+
+
+def hanoi(hour: int) -> datetime:
+    """An hour of 25 November in Hanoi (UTC+7); from 24 on in the days after it."""
+    return datetime(2026, 11, 25, tzinfo=UTC) + timedelta(hours=hour - 7)
+
+
+@pytest.mark.parametrize(
+    ("rates", "hours", "access_class", "vnd"),
+    [
+        # 4 h x 2.4 m are 9.6 m, and three of the hours are free: 21-22 is left.
+        ((NIGHT,), (21, 25), AccessClass.STARTUP, 2_400_000),
+        # Industry pays for its nights.
+        ((NIGHT,), (21, 25), AccessClass.INDUSTRY, 9_600_000),
+        ((NIGHT,), (9, 13), AccessClass.STARTUP, 9_600_000),
+        ((NIGHT,), (22, 30), AccessClass.STARTUP, 0),
+        # Two hours at half, two for nothing: 2 x 1.2 m.
+        ((EVENING, NIGHT), (20, 24), AccessClass.STARTUP, 2_400_000),
+        ((NIGHT, EVENING), (20, 24), AccessClass.STARTUP, 2_400_000),
+    ],
+)
+def test_hours_with_a_rate_cost_their_part(
+    rates: tuple[HourRate, ...], hours: tuple[int, int], access_class: AccessClass, vnd: int
+) -> None:
+    asked = msgspec.structs.replace(tariff(), hours=rates)
+    use = Span(hanoi(hours[0]), hanoi(hours[1]))
+    found = price(asked, payer(access_class), use.minutes, DAY, at_rates(asked, use, HANOI))
+    assert (found.total, sum(line.amount for line in found.lines)) == (vnd, vnd)
+    said = [line.class_id for line in found.lines if line.part is Part.HOURS]
+    assert bool(said) == (vnd != 9_600_000)
+
+
+def test_the_waiver_is_taken_off_what_the_hours_have_left() -> None:
+    """9.6 m, less three free hours: 2.4 m, all of which the first years of a startup waive."""
+    asked = msgspec.structs.replace(tariff(), hours=(NIGHT,))
+    who = payer(AccessClass.STARTUP, recognised_on=date(2026, 9, 1))
+    lines = price(asked, who, 240, DAY, {"night": 180}).lines
+    assert [(line.part, line.amount) for line in lines] == [
+        (Part.FULL_COST, 9_600_000), (Part.CLASS, 0), (Part.HOURS, -7_200_000), (Part.WAIVER, -2_400_000),
+    ]  # fmt: skip

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import msgspec
 import pytest
 
 from labshare.domain.agreements import Agreement, Scope, Version
+from labshare.domain.profiles import Group
 from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.sandbox import Change
+from labshare.domain.sandbox_documents import to_toml
+from labshare.domain.tariffs import HourRate, Tariff, TariffClass
 from labshare.services import prices
+from labshare.services import sandboxes as sandboxes_service
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as bookings_store
 from labshare.store import projects as projects_store
+from labshare.store import sandboxes as sandboxes_store
 from labshare.store.engine import Database
 from labshare.store.rulebooks import rulebook
 from tests.domain.clauses import whole
 from tests.domain.test_agreements import an_agreement
-from tests.furniture import FESEM, INDUSTRY_PROJECT, NMR, NOW, PUBLIC_PROJECT, a_booking, counted, furnish, span
+from tests.domain.test_replay import FOUR, replayed
+from tests.domain.test_sandbox import an_overlay
+from tests.furniture import (
+    ADMINISTRATOR,
+    FESEM,
+    INDUSTRY_PROJECT,
+    NMR,
+    NOW,
+    OFFICE,
+    PUBLIC_PROJECT,
+    a_booking,
+    actor,
+    counted,
+    furnish,
+    span,
+)
 
 (TARIFF,) = whole().tariffs
 TWO_HOURS = span(25, 9, 11)
@@ -95,3 +117,32 @@ def test_a_booking_is_priced_by_what_was_copied_onto_it(house: Database) -> None
     assert told is not None
     assert (told.agreement_id, told.price.total, told.with_data) == ("A", 4_800_000, 3_840_000)
     assert told.may_be_waived
+
+
+def test_a_trial_asks_its_own_price_while_it_holds(house: Database) -> None:
+    """On the 25th the FE-SEM costs industry half of 1 m an hour from 9 to 11; the day after the trial as before."""
+    everybody = (TariffClass(id="all", share=Fraction(1), who=(Group(),)),)
+    morning = HourRate(id="morning", hours="daily 08:00-12:00", share=Fraction(1, 2), who=(Group(),))
+    tariff = Tariff(
+        id="trial", full_cost=1_000_000, effective_from=date(2026, 11, 1), instruments=("N001",), classes=everybody,
+        hours=(morning,),
+    )  # fmt: skip
+    overlay = an_overlay(Change(agreement="A", tariff=tariff), start=date(2026, 11, 23), end=date(2026, 11, 25))
+    with house.write() as db:
+        sandboxes_service.propose(db, actor(OFFICE), to_toml(overlay), NOW)
+        assert estimates(house)[1][1:] == (2_400_000, 4_800_000)
+        found = sandboxes_store.get(db, overlay.id)
+        assert found
+        sandboxes_service.keep_replay(db, actor(OFFICE), overlay.id, found.number, replayed(*FOUR), NOW)
+        sandboxes_service.approve(
+            db, actor(ADMINISTRATOR), overlay.id, seen_version=found.version, authority="QĐ 12", now=NOW
+        )
+    # The hour that is told beside it is one without a rate.
+    assert estimates(house)[1][1:] == (1_000_000, 1_000_000)
+    with house.read() as db:
+        rules = bookings_store.rules_of(db, [FESEM])[FESEM]
+        pays = projects_store.by_ids(db, [INDUSTRY_PROJECT])[INDUSTRY_PROJECT]
+        (after,) = prices.of_projects(db, rules, [pays], span(26, 9, 11))
+        booked = a_booking(FESEM, TWO_HOURS, access_class=AccessClass.INDUSTRY, activity=Activity.ECONOMIC)
+        told = prices.of_booking(db, rules, booked, "DN-01")
+    assert (after.price.total, told and told.price.total) == (4_800_000, 1_000_000)
