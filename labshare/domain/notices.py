@@ -27,6 +27,7 @@ class NoticeKind(StrEnum):
     LEDGER_DISPLACED = "ledger_displaced"
     LEDGER_TO_PULL_BACK = "ledger_to_pull_back"
     LEDGER_PULLED_BACK = "ledger_pulled_back"
+    SLOT_OFFERED = "slot_offered"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,8 @@ from labshare.store import usage as usage_store
 from labshare.store.engine import Connection
 
 LONGEST_PURPOSE = 500
+# The deadline of a hold, which ends by itself unless confirmed.
+HOLD_EXPIRES = "hold_expires"
 
 # What the readers below hand out; pages name this type, and never the store.
 BookingLine = store.BookingLine

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from labshare.services import bookings, idempotency, ledger, ledger_deadlines, projects, rounds
+from labshare.services import bookings, freeing, idempotency, ledger, ledger_deadlines, projects, rounds, waitlist
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import outbox
@@ -19,7 +19,7 @@ from labshare.store.engine import Connection
 from labshare.store.outbox import Message
 
 KEPT = timedelta(days=1)
-HOLD_EXPIRES = "hold_expires"
+HOLD_EXPIRES = bookings.HOLD_EXPIRES
 
 
 def messages(db: Connection) -> list[Message]:
@@ -65,6 +65,7 @@ def _expire_hold(db: Connection, booking_id: UUID, now: datetime) -> None:
 HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {
     rounds.CLOSES: rounds.close_when_due,
     HOLD_EXPIRES: _expire_hold,
+    freeing.FREED: waitlist.offer_freed,
     ledger.DUE: ledger_deadlines.settle,
     ledger.JUDGED: ledger_deadlines.judge,
     **{kind.value: partial(projects.remind, kind=kind) for kind in projects.REMINDERS},
