@@ -55,6 +55,7 @@ from labshare.web import (
     series,
     time_requests,
     usage,
+    waitlist,
 )
 from labshare.web.api import schema
 from labshare.web.auth import KnowTheReader, reader_of
@@ -91,6 +92,7 @@ ROUTERS: tuple[Router, ...] = (
     sandboxes.router,
     reports.router,
     usage.router,
+    waitlist.router,
     live.router,
     docs.router,
     api.router,

@@ -43,7 +43,7 @@ from labshare.domain.waitlist import (
 )
 from labshare.domain.windows import days_span
 from labshare.errors import NotFound, Refusal, Refused, WrongState
-from labshare.services import bookings, notices
+from labshare.services import bookings, calendars, notices
 from labshare.services.leeways import Looking, Who
 from labshare.services.writing import Change, ended, payer_of, write
 from labshare.store import bookings as bookings_store
@@ -68,6 +68,19 @@ class Place(msgspec.Struct, frozen=True):
     of: int | None = None
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be waited for, with its names: an instrument by its number, or else a capability by its id."""
+
+    id: str
+    name_vi: str
+    name_en: str
+    instrument_number: int | None = None
+
+    @property
+    def capability_id(self) -> str | None:
+        return self.id if self.instrument_number is None else None
+
+
 class _Gone(Exception):
     """The entry does not wait any more: it was offered other time, or left, at this moment."""
 
@@ -75,14 +88,26 @@ class _Gone(Exception):
 # ---------------------------------------------------------------- one's own
 
 
+def wanted(db: Connection, instrument_id: str, capability_id: str) -> Wanted:
+    """The instrument that is named, or without one the capability. Raises `NotFound`."""
+    if instrument_id:
+        rules = calendars.rules_of(db, instrument_id)
+        return Wanted(id=rules.id, name_vi=rules.name_vi, name_en=rules.name_en, instrument_number=rules.number)
+    found = store.capability(db, capability_id)
+    if found is None:
+        raise NotFound("capability_not_found")
+    return Wanted(id=found.id, name_vi=found.name_vi, name_en=found.name_en)
+
+
 def join(db: Connection, actor: Actor, entry: WaitingEntry, now: datetime) -> WaitingEntry:
-    """Wait for time on an instrument or on any with a capability.
+    """Wait oneself for time on an instrument or on any with a capability.
 
     Raises `Malformed` for days and hours in which no such use lies, `NotFound` for a capability that no instrument has,
     and `Refused` for what could never be offered to this person. The instruments are locked: what comes free at this
     moment is either free before, for everybody to see, or offered.
     """
     require(actor, Action.BOOK)
+    entry = msgspec.structs.replace(entry, person_id=actor.person_id)
     require_sound(entry, now)
     single = entry.instrument_number
     numbers = store.numbers_with(db, entry.capability_id or "") if single is None else [single]
@@ -131,11 +156,17 @@ def mine(db: Connection, actor: Actor, now: datetime) -> list[Place]:
     return [_placed(db, line, now) for line in store.lines_of(db, actor.person_id, today(now))]
 
 
-def how_many(db: Connection, actor: Actor | None, rules: InstrumentRules, now: datetime) -> int | None:
+def offers(db: Connection, actor: Actor, now: datetime) -> list[WaitingLine]:
+    """What is kept for the actor, and waits for their answer."""
+    lines = store.lines_of(db, actor.person_id, today(now))
+    return [line for line in lines if line.entry.state is WaitingState.OFFERED]
+
+
+def how_many(db: Connection, actor: Actor | None, centre_id: str, number: int, now: datetime) -> int | None:
     """How many wait for an instrument, for the managers of its centre; None for anybody else."""
-    if not may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id):
+    if not may(actor, Action.MANAGE_CALENDAR, centre=centre_id):
         return None
-    return len(store.waiting(db, [rules.number], today(now)))
+    return len(store.waiting(db, [number], today(now)))
 
 
 # ---------------------------------------------------------------- offers

@@ -20,6 +20,7 @@ from labshare.domain.waitlist import OPEN, WaitingEntry, WaitingState
 from labshare.errors import NotFound
 from labshare.store.bookings import NUMBERS
 from labshare.store.minutes import length, raw, total
+from labshare.store.names import Name
 from labshare.store.tables import (
     bookings,
     capabilities,
@@ -132,6 +133,13 @@ def numbers_with(db: Connection, capability_id: str) -> list[int]:
         instruments.c.retired_at.is_(None),
     )
     return list(db.execute(query.order_by(instruments.c.number)).scalars())
+
+
+def capability(db: Connection, capability_id: str) -> Name | None:
+    """What a capability is called."""
+    query = sa.select(capabilities.c.id, capabilities.c.name_vi, capabilities.c.name_en)
+    row = db.execute(query.where(capabilities.c.id == capability_id)).one_or_none()
+    return msgspec.convert(row, Name, from_attributes=True) if row else None
 
 
 _WAITS_FOR = sa.or_(

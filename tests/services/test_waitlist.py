@@ -382,8 +382,7 @@ def test_managers_see_how_many_wait_and_nobody_else(house: Database) -> None:
     join(house, COLLEAGUE, instrument_number=None, capability_id="XRD")
     join(house, COMPETITOR, instrument_number=FESEM)
     with house.read() as db:
-        rules = bookings_store.rules_of(db, [XRD])[XRD]
-        found = [waitlist.how_many(db, who, rules, NOW) for who in (actor(MANAGER), actor(RESEARCHER), None)]
+        found = [waitlist.how_many(db, who, "C-ONE", XRD, NOW) for who in (actor(MANAGER), actor(RESEARCHER), None)]
     assert found == [2, None, None]
 
 
