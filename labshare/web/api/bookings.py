@@ -132,7 +132,7 @@ def listing(
             limit=limit + 1,
         )
     lines, following = paging.page(request, found, limit, lambda line: (line.booking.starts_at, line.booking.id))
-    listed = BookingList(items=tuple(_line_view(line) for line in lines), next=following)
+    listed = BookingList(items=tuple(line_view(line) for line in lines), next=following)
     return answer(request, listed, following=following)
 
 
@@ -141,7 +141,7 @@ def listing(
 def show(request: Request, database: given.Database, me: given.Me, booking_id: FromPath[UUID]) -> Response[BookingView]:
     """One booking: one's own, or one of a centre that one manages. Its ETag is the version that a change must name."""
     with database.read() as db:
-        view = _line_view(service.show(db, me, booking_id))
+        view = line_view(service.show(db, me, booking_id))
     return answer(request, view, version=view.version)
 
 
@@ -231,7 +231,7 @@ def cancel(
 
     def work(db: Connection) -> Response[BookingView]:
         service.cancel(db, me, booking_id, seen_version=seen, now=now)
-        view = _line_view(service.show(db, me, booking_id))
+        view = line_view(service.show(db, me, booking_id))
         return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key)
@@ -287,10 +287,10 @@ def _window(first: str, last: str) -> Span:
 def _made(db: Connection, me: Actor, booking_id: UUID, now: datetime) -> MadeBooking:
     line = service.show(db, me, booking_id)
     said = tuple(told(each) for each in notices(db, me, line.booking, now))
-    return MadeBooking(**msgspec.structs.asdict(_line_view(line)), notices=said)
+    return MadeBooking(**msgspec.structs.asdict(line_view(line)), notices=said)
 
 
-def _line_view(line: BookingLine) -> BookingView:
+def line_view(line: BookingLine) -> BookingView:
     return _view(line.booking, line.instrument_id, line.project)
 
 
