@@ -182,7 +182,7 @@ def offer_freed(db: Connection, freed_id: UUID, now: datetime) -> None:
         return
     number = freed.instrument_number
     entries = store.waiting(db, [number], today(now))
-    had = store.offered_spans(db, number, freed.span)
+    had = store.passed_spans(db, number, freed.span)
     for entry in _in_order(db, entries, [number], now):
         if entry.state is WaitingState.WAITING:
             _offer(db, entry, freed, had.get(entry.id, ()), now)
@@ -223,7 +223,7 @@ def _fitting(
     db: Connection, entry: WaitingEntry, freed: FreedTime, had: Sequence[Span], now: datetime
 ) -> tuple[InstrumentRules, Span] | None:
     """The use nearest to the start of the freed time that takes some of it, fits the entry, and that its person has not
-    passed on before.
+    passed on or given back before.
     """
 
     def windows(rules: InstrumentRules, minutes: int) -> Sequence[Span]:

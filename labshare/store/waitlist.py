@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labshare.domain.bookings import OCCUPYING, BookingKind
+from labshare.domain.bookings import OCCUPYING, BookingKind, BookingState
 from labshare.domain.timespan import Span
 from labshare.domain.waitlist import OPEN, WaitingEntry, WaitingState
 from labshare.errors import NotFound
@@ -221,20 +221,32 @@ def passed(db: Connection, booking_ids: Sequence[UUID]) -> None:
     db.execute(sa.update(waiting_entries).where(_is_offer(booking_ids)).values(**again))
 
 
-def offered_spans(db: Connection, number: int, around: Span) -> dict[UUID, list[Span]]:
-    """What has been offered of an instrument's time over this span, by entry."""
-    query = (
-        sa.select(waiting_offers.c.entry_id, bookings.c.starts_at, bookings.c.ends_at)
-        .join(bookings, bookings.c.id == waiting_offers.c.booking_id)
-        .where(
-            bookings.c.instrument_number == number,
-            bookings.c.starts_at < around.end,
-            bookings.c.ends_at > around.start,
-        )
+def passed_spans(db: Connection, number: int, around: Span) -> dict[UUID, list[Span]]:
+    """What is not to be offered again of an instrument's time over this span, by entry: what was offered to it, and
+    what its person gave back while they waited.
+    """
+    over = sa.and_(
+        bookings.c.instrument_number == number,
+        bookings.c.starts_at < around.end,
+        bookings.c.ends_at > around.start,
+    )
+    times = (bookings.c.starts_at, bookings.c.ends_at)
+    was_offered = sa.select(waiting_offers.c.entry_id, *times).join_from(
+        waiting_offers, bookings, bookings.c.id == waiting_offers.c.booking_id
+    )
+    gave_back = sa.select(waiting_entries.c.id, *times).join_from(
+        waiting_entries,
+        bookings,
+        sa.and_(
+            bookings.c.person_id == waiting_entries.c.person_id,
+            bookings.c.updated_at >= waiting_entries.c.created_at,
+            bookings.c.state.in_((BookingState.CANCELLED, BookingState.NO_SHOW)),
+        ),
     )
     found: dict[UUID, list[Span]] = {}
-    for entry_id, start, end in db.execute(query):
-        found.setdefault(entry_id, []).append(Span(start, end))
+    for query in (was_offered.where(over), gave_back.where(over, _IS_OPEN)):
+        for entry_id, start, end in db.execute(query):
+            found.setdefault(entry_id, []).append(Span(start, end))
     return found
 
 

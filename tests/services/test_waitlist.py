@@ -170,6 +170,15 @@ def test_what_is_declined_goes_to_the_next_and_not_back(house: Database) -> None
     assert (offered(house, RESEARCHER), told(house)) == (None, [])
 
 
+def test_who_gives_time_back_while_they_wait_is_not_offered_it(house: Database) -> None:
+    booking = taken(house, person_id=RESEARCHER)
+    join(house, RESEARCHER)
+    join(house, COLLEAGUE, NOW + LATER)
+    cancel(house, booking, NOW + LATER)
+    tick(house, NOW + LATER)
+    assert (offered(house, RESEARCHER), offered(house, COLLEAGUE)) == (None, SLOT)
+
+
 def test_what_is_not_answered_goes_to_the_next(house: Database) -> None:
     booking = taken(house)
     entry = join(house, RESEARCHER)

@@ -84,14 +84,26 @@ def test_an_offer_stands_once_and_its_end_is_counted(house: Database) -> None:
         assert not store.offer(db, entry.id, hold.id)
         (line,) = store.lines_of(db, RESEARCHER, DAY + timedelta(days=1))
         assert (line.offer_id, line.starts_at, line.entry.booking_id) == ("N002", hold.starts_at, hold.id)
-        assert store.offered_spans(db, XRD, span(25, 10, 12)) == {entry.id: [hold.span]}
-        assert store.offered_spans(db, XRD, span(25, 11, 12)) == {}
+        assert store.passed_spans(db, XRD, span(25, 10, 12)) == {entry.id: [hold.span]}
+        assert store.passed_spans(db, XRD, span(25, 11, 12)) == {}
         store.passed(db, [hold.id])
         # What is no offer any more is passed on once, and taken by nobody.
         store.passed(db, [hold.id])
         store.taken(db, [hold.id])
         again = store.get(db, entry.id, RESEARCHER)
         assert (again.state, again.passed, again.booking_id) == (WaitingState.WAITING, 1, None)
+
+
+def test_what_was_given_back_while_waiting_is_kept_in_mind_and_nothing_before(house: Database) -> None:
+    early, late = span(25, 9, 10), span(25, 10, 11)
+    ended = {"state": BookingState.CANCELLED}
+    entry = an_entry(created_at=NOW + timedelta(minutes=1))
+    with house.write() as db:
+        store.add(db, entry)
+        before = a_booking(XRD, early, **ended)
+        after = a_booking(XRD, late, updated_at=NOW + timedelta(minutes=1), **ended)
+        bookings_store.add(db, [before, after, a_booking(XRD, late, person_id=COLLEAGUE, **ended)])
+        assert store.passed_spans(db, XRD, span(25, 8, 12)) == {entry.id: [late]}
 
 
 def test_minutes_are_those_of_the_instruments_since_then_without_holds(house: Database) -> None:
