@@ -56,6 +56,7 @@ from labshare.web import (
     series,
     time_requests,
     usage,
+    waitlist,
 )
 from labshare.web.api import schema
 from labshare.web.auth import KnowTheReader, reader_of
@@ -93,6 +94,7 @@ ROUTERS: tuple[Router, ...] = (
     sandboxes.router,
     reports.router,
     usage.router,
+    waitlist.router,
     live.router,
     docs.router,
     api.router,

@@ -114,7 +114,16 @@ def test_a_letter_is_in_its_readers_language_and_says_what_the_link_is_for(
 
 
 # The letters that say when something ends or happens.
-WITH_A_DAY = {K.PROJECT_VERIFIED, K.PROJECT_REVIEW, K.PROJECT_EXPIRED, K.LEDGER_TO_PULL_BACK}
+WITH_A_DAY = {
+    K.PROJECT_VERIFIED,
+    K.PROJECT_REVIEW,
+    K.PROJECT_EXPIRED,
+    K.LEDGER_TO_PULL_BACK,
+    K.SLOT_OFFERED,
+    K.BOOKING_APPROVED,
+    K.BOOKING_DECLINED,
+    K.BOOKING_UNDECIDED,
+}
 
 
 @pytest.mark.parametrize("kind", NoticeKind)

@@ -8,7 +8,7 @@ one is a start that fits, before it is put on the raster. What must not live her
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import lcm
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from labshare.domain.bookings import InstrumentRules, is_on_raster
 from labshare.domain.opening import minute_of_day
 from labshare.domain.timespan import MINUTE, Span, clipped, intersection, merged, subtracted
+from labshare.domain.windows import days_span
 
 DAY_MINUTES = 24 * 60
 
@@ -65,6 +66,17 @@ def free_starts(
     barred = [Span(each.start - before, each.end + after) for each in busy]
     barred += [Span(each.start - (minutes - 1) * MINUTE, each.end) for each in elsewhere]
     return subtracted(starts, barred)
+
+
+def starts_of_day(day: date, timezone: str, minutes: int, since: int, until: int | None) -> Span | None:
+    """The starts on a local day of a use that begins at minute `since` of it or later and ends by minute `until`.
+
+    Without `until` a use may go on beyond midnight. None where no use of so many minutes lies between the two.
+    """
+    whole = days_span(day, day + timedelta(days=1), timezone)
+    start = whole.start + since * MINUTE
+    end = whole.end if until is None else whole.start + (until - minutes + 1) * MINUTE
+    return Span(start, end) if start < end else None
 
 
 def start_ranges(

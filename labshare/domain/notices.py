@@ -30,6 +30,7 @@ class NoticeKind(StrEnum):
     BOOKING_APPROVED = "booking_approved"
     BOOKING_DECLINED = "booking_declined"
     BOOKING_UNDECIDED = "booking_undecided"
+    SLOT_OFFERED = "slot_offered"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

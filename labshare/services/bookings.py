@@ -28,6 +28,8 @@ from labshare.store import usage as usage_store
 from labshare.store.engine import Connection
 
 LONGEST_PURPOSE = 500
+# The deadline of a hold, which ends by itself unless confirmed.
+HOLD_EXPIRES = "hold_expires"
 
 # What the readers below hand out; pages name this type, and never the store.
 BookingLine = store.BookingLine
@@ -244,7 +246,7 @@ def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, n
     occupied = rules.occupied(wish.span, booking.kind)
     state, until = booking.state, booking.hold_expires_at
     if wish.span != booking.span and state is not BookingState.HELD:
-        state, until = _standing(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
+        state, until = standing_for(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
     moved = msgspec.structs.replace(
         booking,
         starts_at=wish.span.start,
@@ -287,7 +289,7 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
     """The booking that a wish becomes; what the project says is copied onto it."""
     occupied = rules.occupied(wish.span, wish.kind)
     organisation_id = project.organisation_id if project else None
-    state, until = _standing(actor, rules, wish.kind, organisation_id, wish.span.start, now)
+    state, until = standing_for(actor, rules, wish.kind, organisation_id, wish.span.start, now)
     return Booking(
         id=uuid4(),
         instrument_number=rules.number,
@@ -312,10 +314,12 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
     )
 
 
-def _standing(
+def standing_for(
     actor: Actor, rules: InstrumentRules, kind: BookingKind, organisation_id: str | None, start: datetime, now: datetime
 ) -> tuple[BookingState, datetime | None]:
-    """Who answers for the centre waits for nobody, and neither does whom they book for."""
+    """How a booking by this actor stands, and until when the centre may decide. Who answers for the centre waits for
+    nobody, and neither does whom they book for.
+    """
     if may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id):
         return BookingState.CONFIRMED, None
     return standing(rules, kind, organisation_id, start, now)

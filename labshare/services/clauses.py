@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.agreements import Agreement, covers
-from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, InstrumentRules, Wish
+from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, tiers_at
 from labshare.domain.courtesy import Courtesy, is_late_notice, is_no_show, weeks_around
 from labshare.domain.ordering import Tier
@@ -117,8 +117,11 @@ def not_missed(
 
 
 def is_late(db: Connection, rules: InstrumentRules, booking: Booking, now: datetime) -> bool:
-    """Whether giving a booking back now is a strike: later than an agreement asks for that says so (R20, R21)."""
-    return any(
+    """Whether giving a booking back now is a strike: later than an agreement asks for that says so (R20, R21).
+
+    A hold is none: nobody has said yet that they will come.
+    """
+    return booking.state is not BookingState.HELD and any(
         each.penalties is not None and each.penalties.late_cancel and is_late_notice(each, booking.starts_at, now)
         for each in _courtesies(db, rules, booking)
     )

@@ -15,14 +15,13 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.availability import Leeway, firsts, nearest
+from labshare.domain.availability import Leeway, firsts, nearest, starts_of_day
 from labshare.domain.bookings import Context as RuleContext
 from labshare.domain.bookings import InstrumentRules, Wish, qualified
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
 from labshare.domain.registry_search import Search
-from labshare.domain.timespan import MINUTE, Span
-from labshare.domain.windows import days_span
+from labshare.domain.timespan import Span
 from labshare.errors import Refusal
 from labshare.services import prices
 from labshare.services.leeways import Looking, Who, next_minute
@@ -167,16 +166,13 @@ class _Windows:
     def by_day(self, rules: InstrumentRules, minutes: int) -> dict[date, Span]:
         key = rules.timezone, minutes
         if key not in self._days:
-            days = ((day, self._of_day(day, *key)) for day in sorted(set(self._sought.dates)))
+            asked = self._sought
+            days = (
+                (day, starts_of_day(day, rules.timezone, minutes, asked.since, asked.until))
+                for day in sorted(set(asked.dates))
+            )
             self._days[key] = {day: window for day, window in days if window is not None}
         return self._days[key]
-
-    def _of_day(self, day: date, timezone: str, minutes: int) -> Span | None:
-        whole = days_span(day, day + timedelta(days=1), timezone)
-        start = whole.start + self._sought.since * MINUTE
-        until = self._sought.until
-        end = whole.end if until is None else whole.start + (until - minutes + 1) * MINUTE
-        return Span(start, end) if start < end else None
 
 
 def _rows(

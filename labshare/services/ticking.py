@@ -10,7 +10,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from labshare.services import approvals, bookings, idempotency, ledger, ledger_deadlines, projects, rounds
+from labshare.services import (
+    approvals,
+    bookings,
+    freeing,
+    idempotency,
+    ledger,
+    ledger_deadlines,
+    projects,
+    rounds,
+    waitlist,
+)
 from labshare.services.writing import APPROVAL_ENDS
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
@@ -20,7 +30,7 @@ from labshare.store.engine import Connection
 from labshare.store.outbox import Message
 
 KEPT = timedelta(days=1)
-HOLD_EXPIRES = "hold_expires"
+HOLD_EXPIRES = bookings.HOLD_EXPIRES
 
 
 def messages(db: Connection) -> list[Message]:
@@ -67,6 +77,7 @@ HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {
     rounds.CLOSES: rounds.close_when_due,
     HOLD_EXPIRES: _expire_hold,
     APPROVAL_ENDS: approvals.end,
+    freeing.FREED: waitlist.offer_freed,
     ledger.DUE: ledger_deadlines.settle,
     ledger.JUDGED: ledger_deadlines.judge,
     **{kind.value: partial(projects.remind, kind=kind) for kind in projects.REMINDERS},

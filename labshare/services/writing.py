@@ -37,7 +37,7 @@ from labshare.domain.projects import Project
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, TimeTaken
-from labshare.services import agreements, clauses, clearances
+from labshare.services import agreements, clauses, clearances, freeing
 from labshare.services.agreements import Weighed
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import uses
@@ -209,6 +209,7 @@ def make(db: Connection, changes: Sequence[Change], judged: Judged) -> list[Book
     new = [_signed(judged, change) for change in changes if change.before is None]
     store.add(db, new)
     agreements.post(db, judged.weighed)
+    freeing.note(db, [(change.before, written[change.after.id]) for change in everything if change.before])
     written |= {booking.id: booking for booking in new}
     for booking in written.values():
         if booking.state is BookingState.PENDING and booking.hold_expires_at is not None:

@@ -5,7 +5,9 @@ What must not live here: what happens then (labshare/jobs.py names the function 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
@@ -33,6 +35,12 @@ def schedule(db: Connection, kind: str, noun_id: object, due_at: datetime) -> No
     key = sa.and_(due.c.kind == kind, due.c.noun_id == str(noun_id))
     db.execute(sa.delete(due).where(key))
     db.execute(sa.insert(due).values(kind=kind, noun_id=str(noun_id), due_at=due_at))
+
+
+def add(db: Connection, kind: str, nouns: Mapping[UUID, datetime]) -> None:
+    """Have this happen to each of these nouns at its time. They are new, so that none can stand there yet."""
+    rows = [{"kind": kind, "noun_id": str(noun_id), "due_at": at} for noun_id, at in nouns.items()]
+    db.execute(sa.insert(due), rows)
 
 
 def forget(db: Connection, kind: str, noun_id: object) -> None:

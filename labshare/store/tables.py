@@ -776,6 +776,52 @@ bookings = Table(
 _NOT_FIRM = bookings.c.state.in_(("held", "pending"))
 Index("ix_bookings_not_firm", bookings.c.occupied_until, sqlite_where=_NOT_FIRM, postgresql_where=_NOT_FIRM)
 
+# ---------------------------------------------------------------- the waitlist
+
+waiting_entries = Table(
+    "waiting_entries",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("project_id", sa.Uuid, ForeignKey("projects.id"), nullable=False),
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number")),
+    Column("capability_id", sa.Text, ForeignKey("capabilities.id")),
+    Column("minutes", sa.Integer, nullable=False),
+    Column("from_date", sa.Date, nullable=False),
+    Column("until_date", sa.Date, nullable=False),
+    # Minutes of the local day; without an end a use may go on beyond midnight.
+    Column("since", sa.Integer, nullable=False, server_default="0"),
+    Column("until", sa.Integer),
+    Column("state", sa.Text, nullable=False),
+    Column("passed", sa.Integer, nullable=False, server_default="0"),
+    Column("booking_id", sa.Uuid, ForeignKey("bookings.id"), index=True),
+    Column("created_at", UTCDateTime, nullable=False),
+    CheckConstraint("(instrument_number IS NULL) <> (capability_id IS NULL)", name="one_place"),
+    CheckConstraint("state IN ('waiting', 'offered', 'taken', 'left')", name="state"),
+)
+# Each freed minute asks for those who wait; the many who no longer do are not looked through.
+_OPEN = waiting_entries.c.state.in_(("waiting", "offered"))
+for _place in (waiting_entries.c.instrument_number, waiting_entries.c.capability_id):
+    Index(f"ix_waiting_entries_open_{_place.name}", _place, sqlite_where=_OPEN, postgresql_where=_OPEN)
+
+# Which holds were offers, so that nobody is offered twice what they have passed on.
+waiting_offers = Table(
+    "waiting_offers",
+    metadata,
+    Column("booking_id", sa.Uuid, ForeignKey("bookings.id"), primary_key=True),
+    Column("entry_id", sa.Uuid, ForeignKey("waiting_entries.id"), nullable=False, index=True),
+)
+
+# Time that came free while somebody waited for it, until it has been offered; its deadline stands in `due`.
+freed_times = Table(
+    "freed_times",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), nullable=False),
+    Column("starts_at", UTCMinute, nullable=False),
+    Column("ends_at", UTCMinute, nullable=False),
+)
+
 equipment_states = Table(
     "equipment_states",
     metadata,

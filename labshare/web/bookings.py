@@ -26,7 +26,7 @@ from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
 from labshare.services.share_warnings import notices
-from labshare.web import calendars, feeds, given
+from labshare.web import calendars, feeds, given, waitlist
 from labshare.web.booking_forms import (
     BLOCKS,
     BlockForm,
@@ -257,6 +257,7 @@ def booking_form(
         weekday_ticks=weekday_ticks(form),
         offers=_offers(db, wish, now) if wish else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), wanted) if wanted else "",
+        wait_address=waitlist.address_after(error, rules, wanted),
     )
 
 

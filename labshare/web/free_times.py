@@ -23,6 +23,7 @@ from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Malformed, Refusal
 from labshare.services import Connection, calendars, free_times, projects, registry
 from labshare.services.free_times import FreeTimes, Place, Row, Sought
+from labshare.services.waitlist import PAGE
 from labshare.web import given
 from labshare.web.booking_forms import Faults, booking_address
 from labshare.web.rendering import Request, render
@@ -98,6 +99,7 @@ def find(request: Request, database: given.Database, me: given.Me, now: given.No
         project=project.code if project else "",
         times=found,
         days=_days(found, project),
+        wait_address=wait_address(asked),
     )
 
 
@@ -175,6 +177,14 @@ def address_like(rules: InstrumentRules, capability_id: str, wanted: Span) -> st
         "to": until,
     }
     return f"{ADDRESS}?{urlencode(asked)}"
+
+
+def wait_address(asked: Asked) -> str:
+    """The form to wait for what was not found; nothing where neither an instrument nor a capability was asked for."""
+    place = {"instrument": asked.instrument} if asked.instrument else {"capability": asked.capability}
+    more = {"from": asked.from_, "to": asked.to, "part": asked.part, "length": asked.length}
+    given = {name: value for name, value in (place | more).items() if value}
+    return f"{PAGE}/new?{urlencode(given)}" if given.keys() & place.keys() else ""
 
 
 # ---------------------------------------------------------------- words

@@ -19,6 +19,7 @@ from labshare.web import (
     projects,
     round_sections,
     share_sections,
+    waitlist,
 )
 from labshare.web.rendering import Request, render
 from labshare.web.sections import Section
@@ -29,6 +30,7 @@ Provider = Callable[[Connection, Actor, datetime], Section | None]
 # has nothing for this reader.
 PROVIDERS: tuple[Provider, ...] = (
     affiliations.my_section,
+    waitlist.offers_section,
     organisations.waiting_section,
     affiliations.waiting_section,
     clearances.waiting_section,

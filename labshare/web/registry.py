@@ -18,7 +18,7 @@ from labshare.domain.opening import format_opening
 from labshare.domain.people import Actor
 from labshare.domain.registry import ProductRef
 from labshare.domain.registry_search import Search
-from labshare.services import Connection, registry, usage
+from labshare.services import Connection, registry, usage, waitlist
 from labshare.services import calendars as looking
 from labshare.services.registry import FoundPage
 from labshare.web import calendars, given
@@ -114,6 +114,7 @@ def instrument(
         week = _week(db, actor, instrument_id, date, now) if page.is_bookable else None
         standing = registry.standing(db, actor, page.instrument) if actor else None
         down = usage.down(db, page.instrument.number)
+        waiting = waitlist.how_many(db, actor, page.centre.id, page.instrument.number, now)
     return render(
         request,
         "registry/instrument.html",
@@ -121,6 +122,7 @@ def instrument(
         week=week,
         standing=standing,
         down=down,
+        waiting=waiting,
         opening=formats.opening(format_opening(page.instrument.opening)),
         now=now,
     )

@@ -8,7 +8,7 @@ change is made inside `idempotency.once`, so that it may be sent again; a list c
 
 from litestar import Router
 
-from labshare.web.api import approvals, bookings, feeds, free_times, instruments, projects, series
+from labshare.web.api import approvals, bookings, feeds, free_times, instruments, projects, series, waitlist
 from labshare.web.api.reading import LARGEST_BODY
 
 router = Router(
@@ -21,6 +21,7 @@ router = Router(
         *series.HANDLERS,
         *projects.HANDLERS,
         *feeds.HANDLERS,
+        *waitlist.HANDLERS,
     ],
     request_max_body_size=LARGEST_BODY,
     include_in_schema=True,

@@ -24,6 +24,10 @@ METHODS = {
     "/api/v1/slots": {"get"},
     "/api/v1/feeds": {"get", "post"},
     "/api/v1/feeds/{feed_id}": {"delete"},
+    "/api/v1/waitlist": {"get", "post"},
+    "/api/v1/waitlist/{entry_id}": {"delete"},
+    "/api/v1/waitlist/{entry_id}/accept": {"post"},
+    "/api/v1/waitlist/{entry_id}/decline": {"post"},
 }
 
 
@@ -45,7 +49,8 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
     for path, methods in METHODS.items():
         for method in methods:
             some_id = "00000000-0000-0000-0000-000000000001"
-            url = path.format(instrument_id="N001", booking_id=some_id, feed_id=some_id, series_id=some_id)
+            ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id"), some_id)
+            url = path.format(instrument_id="N001", **ids)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
 
 
@@ -86,9 +91,9 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 # An answer with a key is kept for a day, and that of a new feed is a secret of which only the hash is kept.
 WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
-# Somebody has a handful of feeds, a search for time tells the first few places, and what waits for a centre is told
-# whole, as somebody must look at each.
-ON_ONE_PAGE = {"/api/v1/feeds", "/api/v1/slots", "/api/v1/approvals"}
+# Somebody has a handful of feeds, waits for ten things at most, a search for time tells the first few places, and what
+# waits for a centre is told whole, as somebody must look at each.
+ON_ONE_PAGE = {"/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals"}
 
 
 def test_every_change_takes_a_key_and_every_list_goes_page_after_page(document: dict[str, Any]) -> None:

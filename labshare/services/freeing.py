@@ -1,0 +1,54 @@
+"""Time that comes free: written down in the transaction that frees it, where somebody waits for it.
+
+Every change of bookings passes here (writing.make). One that frees nothing costs nothing; one that does, a query, and
+two more where somebody waits. Whom the time is offered to is found afterwards, by the ticker (waitlist.py). What must
+not live here: offers, or anything else that takes long under the locks of a write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import uuid4
+
+from labshare.domain.bookings import OCCUPYING, Booking, BookingState
+from labshare.domain.timespan import Span, subtracted
+from labshare.store import due
+from labshare.store import waitlist as store
+from labshare.store.engine import Connection
+from labshare.store.waitlist import FreedTime
+
+# The deadline of freed time, which is at once.
+FREED = "time_freed"
+
+
+def note(db: Connection, changes: Iterable[tuple[Booking, Booking]]) -> None:
+    """What these bookings became: holds that end leave the offers they were, and time that nobody has is kept in mind.
+
+    Each is a booking before and after; all are written by now.
+    """
+    changed = list(changes)
+    held = [after for before, after in changed if before.state is BookingState.HELD]
+    if taken := [each.id for each in held if each.state in OCCUPYING and each.state is not BookingState.HELD]:
+        store.taken(db, taken)
+    if passed := [each.id for each in held if each.state not in OCCUPYING]:
+        store.passed(db, passed)
+    found = [(after, span) for before, after in changed for span in _freed(before, after)]
+    if not found:
+        return
+    waited_for = store.waited_for(db, {after.instrument_number for after, _ in found})
+    rows = [
+        (after.updated_at, FreedTime(id=uuid4(), instrument_number=number, starts_at=span.start, ends_at=span.end))
+        for after, span in found
+        if (number := after.instrument_number) in waited_for
+    ]
+    if rows:
+        store.add_freed(db, [row for _, row in rows])
+        due.add(db, FREED, {row.id: at for at, row in rows})
+
+
+def _freed(before: Booking, after: Booking) -> list[Span]:
+    """What the booking occupied, less what it occupies now and what is over."""
+    if before.state not in OCCUPYING:
+        return []
+    kept = [after.occupied] if after.state in OCCUPYING else []
+    return [span for span in subtracted([before.occupied], kept) if span.end > after.updated_at]
