@@ -26,7 +26,7 @@ from labshare.store import series as store
 from labshare.store.engine import Connection
 
 # What another hour may mend; a project that is not verified, say, is not verified at ten either.
-_OF_TIME = ("time_taken", "kept_for_round", "person_elsewhere", "closed", "in_the_past")
+_OF_TIME = ("time_taken", "kept_for_round", "person_elsewhere", "closed", "in_the_past", "rule_cut_off")
 MOST_OFFERS = 2
 # One is suggested for each gap, the nearest first; those of other days are among them.
 _GAPS = 6
