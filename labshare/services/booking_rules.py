@@ -17,13 +17,13 @@ from labshare.store import audit
 from labshare.store import booking_rules as store
 from labshare.store import bookings as bookings_store
 from labshare.store.engine import Connection
-from labshare.store.rulebooks import rulebook
+from labshare.store.rulebooks import with_posted
 
 
 def at_instrument(db: Connection, instrument_id: str) -> tuple[Posted, ...]:
     """The rules that stand for one instrument: its own, its centre's and its group's. Raises `NotFound`."""
     number = bookings_store.instrument_number(db, instrument_id)
-    return rulebook(db).posted_at(bookings_store.rules_of(db, [number])[number].site)
+    return with_posted(db).posted_at(bookings_store.rules_of(db, [number])[number].site)
 
 
 def of_centre(db: Connection, centre_id: str) -> tuple[Posted, ...]:
@@ -32,7 +32,7 @@ def of_centre(db: Connection, centre_id: str) -> tuple[Posted, ...]:
     scopes = {Scope(ScopeKind.CENTRE, centre_id)}
     scopes |= {Scope(ScopeKind.INSTRUMENT, each.id) for each in instruments}
     scopes |= {Scope(ScopeKind.GROUP, each.capability_id) for each in instruments}
-    return tuple(each for each in rulebook(db).posted if each.scope in scopes)
+    return tuple(each for each in with_posted(db).posted if each.scope in scopes)
 
 
 def of_scope(db: Connection, scope: Scope, *, ended: bool = False) -> tuple[Posted, ...]:

@@ -27,6 +27,18 @@ def rulebook(db: Connection) -> Rulebook:
     if stamp is None:
         # Nobody has signed since there are stamps, and no centre has posted a rule of booking, which makes one.
         return Rulebook(agreements.every_version(db), sandboxes.every_holding(db), rounds.horizons(db))
+    return _under(db, stamp)
+
+
+def with_posted(db: Connection) -> Rulebook:
+    """The same for those who ask for the rules of booking that centres posted and nothing else: without a stamp there
+    are none, and nothing is read.
+    """
+    stamp = facts.stamp(db)
+    return Rulebook({}) if stamp is None else _under(db, stamp)
+
+
+def _under(db: Connection, stamp: str) -> Rulebook:
     found = _BOOKS.get(stamp)
     if found is None:
         found = _read(db)

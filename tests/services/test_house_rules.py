@@ -33,6 +33,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, Refusal, Refused, TimeTaken
 from labshare.services import booking_rules as rules_service
 from labshare.services import bookings as service
+from labshare.services import calendars, free_times
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
@@ -337,6 +338,64 @@ def test_a_reason_does_not_pass_what_others_have_and_what_is_not_safe(house: Dat
         book(house, XRD, span(25, 9, 10), MANAGER, override=REASON)
     assert refused(house, XRD, span(25, 19, 20), MANAGER, override=REASON).code == "rule_overnight"
     assert refused(house, FESEM, span(25, 9, 10), MANAGER, override=REASON).code == "not_qualified"
+
+
+# ---------------------------------------------------------------- what is offered
+
+
+def offered(house: Database, number: int, minutes: int) -> Span:
+    with house.read() as db:
+        found = free_times.next_free(db, RESEARCHER, number, minutes, NOW)
+    assert found is not None
+    return found
+
+
+def test_what_is_offered_keeps_the_cut_off_and_the_hours_of_dates(house: Database) -> None:
+    """Thirty hours from now is the afternoon of the holiday; Wednesday is closed, Thursday opens at two."""
+    posted(house, CutOff(hours=4))
+    assert offered(house, XRD, 60) == span(23, 12, 13)
+    posted(house, CutOff(hours=30))
+    posted(house, DatedHours(name="Power cut", first=date(2026, 11, 25), last=date(2026, 11, 25)))
+    late = DatedHours(name="Inspection", first=date(2026, 11, 26), last=date(2026, 11, 26), hours="14:00-17:00")
+    posted(house, late, Scope(ScopeKind.INSTRUMENT, "N002"))
+    assert offered(house, XRD, 60) == span(26, 14, 15)
+    assert offered(house, FESEM, 60) == span(26, 8, 9)
+    swap = DatedHours(name="Swap", first=date(2026, 11, 24), last=date(2026, 11, 24), hours="13:00-17:00")
+    posted(house, swap)
+    found = offered(house, XRD, 60)
+    assert found == span(24, 14, 15)
+    book(house, XRD, found)
+
+
+def test_what_is_offered_keeps_prime_time_but_at_short_notice(house: Database) -> None:
+    """Full for the morning of today: free again until nine at short notice, else from noon, where prime time ends."""
+    posted(house, PrimeLimit(hours="Mon-Fri 08:00-12:00", day_minutes=60))
+    put(house, a_booking(FESEM, span(23, 10, 11)))
+    assert offered(house, XRD, 60) == span(23, 12, 13)
+    posted(house, ShortNotice(hours=1))
+    found = offered(house, XRD, 60)
+    assert found == span(23, 8, 9)
+    book(house, XRD, found)
+    assert offered(house, XRD, 60) == span(23, 9, 10)
+    book(house, XRD, span(23, 9, 10))
+    assert offered(house, XRD, 60) == span(23, 12, 13)
+
+
+def test_long_runs_are_not_offered_over_hours_that_are_opened_to_a_few(house: Database) -> None:
+    with house.write() as db:
+        add_instrument(db, 9, "C-ONE", "XRD", spans_closed_hours=True, max_minutes=3000)
+    put(house, a_booking(9, span(23, 8, 12)))
+    posted(house, Overnight(level=2))
+    assert offered(house, 9, 420) == span(25, 8, 15)
+
+
+def test_calendars_and_plans_show_the_hours_of_dates(house: Database) -> None:
+    posted(house, DatedHours(name="Half day", first=date(2026, 11, 25), last=date(2026, 11, 25), hours="08:00-12:00"))
+    with house.read() as db:
+        found = calendars.calendar(db, None, [XRD, NMR], span(25, 0, 24))
+        board = calendars.occupancy(db, None, "C-ONE", span(25, 0, 24))
+    assert found.opened == {XRD: [span(25, 8, 12)], NMR: [span(25, 8, 18)]}
+    assert board.opened == {FESEM: [span(25, 8, 12)], XRD: [span(25, 8, 12)]}
 
 
 # ---------------------------------------------------------------- races and cost
