@@ -9,30 +9,44 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from labshare.domain.booking_rules import BookingRule, Posted, Scope, ScopeKind, kind_of, require_sound
+import msgspec
+
+from labshare.domain.booking_rules import BookingRule, Posted, Scope, ScopeKind, Site, kind_of, require_sound
 from labshare.domain.people import Action, Actor, may, require
 from labshare.errors import NotFound, WrongState
 from labshare.store import agreements as agreements_store
 from labshare.store import audit
 from labshare.store import booking_rules as store
 from labshare.store import bookings as bookings_store
+from labshare.store import registry as registry_store
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import with_posted
 
 
+class Place(msgspec.Struct, frozen=True):
+    """What a rule is posted for, by name."""
+
+    scope: Scope
+    name_vi: str
+    name_en: str
+
+
+def at_site(db: Connection, site: Site) -> tuple[Posted, ...]:
+    """The rules that stand for one instrument: its own, its centre's and its group's. One query."""
+    return with_posted(db).posted_at(site)
+
+
 def at_instrument(db: Connection, instrument_id: str) -> tuple[Posted, ...]:
-    """The rules that stand for one instrument: its own, its centre's and its group's. Raises `NotFound`."""
+    """The same by its code. Raises `NotFound`."""
     number = bookings_store.instrument_number(db, instrument_id)
-    return with_posted(db).posted_at(bookings_store.rules_of(db, [number])[number].site)
+    return at_site(db, bookings_store.rules_of(db, [number])[number].site)
 
 
-def of_centre(db: Connection, centre_id: str) -> tuple[Posted, ...]:
-    """The rules that stand for a centre as a whole, for its instruments, and for their groups."""
-    instruments = bookings_store.rules_of_centre(db, centre_id)
-    scopes = {Scope(ScopeKind.CENTRE, centre_id)}
-    scopes |= {Scope(ScopeKind.INSTRUMENT, each.id) for each in instruments}
-    scopes |= {Scope(ScopeKind.GROUP, each.capability_id) for each in instruments}
-    return tuple(each for each in with_posted(db).posted if each.scope in scopes)
+def of_places(db: Connection, some: Sequence[Place]) -> list[tuple[Place, tuple[Posted, ...]]]:
+    """The rules that stand for these places, with those that have any, in their order."""
+    posted = with_posted(db).posted
+    found = ((place, tuple(each for each in posted if each.scope == place.scope)) for place in some)
+    return [(place, rules) for place, rules in found if rules]
 
 
 def of_scope(db: Connection, scope: Scope, *, ended: bool = False) -> tuple[Posted, ...]:
@@ -68,22 +82,21 @@ def end(db: Connection, actor: Actor, rule_id: UUID, now: datetime) -> Posted:
     return store.get(db, rule_id)
 
 
-def managed(db: Connection, actor: Actor, centre_id: str) -> Sequence[Scope]:
-    """The scopes for which the actor may post rules from the page of a centre, the centre itself first.
-
-    Raises `Forbidden` where they may post none.
-    """
-    require(actor, Action.MANAGE_CALENDAR, centre=centre_id)
+def places(db: Connection, centre_id: str) -> list[Place]:
+    """What a rule may be posted for from the page of a centre: itself, its instruments, and their groups."""
+    centre = registry_store.centre(db, centre_id)
     instruments = bookings_store.rules_of_centre(db, centre_id)
-    scopes = [Scope(ScopeKind.CENTRE, centre_id), *(Scope(ScopeKind.INSTRUMENT, each.id) for each in instruments)]
-    if may_post_groups(actor):
-        scopes += [Scope(ScopeKind.GROUP, each) for each in sorted({each.capability_id for each in instruments})]
-    return scopes
+    groups = [registry_store.capability(db, each) for each in sorted({each.capability_id for each in instruments})]
+    return [
+        Place(Scope(ScopeKind.CENTRE, centre.id), centre.name_vi, centre.name_en),
+        *(Place(Scope(ScopeKind.INSTRUMENT, each.id), each.name_vi, each.name_en) for each in instruments),
+        *(Place(Scope(ScopeKind.GROUP, each.id), each.name_vi, each.name_en) for each in groups),
+    ]
 
 
-def may_post_groups(actor: Actor) -> bool:
-    """Whether the actor manages calendars wherever they are."""
-    return may(actor, Action.MANAGE_CALENDAR)
+def may_post(actor: Actor | None, scope: Scope, centre_id: str) -> bool:
+    """Whether the actor posts and ends rules of a scope that the page of a centre shows."""
+    return may(actor, Action.MANAGE_CALENDAR, centre=None if scope.kind is ScopeKind.GROUP else centre_id)
 
 
 def _centre_of(db: Connection, scope: Scope) -> str | None:

@@ -14,14 +14,16 @@ from litestar import Response, Router, get
 from litestar.params import FromPath, FromQuery
 
 from labshare import formats, i18n
+from labshare.domain.booking_rules import Site
 from labshare.domain.opening import format_opening
 from labshare.domain.people import Actor
 from labshare.domain.registry import ProductRef
 from labshare.domain.registry_search import Search
-from labshare.services import Connection, registry, usage
+from labshare.services import Connection, booking_rules, registry, usage
 from labshare.services import calendars as looking
 from labshare.services.registry import FoundPage
 from labshare.web import calendars, given
+from labshare.web.booking_rules import sentences_of
 from labshare.web.rendering import Request, render
 from labshare.web.weeks import Week
 
@@ -114,6 +116,7 @@ def instrument(
         week = _week(db, actor, instrument_id, date, now) if page.is_bookable else None
         standing = registry.standing(db, actor, page.instrument) if actor else None
         down = usage.down(db, page.instrument.number)
+        posted = booking_rules.at_site(db, Site(instrument_id, page.centre.id, page.capability.id))
     return render(
         request,
         "registry/instrument.html",
@@ -121,6 +124,7 @@ def instrument(
         week=week,
         standing=standing,
         down=down,
+        house=sentences_of(posted),
         opening=formats.opening(format_opening(page.instrument.opening)),
         now=now,
     )

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -29,11 +30,12 @@ from labshare.domain.booking_rules import (
     ShortNotice,
 )
 from labshare.domain.bookings import Booking, BookingState, Wish
+from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, Refusal, Refused, TimeTaken
 from labshare.services import booking_rules as rules_service
 from labshare.services import bookings as service
-from labshare.services import calendars, free_times
+from labshare.services import calendars, free_times, series
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
@@ -465,3 +467,26 @@ def test_rules_cost_no_query_and_limits_one(house: Database) -> None:
     with counted(house.engine) as together:
         book(house, XRD, span(25, 13, 14))
     assert len(together) == len(plain) + (1 if house.is_sqlite else 2)
+
+
+def test_a_series_passes_the_rules_as_a_whole(house: Database) -> None:
+    """Three Wednesdays where two are allowed: refused from the third on, and made and moved with a reason."""
+    posted(house, MostBookings(holder=Holder.PERSON, most=2))
+    repeat = Repeat(frequency=Frequency.WEEKLY, count=3)
+    wish = Wish(instrument_number=XRD, span=span(25, 9, 10), project_id=PUBLIC_PROJECT)
+    with house.write() as db:
+        found = series.preview(db, actor(MANAGER), wish, repeat, NOW)
+    assert [[each.code for each in date.refusals] for date in found] == [[], [], ["rule_most_bookings"]]
+    with house.write() as db:
+        passed = msgspec.structs.replace(wish, override=REASON)
+        line = series.create(db, actor(MANAGER), passed, repeat, Conflicts.STOP, NOW).line
+    assert [each.override_reason for each in line.bookings] == [REASON] * 3
+    posted(house, CutOff(hours=2000))
+    first, to = line.bookings[0].id, span(25, 11, 12)
+    with house.write() as db, pytest.raises(Refused):
+        series.move(db, actor(MANAGER), first, to, Reach.ALL, seen_version=line.version, now=NOW)
+    with house.write() as db:
+        moved = series.move(
+            db, actor(MANAGER), first, to, Reach.ALL, seen_version=line.version, now=NOW, override="The stage is busy"
+        )
+    assert [each.override_reason for each in moved] == ["The stage is busy"] * 3

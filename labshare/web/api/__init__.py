@@ -8,7 +8,7 @@ change is made inside `idempotency.once`, so that it may be sent again; a list c
 
 from litestar import Router
 
-from labshare.web.api import bookings, feeds, free_times, instruments, projects, series
+from labshare.web.api import booking_rules, bookings, feeds, free_times, instruments, projects, series
 from labshare.web.api.reading import LARGEST_BODY
 
 router = Router(
@@ -17,6 +17,7 @@ router = Router(
         *instruments.HANDLERS,
         *free_times.HANDLERS,
         *bookings.HANDLERS,
+        *booking_rules.HANDLERS,
         *series.HANDLERS,
         *projects.HANDLERS,
         *feeds.HANDLERS,

@@ -129,6 +129,6 @@ CONFIG = OpenAPIConfig(
         }
     ),
     security=[{"token": []}],
-    tags=[Tag(name=name) for name in ("instruments", "bookings", "series", "projects", "feeds")],
+    tags=[Tag(name=name) for name in ("instruments", "bookings", "series", "booking rules", "projects", "feeds")],
     use_handler_docstrings=True,
 )
