@@ -19,6 +19,11 @@ def sentence(refusal: Refusal) -> str:
     return template % _Readable(refusal.params)
 
 
+def worded(key: str, params: dict[str, Param]) -> str:
+    """A sentence that stands under this key, with what it names made readable as in a refusal."""
+    return gettext(key) % _Readable(params)
+
+
 def sentences(error: LabShareError) -> list[str]:
     """Every reason that an error carries, in its order."""
     return [sentence(refusal) for refusal in error.refusals]

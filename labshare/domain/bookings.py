@@ -13,12 +13,14 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.booking_rules import Site
 from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import Clearance, refusal
 from labshare.domain.courtesy import blocked_until, cut, excesses, refused_prime
-from labshare.domain.opening import OpeningHours, format_opening, minute_of_day, open_spans
+from labshare.domain.house_rules import HouseRules, not_too_late, within_hours, within_limits
+from labshare.domain.opening import OpeningHours, minute_of_day
 from labshare.domain.projects import AccessClass, Activity, Project, usable
-from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.timespan import Span
 from labshare.errors import Param, Refusal
 
 
@@ -83,6 +85,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     agreement_version: int | None = None
     attended: bool = True
     purpose: str = ""
+    # Why a manager passed the centre's own rules for it.
+    override_reason: str = ""
     # Given back by its user later than the notice that an agreement asks for, which is a strike there (R21).
     late_notice: bool = False
     request_id: UUID | None = None
@@ -129,6 +133,11 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     host_id: str = ""
     approval: str = "none"
     approval_hours: int = 72
+    capability_id: str = ""
+
+    @property
+    def site(self) -> Site:
+        return Site(self.id, self.centre_id, self.capability_id)
 
     @property
     def takes_bookings(self) -> bool:
@@ -147,7 +156,7 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody asks for. `person_id` is who will use the instrument (nobody, for a block by the centre itself);
-    `replaces_id` is the booking that would move.
+    `replaces_id` is the booking that would move, `override` the reason for which a manager passes the centre's rules.
     """
 
     instrument_number: int
@@ -157,6 +166,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = ""
     replaces_id: UUID | None = None
     kind: BookingKind = BookingKind.USE
+    override: str = ""
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +206,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     closed_dates: frozenset[date] = frozenset()
     conducts: tuple[Conduct, ...] = ()
     lacking: tuple[Clearance, ...] = ()
+    house: HouseRules = HouseRules()
 
     @property
     def advance_days(self) -> int:
@@ -265,18 +276,8 @@ def advance(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 
 def opening_hours(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    """A use lies inside one open segment; a long run may span closed hours, but starts and ends while it is open."""
-    rules = context.rules
-    if wish.span.minutes > LONGEST_MINUTES:
-        # It is refused for its length; working out the hours of two centuries would only hold the lock.
-        return ()
-    around = wish.span.widened(24 * 60, 24 * 60)
-    spans = open_spans(rules.opening, around, rules.timezone, context.closed_dates)
-    if any(span.contains(wish.span) for span in spans):
-        return ()
-    if rules.spans_closed_hours and _open_at(spans, wish.span.start) and _open_at(spans, wish.span.end - MINUTE):
-        return ()
-    return (Refusal(code="closed", params={"opening": format_opening(rules.opening)}),)
+    """What is too long is refused for its length; working out the hours of two centuries would only hold the lock."""
+    return within_hours(wish, context) if wish.span.minutes <= LONGEST_MINUTES else ()
 
 
 def prime_time(wish: Wish, context: Context) -> tuple[Refusal, ...]:
@@ -377,6 +378,8 @@ RULES: tuple[Rule, ...] = (
     qualified,
     project_pays,
     person_in_one_place,
+    not_too_late,
+    within_limits,
     prime_time,
     not_blocked,
     kept_for_round,
@@ -394,7 +397,3 @@ def check(wish: Wish, context: Context, rules: tuple[Rule, ...] = RULES) -> tupl
 def is_time_taken(refusals: tuple[Refusal, ...]) -> bool:
     """Whether the only thing wrong is that somebody else has the time (status 409, and nothing else is)."""
     return bool(refusals) and all(refusal.code.startswith("time_taken") for refusal in refusals)
-
-
-def _open_at(spans: list[Span], moment: datetime) -> bool:
-    return any(span.start <= moment < span.end for span in spans)

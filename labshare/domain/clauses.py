@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from labshare.domain.agreements import Agreement, Version, Where, covers, effective_span
+from labshare.domain.booking_rules import Site
 from labshare.domain.courtesy import Courtesy
 from labshare.domain.disclosure import MIN_PARTIES
 from labshare.domain.ordering import FairShare, Tier
@@ -113,3 +114,8 @@ class PersonUse(msgspec.Struct, frozen=True):
     instrument_id: str
     centre_id: str
     span: Span
+    capability_id: str = ""
+
+    @property
+    def site(self) -> Site:
+        return Site(self.instrument_id, self.centre_id, self.capability_id)

@@ -7,7 +7,7 @@ What must not live here: who may book or what occupies an instrument. Hours are 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -163,17 +163,26 @@ def _joined(hours: Iterable[tuple[int, int]], part: str) -> Hours:
     return tuple(result)
 
 
-def open_spans(opening: OpeningHours, span: Span, timezone_name: str, closed_dates: Iterable[date] = ()) -> list[Span]:
+def open_spans(
+    opening: OpeningHours,
+    span: Span,
+    timezone_name: str,
+    closed_dates: Iterable[date] = (),
+    dated: Mapping[date, Hours] | None = None,
+) -> list[Span]:
     """The open parts of `span`, in UTC, sorted and disjoint; hours that touch at midnight are one span.
 
-    A closed date is a whole local day of the zone. Where a clock change swallows an hour, only what is left is open.
+    A closed date is a whole local day of the zone; what `dated` says of a date goes before both the week and the closed
+    dates. Where a clock change swallows an hour, only what is left is open.
     """
     zone = ZoneInfo(timezone_name)
     closed = frozenset(closed_dates)
     day, last_day = span.start.astimezone(zone).date(), span.end.astimezone(zone).date()
     spans: list[Span] = []
     while day <= last_day:
-        if day not in closed:
+        if dated and day in dated:
+            spans.extend(_opened(day, dated[day], zone))
+        elif day not in closed:
             spans.extend(_opened(day, opening.days[day.weekday()], zone))
         day += timedelta(days=1)
     return clipped(merged(spans), span)

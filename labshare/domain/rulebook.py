@@ -26,6 +26,7 @@ from labshare.domain.agreements import (
     scope_key,
     terms,
 )
+from labshare.domain.booking_rules import Posted, Site, at
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.round_terms import in_rounds
 from labshare.domain.sandbox import Holding, priced, under
@@ -81,7 +82,7 @@ class Rulebook:
     """Every version of every agreement: the agreements in the order of their ids, the oldest version first.
 
     `terms` are their rules, as the sandboxes that hold change them, and once for each round that was announced (horizon
-    by code) where the window is the round.
+    by code) where the window is the round. `posted` are the centres' own rules of booking that stand.
     """
 
     def __init__(
@@ -89,8 +90,9 @@ class Rulebook:
         versions: Mapping[str, tuple[Version, ...]],
         holdings: Sequence[Holding] = (),
         rounds: Mapping[str, Span] | None = None,
+        posted: Sequence[Posted] = (),
     ) -> None:
-        self.versions, self.holdings, self.rounds = versions, holdings, rounds or {}
+        self.versions, self.holdings, self.rounds, self.posted = versions, holdings, rounds or {}, posted
         # What the booking check, planning and reports read: here sandboxes come in, and nowhere else.
         self.terms = {
             key: tuple(in_rounds(under(terms(each), holdings), self.rounds)) for key, each in versions.items()
@@ -100,6 +102,7 @@ class Rulebook:
             [(effective_span(each.agreement), each.agreement) for each in reversed(some)] for some in versions.values()
         ]
         self._covering: dict[tuple[str, str], tuple[Term, ...]] = {}
+        self._posted: dict[Site, tuple[Posted, ...]] = {}
         self._sorts: dict[Party, tuple[tuple[Term, ...], tuple[Seat, ...]]] = {}
 
     def over(self, span: Span) -> tuple[Term, ...]:
@@ -137,6 +140,13 @@ class Rulebook:
         if found is None:
             found = tuple(term for term in chain.from_iterable(self.terms.values()) if covers(term.rule.where, at))
             self._covering[key] = found
+        return found
+
+    def posted_at(self, site: Site) -> tuple[Posted, ...]:
+        """The centre's own rules of booking that hold at this instrument."""
+        found = self._posted.get(site)
+        if found is None:
+            self._posted[site] = found = at(self.posted, site)
         return found
 
     def needs_project(self, at: Where) -> bool:

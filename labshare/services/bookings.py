@@ -20,6 +20,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Stale, WrongState
 from labshare.services import clauses
 from labshare.services.charging import Outcome, charge
+from labshare.services.house_rules import require_override, with_reason
 from labshare.services.writing import Change, Locked, Payer, ended, judge, make, payer_of, refuse, tell, write
 from labshare.store import booking_pages
 from labshare.store import bookings as store
@@ -66,6 +67,8 @@ def planned(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime)
         for rules in locked.values():
             require(actor, Action.BOOK_FOR_OTHERS, centre=rules.centre_id)
     by_payer = {(wish.project_id, wish.person_id): wish for wish in asked}
+    for wish in asked:
+        require_override(actor, wish, locked[wish.instrument_number])
     payers = {key: payer_of(db, wish) for key, wish in by_payer.items()}
     changes = [_adding(locked, wish, payers[wish.project_id, wish.person_id], actor, now) for wish in asked]
     return changes, locked
@@ -80,14 +83,16 @@ def move(
     seen_version: int,
     now: datetime,
     purpose: str | None = None,
+    override: str = "",
 ) -> Booking:
     """Give a booking other times, under the same rules as a new one. Raises as `book` does, and `Stale`.
 
-    A `purpose` is written along; without one the booking keeps its own.
+    A `purpose` is written along; without one the booking keeps its own. `override` as in a wish.
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     _require_movable(booking, now)
-    wish = again(booking, span, purpose)
+    wish = with_reason(again(booking, span, purpose), override)
+    require_override(actor, wish, rules)
     return _write(db, actor, moving(booking, wish, rules, payer_of(db, wish), now, by=actor), rules, now, action="move")
 
 
@@ -256,6 +261,7 @@ def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, n
         purpose=wish.purpose,
         state=state,
         hold_expires_at=until,
+        override_reason=wish.override or booking.override_reason,
         updated_at=now,
     )
     return Change(before=booking, after=moved, wish=wish, payer=payer)
@@ -276,8 +282,9 @@ def cancelling(db: Connection, actor: Actor, booking: Booking, rules: Instrument
 
 
 def _asked(actor: Actor, wish: Wish) -> Wish:
-    """The wish with the person it is for, oneself unless it says so, and its purpose in one line."""
-    return msgspec.structs.replace(wish, person_id=wish.person_id or actor.person_id, purpose=_purpose(wish.purpose))
+    """The wish with the person it is for, oneself unless it says so, and its texts in one line."""
+    wish = msgspec.structs.replace(wish, person_id=wish.person_id or actor.person_id, purpose=_purpose(wish.purpose))
+    return with_reason(wish, wish.override)
 
 
 def _adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime) -> Change:
@@ -309,6 +316,7 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
         agreement_id=project.agreement_id if project else None,
         attended=rules.attended and wish.person_id is not None,
         purpose=wish.purpose,
+        override_reason=wish.override,
         created_at=now,
         updated_at=now,
     )

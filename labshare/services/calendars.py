@@ -6,13 +6,14 @@ Nothing here writes or locks. What must not live here: changing a booking (booki
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 import msgspec
 
+from labshare.domain.booking_rules import hours_on_dates
 from labshare.domain.bookings import InstrumentRules, KeptTime
-from labshare.domain.opening import OpeningHours, open_spans
+from labshare.domain.opening import Hours, open_spans
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound
@@ -21,6 +22,7 @@ from labshare.store import bookings as bookings_store
 from labshare.store import calendars as store
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import with_posted
 
 # What the functions below hand out; pages name these types, and never the store.
 CalendarEntry = store.CalendarEntry
@@ -38,7 +40,7 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def calendar(db: Connection, actor: Actor | None, numbers: Sequence[int], span: Span) -> Calendar:
-    """The calendars of a few instruments, masked for this reader. Four queries, however many instruments."""
+    """The calendars of a few instruments, masked for this reader. Five queries, however many instruments."""
     return _calendar(db, actor, tuple(bookings_store.rules_of(db, numbers).values()), span)
 
 
@@ -58,14 +60,18 @@ class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Occupancy:
-    """The same instruments as `board` has, for a picture of many days: three queries, and no names among the rows."""
+    """The same instruments as `board` has, for a picture of many days: four queries, and no names among the rows."""
     rules = tuple(bookings_store.rules_of_centre(db, centre_id))
     numbers = [each.number for each in rules]
     occupied: dict[int, list[store.Occupied]] = {number: [] for number in numbers}
     for row in store.occupancy(db, numbers, span, viewer(actor)):
         occupied[row.instrument_number].append(row)
     return Occupancy(
-        span=span, instruments=rules, occupied=occupied, opened=_opened(rules, span), kept=_kept_of(db, numbers, span)
+        span=span,
+        instruments=rules,
+        occupied=occupied,
+        opened=_opened(db, rules, span),
+        kept=_kept_of(db, numbers, span),
     )
 
 
@@ -75,7 +81,7 @@ def _calendar(db: Connection, actor: Actor | None, rules: tuple[InstrumentRules,
     for entry in store.calendar(db, numbers, span, viewer(actor)):
         entries[entry.instrument_number].append(entry)
     return Calendar(
-        span=span, instruments=rules, entries=entries, opened=_opened(rules, span), kept=_kept_of(db, numbers, span)
+        span=span, instruments=rules, entries=entries, opened=_opened(db, rules, span), kept=_kept_of(db, numbers, span)
     )
 
 
@@ -86,15 +92,16 @@ def _kept_of(db: Connection, numbers: Sequence[int], span: Span) -> dict[int, li
     return kept
 
 
-def _opened(rules: Iterable[InstrumentRules], span: Span) -> dict[int, list[Span]]:
+def _opened(db: Connection, rules: Iterable[InstrumentRules], span: Span) -> dict[int, list[Span]]:
     """The open hours of each instrument; those that keep the same hours share one list."""
-    closed = closed_dates_over(span)
-    found: dict[tuple[OpeningHours, str], list[Span]] = {}
+    book, closed = with_posted(db), closed_dates_over(span)
+    found: dict[tuple[object, ...], list[Span]] = {}
     opened: dict[int, list[Span]] = {}
     for each in rules:
-        hours = (each.opening, each.timezone)
+        dated = hours_on_dates(book.posted_at(each.site))
+        hours = (each.opening, each.timezone, *sorted(dated.items()))
         if hours not in found:
-            found[hours] = open_spans_of(each, span, closed)
+            found[hours] = open_spans_of(each, span, closed, dated)
         opened[each.number] = found[hours]
     return opened
 
@@ -126,8 +133,10 @@ def closed_dates_over(span: Span) -> frozenset[date]:
     return closed_dates((span.start - timedelta(days=1)).date(), (span.end + timedelta(days=1)).date())
 
 
-def open_spans_of(rules: InstrumentRules, span: Span, closed: frozenset[date]) -> list[Span]:
-    return open_spans(rules.opening, span, rules.timezone, closed)
+def open_spans_of(
+    rules: InstrumentRules, span: Span, closed: frozenset[date], dated: Mapping[date, Hours] | None = None
+) -> list[Span]:
+    return open_spans(rules.opening, span, rules.timezone, closed, dated)
 
 
 def kept_time(offer: rounds_store.KeptOffer) -> KeptTime:

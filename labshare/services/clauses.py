@@ -7,12 +7,13 @@ What must not live here: what they mean (domain/courtesy.py, domain/ordering.py)
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
 from labshare.domain.agreements import Agreement, covers
+from labshare.domain.booking_rules import Posted, PrimeLimit
 from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, tiers_at
 from labshare.domain.courtesy import Courtesy, is_late_notice, is_no_show, weeks_around
@@ -75,26 +76,51 @@ def conducts(
     wish: Wish,
     now: datetime,
     *,
+    primes: Sequence[Posted] = (),
     planned: Sequence[PersonUse] = (),
     leaving: Collection[UUID] = (),
 ) -> tuple[Conduct, ...]:
-    """The clauses of courtesy among those that hold for a wish (R20, R21). To be called under the lock of its person.
+    """The clauses of courtesy among those that hold for a wish (R20, R21), and the limits of prime time that centres
+    post by themselves (`primes`). To be called under the lock of its person.
 
     `planned` are uses of the same person that the same call will write, `leaving` the bookings that it takes away or
     moves. None where a session of a plan moves: its length is what the round gave. Two queries where a clause has prime
     time, one where it has strikes.
     """
     held = [each for each in covering if each.courtesy]
-    if not held or wish.person_id is None or (wish.replaces_id and bookings_store.get(db, wish.replaces_id).plan_id):
+    if not (held or primes) or wish.person_id is None or _is_session(db, wish):
         return ()
     weeks = weeks_around(wish.span, rules.timezone)
     closed = closed_around(weeks.start.date(), weeks.end.date())
-    uses = _uses(db, wish.person_id, {wish.replaces_id, *leaving}, weeks) if any(map(_has_prime, held)) else ()
+    has_prime = bool(primes) or any(map(_has_prime, held))
+    uses = _uses(db, wish.person_id, {wish.replaces_id, *leaving}, weeks) if has_prime else ()
+    posted = (prime_conduct(each, (*uses, *planned), closed) for each in primes)
+    return (*_of_agreements(db, held, wish.person_id, (*uses, *planned), closed, now), *posted)
+
+
+def prime_conduct(posted: Posted, uses: Sequence[PersonUse], closed: frozenset[date]) -> Conduct:
+    """A limit of prime time outside any agreement as the clause of courtesy that it would be in one."""
+    clause = Courtesy(prime=posted.rule.prime if isinstance(posted.rule, PrimeLimit) else None)
+    return Conduct(clause=clause, uses=tuple(use.span for use in uses if posted.scope.holds(use.site)), closed=closed)
+
+
+def _is_session(db: Connection, wish: Wish) -> bool:
+    return wish.replaces_id is not None and bookings_store.get(db, wish.replaces_id).plan_id is not None
+
+
+def _of_agreements(
+    db: Connection,
+    held: Sequence[Agreement],
+    person_id: UUID,
+    uses: Sequence[PersonUse],
+    closed: frozenset[date],
+    now: datetime,
+) -> tuple[Conduct, ...]:
     return tuple(
         Conduct(
             clause=each.courtesy,
-            uses=tuple(use.span for use in _inside(each, (*uses, *planned))),
-            strikes=_strikes(db, each, wish.person_id, now),
+            uses=tuple(use.span for use in _inside(each, uses)),
+            strikes=_strikes(db, each, person_id, now),
             closed=closed,
         )
         for each in held

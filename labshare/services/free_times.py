@@ -1,10 +1,10 @@
 """Where time is free for a person: over many instruments by date, next on one, and nearest to a wish that was refused.
 
 One way for all three: whatever is offered would be accepted by `bookings.book` for this person at this moment, and
-nothing earlier is left out. Two things may still refuse it, because they ask for more than a time: the hard shares of
-agreements, which are weighed with everything else that is booked, and a project that may not be spent. A share that is
-full is told when the time is booked. Nothing here writes or locks. What must not live here: where a use fits
-(domain/availability.py).
+nothing earlier is left out but closed hours that a rule opens to a few. Three things may still refuse it, because they
+ask for more than a time: the hard shares of agreements, which are weighed with everything else that is booked; what a
+centre lets somebody have ahead of them; and a project that may not be spent. They are told when the time is booked.
+Nothing here writes or locks. What must not live here: where a use fits (domain/availability.py).
 """
 
 from __future__ import annotations

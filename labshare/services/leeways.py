@@ -5,8 +5,8 @@ What must not live here: which of these starts are shown (free_times.py), or the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
@@ -14,14 +14,23 @@ import msgspec
 
 from labshare.domain.agreements import Agreement, covers
 from labshare.domain.availability import Leeway, fitting_minutes, free_starts, open_starts, uses
+from labshare.domain.booking_rules import (
+    Posted,
+    PrimeLimit,
+    ShortNotice,
+    cut_off_hours,
+    hours_on_dates,
+    is_short_notice,
+    overnight_level,
+)
 from labshare.domain.bookings import Context, InstrumentRules, Wish, not_blocked, prime_time
 from labshare.domain.clauses import Conduct, PersonUse
 from labshare.domain.courtesy import weeks_around
-from labshare.domain.opening import DAY_MINUTES
+from labshare.domain.opening import DAY_MINUTES, Hours
 from labshare.domain.projects import Project
 from labshare.domain.timespan import MINUTE, Span, clipped
 from labshare.services.calendars import closed_dates_over, open_spans_of
-from labshare.services.clauses import Place
+from labshare.services.clauses import Place, prime_conduct
 from labshare.store import bookings as bookings_store
 from labshare.store import free_times as store
 from labshare.store.engine import Connection
@@ -79,6 +88,7 @@ class Looking:
         found: list[Leeway] = []
         for each in self._stretches_of(rules, minutes):
             starts = _before(each.starts, self._latest_start(candidate, each.minutes))
+            starts = _after(starts, self.now, cut_off_hours(self.book.posted_at(rules.site)))
             if free := free_starts(rules, each.minutes, starts, busy, elsewhere):
                 found.append(Leeway(minutes=each.minutes, starts=free, accepts=each.accepts))
         return found
@@ -107,16 +117,20 @@ class Looking:
         around = hull.widened(max(each.setup_minutes for each in rules), after)
         self._busy = store.busy(db, asked, around, self.now, but=self._who.replaces_id)
         self._kept = store.kept(db, asked, around)
+        edges = sorted({*self.book.courtesy_edges(hull), *self._short_notice_edges(hull)})
         self._edges = [
             (Span(start, end), [each for each in self.book.agreements_at(start) if each.courtesy])
-            for start, end in pairwise(self.book.courtesy_edges(hull))
+            for start, end in pairwise(edges)
         ]
         if self._who.person_id is not None:
             self._read_person(db, self._who.person_id, around, any(each.attended for each in rules))
 
     def _read_person(self, db: Connection, person_id: UUID, around: Span, is_attended: bool) -> None:
         held = {} if self._who.is_session else {id(each): each for _, some in self._edges for each in some}
-        has_prime = any(each.courtesy and each.courtesy.prime for each in held.values())
+        primes = (
+            [] if self._who.is_session else [each for each in self.book.posted if isinstance(each.rule, PrimeLimit)]
+        )
+        has_prime = bool(primes) or any(each.courtesy and each.courtesy.prime for each in held.values())
         weeks = weeks_around(around.widened(DAY_MINUTES, DAY_MINUTES), "UTC").widened(DAY_MINUTES, DAY_MINUTES)
         times = store.of_person(db, person_id, weeks, self.now) if is_attended or has_prime else []
         times = [each for each in times if each.use.id != self._who.replaces_id]
@@ -129,6 +143,7 @@ class Looking:
                 inside = tuple(use.span for use in own if covers(each.covered, use))
                 strikes = tuple(use.span.start for use in missed if covers(each.covered, use))
                 self._conducts[key] = Conduct(clause=each.courtesy, uses=inside, strikes=strikes, closed=closed)
+        self._conducts |= {id(each): prime_conduct(each, own, closed) for each in primes}
 
     def _missed(self, db: Connection, person_id: UUID, held: Iterable[Agreement]) -> Sequence[PersonUse]:
         penalties = [each.courtesy.penalties for each in held if each.courtesy and each.courtesy.penalties]
@@ -144,25 +159,48 @@ class Looking:
         """Shared by the instruments that keep the same hours, lengths and agreements."""
         if self._hull is None:
             return []
-        place, known = Place(rules.id, rules.centre_id), self._conducts
-        conducts = [
-            tuple(known[id(each)] for each in some if id(each) in known and covers(each.covered, place))
-            for _, some in self._edges
-        ]
+        posted = self.book.posted_at(rules.site)
+        dated = hours_on_dates(posted)
+        # Where closed hours are for a few, what is offered keeps out of them.
+        spans_closed_hours = rules.spans_closed_hours and overnight_level(posted) is None
+        rules = msgspec.structs.replace(rules, spans_closed_hours=spans_closed_hours)
+        conducts = [self._holding(rules, posted, span, some) for span, some in self._edges]
         key = (
+            *sorted(dated.items()),
             *(rules.opening, rules.timezone, rules.spans_closed_hours, rules.granularity_minutes),
             *(rules.min_minutes, rules.max_minutes, rules.advance_days, minutes),
             tuple(id(each) for some in conducts for each in (*some, None)),
         )
         if key not in self._stretches:
             found = (
-                self._stretch(rules, minutes, span, some) for (span, _), some in zip(self._edges, conducts, strict=True)
+                self._stretch(rules, dated, minutes, span, some)
+                for (span, _), some in zip(self._edges, conducts, strict=True)
             )
             self._stretches[key] = [each for each in found if each is not None]
         return self._stretches[key]
 
+    def _holding(
+        self, rules: InstrumentRules, posted: Sequence[Posted], span: Span, agreements: Iterable[Agreement]
+    ) -> tuple[Conduct, ...]:
+        """What binds a use on an instrument that begins inside a span, at whose ends this may change."""
+        place, known = Place(rules.id, rules.centre_id), self._conducts
+        held = [each for each in agreements if covers(each.covered, place)]
+        primes = [each for each in posted if not is_short_notice(posted, each.scope, span.start, self.now)]
+        return tuple(known[id(each)] for each in (*held, *primes) if id(each) in known)
+
+    def _short_notice_edges(self, hull: Span) -> list[datetime]:
+        """From when on limits count again: the minute after the last that is free of them."""
+        hours = {each.rule.hours for each in self.book.posted if isinstance(each.rule, ShortNotice)}
+        ends = (ending_by(self.now + timedelta(hours=each), 1) + MINUTE for each in hours)
+        return [end for end in ends if hull.start < end < hull.end]
+
     def _stretch(
-        self, rules: InstrumentRules, minutes: int, span: Span, conducts: tuple[Conduct, ...]
+        self,
+        rules: InstrumentRules,
+        dated: Mapping[date, Hours],
+        minutes: int,
+        span: Span,
+        conducts: tuple[Conduct, ...],
     ) -> Stretch | None:
         context = Context(now=self.now, rules=rules, conducts=conducts)
         length = fitting_minutes(rules, minutes, context.least_minutes)
@@ -174,7 +212,7 @@ class Looking:
             return None
         bounds = Span(span.start, min(span.end, latest))
         around = bounds.widened(DAY_MINUTES, length + DAY_MINUTES)
-        starts = open_starts(rules, length, open_spans_of(rules, around, closed_dates_over(around)))
+        starts = open_starts(rules, length, open_spans_of(rules, around, closed_dates_over(around), dated))
         wanted = clipped(self._windows(rules, length), bounds)
         accepts = _courteous(context, wish)
         inside = [part for each in wanted for part in clipped(starts, each)]
@@ -214,6 +252,12 @@ def _before(starts: Sequence[Span], latest: datetime | None) -> Sequence[Span]:
     if latest is None:
         return starts
     return [Span(each.start, min(each.end, latest)) for each in starts if each.start < latest]
+
+
+def _after(starts: Sequence[Span], now: datetime, hours: int) -> Sequence[Span]:
+    """The starts that are no sooner than so many hours from now."""
+    first = next_minute(now + timedelta(hours=hours))
+    return [Span(max(each.start, first), each.end) for each in starts if each.end > first] if hours else starts
 
 
 def ending_by(moment: datetime, minutes: int) -> datetime:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.booking_rules import hours_on_dates
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.ordering import decayed
 from labshare.domain.rounds import Offer, PlanRow, PlanState, Round, RoundState, require_next, state_with
@@ -32,6 +33,7 @@ from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import with_posted
 
 LEASE = timedelta(seconds=20)
 MOST_ATTEMPTS = 5
@@ -231,14 +233,14 @@ def offered(
 ) -> dict[int, Eligible]:
     """The instruments of the round with their offered intervals and open hours, by number."""
     around = r.horizon.widened(AROUND_MINUTES, AROUND_MINUTES)
-    closed = calendars.closed_dates_over(around)
+    book, closed = with_posted(db), calendars.closed_dates_over(around)
     capabilities = rounds_store.capabilities_of(db, rules)
     return {
         number: Eligible(
             rules=each,
             capability_id=capabilities[number],
             offered=tuple(offer.span for offer in offers if offer.instrument_number == number),
-            opened=tuple(calendars.open_spans_of(each, around, closed)),
+            opened=tuple(calendars.open_spans_of(each, around, closed, hours_on_dates(book.posted_at(each.site)))),
         )
         for number, each in sorted(rules.items())
     }

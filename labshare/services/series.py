@@ -20,13 +20,14 @@ from labshare.domain.series import Conflicts, Reach, Repeat, Series, occurrences
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Stale, WrongState
 from labshare.services import bookings, free_times
+from labshare.services.house_rules import require_override, with_reason
 from labshare.services.writing import Change, Locked, numbered, payer_of, refuse, sift, undone, write
 from labshare.store import bookings as bookings_store
 from labshare.store import series as store
 from labshare.store.engine import Connection
 
 # What another hour may mend; a project that is not verified, say, is not verified at ten either.
-_OF_TIME = ("time_taken", "kept_for_round", "person_elsewhere", "closed", "in_the_past")
+_OF_TIME = ("time_taken", "kept_for_round", "person_elsewhere", "closed", "in_the_past", "rule_cut_off")
 MOST_OFFERS = 2
 # One is suggested for each gap, the nearest first; those of other days are among them.
 _GAPS = 6
@@ -135,6 +136,7 @@ def move(
     seen_version: int,
     now: datetime,
     purpose: str | None = None,
+    override: str = "",
 ) -> list[Booking]:
     """Move the bookings of a series that lie ahead as this one moves to `span`: all of them, or none.
 
@@ -144,9 +146,10 @@ def move(
     anchor, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
     spans = shifted([each.span for each in ahead], anchor.span, span, rules.timezone)
     payer = payer_of(db, bookings.again(anchor, span))
+    wishes = [with_reason(bookings.again(each, to, purpose), override) for each, to in zip(ahead, spans, strict=True)]
+    require_override(actor, wishes[0], rules)
     changes = [
-        bookings.moving(each, bookings.again(each, to, purpose), rules, payer, now, by=actor)
-        for each, to in zip(ahead, spans, strict=True)
+        bookings.moving(each, wish, rules, payer, now, by=actor) for each, wish in zip(ahead, wishes, strict=True)
     ]
     return write(db, actor, changes, {rules.number: rules}, now, action="move")
 

@@ -37,10 +37,11 @@ from labshare.domain.projects import Project
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, TimeTaken
-from labshare.services import agreements, clauses, clearances, freeing
+from labshare.services import agreements, clauses, clearances, freeing, house_rules
 from labshare.services.agreements import Weighed
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import uses
+from labshare.services.house_rules import Counted
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
 from labshare.store import due as due_store
@@ -110,6 +111,7 @@ def write(
     for booking in written:
         rules = locked[booking.instrument_number]
         details = {"instrument": rules.id, "version": booking.version, "state": booking.state.value}
+        details |= _passed(db, changes, booking)
         audit.record(
             db, actor_id=actor.person_id, action=action, noun="booking", noun_id=str(booking.id), now=now,
             details=details,
@@ -134,22 +136,26 @@ def judge(
     # Read under the locks, which a signing waits for.
     book = rulebook(db)
     leaving = {change.before.id for change in changes if change.before}
+    counted = _counted(db, book, changes, locked, leaving, now)
     planned: list[tuple[Change, InstrumentRules]] = []
     due: dict[UUID, Change] = {}
     refusals: list[tuple[Refusal, ...]] = []
     for change in changes:
-        found: tuple[Refusal, ...] = ()
         rules = locked[change.after.instrument_number]
+        found = house_rules.locked_to(book, reader, change.before, change.after, rules, now)
         if change.wish is not None:
             neighbours = store.neighbours(db, rules.number, change.after.occupied)
             others = [each for each in neighbours if each.id not in leaving]
             due |= {each.id: _expiring(db, each.id, now) for each in others if each.is_due(now)}
             standing = [each for each in others if not each.is_due(now)]
             context = _context(db, rules, book, change.wish, change.payer, standing, planned, leaving, now)
-            found = check(change.wish, context, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
+            context = house_rules.with_house(db, book, counted, change.wish, change.before, change.after, context)
+            found += check(change.wish, context, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
         refusals.append(found)
         if change.occupies and not (found and sifting):
             planned.append((change, rules))
+            if change.wish is not None:
+                counted.add(book, (change.after, rules))
     weighing = [each for each, found in zip(changes, refusals, strict=True) if not (found and sifting)]
     weighed = _weighed(db, book, [*weighing, *due.values()], locked, now, reader)
     return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()))
@@ -251,6 +257,12 @@ def ended(booking: Booking, state: BookingState, now: datetime) -> Change:
 # ---------------------------------------------------------------- parts
 
 
+def _passed(db: Connection, changes: Sequence[Change], booking: Booking) -> dict[str, str]:
+    """For the audit why a manager passed the centre's rules; the words themselves stand on the booking."""
+    wish = next((each.wish for each in changes if each.after.id == booking.id), None)
+    return {"override": audit.hashed(db, wish.override)} if wish and wish.override else {}
+
+
 def _expiring(db: Connection, booking_id: UUID, now: datetime) -> Change:
     return ended(store.get(db, booking_id), BookingState.EXPIRED, now)
 
@@ -271,29 +283,58 @@ def _context(
     qualified, until = False, None
     if rules.qualification and wish.person_id is not None:
         qualified, until = people_store.qualification(db, wish.person_id, rules.number)
-    elsewhere: list[Neighbour] = []
-    if rules.attended and wish.person_id is not None:
-        busy = store.person_busy(db, wish.person_id, wish.span)
-        elsewhere = [each for each in busy if each.id not in leaving and not each.is_due(now)]
-        elsewhere += [
-            _neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, wish.person_id)
-        ]
     covering = clauses.covering(book, rules, wish)
-    here = [each for each, _ in planned if each.after.instrument_number == rules.number]
     return Context(
         now=now,
         rules=rules,
-        neighbours=(*standing, *(_neighbour(each.after, each.after.occupied) for each in here)),
-        person_busy=tuple(elsewhere),
+        neighbours=(*standing, *_planned_here(planned, rules)),
+        person_busy=_elsewhere(db, rules, wish, planned, leaving, now),
         kept=tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked)),
         project=payer.project,
         is_member=payer.is_member,
         qualified=qualified,
         qualified_until=until,
         closed_dates=closed_dates_over(wish.span),
-        conducts=clauses.conducts(db, covering, rules, wish, now, planned=_own(planned, wish), leaving=leaving),
+        conducts=clauses.conducts(
+            db,
+            covering,
+            rules,
+            wish,
+            now,
+            primes=house_rules.primes(book, rules, wish, now),
+            planned=_own(planned, wish),
+            leaving=leaving,
+        ),
         lacking=_lacking(db, covering, payer, wish, now),
     )
+
+
+def _planned_here(planned: Sequence[tuple[Change, InstrumentRules]], rules: InstrumentRules) -> list[Neighbour]:
+    here = (each.after for each, _ in planned if each.after.instrument_number == rules.number)
+    return [_neighbour(each, each.occupied) for each in here]
+
+
+def _elsewhere(
+    db: Connection,
+    rules: InstrumentRules,
+    wish: Wish,
+    planned: Sequence[tuple[Change, InstrumentRules]],
+    leaving: Collection[UUID],
+    now: datetime,
+) -> tuple[Neighbour, ...]:
+    """Where the person of a wish is meanwhile, if they must be there to use the instrument."""
+    if not rules.attended or wish.person_id is None:
+        return ()
+    busy = store.person_busy(db, wish.person_id, wish.span)
+    mine = [_neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, wish.person_id)]
+    return (*(each for each in busy if each.id not in leaving and not each.is_due(now)), *mine)
+
+
+def _counted(
+    db: Connection, book: Rulebook, changes: Sequence[Change], locked: Locked, leaving: Collection[UUID], now: datetime
+) -> Counted:
+    wished = [(each.after, locked[each.after.instrument_number]) for each in changes if each.wish is not None]
+    return Counted(db, book, wished, leaving, now)
 
 
 def _lacking(
@@ -314,7 +355,7 @@ def _has(booking: Booking, person_id: UUID) -> bool:
 def _own(planned: Sequence[tuple[Change, InstrumentRules]], wish: Wish) -> list[PersonUse]:
     """What the same person books in the same call, as far as it is no session of a plan."""
     return [
-        PersonUse(each.after.id, rules.id, rules.centre_id, each.after.span)
+        PersonUse(each.after.id, rules.id, rules.centre_id, each.after.span, rules.capability_id)
         for each, rules in planned
         if each.after.person_id == wish.person_id and each.after.plan_id is None and each.wish
         if each.wish.kind is BookingKind.USE

@@ -55,6 +55,7 @@ RULE_COLUMNS = (
     instruments.c.calendar_version,
     instruments.c.name_vi,
     instruments.c.name_en,
+    instruments.c.capability_id,
     instruments.c.retired_at,
     instruments.c.approval,
     instruments.c.approval_hours,
@@ -131,7 +132,14 @@ _PERSON_BUSY = (
     )
 )
 _OF_PERSON = (
-    sa.select(bookings.c.id, instruments.c.id, instruments.c.centre_id, bookings.c.starts_at, bookings.c.ends_at)
+    sa.select(
+        bookings.c.id,
+        instruments.c.id,
+        instruments.c.centre_id,
+        bookings.c.starts_at,
+        bookings.c.ends_at,
+        instruments.c.capability_id,
+    )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
     .where(bookings.c.person_id == sa.bindparam("person_id"), bookings.c.kind == BookingKind.USE)
 )
@@ -274,7 +282,7 @@ def missed(db: Connection, person_id: UUID, since: datetime) -> tuple[PersonUse,
 
 
 def _person_uses(db: Connection, query: sa.Select[*tuple[Any, ...]], params: dict[str, Any]) -> tuple[PersonUse, ...]:
-    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4])) for row in db.execute(query, params))
+    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5]) for row in db.execute(query, params))
 
 
 def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, list[Span]]:

@@ -69,7 +69,6 @@ def candidates(db: Connection, asked: Asked, person_id: UUID | None) -> list[Can
         sa.select(
             *RULE_COLUMNS,
             *(centres.c[name] for name in _OF_CENTRE),
-            instruments.c.capability_id,
             *(centres.c[name].label(f"centre_{name}") for name in ("name_vi", "name_en")),
             centres.c.city_vi,
             centres.c.city_en,
@@ -157,6 +156,7 @@ def of_person(db: Connection, person_id: UUID, span: Span, now: datetime) -> lis
             bookings.c.hold_expires_at,
             instruments.c.id.label("instrument_id"),
             instruments.c.centre_id,
+            instruments.c.capability_id,
         )
         .join(instruments, instruments.c.number == bookings.c.instrument_number)
         .where(
@@ -169,7 +169,9 @@ def of_person(db: Connection, person_id: UUID, span: Span, now: datetime) -> lis
     )
     return [
         PersonTime(
-            use=PersonUse(row.id, row.instrument_id, row.centre_id, Span(row.starts_at, row.ends_at)),
+            use=PersonUse(
+                row.id, row.instrument_id, row.centre_id, Span(row.starts_at, row.ends_at), row.capability_id
+            ),
             attended=row.attended,
             is_own=row.plan_id is None and row.kind == BookingKind.USE,
             is_due=row.state == BookingState.HELD and row.hold_expires_at is not None and row.hold_expires_at <= now,

@@ -118,6 +118,16 @@ def qualification(db: Connection, person_id: UUID, instrument_number: int) -> tu
     return (False, None) if row is None else (True, row.expires_at)
 
 
+def qualification_level(db: Connection, person_id: UUID, instrument_number: int, until: datetime) -> int:
+    """The level of this person's qualification that lasts until then; 0 where there is none."""
+    query = sa.select(qualifications.c.level).where(
+        qualifications.c.person_id == person_id,
+        qualifications.c.instrument_number == instrument_number,
+        sa.or_(qualifications.c.expires_at.is_(None), qualifications.c.expires_at >= until),
+    )
+    return db.execute(query).scalar_one_or_none() or 0
+
+
 def qualified_on(
     db: Connection, person_ids: Iterable[UUID], numbers: Iterable[int]
 ) -> dict[UUID, dict[int, datetime | None]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy.engine import Connection
 
 from labshare.domain.rulebook import Rulebook
-from labshare.store import agreements, facts, rounds, sandboxes
+from labshare.store import agreements, booking_rules, facts, rounds, sandboxes
 
 # By stamp. One would do for a process that serves one database; readers may still hold the one before.
 _BOOKS: dict[str, Rulebook] = {}
@@ -16,7 +16,8 @@ MOST_BOOKS = 8
 
 
 def rulebook(db: Connection) -> Rulebook:
-    """All that agreements say, as sandboxes change it, for every round. One query, and three more when it has changed.
+    """All that agreements say, as sandboxes change it, for every round, and the rules of booking that centres posted.
+    One query, and four more when it has changed.
 
     A booking asks under the locks of its instruments, in a statement of its own: `hold_still` makes a signing wait for
     these locks, so that the stamp which is read is that of the agreements which judge the booking, whichever process
@@ -24,8 +25,20 @@ def rulebook(db: Connection) -> Rulebook:
     """
     stamp = facts.stamp(db)
     if stamp is None:
-        # Nobody has signed since there are stamps.
-        return _read(db)
+        # Nobody has signed since there are stamps, and no centre has posted a rule of booking, which makes one.
+        return Rulebook(agreements.every_version(db), sandboxes.every_holding(db), rounds.horizons(db))
+    return _under(db, stamp)
+
+
+def with_posted(db: Connection) -> Rulebook:
+    """The same for those who ask for the rules of booking that centres posted and nothing else: without a stamp there
+    are none, and nothing is read.
+    """
+    stamp = facts.stamp(db)
+    return Rulebook({}) if stamp is None else _under(db, stamp)
+
+
+def _under(db: Connection, stamp: str) -> Rulebook:
     found = _BOOKS.get(stamp)
     if found is None:
         found = _read(db)
@@ -36,4 +49,5 @@ def rulebook(db: Connection) -> Rulebook:
 
 
 def _read(db: Connection) -> Rulebook:
-    return Rulebook(agreements.every_version(db), sandboxes.every_holding(db), rounds.horizons(db))
+    posted = booking_rules.standing(db)
+    return Rulebook(agreements.every_version(db), sandboxes.every_holding(db), rounds.horizons(db), posted)

@@ -727,6 +727,24 @@ series = Table(
     Column("created_at", UTCDateTime, nullable=False),
 )
 
+# The rules of booking that centres posted. A rule is ended, never edited; `params` is JSON, read by its kind.
+booking_rules = Table(
+    "booking_rules",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("scope_kind", sa.Text, nullable=False),
+    Column("scope_id", sa.Text, nullable=False),
+    Column("kind", sa.Text, nullable=False),
+    Column("params", sa.Text, nullable=False),
+    Column("since", UTCDateTime, nullable=False),
+    Column("posted_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("until", UTCDateTime),
+    Column("ended_by_id", sa.Uuid, ForeignKey("persons.id")),
+    CheckConstraint("scope_kind IN ('instrument', 'centre', 'group')", name="scope_kind"),
+    CheckConstraint("until IS NULL OR until >= since", name="times"),
+    Index("ix_booking_rules_scope", "scope_kind", "scope_id"),
+)
+
 bookings = Table(
     "bookings",
     metadata,
@@ -749,6 +767,7 @@ bookings = Table(
     Column("agreement_version", sa.Integer),
     Column("attended", sa.Boolean, nullable=False, server_default=sa.true()),
     _text("purpose"),
+    _text("override_reason"),
     Column("late_notice", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("request_id", sa.Uuid, ForeignKey("time_requests.id"), index=True),
     Column("plan_id", sa.Uuid, ForeignKey("plans.id")),
@@ -771,6 +790,9 @@ bookings = Table(
     CheckConstraint("kind <> 'use' OR (person_id IS NOT NULL AND project_id IS NOT NULL)", name="use_has_project"),
     Index("ix_bookings_instrument_occupied", "instrument_number", "occupied_from"),
     Index("ix_bookings_person_starts", "person_id", "starts_at"),
+    # What a project's team or an organisation still has ahead, for the limits of a centre's own rules.
+    Index("ix_bookings_project_ends", "project_id", "ends_at"),
+    Index("ix_bookings_organisation_ends", "organisation_id", "ends_at"),
 )
 # Few are not firm, and readers of shares look for them all.
 _NOT_FIRM = bookings.c.state.in_(("held", "pending"))

@@ -15,6 +15,7 @@ import msgspec
 
 from labshare import formats
 from labshare.domain.bookings import Booking, BookingKind
+from labshare.domain.house_rules import reason_of
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal
@@ -46,6 +47,8 @@ class BookingForm(TimesForm, frozen=True, kw_only=True):
     instrument: str = ""
     project: str = ""
     purpose: str = ""
+    # Why a manager passes the centre's own rules.
+    override_reason: str = ""
     frequency: str = "weekly"
     interval: str = "1"
     mo: str = ""
@@ -75,6 +78,7 @@ class ChangeForm(TimesForm, frozen=True, kw_only=True):
     # Of a series: how much of it, and its own version.
     reach: str = "one"
     series_version: str = ""
+    override_reason: str = ""
 
 
 def read_span(form: TimesForm) -> tuple[Span | None, Faults]:
@@ -111,6 +115,15 @@ def read_project(text: str, faults: Faults) -> UUID | None:
     except ValueError:
         faults["project"] = Refusal(code="malformed_project", params={"field": "project"})
         return None
+
+
+def read_override(text: str, faults: Faults) -> str:
+    """The reason for passing the centre's rules, '' where none is given."""
+    try:
+        return reason_of(text) if text.strip() else ""
+    except Malformed as fault:
+        faults["override_reason"] = fault.refusals[0]
+        return ""
 
 
 def read_kind(text: str, faults: Faults) -> BookingKind:

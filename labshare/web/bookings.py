@@ -21,7 +21,7 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
-from labshare.services import Connection, approvals, bookings, clauses, free_times, prices, projects
+from labshare.services import Connection, approvals, booking_rules, bookings, clauses, free_times, prices, projects
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
@@ -37,30 +37,24 @@ from labshare.web.booking_forms import (
     changes,
     read_id,
     read_kind,
+    read_override,
     read_project,
     read_slot,
     read_span,
     read_version,
-    slot_value,
     times_of,
     with_times,
 )
 from labshare.web.booking_lines import by_day
+from labshare.web.booking_rules import sentences_of
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
-from labshare.web.free_times import address_like
+from labshare.web.free_times import Offer, address_like, offers_near
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.series_forms import cancel_as_asked, move_as_asked, section_of, told_once, weekday_ticks
 from labshare.web.weeks import Week
 
 HOUR = timedelta(hours=1)
-
-
-class Offer(msgspec.Struct, frozen=True):
-    """A slot that would be accepted, as a button: its value and its words."""
-
-    value: str
-    words: str
 
 
 # ---------------------------------------------------------------- looking
@@ -111,13 +105,19 @@ def book(
             return booking_form(request, db, me, with_times(data, read_slot(data.slot)), now)
     span, faults = read_span(data)
     project_id = read_project(data.project, faults)
+    override = read_override(data.override_reason, faults)
     if faults or span is None:
         with database.read() as db:
             return booking_form(request, db, me, data, now, faults=faults)
     with database.read() as db:
         number = looking.rules_of(db, data.instrument).number
     wish = Wish(
-        instrument_number=number, span=span, person_id=me.person_id, project_id=project_id, purpose=data.purpose
+        instrument_number=number,
+        span=span,
+        person_id=me.person_id,
+        project_id=project_id,
+        purpose=data.purpose,
+        override=override,
     )
     try:
         with database.write() as db:
@@ -146,6 +146,7 @@ def move(
         with database.read() as db:
             return _booking_page(request, db, me, booking_id, now, form=data)
     span, faults = read_span(data)
+    read_override(data.override_reason, faults)
     if faults or span is None:
         with database.read() as db:
             return _booking_page(request, db, me, booking_id, now, form=data, faults=faults)
@@ -170,7 +171,7 @@ def cancel(
     try:
         with database.write() as db:
             cancel_as_asked(db, me, booking_id, data, now)
-    except (Stale, WrongState) as error:
+    except (Refused, Stale, WrongState) as error:
         with database.read() as db:
             return _booking_page(request, db, me, booking_id, now, form=data, error=error)
     return redirect(request, "/bookings", notice="booking_cancelled")
@@ -255,7 +256,9 @@ def booking_form(
         estimates=_estimates(db, rules, choices, form, now),
         is_timed=read_span(form)[0] is not None,
         weekday_ticks=weekday_ticks(form),
-        offers=_offers(db, wish, now) if wish else (),
+        house=sentences_of(booking_rules.at_site(db, rules.site)),
+        manages=may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id),
+        offers=offers_near(db, wish, now) if wish else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), wanted) if wanted else "",
         wait_address=waitlist.address_after(error, rules, wanted),
     )
@@ -337,11 +340,11 @@ def _booking_page(
         refusals=told_once(error.refusals) if error else (),
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
-        offers=_offers(db, _wish(booking, wanted), now) if wanted and isinstance(error, Refused) else (),
+        offers=offers_near(db, _wish(booking, wanted), now) if wanted and isinstance(error, Refused) else (),
         may_change=_may_change(me, line) and is_changeable,
         **_asked(me, line, now),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
-        is_use=booking.kind is BookingKind.USE,
+        manages=may(me, Action.MANAGE_CALENDAR, centre=line.centre_id),
         estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         is_timed=True,
         notices=notices(db, me, booking, now),
@@ -354,11 +357,6 @@ def _booking_page(
 
 def _may_change(me: Actor, line: BookingLine) -> bool:
     return line.booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
-
-
-def _offers(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
-    spans = sorted(free_times.suggest(db, wish, now))
-    return tuple(Offer(slot_value(span), formats.span(span.start, span.end)) for span in spans)
 
 
 def _estimates(

@@ -6,7 +6,7 @@ What must not live here: where time is free (services/free_times.py).
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ import msgspec
 from litestar import Response, Router, get
 
 from labshare import formats, i18n
-from labshare.domain.bookings import InstrumentRules
+from labshare.domain.bookings import InstrumentRules, Wish
 from labshare.domain.opening import DAY_MINUTES, DAYS
 from labshare.domain.people import Action, require
 from labshare.domain.projects import Project
@@ -25,7 +25,7 @@ from labshare.services import Connection, calendars, free_times, projects, regis
 from labshare.services.free_times import FreeTimes, Place, Row, Sought
 from labshare.services.waitlist import PAGE
 from labshare.web import given
-from labshare.web.booking_forms import Faults, booking_address
+from labshare.web.booking_forms import Faults, booking_address, slot_value
 from labshare.web.rendering import Request, render
 from labshare.web.typed import typed_clock, typed_date, typed_length
 
@@ -35,6 +35,19 @@ USUAL_LENGTH, USUAL_DAYS, MOST_DAYS = "2h", 14, 62
 NOON = 12 * 60
 # The parts of a day, as (since, until) in minutes after midnight.
 PARTS: dict[str, tuple[int, int | None]] = {"": (0, None), "morning": (0, NOON), "afternoon": (NOON, DAY_MINUTES)}
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A slot that would be accepted, as a button: its value and its words."""
+
+    value: str
+    words: str
+
+
+def offers_near(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
+    """The times nearest to a wish that would be accepted, the earliest first."""
+    spans = sorted(free_times.suggest(db, wish, now))
+    return tuple(Offer(slot_value(span), formats.span(span.start, span.end)) for span in spans)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

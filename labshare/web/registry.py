@@ -14,14 +14,16 @@ from litestar import Response, Router, get
 from litestar.params import FromPath, FromQuery
 
 from labshare import formats, i18n
+from labshare.domain.booking_rules import Site
 from labshare.domain.opening import format_opening
 from labshare.domain.people import Actor
 from labshare.domain.registry import ProductRef
 from labshare.domain.registry_search import Search
-from labshare.services import Connection, registry, usage, waitlist
+from labshare.services import Connection, booking_rules, registry, usage, waitlist
 from labshare.services import calendars as looking
 from labshare.services.registry import FoundPage
 from labshare.web import calendars, given
+from labshare.web.booking_rules import sentences_of
 from labshare.web.rendering import Request, render
 from labshare.web.weeks import Week
 
@@ -115,6 +117,7 @@ def instrument(
         standing = registry.standing(db, actor, page.instrument) if actor else None
         down = usage.down(db, page.instrument.number)
         waiting = waitlist.how_many(db, actor, page.centre.id, page.instrument.number, now)
+        posted = booking_rules.at_site(db, Site(instrument_id, page.centre.id, page.capability.id))
     return render(
         request,
         "registry/instrument.html",
@@ -123,6 +126,7 @@ def instrument(
         standing=standing,
         down=down,
         waiting=waiting,
+        house=sentences_of(posted),
         opening=formats.opening(format_opening(page.instrument.opening)),
         now=now,
     )

@@ -106,11 +106,13 @@ def in_words(repeat: Repeat) -> str:
 
 def move_as_asked(db: Connection, me: Actor, booking_id: UUID, span: Span, form: ChangeForm, now: datetime) -> None:
     """Move a booking, or as much of its series as the form says."""
-    reach = _reach(form.reach)
+    reach, why = _reach(form.reach), form.override_reason
     if reach is Reach.ONE:
-        bookings.move(db, me, booking_id, span, seen_version=read_version(form.version), now=now)
+        seen = read_version(form.version)
+        bookings.move(db, me, booking_id, span, seen_version=seen, now=now, override=why)
     else:
-        series.move(db, me, booking_id, span, reach, seen_version=read_version(form.series_version), now=now)
+        seen = read_version(form.series_version)
+        series.move(db, me, booking_id, span, reach, seen_version=seen, now=now, override=why)
 
 
 def cancel_as_asked(db: Connection, me: Actor, booking_id: UUID, form: ChangeForm, now: datetime) -> None:

@@ -8,7 +8,17 @@ change is made inside `idempotency.once`, so that it may be sent again; a list c
 
 from litestar import Router
 
-from labshare.web.api import approvals, bookings, feeds, free_times, instruments, projects, series, waitlist
+from labshare.web.api import (
+    approvals,
+    booking_rules,
+    bookings,
+    feeds,
+    free_times,
+    instruments,
+    projects,
+    series,
+    waitlist,
+)
 from labshare.web.api.reading import LARGEST_BODY
 
 router = Router(
@@ -18,6 +28,7 @@ router = Router(
         *free_times.HANDLERS,
         *bookings.HANDLERS,
         *approvals.HANDLERS,
+        *booking_rules.HANDLERS,
         *series.HANDLERS,
         *projects.HANDLERS,
         *feeds.HANDLERS,

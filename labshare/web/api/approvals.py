@@ -37,7 +37,7 @@ def listing(request: Request, database: given.Database, me: given.Me, now: given
     """Bookings that wait for the centres which the caller manages, what must be decided first before the rest."""
     with database.read() as db:
         lines = approvals.waiting(db, me, now)
-    return answer(request, BookingList(items=tuple(line_view(line) for line in lines)))
+    return answer(request, BookingList(items=tuple(line_view(me, line) for line in lines)))
 
 
 @post("/bookings/{booking_id:uuid}/approve", sync_to_thread=True, operation_id="approveBooking",
@@ -87,7 +87,7 @@ def _decide(
 
     def work(db: Connection) -> Response[BookingView]:
         decided(db, me, booking_id, seen_version=seen, now=now, note=said.note)
-        view = line_view(bookings.show(db, me, booking_id))
+        view = line_view(me, bookings.show(db, me, booking_id))
         return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key, body=body)

@@ -13,7 +13,7 @@ from litestar.params import FromPath, QueryParameter, RawBody
 from msgspec import UNSET, Meta, UnsetType
 
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
-from labshare.domain.people import Actor
+from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refused
 from labshare.services import Connection, calendars
@@ -51,6 +51,8 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
     decision_note: str | None = None
     # The series that it belongs to.
     series: UUID | None = None
+    # Why the centre's own rules were passed for it; for those who manage its calendar.
+    override_reason: str | None = None
     version: int | None = None
 
 
@@ -74,13 +76,17 @@ class MadeBookings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A wish for time, for oneself. `project` is the code of one of the caller's projects, whose class it takes."""
+    """A wish for time, for oneself. `project` is the code of one of the caller's projects, whose class it takes.
+
+    `override_reason` passes the centre's own rules, for those who manage its calendar: at least three words.
+    """
 
     instrument: Annotated[Code, Meta(examples=["N001"])]
     starts_at: Annotated[Moment, Meta(examples=["2026-11-25T09:00:00+07:00"])]
     ends_at: Annotated[Moment, Meta(examples=["2026-11-25T11:00:00+07:00"])]
     project: Annotated[Code, Meta(examples=["IMS-01"])]
     purpose: Text = ""
+    override_reason: Text = ""
 
 
 class NewBookings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,6 +101,7 @@ class BookingChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     starts_at: Moment | UnsetType = UNSET
     ends_at: Moment | UnsetType = UNSET
     purpose: Text | UnsetType = UNSET
+    override_reason: Text = ""
     version: Version | UnsetType = UNSET
 
 
@@ -135,7 +142,7 @@ def listing(
             limit=limit + 1,
         )
     lines, following = paging.page(request, found, limit, lambda line: (line.booking.starts_at, line.booking.id))
-    listed = BookingList(items=tuple(line_view(line) for line in lines), next=following)
+    listed = BookingList(items=tuple(line_view(me, line) for line in lines), next=following)
     return answer(request, listed, following=following)
 
 
@@ -144,7 +151,7 @@ def listing(
 def show(request: Request, database: given.Database, me: given.Me, booking_id: FromPath[UUID]) -> Response[BookingView]:
     """One booking: one's own, or one of a centre that one manages. Its ETag is the version that a change must name."""
     with database.read() as db:
-        view = line_view(service.show(db, me, booking_id))
+        view = line_view(me, service.show(db, me, booking_id))
     return answer(request, view, version=view.version)
 
 
@@ -234,7 +241,7 @@ def cancel(
 
     def work(db: Connection) -> Response[BookingView]:
         service.cancel(db, me, booking_id, seen_version=seen, now=now)
-        view = line_view(service.show(db, me, booking_id))
+        view = line_view(me, service.show(db, me, booking_id))
         return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key)
@@ -257,7 +264,8 @@ def _behind(cursor: str) -> tuple[datetime, UUID] | None:
 
 def _wish(db: Connection, me: Actor, new: NewBooking) -> Wish:
     span = reading.span(new.starts_at, new.ends_at)
-    return service.wish_of(db, me, new.instrument, new.project, span, new.purpose)
+    wish = service.wish_of(db, me, new.instrument, new.project, span, new.purpose)
+    return msgspec.structs.replace(wish, override=new.override_reason)
 
 
 def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> None:
@@ -267,7 +275,8 @@ def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, s
         starts_at = standing.starts_at if asked.starts_at is UNSET else asked.starts_at
         ends_at = standing.ends_at if asked.ends_at is UNSET else asked.ends_at
         span = reading.span(starts_at, ends_at)
-        service.move(db, me, booking_id, span, seen_version=seen, now=now, purpose=purpose)
+        why = asked.override_reason
+        service.move(db, me, booking_id, span, seen_version=seen, now=now, purpose=purpose, override=why)
     elif purpose is not None:
         service.describe(db, me, booking_id, purpose, seen_version=seen, now=now)
     else:
@@ -290,11 +299,14 @@ def _window(first: str, last: str) -> Span:
 def _made(db: Connection, me: Actor, booking_id: UUID, now: datetime) -> MadeBooking:
     line = service.show(db, me, booking_id)
     said = tuple(told(each) for each in notices(db, me, line.booking, now))
-    return MadeBooking(**msgspec.structs.asdict(line_view(line)), notices=said)
+    return MadeBooking(**msgspec.structs.asdict(line_view(me, line)), notices=said)
 
 
-def line_view(line: BookingLine) -> BookingView:
-    return _view(line.booking, line.instrument_id, line.project)
+def line_view(me: Actor, line: BookingLine) -> BookingView:
+    """One booking as its reader may see it."""
+    view = _view(line.booking, line.instrument_id, line.project)
+    manages = may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
+    return msgspec.structs.replace(view, override_reason=line.booking.override_reason or None) if manages else view
 
 
 def _view(booking: Booking, instrument_id: str, project: str | None) -> BookingView:

@@ -129,6 +129,9 @@ CONFIG = OpenAPIConfig(
         }
     ),
     security=[{"token": []}],
-    tags=[Tag(name=name) for name in ("instruments", "bookings", "series", "waitlist", "projects", "feeds")],
+    tags=[
+        Tag(name=name)
+        for name in ("instruments", "bookings", "series", "waitlist", "booking rules", "projects", "feeds")
+    ],
     use_handler_docstrings=True,
 )

@@ -112,6 +112,7 @@ def create(
     span = reading.span(new.starts_at, new.ends_at)
     with database.read() as db:
         wish = bookings.wish_of(db, me, new.instrument, new.project, span, new.purpose)
+        wish = msgspec.structs.replace(wish, override=new.override_reason)
         repeat = from_rrule(new.rrule, span.start, calendars.rules_of(db, new.instrument).timezone)
     if dry_run:
         with database.write() as db:
@@ -190,7 +191,8 @@ def _change(
         starts_at = anchor.starts_at if asked.starts_at is UNSET else asked.starts_at
         ends_at = anchor.ends_at if asked.ends_at is UNSET else asked.ends_at
         span = reading.span(starts_at, ends_at)
-        service.move(db, me, anchor.id, span, reach, seen_version=seen, now=now, purpose=purpose)
+        why = asked.override_reason
+        service.move(db, me, anchor.id, span, reach, seen_version=seen, now=now, purpose=purpose, override=why)
     elif purpose is not None:
         service.describe(db, me, anchor.id, purpose, reach, seen_version=seen, now=now)
     else:

@@ -144,7 +144,7 @@ def accept(
 
     def work(db: Connection) -> Response[BookingView]:
         booking = service.accept(db, me, entry_id, now)
-        return answer(request, line_view(bookings.show(db, me, booking.id)), version=booking.version)
+        return answer(request, line_view(me, bookings.show(db, me, booking.id)), version=booking.version)
 
     return once(request, database, me, now, work, key=key)
 

@@ -22,6 +22,8 @@ METHODS = {
     "/api/v1/series/{series_id}": {"get", "patch", "delete"},
     "/api/v1/projects": {"get"},
     "/api/v1/slots": {"get"},
+    "/api/v1/booking-rules": {"get", "post"},
+    "/api/v1/booking-rules/{rule_id}": {"delete"},
     "/api/v1/feeds": {"get", "post"},
     "/api/v1/feeds/{feed_id}": {"delete"},
     "/api/v1/waitlist": {"get", "post"},
@@ -49,7 +51,7 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
     for path, methods in METHODS.items():
         for method in methods:
             some_id = "00000000-0000-0000-0000-000000000001"
-            ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id"), some_id)
+            ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id", "rule_id"), some_id)
             url = path.format(instrument_id="N001", **ids)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
 
@@ -61,7 +63,7 @@ def test_bodies_that_handlers_read_themselves_are_described(document: dict[str, 
     assert new["properties"]["starts_at"]["format"] == "date-time"
     change = document["paths"]["/api/v1/bookings/{booking_id}"]["patch"]["requestBody"]
     assert set(change["content"]["application/json"]["schema"]["properties"]) == {
-        "starts_at", "ends_at", "purpose", "version",
+        "starts_at", "ends_at", "purpose", "override_reason", "version",
     }  # fmt: skip
 
 
@@ -81,8 +83,8 @@ def test_a_caller_is_known_by_a_bearer_token(document: dict[str, Any]) -> None:
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["BookingView"]["properties"].keys() == {
-        "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "series", "version",
-        "decide_by", "decision_note",
+        "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "series", "override_reason",
+        "version", "decide_by", "decision_note",
     }  # fmt: skip
     referred = re.findall(r"'#/components/schemas/([^']+)'", str(document))
     assert set(referred) <= schemas.keys()
@@ -91,9 +93,11 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 # An answer with a key is kept for a day, and that of a new feed is a secret of which only the hash is kept.
 WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
-# Somebody has a handful of feeds, waits for ten things at most, a search for time tells the first few places, and what
-# waits for a centre is told whole, as somebody must look at each.
-ON_ONE_PAGE = {"/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals"}
+# Somebody has a handful of feeds, an instrument of rules, waits for ten things at most, a search for time tells the
+# first few places, and what waits for a centre is told whole, as somebody must look at each.
+ON_ONE_PAGE = {
+    "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals", "/api/v1/booking-rules",
+}  # fmt: skip
 
 
 def test_every_change_takes_a_key_and_every_list_goes_page_after_page(document: dict[str, Any]) -> None:

@@ -1,0 +1,191 @@
+"""What the booking rules of a centre say of one wish, a function for each: they stand in RULES beside the others.
+
+A manager may pass them with a reason (`override`), all but the level that a use outside opening hours asks for, which
+is there for safety. What must not live here: the rules as values (booking_rules.py), or how much of a limit is taken
+(services/house_rules.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from labshare.domain.booking_rules import (
+    DatedHours,
+    LockWindow,
+    MostBookings,
+    MostMinutes,
+    Posted,
+    cut_off_hours,
+    dated_hours,
+    hours_on_dates,
+    is_short_notice,
+    measure,
+    overnight_level,
+)
+from labshare.domain.opening import DAY_MINUTES, OpeningHours, format_opening, open_spans
+from labshare.domain.timespan import MINUTE, Span, merged
+from labshare.errors import Malformed, Param, Refusal
+
+# Of a reason for passing these rules: so many words at least, so many signs at most.
+LEAST_WORDS, LONGEST_REASON = 3, 300
+
+
+class HouseRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The booking rules that hold for a wish, with what is known for them.
+
+    `taken` is what the holder has of each limit besides, `before` where the use stands that would move, `level` that
+    of its person's qualification until its end.
+    """
+
+    rules: tuple[Posted, ...] = ()
+    taken: Mapping[UUID, int] = {}
+    before: Span | None = None
+    level: int = 0
+
+
+class Asked(Protocol):
+    """A wish."""
+
+    @property
+    def span(self) -> Span: ...
+    @property
+    def override(self) -> str: ...
+
+
+class Hours(Protocol):
+    """What is always known of an instrument's hours."""
+
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def opening(self) -> OpeningHours: ...
+    @property
+    def spans_closed_hours(self) -> bool: ...
+
+
+class Known(Protocol):
+    """The context of a wish."""
+
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def house(self) -> HouseRules: ...
+    @property
+    def rules(self) -> Hours: ...
+    @property
+    def closed_dates(self) -> frozenset[date]: ...
+
+
+def within_limits(wish: Asked, context: Known) -> tuple[Refusal, ...]:
+    """Nobody has more ahead of them than the limits allow; a move is refused only for what it adds."""
+    house = context.house
+    return tuple(
+        refusal
+        for each in house.rules
+        if not wish.override and not is_short_notice(house.rules, each.scope, wish.span.start, context.now)
+        if (refusal := _over(each, house, wish.span, context.now))
+    )
+
+
+def _over(posted: Posted, house: HouseRules, span: Span, now: datetime) -> Refusal | None:
+    rule = posted.rule
+    if not isinstance(rule, MostBookings | MostMinutes) or posted.id not in house.taken:
+        return None
+    most = rule.most if isinstance(rule, MostBookings) else rule.most_minutes
+    taken, wished = house.taken[posted.id], measure(rule, span, now)
+    freed = measure(rule, house.before, now) if house.before else 0
+    if taken + wished <= most or wished <= freed:
+        return None
+    params: dict[str, Param] = {"holder": rule.holder.value, "rule_scope": posted.scope.kind.value}
+    if isinstance(rule, MostBookings):
+        return Refusal(code="rule_most_bookings", params={**params, "most": most, "taken": taken})
+    minutes = {"most_minutes": most, "taken_minutes": taken, "wish_minutes": wished}
+    return Refusal(code="rule_most_minutes", params={**params, **minutes})
+
+
+def not_too_late(wish: Asked, context: Known) -> tuple[Refusal, ...]:
+    """What begins soon is no longer booked; a use that keeps its start may still change its end."""
+    before, hours = context.house.before, cut_off_hours(context.house.rules)
+    if wish.override or (before and before.start == wish.span.start):
+        return ()
+    if wish.span.start - context.now >= timedelta(hours=hours):
+        return ()
+    if wish.span.start < context.now:
+        # It is refused as lying in the past.
+        return ()
+    return (Refusal(code="rule_cut_off", params={"hours": hours}),)
+
+
+def not_locked(posted: tuple[Posted, ...], starts_at: datetime, now: datetime) -> tuple[Refusal, ...]:
+    """Whether its user may still move or cancel a use that begins then."""
+    hours = max((each.rule.hours for each in posted if isinstance(each.rule, LockWindow)), default=0)
+    return (Refusal(code="rule_locked", params={"hours": hours}),) if starts_at - now < timedelta(hours=hours) else ()
+
+
+def within_hours(wish: Asked, context: Known) -> tuple[Refusal, ...]:
+    """A use lies inside one open segment. A long run may span closed hours, but starts and ends while it is open; and
+    where a rule opens the closed hours to some, they alone use them, whether the run may be long or not.
+    """
+    span, rules, house = wish.span, context.rules, context.house
+    spans = _open_around(wish, context)
+    if any(each.contains(span) for each in spans):
+        return ()
+    needed = overnight_level(house.rules)
+    is_spanning = rules.spans_closed_hours and is_open(spans, span.start) and is_open(spans, span.end - MINUTE)
+    if is_spanning and (needed is None or house.level >= needed):
+        return ()
+    closed = () if is_spanning else _closed_on_dates(wish, context)
+    if needed is None or closed:
+        return closed or (Refusal(code="closed", params={"opening": format_opening(rules.opening)}),)
+    if house.level >= needed:
+        return ()
+    params: dict[str, Param] = {"level": needed, "opening": format_opening(rules.opening)}
+    return (Refusal(code="rule_overnight", params=params),)
+
+
+def is_outside_hours(wish: Asked, context: Known) -> bool:
+    """Whether any minute of the use is closed."""
+    return not any(each.contains(wish.span) for each in _open_around(wish, context))
+
+
+def is_open(spans: list[Span], moment: datetime) -> bool:
+    return any(span.start <= moment < span.end for span in spans)
+
+
+def _open_around(wish: Asked, context: Known) -> list[Span]:
+    rules, around = context.rules, wish.span.widened(DAY_MINUTES, DAY_MINUTES)
+    dated = hours_on_dates(context.house.rules)
+    spans = open_spans(rules.opening, around, rules.timezone, context.closed_dates, dated)
+    if wish.override and dated:
+        # Who passes the rules of single dates has the usual hours as well.
+        spans = merged([*spans, *open_spans(rules.opening, around, rules.timezone, context.closed_dates)])
+    return spans
+
+
+def _closed_on_dates(wish: Asked, context: Known) -> tuple[Refusal, ...]:
+    """What rules say of the dates on which the use begins and ends."""
+    zone, dated = ZoneInfo(context.rules.timezone), dated_hours(context.house.rules)
+    days = (moment.astimezone(zone).date() for moment in (wish.span.start, wish.span.end - MINUTE))
+    said = {day: dated[day][0] for day in days if day in dated and not wish.override}
+    return tuple(_closed_on(day, rule) for day, rule in said.items())
+
+
+def _closed_on(day: date, rule: DatedHours) -> Refusal:
+    params: dict[str, Param] = {"date": day.isoformat(), "name": rule.name}
+    if not rule.hours.strip():
+        return Refusal(code="closed_on_date", params=params)
+    return Refusal(code="closed_on_date_hours", params={**params, "hours": rule.hours})
+
+
+def reason_of(text: str) -> str:
+    """A reason for passing the rules, in one line. Raises `Malformed` where it says too little or too much."""
+    reason = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    if len(reason.split()) < LEAST_WORDS or len(reason) > LONGEST_REASON:
+        raise Malformed("override_reason", field="override_reason", least=LEAST_WORDS, most=LONGEST_REASON)
+    return reason

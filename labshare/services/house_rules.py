@@ -1,0 +1,144 @@
+"""The booking rules of centres, for the changes of one call: which hold, and how much of their limits is taken.
+
+Rules come with the rule book, so they cost nothing to read. Where a limit holds, its rows are locked (PostgreSQL; not
+for limits of persons, who are locked already) and all limits of the call are counted in one query. What must not live
+here: what a rule says (domain/house_rules.py), or posting and ending rules (booking_rules.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from labshare.domain.booking_rules import (
+    Holder,
+    Limit,
+    MostBookings,
+    MostMinutes,
+    Overnight,
+    Posted,
+    PrimeLimit,
+    is_short_notice,
+    measure,
+)
+from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, Booking, BookingKind, Context, InstrumentRules, Wish
+from labshare.domain.house_rules import HouseRules, is_outside_hours, not_locked, reason_of
+from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.rulebook import Rulebook
+from labshare.errors import Refusal
+from labshare.store import booking_rules as store
+from labshare.store import people as people_store
+from labshare.store.booking_rules import Seat
+from labshare.store.engine import Connection
+
+
+class Counted:
+    """What is taken of the limits that hold for some uses, locked and counted once; and what the call adds to it."""
+
+    def __init__(
+        self,
+        db: Connection,
+        book: Rulebook,
+        uses: Sequence[tuple[Booking, InstrumentRules]],
+        leaving: Collection[UUID],
+        now: datetime,
+    ) -> None:
+        self._now = now
+        self._taken: dict[tuple[UUID, object], int] = {}
+        found = {(seat.rule_id, seat.holder_id): (seat, rule) for use in uses for seat, rule in _seats(book, *use)}
+        if found:
+            store.lock(db, {seat.rule_id for seat, _ in found.values() if seat.holder is not Holder.PERSON})
+            counts = store.taken(db, [seat for seat, _ in found.values()], now, leaving=leaving)
+            for (key, (_, rule)), each in zip(found.items(), counts, strict=True):
+                self._taken[key] = each.uses if isinstance(rule, MostBookings) else each.minutes
+
+    def of(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> dict[UUID, int]:
+        """By rule what the holder of a use has besides."""
+        return {seat.rule_id: self._taken.get((seat.rule_id, seat.holder_id), 0) for seat, _ in _seats(book, *use)}
+
+    def add(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> None:
+        """A use of the same call that will be written: it counts for those that are judged after it."""
+        for seat, rule in _seats(book, *use):
+            key = seat.rule_id, seat.holder_id
+            self._taken[key] = self._taken.get(key, 0) + measure(rule, use[0].span, self._now)
+
+
+def _seats(book: Rulebook, booking: Booking, rules: InstrumentRules) -> list[tuple[Seat, Limit]]:
+    """The limits that count a use. None count a block, or what a round gave: nobody chose that."""
+    if booking.kind is not BookingKind.USE or booking.plan_id is not None:
+        return []
+    return [
+        (Seat(each.id, each.scope, rule.holder, holder_id, rule.within_days), rule)
+        for each in book.posted_at(rules.site)
+        if isinstance(rule := each.rule, MostBookings | MostMinutes)
+        if (holder_id := _holder_id(rule.holder, booking)) is not None
+    ]
+
+
+def _holder_id(holder: Holder, booking: Booking) -> UUID | str | None:
+    found = {
+        Holder.PERSON: booking.person_id,
+        Holder.TEAM: booking.project_id,
+        Holder.ORGANISATION: booking.organisation_id,
+        Holder.ACCESS_CLASS: booking.access_class and booking.access_class.value,
+    }
+    return found[holder]
+
+
+def with_house(
+    db: Connection, book: Rulebook, counted: Counted, wish: Wish, before: Booking | None, after: Booking, known: Context
+) -> Context:
+    """The context of a wish with the centre's own rules in it. A query more for a use outside opening hours alone."""
+    posted = book.posted_at(known.rules.site)
+    if not posted or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
+        return known
+    house = HouseRules(
+        rules=posted, taken=counted.of(book, (after, known.rules)), before=before.span if before else None
+    )
+    known = msgspec.structs.replace(known, house=house)
+    if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
+        return known
+    if not is_outside_hours(wish, known):
+        return known
+    level = people_store.qualification_level(db, wish.person_id, known.rules.number, wish.span.end)
+    return msgspec.structs.replace(known, house=msgspec.structs.replace(house, level=level))
+
+
+def primes(book: Rulebook, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Posted, ...]:
+    """The limits of prime time, outside any agreement, that hold for a wish."""
+    posted = book.posted_at(rules.site)
+    if wish.override or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
+        return ()
+    return tuple(
+        each
+        for each in posted
+        if isinstance(each.rule, PrimeLimit) and not is_short_notice(posted, each.scope, wish.span.start, now)
+    )
+
+
+def with_reason(wish: Wish, text: str) -> Wish:
+    """The wish with what somebody gave as the reason for passing the rules, if anything. Raises `Malformed`."""
+    return msgspec.structs.replace(wish, override=reason_of(text) if text.strip() else "")
+
+
+def require_override(actor: Actor, wish: Wish, rules: InstrumentRules) -> None:
+    """Only who manages the calendar of its centre passes its rules. Raises `Forbidden`."""
+    if wish.override:
+        require(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+
+
+def locked_to(
+    book: Rulebook, reader: Actor | None, before: Booking | None, after: Booking, rules: InstrumentRules, now: datetime
+) -> tuple[Refusal, ...]:
+    """Why somebody may no longer move or cancel their own use; the managers of its centre always may."""
+    if reader is None or before is None or before.person_id != reader.person_id or before.starts_at <= now:
+        return ()
+    is_left = after.span == before.span and after.state in OCCUPYING
+    if is_left or before.kind is not BookingKind.USE:
+        return ()
+    if may(reader, Action.MANAGE_CALENDAR, centre=rules.centre_id):
+        return ()
+    return not_locked(book.posted_at(rules.site), before.starts_at, now)

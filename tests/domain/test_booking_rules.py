@@ -1,0 +1,155 @@
+"""The booking rules of centres as values: what may be one, whom it holds for, what it says of dates."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from labshare.domain.booking_rules import (
+    KINDS,
+    BookingRule,
+    CutOff,
+    DatedHours,
+    Holder,
+    LockWindow,
+    MostBookings,
+    MostMinutes,
+    Overnight,
+    Posted,
+    PrimeLimit,
+    Scope,
+    ScopeKind,
+    ShortNotice,
+    Site,
+    at,
+    hours_on_dates,
+    kind_of,
+    measure,
+    params_of,
+    read,
+    told,
+)
+from labshare.errors import Malformed
+from tests.furniture import NOW, span
+
+HERE = Site("N001", "C-ONE", "FESEM")
+CENTRE = Scope(ScopeKind.CENTRE, "C-ONE")
+EACH: tuple[BookingRule, ...] = (
+    MostBookings(holder=Holder.PERSON, most=2, within_days=14),
+    MostMinutes(holder=Holder.ORGANISATION, most_minutes=600),
+    CutOff(hours=24),
+    LockWindow(hours=12),
+    PrimeLimit(hours="Mon-Fri 08:00-18:00", day_minutes=300),
+    ShortNotice(hours=6),
+    DatedHours(name="Tết", first=date(2027, 2, 5), last=date(2027, 2, 11)),
+    Overnight(level=2),
+)
+
+
+def posted(rule: BookingRule, scope: Scope = CENTRE, **changes: Any) -> Posted:
+    values: dict[str, Any] = {"id": uuid4(), "scope": scope, "rule": rule, "since": NOW}
+    return Posted(**(values | changes))
+
+
+@pytest.mark.parametrize("rule", EACH, ids=kind_of)
+def test_a_rule_comes_back_from_its_kind_and_parameters(rule: BookingRule) -> None:
+    assert read(kind_of(rule), msgspec.json.decode(msgspec.json.encode(params_of(rule)))) == rule
+
+
+def test_there_is_an_example_of_every_kind() -> None:
+    assert tuple(type(rule) for rule in EACH) == KINDS
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "field"),
+    [
+        ("most_bookings", {"holder": "person", "most": 0}, "most"),
+        ("most_minutes", {"holder": "person", "most_minutes": -1}, "most_minutes"),
+        ("most_bookings", {"holder": "nobody", "most": 1}, "most_bookings"),
+        ("cut_off", {"hours": 0}, "hours"),
+        ("lock_window", {"hours": 3000}, "hours"),
+        ("prime_limit", {"hours": "Mon-Fri 08:00-18:00"}, "day_minutes"),
+        ("prime_limit", {"hours": "", "day_minutes": 60}, "hours"),
+        ("dated_hours", {"name": " ", "first": "2027-02-05", "last": "2027-02-05"}, "name"),
+        ("dated_hours", {"name": "Tết", "first": "2027-02-06", "last": "2027-02-05"}, "last"),
+        ("overnight", {"level": 2, "more": 1}, "overnight"),
+        ("anything", {}, "anything"),
+    ],
+)
+def test_what_makes_no_rule_is_told_with_its_field(kind: str, params: dict[str, Any], field: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        read(kind, params)
+    assert caught.value.params["field"] == field
+
+
+def test_hours_of_a_date_that_cannot_be_read_are_told() -> None:
+    with pytest.raises(Malformed):
+        read("dated_hours", {"name": "Tết", "first": "2027-02-05", "last": "2027-02-05", "hours": "8-12"})
+
+
+@pytest.mark.parametrize(
+    ("scope", "holds"),
+    [
+        (Scope(ScopeKind.INSTRUMENT, "N001"), True),
+        (Scope(ScopeKind.INSTRUMENT, "N002"), False),
+        (Scope(ScopeKind.CENTRE, "C-ONE"), True),
+        (Scope(ScopeKind.GROUP, "FESEM"), True),
+        (Scope(ScopeKind.GROUP, "C-ONE"), False),
+    ],
+)
+def test_a_rule_holds_where_its_scope_says(scope: Scope, holds: bool) -> None:
+    assert bool(at([posted(CutOff(hours=1), scope)], HERE)) is holds
+
+
+def test_the_narrower_of_two_rules_for_a_date_counts_then_the_later_one() -> None:
+    day, first, last = date(2026, 12, 31), date(2026, 12, 30), date(2027, 1, 1)
+    closed = posted(DatedHours(name="Year's end", first=first, last=last))
+    half = posted(
+        DatedHours(name="Half", first=day, last=day, hours="08:00-12:00"), Scope(ScopeKind.INSTRUMENT, "N001")
+    )
+    later = posted(
+        DatedHours(name="Evening", first=last, last=last, hours="18:00-20:00"), since=NOW + timedelta(days=1)
+    )
+    assert hours_on_dates([half, later, closed]) == {first: (), day: ((480, 720),), last: ((1080, 1200),)}
+
+
+def test_a_use_counts_once_or_by_its_minutes_and_not_beyond_the_days_of_the_limit() -> None:
+    """NOW is Monday 23, 08:00; two days on is Wednesday 25, 08:00, which is beyond."""
+    once = MostBookings(holder=Holder.PERSON, most=1, within_days=2)
+    minutes = MostMinutes(holder=Holder.PERSON, most_minutes=60)
+    assert [measure(once, span(24, 20, 44), NOW), measure(once, span(25, 8, 10), NOW)] == [1, 0]
+    assert measure(minutes, span(25, 8, 10), NOW) == 120
+
+
+def test_every_sort_of_rule_has_a_key_for_its_sentence() -> None:
+    day = date(2027, 2, 6)
+    more: tuple[BookingRule, ...] = (
+        MostBookings(holder=Holder.TEAM, most=2),
+        MostMinutes(holder=Holder.TEAM, most_minutes=60, within_days=7),
+        PrimeLimit(hours="daily 08:00-18:00", week_minutes=300),
+        PrimeLimit(hours="daily 08:00-18:00", day_minutes=100, week_minutes=300),
+        DatedHours(name="Swap", first=day, last=day, hours="08:00-17:00"),
+        DatedHours(name="Swap", first=day, last=day),
+        DatedHours(name="Swap", first=day, last=date(2027, 2, 7), hours="08:00-17:00"),
+    )
+    assert [told(rule)[0] for rule in (*EACH, *more)] == [
+        "most_bookings_within",
+        "most_minutes",
+        "cut_off",
+        "lock_window",
+        "prime_limit_day",
+        "short_notice",
+        "dated_hours_closed",
+        "overnight",
+        "most_bookings",
+        "most_minutes_within",
+        "prime_limit_week",
+        "prime_limit_day_week",
+        "dated_hours_day",
+        "dated_hours_closed_day",
+        "dated_hours",
+    ]

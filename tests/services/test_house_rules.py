@@ -1,0 +1,492 @@
+"""The booking rules of centres at work, on both databases: each alone, in a race, and passed by a manager.
+
+Centre One has the FE-SEM and the XRD, Centre Two the NMR, open Monday to Friday 08:00-18:00. It is Monday 23 November
+2026, 08:00; Tuesday 24 is a public holiday.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from labshare.domain.booking_rules import (
+    BookingRule,
+    CutOff,
+    DatedHours,
+    Holder,
+    LockWindow,
+    MostBookings,
+    MostMinutes,
+    Overnight,
+    PrimeLimit,
+    Scope,
+    ScopeKind,
+    ShortNotice,
+)
+from labshare.domain.bookings import Booking, BookingState, Wish
+from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
+from labshare.domain.timespan import Span
+from labshare.errors import Forbidden, Malformed, Refusal, Refused, TimeTaken
+from labshare.services import booking_rules as rules_service
+from labshare.services import bookings as service
+from labshare.services import calendars, free_times, series
+from labshare.store import bookings as store
+from labshare.store import tables as t
+from labshare.store.engine import Database
+from tests.furniture import (
+    ADMINISTRATOR,
+    COLLEAGUE,
+    COMPETITOR,
+    FESEM,
+    INDUSTRY_PROJECT,
+    MANAGER,
+    NMR,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    add_instrument,
+    at,
+    counted,
+    furnish,
+    span,
+)
+from tests.round_of import close, open_round, queue
+
+CENTRE = Scope(ScopeKind.CENTRE, "C-ONE")
+REASON = "Sample decays before Friday"
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+def posted(house: Database, rule: BookingRule, scope: Scope = CENTRE, who: UUID = ADMINISTRATOR) -> UUID:
+    with house.write() as db:
+        return rules_service.post(db, actor(who), scope, rule, NOW).id
+
+
+def book(house: Database, number: int, when: Span, who: UUID = RESEARCHER, **more: Any) -> Booking:
+    project = INDUSTRY_PROJECT if who == COMPETITOR else PUBLIC_PROJECT
+    with house.write() as db:
+        wish = Wish(instrument_number=number, span=when, project_id=project, **more)
+        return service.book(db, actor(who), wish, NOW)
+
+
+def refused(house: Database, number: int, when: Span, who: UUID = RESEARCHER, **more: Any) -> Refusal:
+    with pytest.raises(Refused) as caught:
+        book(house, number, when, who, **more)
+    (refusal,) = caught.value.refusals
+    return refusal
+
+
+def move(house: Database, booking: Booking, when: Span, who: UUID = RESEARCHER, **more: Any) -> Booking:
+    with house.write() as db:
+        return service.move(db, actor(who), booking.id, when, seen_version=booking.version, now=NOW, **more)
+
+
+def put(house: Database, *some: Booking) -> None:
+    with house.write() as db:
+        store.add(db, some)
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_a_person_has_no_more_bookings_ahead_than_the_limit_says(house: Database) -> None:
+    """Two are allowed in Centre One; Centre Two does not count them, and another person has two of their own."""
+    posted(house, MostBookings(holder=Holder.PERSON, most=2))
+    first = book(house, XRD, span(25, 8, 9))
+    book(house, FESEM, span(25, 9, 10))
+    refusal = refused(house, XRD, span(25, 10, 11))
+    assert (refusal.code, refusal.params["most"], refusal.params["taken"]) == ("rule_most_bookings", 2, 2)
+    book(house, NMR, span(25, 10, 11))
+    book(house, XRD, span(25, 10, 11), COLLEAGUE)
+    with house.write() as db:
+        service.cancel(db, actor(RESEARCHER), first.id, seen_version=1, now=NOW)
+    book(house, XRD, span(25, 11, 12))
+
+
+def test_held_and_pending_uses_count_and_what_has_ended_or_lapsed_does_not(house: Database) -> None:
+    """Held until ten, pending, and one under way make three; a hold that lapsed, one that ended, one of a plan none."""
+    later, before = NOW + timedelta(hours=2), NOW - timedelta(hours=2)
+    posted(house, MostBookings(holder=Holder.PERSON, most=4))
+    put(
+        house,
+        a_booking(XRD, span(25, 8, 9), state=BookingState.HELD, hold_expires_at=later),
+        a_booking(XRD, span(25, 9, 10), state=BookingState.PENDING),
+        a_booking(XRD, Span(before, later)),
+        a_booking(XRD, span(26, 8, 9), state=BookingState.HELD, hold_expires_at=NOW),
+        a_booking(XRD, Span(before - timedelta(hours=1), before)),
+        a_booking(XRD, span(26, 9, 10), state=BookingState.CANCELLED),
+    )
+    book(house, XRD, span(25, 10, 11))
+    assert refused(house, XRD, span(25, 11, 12)).params["taken"] == 4
+
+
+def test_what_a_round_gave_counts_for_nobody(house: Database) -> None:
+    """A session of a plan leaves the limit as it was, and moves though the limit is full."""
+    with house.write() as db:
+        session = a_booking(XRD, span(25, 8, 9), plan_id=queue(db, close(db, open_round(db))).id)
+        store.add(db, [session])
+    posted(house, MostBookings(holder=Holder.PERSON, most=1))
+    book(house, XRD, span(25, 9, 10))
+    assert refused(house, XRD, span(25, 11, 12)).params["taken"] == 1
+    move(house, session, span(25, 12, 13))
+
+
+def test_a_limit_of_days_counts_what_begins_within_them(house: Database) -> None:
+    """Two days from now end on Wednesday at eight."""
+    posted(house, MostBookings(holder=Holder.PERSON, most=1, within_days=2))
+    book(house, XRD, span(23, 10, 11))
+    assert refused(house, XRD, span(23, 12, 13)).code == "rule_most_bookings"
+    book(house, XRD, span(25, 8, 9))
+    book(house, XRD, span(25, 9, 10))
+
+
+@pytest.mark.parametrize(
+    ("holder", "colleague", "competitor"),
+    [
+        (Holder.TEAM, False, True),
+        (Holder.ORGANISATION, False, True),
+        (Holder.ACCESS_CLASS, False, True),
+        (Holder.PERSON, True, True),
+    ],
+)
+def test_minutes_ahead_are_counted_for_their_holder(
+    house: Database, holder: Holder, colleague: bool, competitor: bool
+) -> None:
+    """Of three hours the researcher takes two; a colleague of the same team, institute and class has one left."""
+    posted(house, MostMinutes(holder=holder, most_minutes=180))
+    book(house, XRD, span(25, 8, 10))
+    if colleague:
+        book(house, FESEM, span(25, 8, 10), COLLEAGUE)
+    else:
+        refusal = refused(house, FESEM, span(25, 8, 10), COLLEAGUE)
+        assert refusal.code == "rule_most_minutes"
+        assert [refusal.params[each] for each in ("most_minutes", "taken_minutes", "wish_minutes")] == [180, 120, 120]
+        book(house, FESEM, span(25, 8, 9), COLLEAGUE)
+    if competitor:
+        book(house, XRD, span(25, 12, 14), COMPETITOR)
+
+
+def test_a_group_reaches_over_centres(house: Database) -> None:
+    with house.write() as db:
+        add_instrument(db, 9, "C-TWO", "XRD")
+    posted(house, MostBookings(holder=Holder.PERSON, most=1), Scope(ScopeKind.GROUP, "XRD"))
+    book(house, XRD, span(25, 8, 9))
+    assert refused(house, 9, span(25, 9, 10)).params["rule_scope"] == "group"
+    book(house, FESEM, span(25, 9, 10))
+
+
+def test_wishes_of_one_call_count_together(house: Database) -> None:
+    posted(house, MostBookings(holder=Holder.PERSON, most=2))
+    wishes = [Wish(instrument_number=XRD, span=span(day, 8, 9), project_id=PUBLIC_PROJECT) for day in (25, 26, 27)]
+    with house.write() as db, pytest.raises(Refused) as caught:
+        service.book_all(db, actor(RESEARCHER), wishes, NOW)
+    assert [(each.code, each.params["item"]) for each in caught.value.refusals] == [("rule_most_bookings", 2)]
+
+
+def test_a_move_is_refused_for_what_it_adds_alone(house: Database) -> None:
+    """Four hours stand when two become the limit: they may become shorter and move, and not longer."""
+    booking = book(house, XRD, span(25, 8, 12))
+    posted(house, MostMinutes(holder=Holder.PERSON, most_minutes=120))
+    with pytest.raises(Refused):
+        move(house, booking, span(25, 8, 13))
+    moved = move(house, booking, span(26, 8, 11))
+    assert moved.ends_at == at(26, 11)
+
+
+def test_what_begins_soon_is_free_of_the_limits_of_its_scope(house: Database) -> None:
+    """Six hours from now is two in the afternoon; the limit of the instrument alone still stands."""
+    posted(house, MostBookings(holder=Holder.PERSON, most=1))
+    posted(house, ShortNotice(hours=6))
+    book(house, XRD, span(25, 8, 9))
+    assert refused(house, XRD, span(23, 15, 16)).code == "rule_most_bookings"
+    book(house, XRD, span(23, 14, 15))
+    posted(house, MostBookings(holder=Holder.PERSON, most=1), Scope(ScopeKind.INSTRUMENT, "N002"))
+    assert refused(house, XRD, span(23, 13, 14)).params["rule_scope"] == "instrument"
+
+
+def test_prime_time_is_limited_outside_of_any_agreement(house: Database) -> None:
+    """Two hours a day at both instruments together: after one of them, one is left."""
+    posted(house, PrimeLimit(hours="Mon-Fri 08:00-12:00", day_minutes=120))
+    book(house, XRD, span(25, 8, 9))
+    refusal = refused(house, FESEM, span(25, 9, 11))
+    assert (refusal.code, refusal.params["until"]) == ("courtesy_prime_day", at(25, 10).isoformat())
+    book(house, NMR, span(25, 9, 10))
+    book(house, FESEM, span(25, 11, 13))
+    assert refused(house, XRD, span(25, 10, 11)).code == "courtesy_prime_day_full"
+
+
+# ---------------------------------------------------------------- when
+
+
+def test_nothing_is_booked_later_than_the_cut_off(house: Database) -> None:
+    posted(house, CutOff(hours=4))
+    assert refused(house, XRD, span(23, 11, 12)).params == {"hours": 4}
+    booking = book(house, XRD, span(23, 12, 13))
+    with pytest.raises(Refused):
+        move(house, booking, span(23, 11, 12))
+    move(house, booking, span(23, 13, 14))
+
+
+def test_a_use_that_is_too_near_to_be_booked_may_still_become_shorter(house: Database) -> None:
+    booking = book(house, XRD, span(23, 10, 12))
+    posted(house, CutOff(hours=4))
+    assert move(house, booking, span(23, 10, 11)).ends_at == at(23, 11)
+
+
+def test_within_the_lock_window_only_managers_move_and_cancel(house: Database) -> None:
+    near, far = book(house, XRD, span(23, 12, 13)), book(house, XRD, span(23, 13, 14))
+    posted(house, LockWindow(hours=5))
+    with house.write() as db, pytest.raises(Refused) as caught:
+        service.cancel(db, actor(RESEARCHER), near.id, seen_version=1, now=NOW)
+    assert [(each.code, each.params) for each in caught.value.refusals] == [("rule_locked", {"hours": 5})]
+    with pytest.raises(Refused):
+        move(house, near, span(25, 12, 13))
+    with house.write() as db:
+        assert service.describe(db, actor(RESEARCHER), near.id, "Alloy", seen_version=1, now=NOW).version == 2
+        service.cancel(db, actor(MANAGER), near.id, seen_version=2, now=NOW)
+        service.cancel(db, actor(RESEARCHER), far.id, seen_version=1, now=NOW)
+
+
+def test_a_date_may_be_closed_or_have_other_hours(house: Database) -> None:
+    """Wednesday is closed, Thursday ends at noon, and the holiday of Tuesday is worked in the afternoon."""
+    posted(house, DatedHours(name="Power cut", first=date(2026, 11, 25), last=date(2026, 11, 25)))
+    noon = DatedHours(name="Inspection", first=date(2026, 11, 26), last=date(2026, 11, 26), hours="08:00-12:00")
+    posted(house, noon)
+    swap = DatedHours(name="Swap", first=date(2026, 11, 24), last=date(2026, 11, 24), hours="13:00-17:00")
+    posted(house, swap, Scope(ScopeKind.INSTRUMENT, "N002"))
+    refusal = refused(house, XRD, span(25, 9, 10))
+    assert (refusal.code, refusal.params) == ("closed_on_date", {"date": "2026-11-25", "name": "Power cut"})
+    assert refused(house, XRD, span(26, 11, 13)).code == "closed_on_date_hours"
+    book(house, XRD, span(26, 10, 12))
+    book(house, XRD, span(24, 13, 17))
+    assert refused(house, FESEM, span(24, 13, 17), COLLEAGUE).code == "closed"
+
+
+def test_outside_opening_hours_the_level_of_the_rule_is_needed(house: Database) -> None:
+    """Level 2 until Friday opens Wednesday's evening, and a run over that night; nobody has a closed date."""
+    with house.write() as db:
+        values = {"person_id": RESEARCHER, "instrument_number": XRD, "level": 2, "granted_at": NOW}
+        db.execute(sa.insert(t.qualifications).values(**values, expires_at=at(27, 0)))
+    assert refused(house, XRD, span(25, 17, 20)).code == "closed"
+    posted(house, Overnight(level=2))
+    posted(house, DatedHours(name="Power cut", first=date(2026, 11, 26), last=date(2026, 11, 26)))
+    assert refused(house, XRD, span(25, 17, 20), COLLEAGUE).code == "rule_overnight"
+    book(house, XRD, span(25, 17, 20))
+    assert refused(house, XRD, span(26, 17, 20)).code == "closed_on_date"
+    assert refused(house, XRD, span(27, 17, 20)).code == "rule_overnight"
+    book(house, XRD, span(27, 16, 18))
+
+
+def test_a_run_over_closed_hours_needs_the_level_too(house: Database) -> None:
+    with house.write() as db:
+        add_instrument(db, 9, "C-ONE", "XRD", spans_closed_hours=True, max_minutes=3000)
+    posted(house, Overnight(level=3))
+    assert refused(house, 9, span(25, 16, 33)).code == "rule_overnight"
+    with house.write() as db:
+        values = {"person_id": RESEARCHER, "instrument_number": 9, "level": 3, "granted_at": NOW}
+        db.execute(sa.insert(t.qualifications).values(**values))
+    book(house, 9, span(25, 16, 33))
+
+
+# ---------------------------------------------------------------- passing them
+
+
+def test_a_manager_passes_the_rules_with_a_reason(house: Database) -> None:
+    posted(house, MostBookings(holder=Holder.PERSON, most=1))
+    posted(house, CutOff(hours=100))
+    posted(house, DatedHours(name="Power cut", first=date(2026, 11, 25), last=date(2026, 11, 25)))
+    booking = book(house, XRD, span(25, 9, 10), MANAGER, person_id=RESEARCHER, override=f"  {REASON}\n")
+    assert booking.override_reason == REASON
+    again = book(house, XRD, span(25, 10, 11), MANAGER, person_id=RESEARCHER, override=REASON)
+    moved = move(house, again, span(25, 11, 12), MANAGER, override="The stage is free later")
+    assert moved.override_reason == "The stage is free later"
+    with house.read() as db:
+        lines = db.execute(sa.select(t.audit.c.details).where(t.audit.c.noun_id == str(moved.id))).scalars().all()
+    # The hash proves what was written; the words are not in the audit.
+    assert all('"override":"' in line and "Sample" not in line for line in lines)
+    assert len(lines) == 2
+
+
+def test_nobody_else_passes_the_rules_and_nobody_without_a_reason(house: Database) -> None:
+    posted(house, CutOff(hours=100))
+    with pytest.raises(Forbidden):
+        book(house, XRD, span(25, 9, 10), override=REASON)
+    with pytest.raises(Forbidden):
+        book(house, NMR, span(25, 9, 10), MANAGER, override=REASON)
+    for words in ("urgent", "very urgent", "x" * 400):
+        with pytest.raises(Malformed):
+            book(house, XRD, span(25, 9, 10), MANAGER, override=words)
+
+
+def test_a_reason_does_not_pass_what_others_have_and_what_is_not_safe(house: Database) -> None:
+    posted(house, Overnight(level=2))
+    book(house, XRD, span(25, 9, 10))
+    with pytest.raises(TimeTaken):
+        book(house, XRD, span(25, 9, 10), MANAGER, override=REASON)
+    assert refused(house, XRD, span(25, 19, 20), MANAGER, override=REASON).code == "rule_overnight"
+    assert refused(house, FESEM, span(25, 9, 10), MANAGER, override=REASON).code == "not_qualified"
+
+
+# ---------------------------------------------------------------- what is offered
+
+
+def offered(house: Database, number: int, minutes: int) -> Span:
+    with house.read() as db:
+        found = free_times.next_free(db, RESEARCHER, number, minutes, NOW)
+    assert found is not None
+    return found
+
+
+def test_what_is_offered_keeps_the_cut_off_and_the_hours_of_dates(house: Database) -> None:
+    """Thirty hours from now is the afternoon of the holiday; Wednesday is closed, Thursday opens at two."""
+    posted(house, CutOff(hours=4))
+    assert offered(house, XRD, 60) == span(23, 12, 13)
+    posted(house, CutOff(hours=30))
+    posted(house, DatedHours(name="Power cut", first=date(2026, 11, 25), last=date(2026, 11, 25)))
+    late = DatedHours(name="Inspection", first=date(2026, 11, 26), last=date(2026, 11, 26), hours="14:00-17:00")
+    posted(house, late, Scope(ScopeKind.INSTRUMENT, "N002"))
+    assert offered(house, XRD, 60) == span(26, 14, 15)
+    assert offered(house, FESEM, 60) == span(26, 8, 9)
+    swap = DatedHours(name="Swap", first=date(2026, 11, 24), last=date(2026, 11, 24), hours="13:00-17:00")
+    posted(house, swap)
+    found = offered(house, XRD, 60)
+    assert found == span(24, 14, 15)
+    book(house, XRD, found)
+
+
+def test_what_is_offered_keeps_prime_time_but_at_short_notice(house: Database) -> None:
+    """Full for the morning of today: free again until nine at short notice, else from noon, where prime time ends."""
+    posted(house, PrimeLimit(hours="Mon-Fri 08:00-12:00", day_minutes=60))
+    put(house, a_booking(FESEM, span(23, 10, 11)))
+    assert offered(house, XRD, 60) == span(23, 12, 13)
+    posted(house, ShortNotice(hours=1))
+    found = offered(house, XRD, 60)
+    assert found == span(23, 8, 9)
+    book(house, XRD, found)
+    assert offered(house, XRD, 60) == span(23, 9, 10)
+    book(house, XRD, span(23, 9, 10))
+    assert offered(house, XRD, 60) == span(23, 12, 13)
+
+
+def test_long_runs_are_not_offered_over_hours_that_are_opened_to_a_few(house: Database) -> None:
+    with house.write() as db:
+        add_instrument(db, 9, "C-ONE", "XRD", spans_closed_hours=True, max_minutes=3000)
+    put(house, a_booking(9, span(23, 8, 12)))
+    posted(house, Overnight(level=2))
+    assert offered(house, 9, 420) == span(25, 8, 15)
+
+
+def test_calendars_and_plans_show_the_hours_of_dates(house: Database) -> None:
+    posted(house, DatedHours(name="Half day", first=date(2026, 11, 25), last=date(2026, 11, 25), hours="08:00-12:00"))
+    with house.read() as db:
+        found = calendars.calendar(db, None, [XRD, NMR], span(25, 0, 24))
+        board = calendars.occupancy(db, None, "C-ONE", span(25, 0, 24))
+    assert found.opened == {XRD: [span(25, 8, 12)], NMR: [span(25, 8, 18)]}
+    assert board.opened == {FESEM: [span(25, 8, 12)], XRD: [span(25, 8, 12)]}
+
+
+# ---------------------------------------------------------------- races and cost
+
+
+@pytest.mark.parametrize("holder", [Holder.TEAM, Holder.ORGANISATION, Holder.ACCESS_CLASS])
+def test_two_persons_on_two_instruments_do_not_both_take_what_is_left(house: Database, holder: Holder) -> None:
+    """One more is allowed; both ask at the same moment, each under locks that the other does not need."""
+    posted(house, MostBookings(holder=holder, most=1))
+    done: list[str] = []
+    ready = threading.Barrier(2)
+
+    def run(number: int, who: UUID) -> None:
+        ready.wait()
+        try:
+            book(house, number, span(25, 9, 10), who)
+            done.append("booked")
+        except Refused as error:
+            done.append(error.refusals[0].code)
+
+    threads = [threading.Thread(target=run, args=each) for each in ((FESEM, RESEARCHER), (XRD, COLLEAGUE))]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(done) == ["booked", "rule_most_bookings"]
+
+
+def test_the_second_waits_for_the_first_to_end(house: Database) -> None:
+    """The first has booked and not yet committed as the second asks: it must wait, or it would count one too few."""
+    posted(house, MostBookings(holder=Holder.ORGANISATION, most=1))
+    done: list[str] = []
+
+    def second() -> None:
+        try:
+            book(house, XRD, span(25, 9, 10), COLLEAGUE)
+            done.append("booked")
+        except Refused as error:
+            done.append(error.refusals[0].code)
+
+    other = threading.Thread(target=second)
+    with house.write() as db:
+        service.book(
+            db, actor(RESEARCHER), Wish(instrument_number=FESEM, span=span(25, 9, 10), project_id=PUBLIC_PROJECT), NOW
+        )
+        other.start()
+        other.join(0.3)
+        assert done == []
+    other.join()
+    assert done == ["rule_most_bookings"]
+
+
+def test_rules_cost_no_query_and_limits_one(house: Database) -> None:
+    """On PostgreSQL a limit of many persons is locked first. The first booking reads the rule book."""
+    posted(house, CutOff(hours=1))
+    book(house, XRD, span(25, 8, 9))
+    with counted(house.engine) as plain:
+        book(house, XRD, span(25, 9, 10))
+    posted(house, MostBookings(holder=Holder.PERSON, most=50))
+    posted(house, MostMinutes(holder=Holder.PERSON, most_minutes=5000), Scope(ScopeKind.GROUP, "XRD"))
+    book(house, XRD, span(25, 10, 11))
+    with counted(house.engine) as limited:
+        book(house, XRD, span(25, 11, 12))
+    assert len(limited) == len(plain) + 1
+    posted(house, MostBookings(holder=Holder.ORGANISATION, most=50))
+    book(house, XRD, span(25, 12, 13))
+    with counted(house.engine) as together:
+        book(house, XRD, span(25, 13, 14))
+    assert len(together) == len(plain) + (1 if house.is_sqlite else 2)
+
+
+def test_a_series_passes_the_rules_as_a_whole(house: Database) -> None:
+    """Three Wednesdays where two are allowed: refused from the third on, and made and moved with a reason."""
+    posted(house, MostBookings(holder=Holder.PERSON, most=2))
+    repeat = Repeat(frequency=Frequency.WEEKLY, count=3)
+    wish = Wish(instrument_number=XRD, span=span(25, 9, 10), project_id=PUBLIC_PROJECT)
+    with house.write() as db:
+        found = series.preview(db, actor(MANAGER), wish, repeat, NOW)
+    assert [[each.code for each in date.refusals] for date in found] == [[], [], ["rule_most_bookings"]]
+    with house.write() as db:
+        passed = msgspec.structs.replace(wish, override=REASON)
+        line = series.create(db, actor(MANAGER), passed, repeat, Conflicts.STOP, NOW).line
+    assert [each.override_reason for each in line.bookings] == [REASON] * 3
+    posted(house, CutOff(hours=2000))
+    first, to = line.bookings[0].id, span(25, 11, 12)
+    with house.write() as db, pytest.raises(Refused):
+        series.move(db, actor(MANAGER), first, to, Reach.ALL, seen_version=line.version, now=NOW)
+    with house.write() as db:
+        moved = series.move(
+            db, actor(MANAGER), first, to, Reach.ALL, seen_version=line.version, now=NOW, override="The stage is busy"
+        )
+    assert [each.override_reason for each in moved] == ["The stage is busy"] * 3

@@ -1,0 +1,97 @@
+"""What is taken of a limit is counted alike by the query and by hand, for whatever stands in the calendar."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from labshare.domain.booking_rules import CutOff, Holder, Posted, Scope, ScopeKind
+from labshare.domain.bookings import BookingKind, BookingState
+from labshare.errors import NotFound
+from labshare.store import booking_rules as store
+from labshare.store import bookings as bookings_store
+from labshare.store.booking_rules import Seat, Taken
+from labshare.store.engine import Database
+from tests.furniture import (
+    COLLEAGUE,
+    COMPETITOR,
+    INDUSTRY_PROJECT,
+    MANAGER,
+    NMR,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    counted,
+    furnish,
+    span,
+)
+
+CENTRE = Scope(ScopeKind.CENTRE, "C-ONE")
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+def test_each_holder_is_counted_in_one_query_in_the_order_asked(house: Database) -> None:
+    """At the XRD: an hour and two by the researcher, three by a colleague; at the NMR one, of another centre."""
+    first = a_booking(XRD, span(25, 8, 9))
+    put = [
+        first,
+        a_booking(XRD, span(26, 8, 10)),
+        a_booking(XRD, span(25, 10, 13), person_id=COLLEAGUE),
+        a_booking(NMR, span(25, 10, 11)),
+        a_booking(
+            XRD, span(27, 8, 12), person_id=COMPETITOR, project_id=INDUSTRY_PROJECT, organisation_id="O-CO",
+            access_class="industry",
+        ),
+        a_booking(XRD, span(27, 13, 14), kind=BookingKind.CLOSURE),
+        a_booking(XRD, span(27, 14, 15), state=BookingState.DECLINED),
+    ]  # fmt: skip
+    seats = [
+        Seat(uuid4(), CENTRE, Holder.PERSON, RESEARCHER, None),
+        Seat(uuid4(), CENTRE, Holder.TEAM, PUBLIC_PROJECT, None),
+        Seat(uuid4(), Scope(ScopeKind.GROUP, "NMR"), Holder.PERSON, RESEARCHER, None),
+        Seat(uuid4(), CENTRE, Holder.ORGANISATION, "I-IMS", None),
+        Seat(uuid4(), Scope(ScopeKind.INSTRUMENT, "N002"), Holder.ACCESS_CLASS, "industry", None),
+        # Two days from now end on Wednesday at eight, where the first use begins.
+        Seat(uuid4(), CENTRE, Holder.PERSON, RESEARCHER, 2),
+        Seat(uuid4(), CENTRE, Holder.PERSON, RESEARCHER, 3),
+    ]
+    with house.write() as db:
+        bookings_store.add(db, put)
+        with counted(house.engine) as seen:
+            found = store.taken(db, seats, NOW)
+        assert len(seen) == 1
+        assert found == [
+            Taken(2, 180), Taken(3, 360), Taken(1, 60), Taken(3, 360), Taken(1, 240), Taken(0, 0), Taken(1, 60),
+        ]  # fmt: skip
+        assert store.taken(db, seats[:1], NOW, leaving=[first.id]) == [Taken(1, 120)]
+        # A second later the use at the end of the days begins within them.
+        assert store.taken(db, seats[5:6], NOW + timedelta(seconds=1)) == [Taken(1, 60)]
+
+
+def test_a_rule_is_read_back_and_ended(house: Database) -> None:
+    posted = Posted(id=uuid4(), scope=CENTRE, rule=CutOff(hours=2), since=NOW, posted_by_id=MANAGER)
+    with house.write() as db:
+        store.add(db, posted)
+        assert store.standing(db) == store.of_scopes(db, [CENTRE]) == (posted,)
+        store.end(db, posted.id, ended_by_id=MANAGER, now=NOW)
+        assert store.standing(db) == store.of_scopes(db, [Scope(ScopeKind.GROUP, "XRD")], ended=True) == ()
+        assert store.get(db, posted.id).until == NOW
+        with pytest.raises(NotFound):
+            store.get(db, uuid4())
+
+
+def test_whether_there_is_what_a_scope_names(house: Database) -> None:
+    with house.read() as db:
+        there = [store.exists(db, Scope(kind, "N001")) for kind in ScopeKind]
+        group = store.exists(db, Scope(ScopeKind.GROUP, "XRD"))
+    assert (there, group) == ([False, False, True], True)

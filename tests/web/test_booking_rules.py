@@ -1,0 +1,187 @@
+"""A centre's booking rules over HTTP: read by everybody, posted and ended by its managers, passed with a reason."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from labshare.domain.booking_rules import (
+    KINDS,
+    BookingRule,
+    CutOff,
+    DatedHours,
+    Holder,
+    LockWindow,
+    MostBookings,
+    MostMinutes,
+    Overnight,
+    PrimeLimit,
+    Scope,
+    ScopeKind,
+    ShortNotice,
+)
+from labshare.domain.bookings import Wish
+from labshare.errors import Malformed
+from labshare.i18n import speaking
+from labshare.services import booking_rules as service
+from labshare.services import bookings
+from labshare.store.engine import Database
+from labshare.web.booking_rules import KIND_NAMES, RuleForm, read_rule, read_scope, sentence_of
+from tests.furniture import ADMINISTRATOR, MANAGER, NOW, PUBLIC_PROJECT, RESEARCHER, XRD, actor, span
+from tests.web.conftest import Client, send, sign_in, text_of
+
+CENTRE = Scope(ScopeKind.CENTRE, "C-ONE")
+PAGE = "/centres/C-ONE/rules"
+
+
+def posted(house: Database, rule: BookingRule, scope: Scope = CENTRE) -> str:
+    with house.write() as db:
+        return str(service.post(db, actor(ADMINISTRATOR), scope, rule, NOW).id)
+
+
+@pytest.mark.parametrize(
+    ("form", "rule"),
+    [
+        (
+            RuleForm(kind="most_bookings", holder="team", most="3", within_days="14"),
+            MostBookings(holder=Holder.TEAM, most=3, within_days=14),
+        ),
+        (RuleForm(kind="most_minutes", most_minutes="10"), MostMinutes(holder=Holder.PERSON, most_minutes=600)),
+        (RuleForm(kind="cut_off", hours="24"), CutOff(hours=24)),
+        (RuleForm(kind="lock_window", hours="2"), LockWindow(hours=2)),
+        (
+            RuleForm(kind="prime_limit", hours="Mon-Fri 08:00-12:00", day_minutes="1h30"),
+            PrimeLimit(hours="Mon-Fri 08:00-12:00", day_minutes=90),
+        ),
+        (RuleForm(kind="short_notice", hours="6"), ShortNotice(hours=6)),
+        (
+            RuleForm(kind="dated_hours", name="Tết", first="2027-02-05", last="11/02/2027"),
+            DatedHours(name="Tết", first=date(2027, 2, 5), last=date(2027, 2, 11)),
+        ),
+        (RuleForm(kind="overnight", level="2"), Overnight(level=2)),
+    ],
+)
+def test_each_kind_is_read_from_its_form(form: RuleForm, rule: BookingRule) -> None:
+    assert read_rule(form) == (rule, {})
+
+
+@pytest.mark.parametrize(
+    ("form", "fields"),
+    [
+        (RuleForm(kind="most_bookings"), {"most"}),
+        (RuleForm(kind="most_bookings", most="many", within_days="x"), {"most", "within_days"}),
+        (RuleForm(kind="cut_off", hours="0"), {"hours"}),
+        (RuleForm(kind="prime_limit", hours="Mon-Fri 08:00-12:00"), {"day_minutes"}),
+        (RuleForm(kind="prime_limit", hours="mornings", day_minutes="2"), {"hours"}),
+        (RuleForm(kind="dated_hours", first="soon"), {"name", "first", "last"}),
+        (RuleForm(kind="dated_hours", name="Tết", first="2027-02-05", last="2027-02-05", hours="8-12"), {"hours"}),
+    ],
+)
+def test_what_cannot_be_read_is_told_at_its_field(form: RuleForm, fields: set[str]) -> None:
+    rule, faults = read_rule(form)
+    assert (rule, set(faults)) == (None, fields)
+
+
+def test_a_scope_is_read_from_its_choice() -> None:
+    assert read_scope("group:XRD") == Scope(ScopeKind.GROUP, "XRD")
+    for text in ("", "C-ONE", "zone:HHTP"):
+        with pytest.raises(Malformed):
+            read_scope(text)
+    with pytest.raises(Malformed):
+        read_rule(RuleForm(kind="none"))
+
+
+def test_a_rule_is_a_sentence_in_both_languages() -> None:
+    half_day = DatedHours(name="Tết", first=date(2027, 2, 5), last=date(2027, 2, 5), hours="08:00-12:00")
+    with speaking("en"):
+        assert sentence_of(MostMinutes(holder=Holder.TEAM, most_minutes=600, within_days=7)) == (
+            "Each project team has at most 10 h booked within 7 days."
+        )
+        assert sentence_of(half_day) == "Tết: open 08:00-12:00 on 5 Feb 2027."
+    with speaking("vi"):
+        assert sentence_of(CutOff(hours=24)) == "Phải đặt trước giờ bắt đầu ít nhất 24 giờ."
+
+
+def test_a_manager_posts_a_rule_and_ends_it(client: Client, house: Database) -> None:
+    sign_in(client, "manager")
+    assert "Chưa có quy tắc đặt giờ nào." in text_of(client.get(PAGE))
+    answer = send(client, PAGE, {"kind": "cut_off", "scope": "instrument:N002", "hours": "100"})
+    answer = client.get(answer.headers["location"])
+    assert "Đã đặt quy tắc." in text_of(answer)
+    assert "Phải đặt trước giờ bắt đầu ít nhất 100 giờ." in text_of(answer)
+    assert "ít nhất 100 giờ" in text_of(client.get("/instruments/N002"))
+    assert "ít nhất 100 giờ" not in text_of(client.get("/instruments/N001"))
+    with house.read() as db:
+        (rule,) = service.at_instrument(db, "N002")
+    assert send(client, f"{PAGE}/{rule.id}/end", {}).status_code == 303
+    assert "Đã chấm dứt quy tắc." in text_of(client.get(PAGE))
+    assert "ít nhất 100 giờ" not in text_of(client.get(PAGE))
+
+
+@pytest.mark.parametrize("kind", KIND_NAMES)
+def test_there_is_a_form_of_every_kind(client: Client, house: Database, kind: str) -> None:
+    sign_in(client, "manager")
+    page = client.get(f"{PAGE}?kind={kind}").text
+    for field in KINDS[KIND_NAMES.index(kind)].__struct_fields__:
+        assert f'name="{field}"' in page
+    assert 'value="group:' not in page
+    faulty = send(client, PAGE, {"kind": kind, "scope": "centre:C-ONE"})
+    assert faulty.status_code == 400
+    assert "field-error" in faulty.text
+
+
+def test_everybody_reads_the_rules_and_only_managers_have_the_forms(client: Client, house: Database) -> None:
+    rule_id = posted(house, MostBookings(holder=Holder.PERSON, most=1))
+    assert "nhiều nhất 1 lượt đặt" in text_of(client.get(PAGE))
+    sign_in(client, "researcher")
+    page = client.get(PAGE)
+    assert "<form" not in page.text.partition("<main")[2].partition("</main>")[0]
+    assert "nhiều nhất 1 lượt đặt" in text_of(client.get("/bookings/new?instrument=N002"))
+    assert send(client, PAGE, {"kind": "cut_off", "scope": "centre:C-ONE", "hours": "1"}).status_code == 403
+    assert send(client, f"{PAGE}/{rule_id}/end", {}).status_code == 403
+    assert client.get("/centres/C-NONE/rules").status_code == 404
+
+
+def times(hour: int, **more: str) -> dict[str, str]:
+    typed = {"date": "2026-11-25", "from": f"{hour}:00", "until": f"{hour + 1}:00"}
+    return {"instrument": "N002", "project": str(PUBLIC_PROJECT), **typed, **more}
+
+
+def test_a_manager_passes_the_rules_with_a_reason_that_managers_read(client: Client, house: Database) -> None:
+    posted(house, CutOff(hours=100))
+    sign_in(client, "manager")
+    assert "Đã quá muộn" in text_of(send(client, "/bookings", times(9)))
+    short = send(client, "/bookings", times(9, override_reason="urgent"))
+    assert (short.status_code, "ít nhất 3 từ" in text_of(short)) == (400, True)
+    made = send(client, "/bookings", times(9, override_reason="Sample decays before Friday"))
+    assert "Sample decays before Friday" in text_of(client.get(made.headers["location"]))
+
+
+def test_a_user_is_not_asked_for_a_reason_nor_shown_one(client: Client, house: Database) -> None:
+    posted(house, CutOff(hours=100))
+    wish = Wish(
+        instrument_number=XRD,
+        span=span(25, 9, 10),
+        person_id=RESEARCHER,
+        project_id=PUBLIC_PROJECT,
+        override="Sample decays before Friday",
+    )
+    with house.write() as db:
+        booking = bookings.book(db, actor(MANAGER), wish, NOW)
+    sign_in(client, "researcher")
+    assert "Sample decays" not in client.get(f"/bookings/{booking.id}").text
+    assert "override_reason" not in client.get("/bookings/new?instrument=N002").text
+    answer = send(client, "/bookings", times(10, override_reason="I would like to"))
+    assert answer.status_code == 403
+
+
+def test_a_locked_booking_says_so_on_its_page(client: Client, house: Database) -> None:
+    with house.write() as db:
+        wish = Wish(instrument_number=XRD, span=span(25, 9, 10), project_id=PUBLIC_PROJECT)
+        booking = bookings.book(db, actor(RESEARCHER), wish, NOW)
+    posted(house, LockWindow(hours=100))
+    sign_in(client, "researcher")
+    answer = send(client, f"/bookings/{booking.id}/cancel", {"version": "1"})
+    assert answer.status_code == 422
+    assert "chỉ người quản lý trung tâm mới dời hoặc hủy được" in text_of(answer)
