@@ -38,15 +38,31 @@ from labshare.store.usage import uses
 _KEY = (balances.c.agreement_id, balances.c.rule_id, balances.c.scope_key, balances.c.window_start)
 Query = sa.Select[*tuple[Any, ...]]
 
-# Statements of the booking path are built once: building them costs more than asking.
-_AMONG = sa.tuple_(*_KEY).in_(sa.bindparam("keys", expanding=True))
-_IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
-_EXISTING = sa.select(*_KEY).where(_AMONG)
-_LOCK = sa.select(balances).where(_AMONG).order_by(*_KEY).with_for_update()
-# All of them or none: who still has to open one must hold no lock meanwhile.
-_LOCK_IF_OPEN = _LOCK.where(
-    sa.select(sa.func.count()).select_from(balances).where(_AMONG).scalar_subquery() == sa.bindparam("many")
+# Whether a balance's key is among some. On PostgreSQL the keys are four arrays: its driver keeps the reading of a query
+# with no more than 50 parameters, and reading costs more than asking.
+_ARRAYS = (
+    sa.func.unnest(*(sa.bindparam(column.name, type_=postgresql.ARRAY(column.type)) for column in _KEY))
+    .table_valued(*(column.name for column in _KEY), name="keys")
+    .render_derived()
 )
+_AMONG = {
+    "sqlite": sa.tuple_(*_KEY).in_(sa.bindparam("keys", expanding=True)),
+    "postgresql": sa.tuple_(*_KEY).in_(sa.select(*_ARRAYS.c)),
+}
+# Statements of the booking path are built once: building them costs more than asking.
+_IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
+_EXISTING = {dialect: sa.select(*_KEY).where(among) for dialect, among in _AMONG.items()}
+_LOCK = {
+    dialect: sa.select(balances).where(among).order_by(*_KEY).with_for_update(of=balances)
+    for dialect, among in _AMONG.items()
+}
+# All of them or none: who still has to open one must hold no lock meanwhile. The writer on SQLite holds every lock.
+_LOCK_IF_OPEN = _LOCK | {
+    "postgresql": _LOCK["postgresql"].where(
+        sa.select(sa.func.count()).select_from(balances).where(_AMONG["postgresql"]).scalar_subquery()
+        == sa.bindparam("many")
+    )
+}
 _SHIFT = (
     sa.update(balances)
     .where(*_IS_KEY)
@@ -156,13 +172,13 @@ def hold_still(db: Connection) -> None:
 
 def existing(db: Connection, keys: Collection[BalanceKey]) -> frozenset[BalanceKey]:
     """Which of these balances have been opened. Takes no lock."""
-    return frozenset(BalanceKey(*row) for row in db.execute(_EXISTING, _keys(keys)))
+    return frozenset(BalanceKey(*row) for row in db.execute(_EXISTING[db.dialect.name], _keys(db, keys)))
 
 
 def frozen_bases(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, int]:
     """The frozen base of each of these balances that has been opened. Takes no lock."""
-    query = sa.select(*_KEY, balances.c.base_minutes).where(_AMONG)
-    return {BalanceKey(*row[:4]): row.base_minutes for row in db.execute(query, _keys(keys))}
+    query = sa.select(*_KEY, balances.c.base_minutes).where(_AMONG[db.dialect.name])
+    return {BalanceKey(*row[:4]): row.base_minutes for row in db.execute(query, _keys(db, keys))}
 
 
 def open_balances(db: Connection, new: Iterable[Balance]) -> None:
@@ -176,12 +192,13 @@ def open_balances(db: Connection, new: Iterable[Balance]) -> None:
 
 def lock_if_open(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
     """Lock these balances in key order and return them; where one has not been opened, lock and return none."""
-    return _balances(db.execute(_LOCK_IF_OPEN, {**_keys(keys), "many": len(keys)}))
+    found = _balances(db.execute(_LOCK_IF_OPEN[db.dialect.name], {**_keys(db, keys), "many": len(keys)}))
+    return found if len(found) == len(keys) else {}
 
 
 def lock_balances(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
     """Lock these balances in key order and return them."""
-    return _balances(db.execute(_LOCK, _keys(keys)))
+    return _balances(db.execute(_LOCK[db.dialect.name], _keys(db, keys)))
 
 
 def balances_of(db: Connection, agreement_id: str | None = None) -> dict[BalanceKey, Balance]:
@@ -221,8 +238,11 @@ def _balances(rows: Iterable[Any]) -> dict[BalanceKey, Balance]:
     return {balance.key: balance for balance in found}
 
 
-def _keys(keys: Collection[BalanceKey]) -> dict[str, Any]:
-    return {"keys": [tuple(key) for key in sorted(keys)]}
+def _keys(db: Connection, keys: Collection[BalanceKey]) -> dict[str, Any]:
+    if db.dialect.name == "sqlite":
+        return {"keys": [tuple(key) for key in sorted(keys)]}
+    columns = zip(*sorted(keys), strict=True) if keys else [()] * len(_KEY)
+    return {column.name: list(values) for column, values in zip(_KEY, columns, strict=True)}
 
 
 def _key_values(key: BalanceKey) -> dict[str, Any]:
