@@ -1,13 +1,14 @@
 """Time that comes free: written down in the transaction that frees it, where somebody waits for it.
 
-Every change of bookings passes here (writing.make). One that frees nothing costs nothing; one that does, a query, and
-two more where somebody waits. Whom the time is offered to is found afterwards, by the ticker (waitlist.py). What must
-not live here: offers, or anything else that takes long under the locks of a write.
+Every change of bookings passes here (writing.make), and what a round gives back. One that frees nothing costs nothing;
+one that does, a query, and two more where somebody waits. Whom the time is offered to is found afterwards, by the ticker
+(waitlist.py). What must not live here: offers, or anything else that takes long under the locks of a write.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from uuid import uuid4
 
 from labshare.domain.bookings import OCCUPYING, Booking, BookingState
@@ -32,14 +33,30 @@ def note(db: Connection, changes: Iterable[tuple[Booking, Booking]]) -> None:
         store.taken(db, taken)
     if passed := [each.id for each in held if each.state not in OCCUPYING]:
         store.passed(db, passed)
-    found = [(after, span) for before, after in changed for span in _freed(before, after)]
+    _keep(
+        db,
+        [
+            (after.instrument_number, span, after.updated_at)
+            for before, after in changed
+            for span in _freed(before, after)
+        ],
+    )
+
+
+def released(db: Connection, kept: Iterable[tuple[int, Span]], now: datetime) -> None:
+    """Time of instruments, by number, that a round keeps no longer. What of it is booked is offered to nobody."""
+    _keep(db, [(number, span, now) for number, span in kept if span.end > now])
+
+
+def _keep(db: Connection, found: Sequence[tuple[int, Span, datetime]]) -> None:
+    """Write down, of what came free and when, that for which somebody waits."""
     if not found:
         return
-    waited_for = store.waited_for(db, {after.instrument_number for after, _ in found})
+    waited_for = store.waited_for(db, {number for number, _, _ in found})
     rows = [
-        (after.updated_at, FreedTime(id=uuid4(), instrument_number=number, starts_at=span.start, ends_at=span.end))
-        for after, span in found
-        if (number := after.instrument_number) in waited_for
+        (at, FreedTime(id=uuid4(), instrument_number=number, starts_at=span.start, ends_at=span.end))
+        for number, span, at in found
+        if number in waited_for
     ]
     if rows:
         store.add_freed(db, [row for _, row in rows])

@@ -32,7 +32,7 @@ from labshare.domain.time_requests import RequestState
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, WrongState
 from labshare.scheduler.reading import parse_plan
-from labshare.services import clearances, planning, plans
+from labshare.services import clearances, freeing, planning, plans
 from labshare.services.sessions import publish_sessions
 from labshare.store import agreements as agreements_store
 from labshare.store import audit, due, facts, outbox
@@ -137,13 +137,14 @@ def close_when_due(db: Connection, round_id: UUID, now: datetime) -> None:
 
 def withdraw(db: Connection, actor: Actor, round_id: UUID, *, seen_version: int, now: datetime) -> Round:
     """End the round without a plan and give its time back to direct booking. Requests and plans stay on record."""
-    instruments = _lock(db, store.offers_of(db, round_id))
+    offers = store.offers_of(db, round_id)
+    instruments = _lock(db, offers)
     before = _seen(db, actor, round_id, instruments.values(), seen_version)
     require_next(before, RoundState.WITHDRAWN)
     due.forget(db, CLOSES, round_id)
     unfinished = [plan.id for plan in plans_store.of_round(db, round_id) if plan.state in UNFINISHED]
     plans_store.settle(db, unfinished, PlanState.CANCELLED, now)
-    store.release(db, round_id, now)
+    _release(db, round_id, offers, now)
     _tell_calendars(db, instruments.values())
     withdrawn = _become(db, actor, before, RoundState.WITHDRAWN, now)
     facts.renew_stamp(db)
@@ -238,7 +239,8 @@ def publish(db: Connection, actor: Actor, round_id: UUID, *, plan_sha256: str, n
     Raises `WrongState` before every centre has approved, `Stale` when another plan is proposed by now, `TimeTaken`
     naming each clash and `Refused` naming each agreement that no longer has room; then nothing has changed.
     """
-    instruments = _lock(db, store.offers_of(db, round_id))
+    offers = store.offers_of(db, round_id)
+    instruments = _lock(db, offers)
     current = store.get(db, round_id, lock=True)
     _require_everywhere(actor, Action.PUBLISH_PLAN, instruments.values())
     plan = _proposal(db, current, plan_sha256)
@@ -258,7 +260,7 @@ def publish(db: Connection, actor: Actor, round_id: UUID, *, plan_sha256: str, n
         {each.id: RequestState.PLACED if each.id in placed else RequestState.UNPLACED for each in requests},
     )
     plans_store.settle(db, [plan.id], PlanState.PUBLISHED, now)
-    store.release(db, round_id, now)
+    _release(db, round_id, offers, now)
     _tell_calendars(db, instruments.values())
     return _become(db, actor, current, RoundState.PUBLISHED, now)
 
@@ -355,6 +357,12 @@ def _record(db: Connection, actor: Actor | None, action: str, changed: Round, no
         db, actor_id=actor.person_id if actor else None, action=action, noun="round", noun_id=changed.id, now=now,
         details={"round": changed.code, "version": changed.version},
     )  # fmt: skip
+
+
+def _release(db: Connection, round_id: UUID, offers: Iterable[Offer], now: datetime) -> None:
+    """Give what the round still keeps back to direct booking, and to those who wait for it."""
+    store.release(db, round_id, now)
+    freeing.released(db, ((each.instrument_number, each.span) for each in offers if each.released_at is None), now)
 
 
 def _tell_calendars(db: Connection, instruments: Iterable[InstrumentRules]) -> None:

@@ -18,11 +18,12 @@ from labshare.domain.notices import NoticeKind
 from labshare.domain.timespan import Span
 from labshare.domain.waitlist import WaitingEntry, WaitingState
 from labshare.errors import Malformed, NotFound, Refused, WrongState
-from labshare.services import approvals, bookings, freeing, notices, ticking, waitlist
+from labshare.services import approvals, bookings, freeing, notices, rounds, ticking, waitlist
 from labshare.store import bookings as bookings_store
 from labshare.store import due
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from tests import round_of
 from tests.furniture import (
     COLLEAGUE,
     COMPETITOR,
@@ -30,6 +31,7 @@ from tests.furniture import (
     INDUSTRY_PROJECT,
     MANAGER,
     NOW,
+    OFFICE,
     PUBLIC_PROJECT,
     RESEARCHER,
     XRD,
@@ -340,6 +342,35 @@ def test_a_hold_that_ends_is_offered(house: Database) -> None:
         due.schedule(db, ticking.HOLD_EXPIRES, hold.id, NOW + LATER)
     tick(house, NOW + LATER)
     assert offered(house, RESEARCHER) == SLOT
+
+
+MONDAY = {"from_date": date(2026, 11, 30), "until_date": date(2026, 11, 30), "since": 8 * 60, "until": 12 * 60}
+
+
+def test_what_a_withdrawn_round_gives_back_is_offered(house: Database) -> None:
+    with house.write() as db:
+        opened = round_of.open_round(db)
+    join(house, COLLEAGUE, **MONDAY)
+    tick(house)
+    assert offered(house, COLLEAGUE) is None
+    with house.write() as db:
+        rounds.withdraw(db, actor(OFFICE), opened.id, seen_version=opened.version, now=NOW)
+    tick(house)
+    assert offered(house, COLLEAGUE) == round_of.span(0, 8, 10)
+
+
+def test_what_a_published_round_leaves_is_offered(house: Database) -> None:
+    """Of four hours the researcher's session takes the first two: the colleague is offered the others."""
+    with house.write() as db:
+        opened = round_of.open_round(db)
+        round_of.ask(db, opened, RESEARCHER, windows=(round_of.span(0, 8, 10),))
+    join(house, COLLEAGUE, **MONDAY)
+    with house.write() as db:
+        plan = round_of.propose(db, round_of.close(db, opened))
+        round_of.approve(db, plan)
+        rounds.publish(db, actor(OFFICE), opened.id, plan_sha256=plan.plan_sha256, now=round_of.LATER)
+    tick(house, round_of.LATER)
+    assert offered(house, COLLEAGUE) == round_of.span(0, 10, 12)
 
 
 def test_an_offer_that_is_cancelled_as_a_booking_is_passed_on_without_a_strike(house: Database) -> None:
