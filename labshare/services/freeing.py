@@ -1,7 +1,7 @@
 """Time that comes free: written down in the transaction that frees it, where somebody waits for it.
 
 Every change of bookings passes here (writing.make), and what a round gives back. One that frees nothing costs nothing;
-one that does, a query, and two more where somebody waits. Whom the time is offered to is found afterwards, by the ticker
+one that does, a query, and two more where somebody waits. Whom the time is offered to is found later, by the ticker
 (waitlist.py). What must not live here: offers, or anything else that takes long under the locks of a write.
 """
 
