@@ -22,6 +22,7 @@ from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import CENTRE_ZONE_NAME, midnight
 from labshare.errors import Refused
 from labshare.services import agreements, balances, counting, demo_approvals, demo_sandbox, people_document, registry
+from labshare.services.demo_bookings import User, post_rules, repeat_weekly, wait_for_another
 from labshare.services.demo_diary import minutes
 from labshare.services.demo_fate import run_of
 from labshare.services.demo_ledger import post_entries
@@ -277,6 +278,24 @@ def let_one_wait(stage: Stage) -> None:
     )
 
 
+def book_further(stage: Stage) -> None:
+    """A booking that repeats, time that somebody waits for, and a centre's rules, which hold from now on."""
+    cast, told = stage.cast, stage.story.regular
+    project = cast.projects[told.project]
+    user = User(next(each for each in cast.people.values() if each.login == told.login), project)
+    rules = [each for each in stage.rules.values() if each.centre_id == told.centre]
+    repeat_weekly(stage.db, user, rules, told.purpose, stage.now)
+    here = {each.number: each for each in rules}
+    others = (
+        (booking, here[booking.instrument_number], cast.people[booking.person_id])
+        for booking in stage.author.bookings
+        if booking.instrument_number in here and booking.person_id
+        if booking.person_id in cast.members[told.project]
+    )
+    wait_for_another(stage.db, user, others, stage.now)
+    post_rules(stage.db, cast.managers[told.centre], told.centre, stage.now)
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("registry", load_registry),
     ("people", load_people),
@@ -284,6 +303,7 @@ STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("rounds", bring_rounds),
     ("use", use_instruments),
     ("approval", let_one_wait),
+    ("bookings", book_further),
     ("ledger", post_ledger),
     ("trial", run_trial),
 )

@@ -98,6 +98,15 @@ class RoundStory(_Part, frozen=True, kw_only=True):
     asks: tuple[AskStory, ...] = ()
 
 
+class RegularStory(_Part, frozen=True, kw_only=True):
+    """Somebody who books the same hours of some weeks in a centre, and waits there for time of others."""
+
+    login: str
+    project: str
+    centre: str
+    purpose: str
+
+
 class EntryStory(_Part, frozen=True, kw_only=True):
     """An entry of an agreement's ledger, posted when `percent` of the time since the quarter began had passed.
 
@@ -137,6 +146,7 @@ class Story(_Part, frozen=True, kw_only=True):
     shares: tuple[ShareStory, ...]
     outages: tuple[OutageStory, ...]
     blocks: tuple[BlockStory, ...]
+    regular: RegularStory
     rounds: tuple[RoundStory, ...]
     ledger: tuple[EntryStory, ...] = ()
 

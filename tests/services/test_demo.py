@@ -1,5 +1,5 @@
-"""The demo tells one sound story (demo.py, demo_approvals.py): nobody is in two places, nothing overlaps or breaks a
-rule, and the books balance.
+"""The demo tells one sound story (demo.py, demo_approvals.py, demo_bookings.py): nobody is in two places, nothing
+overlaps or breaks a rule, and the books balance.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.booking_rules import CutOff, MostBookings, Scope, ScopeKind, ShortNotice
 from labshare.domain.bookings import OCCUPYING, RULES, Booking, BookingState, Context, Wish, check
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, TimeTaken
-from labshare.services import balances, bookings, calendars, free_times, people
+from labshare.services import balances, booking_rules, bookings, calendars, free_times, people, waitlist
 from labshare.services.demo import load_demo
 from labshare.store import bookings as bookings_store
 from labshare.store import ledger as ledger_store
@@ -35,6 +36,7 @@ from labshare.store.tables import balances as balance_rows
 from labshare.store.tables import bookings as booking_rows
 from labshare.store.tables import (
     equipment_states,
+    freed_times,
     instruments,
     metadata,
     offers,
@@ -44,6 +46,7 @@ from labshare.store.tables import (
     projects,
     rounds,
     time_requests,
+    waiting_entries,
 )
 from tests.conftest import KINDS
 
@@ -391,19 +394,20 @@ def test_the_same_day_tells_the_same_story_on_both_databases(made: dict[str, Mad
 
 
 def _told(demo: Made) -> list[tuple[Any, ...]]:
-    """Everything but what a round has published and what waits: the services give those ids of their own."""
+    """Everything but what a round has published, what waits and what repeats: services give those ids of their own."""
     with demo.read() as db:
         logins = {row.id: row.login for row in db.execute(sa.select(persons.c.id, persons.c.login))}
     return sorted(
         (b.id, b.instrument_number, b.state, b.starts_at, b.ends_at, logins[b.booked_by_id])
         for b in demo.bookings
-        if b.plan_id is None and b.booked_by_id is not None and b.state is not BookingState.PENDING
+        if b.plan_id is None and b.series_id is None and b.booked_by_id is not None
+        if b.state is not BookingState.PENDING
     )
 
 
 def test_each_step_is_told_with_how_many_there_are(demo: Made) -> None:
-    codes = ["registry", "people", "work", "rounds", "use", "approval", "ledger", "trial", "done"]
-    assert demo.heard == [(code, done, 8) for done, code in enumerate(codes)]
+    codes = ["registry", "people", "work", "rounds", "use", "approval", "bookings", "ledger", "trial", "done"]
+    assert demo.heard == [(code, done, 9) for done, code in enumerate(codes)]
 
 
 def test_one_booking_waits_for_a_centre(demo: Made) -> None:
@@ -413,6 +417,33 @@ def test_one_booking_waits_for_a_centre(demo: Made) -> None:
         rules = bookings_store.rules_of(db, [waiting.instrument_number])[waiting.instrument_number]
     assert waiting.organisation_id != rules.host_id
     assert waiting.hold_expires_at == min(NOW + timedelta(days=2), waiting.starts_at)
+
+
+def test_somebody_books_every_week(demo: Made) -> None:
+    """Four weeks, less what is taken in one or the other; on one instrument, at the same hour of a weekday."""
+    series = [each for each in demo.bookings if each.series_id is not None]
+    assert 2 <= len(series) <= 4
+    starts = {each.starts_at.astimezone(HANOI) for each in series}
+    assert len({(each.weekday(), each.hour, each.minute) for each in starts}) == 1
+    assert len({(each.instrument_number, each.person_id) for each in series}) == 1
+
+
+def test_time_that_another_gave_back_is_offered_to_who_waits(demo: Made) -> None:
+    """The ticker finds it when the demo is served; here what it does is undone again."""
+    with demo.read() as db:
+        (entry,) = db.execute(sa.select(waiting_entries)).all()
+        (freed,) = db.execute(sa.select(freed_times)).all()
+        waitlist.offer_freed(db, freed.id, NOW)
+        (hold,) = db.execute(sa.select(booking_rows).where(booking_rows.c.state == BookingState.HELD)).all()
+    assert (hold.person_id, hold.instrument_number) == (entry.person_id, entry.instrument_number)
+    assert (hold.ends_at - hold.starts_at) == timedelta(minutes=entry.minutes)
+    assert freed.starts_at <= hold.occupied_from < hold.occupied_until <= freed.ends_at
+
+
+def test_a_centre_has_posted_its_rules(demo: Made) -> None:
+    with demo.read() as db:
+        found = [each.rule for each in booking_rules.of_scope(db, Scope(ScopeKind.CENTRE, "C-IMSKL"))]
+    assert {type(each) for each in found} == {MostBookings, CutOff, ShortNotice}
 
 
 @pytest.mark.parametrize("name", ["story.toml", "people.toml"])
