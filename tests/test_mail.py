@@ -123,6 +123,11 @@ WITH_A_DAY = {
     K.BOOKING_APPROVED,
     K.BOOKING_DECLINED,
     K.BOOKING_UNDECIDED,
+    K.BOOKING_TO_DECIDE,
+    K.BOOKING_MADE,
+    K.BOOKING_MOVED,
+    K.BOOKING_CANCELLED,
+    K.BOOKING_MISSED,
 }
 
 
@@ -131,9 +136,9 @@ WITH_A_DAY = {
 def test_a_notice_is_in_its_readers_language_and_leads_to_its_page(kind: NoticeKind, language: str, name: str) -> None:
     notice = Notice(
         id=UUID(int=1), person_id=RESEARCHER, kind=kind, name_vi="Mẫu", name_en="Sample", page="/projects/1",
-        until=NOW, send_at=NOW,
+        until=NOW, created_at=NOW, send_at=NOW,
     )  # fmt: skip
-    made = notice_letter(Addressed(notice=notice, email="r@x.vn", language=language), SETTINGS)
+    made = notice_letter(Addressed(notices=(notice,), email="r@x.vn", language=language), SETTINGS)
     assert made.to == "r@x.vn"
     assert made.subject.startswith("LabShare: ")
     assert name in made.text
@@ -146,9 +151,9 @@ def test_a_notice_is_in_its_readers_language_and_leads_to_its_page(kind: NoticeK
 def test_a_notice_of_somebody_without_an_english_name_says_the_other(server: MailServer) -> None:
     notice = Notice(
         id=UUID(int=1), person_id=RESEARCHER, kind=K.ORGANISATION_CHECKED, name_vi="Mẫu", name_en="", page="/",
-        send_at=NOW,
+        created_at=NOW, send_at=NOW,
     )  # fmt: skip
-    assert "Mẫu" in notice_letter(Addressed(notice=notice, email="r@x.vn", language="en"), SETTINGS).text
+    assert "Mẫu" in notice_letter(Addressed(notices=(notice,), email="r@x.vn", language="en"), SETTINGS).text
 
 
 def test_a_letter_leaves_by_smtp_in_utf_8(server: MailServer) -> None:
