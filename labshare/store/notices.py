@@ -91,7 +91,7 @@ def read(db: Connection, person_id: UUID, notice_id: UUID, now: datetime) -> Not
         raise NotFound("notice_not_found")
     if row.read_at is None:
         _read(db, mine, now)
-    return _notice(row)
+    return msgspec.structs.replace(_notice(row), read_at=row.read_at or now)
 
 
 def read_all(db: Connection, person_id: UUID, until: datetime, now: datetime) -> None:
