@@ -65,7 +65,7 @@ def test_the_page_says_what_happened_when_and_leads_there(client: Client, house:
     tell(house, 3, COLLEAGUE)
     page = text_of(client.get("/notices"))
     # NOW is Monday 23 November 2026, 08:00 in Hanoi.
-    newer = "Lượt đặt Máy 2 của bạn đã được chuyển giờ giờ mới 08:00 T2 23/11/2026 · 08:05 T2 23/11/2026"
+    newer = "Lượt đặt Máy 2 của bạn đã được chuyển giờ giờ mới 08:00 T2 23/11/2026 · báo lúc 08:05 T2 23/11/2026"
     assert newer in page
     assert page.index("Máy 2") < page.index("Máy 1")
     assert "Máy 3" not in page
