@@ -57,7 +57,7 @@ def settle(db: Connection, booking_ids: Collection[UUID], series_ids: Collection
         sa.and_(notices.c.series_id.in_(series_ids), sa.not_(waits)),
     )
     asked = sa.and_(notices.c.kind == NoticeKind.BOOKING_TO_DECIDE, notices.c.read_at.is_(None))
-    db.execute(notices.update().where(asked, over).values(read_at=now, send_at=None))
+    _change(db, sa.and_(asked, over), read_at=now, send_at=None)
 
 
 # ---------------------------------------------------------------- reading
@@ -102,7 +102,7 @@ def read_all(db: Connection, person_id: UUID, until: datetime, now: datetime) ->
 def _read(db: Connection, which: sa.ColumnElement[bool], now: datetime) -> None:
     """What was read need not stand in a digest; a letter of its own is on its way already."""
     late = sa.case((notices.c.in_digest, sa.null()), else_=notices.c.send_at)
-    db.execute(notices.update().where(which, notices.c.read_at.is_(None)).values(read_at=now, send_at=late))
+    _change(db, sa.and_(which, notices.c.read_at.is_(None)), read_at=now, send_at=late)
 
 
 def forget(db: Connection, before: datetime) -> None:
@@ -132,14 +132,14 @@ def digests(db: Connection, now: datetime, *, limit: int = 50) -> list[Addressed
 
 def sent(db: Connection, ids: Collection[UUID]) -> None:
     """Their letter is on its way; what it said is still to be read in the app."""
-    db.execute(notices.update().where(notices.c.id.in_(ids)).values(send_at=None, in_digest=False))
+    _change(db, notices.c.id.in_(ids), send_at=None, in_digest=False)
 
 
 def put_off(db: Connection, late: Sequence[Notice], now: datetime) -> None:
     """Their letter could not be sent: later again, together."""
     attempts = max(notice.attempts for notice in late)
-    later = {"send_at": now + wait_after(attempts), "attempts": attempts + 1}
-    db.execute(notices.update().where(notices.c.id.in_([notice.id for notice in late])).values(later))
+    which = notices.c.id.in_([notice.id for notice in late])
+    _change(db, which, send_at=now + wait_after(attempts), attempts=attempts + 1)
 
 
 def _waiting(now: datetime) -> sa.Select[Any]:
@@ -162,7 +162,7 @@ def preferences(db: Connection, person_id: UUID) -> dict[str, str]:
 
 def choose(db: Connection, person_id: UUID, chosen: Mapping[NoticeKind, Mail]) -> None:
     """Keep what a person chose. The person's row is locked, so that two choices at once do not meet."""
-    db.execute(sa.select(persons.c.id).where(persons.c.id == person_id).with_for_update())
+    db.execute(sa.select(persons.c.id).where(persons.c.id == person_id).with_for_update(key_share=True))
     kinds = list(chosen)
     mine = notice_preferences.c.person_id == person_id
     db.execute(notice_preferences.delete().where(mine, notice_preferences.c.kind.in_(kinds)))
@@ -170,7 +170,17 @@ def choose(db: Connection, person_id: UUID, chosen: Mapping[NoticeKind, Mail]) -
     db.execute(sa.insert(notice_preferences), rows)
     unwanted = [kind for kind, mail in chosen.items() if mail is Mail.NEVER]
     waits = sa.and_(notices.c.person_id == person_id, notices.c.kind.in_(unwanted), notices.c.in_digest)
-    db.execute(notices.update().where(waits).values(send_at=None))
+    _change(db, waits, send_at=None)
+
+
+def _change(db: Connection, which: sa.ColumnElement[bool], **values: Any) -> None:
+    """Change some notices. They are locked in the order of their ids, so that two who change the same never wait for
+    each other.
+    """
+    query = sa.select(notices.c.id).where(which).order_by(notices.c.id).with_for_update()
+    ids = db.execute(query).scalars().all()
+    if ids:
+        db.execute(notices.update().where(notices.c.id.in_(ids)).values(values))
 
 
 def _notice(row: sa.Row[Any]) -> Notice:
