@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from labshare.domain.bookings import Booking, BookingState
+from labshare.domain.bookings import WAITING, Booking, BookingState
 from labshare.domain.windows import CENTRE_ZONE_NAME
 
 
@@ -72,6 +72,8 @@ RIGHTS = frozenset({
 })  # fmt: skip
 # What may be over before the next morning: a letter comes at once or not at all.
 HASTY = frozenset({K.SLOT_OFFERED})
+# What asks its reader for something: read once that is not wanted any more, and in no letter after `until`.
+ASKING = frozenset({K.BOOKING_TO_DECIDE, K.SLOT_OFFERED})
 # What a letter carries as a calendar file: the bookings of its reader.
 WITH_CALENDAR = frozenset({
     K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CANCELLED, K.BOOKING_APPROVED, K.BOOKING_DECLINED, K.BOOKING_UNDECIDED,
@@ -163,5 +165,5 @@ def begins_to_wait(before: Booking | None, after: Booking) -> bool:
 
 
 def waits_no_more(before: Booking | None, after: Booking) -> bool:
-    """Whether its centre need not decide any more."""
-    return before is not None and before.state is BookingState.PENDING and after.state is not BookingState.PENDING
+    """Whether its centre need not decide any more, or its person not answer an offer."""
+    return before is not None and before.state in WAITING and after.state is not before.state

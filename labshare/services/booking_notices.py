@@ -56,7 +56,7 @@ def tell(
 
 
 def settle(db: Connection, booking: Booking, now: datetime) -> None:
-    """Its centre need not decide on this booking any more."""
+    """Nobody need decide on this booking any more."""
     notices.settle(db, [booking.id], [booking.series_id] if booking.series_id else [], now)
 
 

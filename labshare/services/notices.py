@@ -101,7 +101,7 @@ def tell_all(
 
 
 def settle(db: Connection, booking_ids: Collection[UUID], series_ids: Collection[UUID], now: datetime) -> None:
-    """Nobody need decide on these bookings any more, nor on these series where none of their bookings waits."""
+    """Nobody need answer for these bookings any more, nor for these series where none of their bookings waits."""
     store.settle(db, booking_ids, series_ids, now)
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import BookingState
-from labshare.domain.notices import Addressed, Mail, Notice, NoticeKind
+from labshare.domain.notices import ASKING, Addressed, Mail, Notice, NoticeKind
 from labshare.errors import NotFound
 from labshare.store.invitations import wait_after
 from labshare.store.tables import bookings, notice_preferences, notices, persons
@@ -48,7 +48,7 @@ def add(db: Connection, new: Sequence[Notice]) -> None:
 
 
 def settle(db: Connection, booking_ids: Collection[UUID], series_ids: Collection[UUID], now: datetime) -> None:
-    """What asked for a decision that is not wanted any more is read, and its letter not sent: of these bookings, and of
+    """What asked for an answer that is not wanted any more is read, and its letter not sent: of these bookings, and of
     these series where none of their bookings waits.
     """
     waits = sa.exists().where(bookings.c.series_id == notices.c.series_id, bookings.c.state == BookingState.PENDING)
@@ -56,7 +56,7 @@ def settle(db: Connection, booking_ids: Collection[UUID], series_ids: Collection
         sa.and_(notices.c.booking_id.in_(booking_ids), notices.c.series_id.is_(None)),
         sa.and_(notices.c.series_id.in_(series_ids), sa.not_(waits)),
     )
-    asked = sa.and_(notices.c.kind == NoticeKind.BOOKING_TO_DECIDE, notices.c.read_at.is_(None))
+    asked = sa.and_(notices.c.kind.in_(sorted(ASKING)), notices.c.read_at.is_(None))
     _change(db, sa.and_(asked, over), read_at=now, send_at=None)
 
 
@@ -115,7 +115,9 @@ def forget(db: Connection, before: datetime) -> None:
 
 def due(db: Connection, now: datetime, *, limit: int = 50) -> list[Addressed]:
     """Letters of one notice each to be sent now, the one that has waited longest first."""
-    query = _waiting(now).where(notices.c.in_digest.is_(False)).order_by(notices.c.send_at, notices.c.id)
+    # After an hour without a mail server nobody is written to of a slot that is gone.
+    is_of_use = sa.or_(notices.c.kind.not_in(sorted(ASKING)), notices.c.until.is_(None), notices.c.until > now)
+    query = _waiting(now).where(notices.c.in_digest.is_(False), is_of_use).order_by(notices.c.send_at, notices.c.id)
     return [_addressed([row]) for row in db.execute(query.limit(limit))]
 
 

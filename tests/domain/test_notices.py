@@ -125,5 +125,7 @@ def test_a_centre_is_asked_when_a_booking_begins_to_wait_and_no_more_once_it_doe
     assert not begins_to_wait(waits, waits)
     assert not begins_to_wait(None, BOOKING)
     assert waits_no_more(waits, BOOKING)
+    # An offer that is taken is answered, though its centre may have to decide.
+    assert waits_no_more(but(state=BookingState.HELD), waits)
     assert not waits_no_more(waits, waits)
     assert not waits_no_more(None, BOOKING)

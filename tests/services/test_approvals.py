@@ -75,7 +75,7 @@ def stored(house: Database, booking: Booking) -> Booking:
 
 def letters(house: Database) -> list[str]:
     with house.read() as db:
-        return [each.notice.kind.value for each in notices.letters(db, NOW + 100 * HOUR)]
+        return [each.notice.kind.value for each in notices.letters(db, NOW + 30 * HOUR)]
 
 
 def tick(house: Database, now: datetime) -> None:

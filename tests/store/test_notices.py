@@ -113,6 +113,17 @@ def test_what_was_put_off_is_one_letter_for_each_person(house: Database) -> None
         assert store.due(db, NOW + 2 * MINUTE) == []
 
 
+def test_nobody_is_written_to_of_what_is_over(house: Database) -> None:
+    with house.write() as db:
+        store.add(db, [
+            a_notice(1, kind=K.SLOT_OFFERED, until=NOW + MINUTE),
+            a_notice(2, kind=K.BOOKING_TO_DECIDE, until=NOW + MINUTE),
+            a_notice(3, kind=K.PROJECT_EXPIRED, until=NOW + MINUTE),
+        ])  # fmt: skip
+        assert numbers(store.due(db, NOW)) == [[1], [2], [3]]
+        assert numbers(store.due(db, NOW + MINUTE)) == [[3]]
+
+
 # ---------------------------------------------------------------- reading
 
 
