@@ -7,6 +7,7 @@ is not known here either.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from email.utils import parseaddr
 from urllib.parse import urlsplit
 
 from labshare.domain import ics
@@ -37,15 +38,28 @@ def booking(line: BookingLine, base_url: str) -> str:
     return ics.calendar("LabShare", _written([event], words, (), base_url))
 
 
-def _written(events: Sequence[FeedEvent], words: _Words, opens: Collection[int], base_url: str) -> Iterator[str]:
-    """Each event; one that the reader may open names its page."""
+def letter(lines: Sequence[BookingLine], base_url: str, sender: str) -> str:
+    """Bookings of one user for a program that reads the user's letters, without project and purpose: a letter crosses
+    other hands. The ids are those of the feeds, so that a booking is there once and follows the newest letter.
+    """
+    told = [feeds.of_booking(line) for line in lines]
+    events = [event._replace(project=None, purpose="") for event, _ in told]
+    words = _Words({each.number: each for _, each in told}, own_only=True, names_instrument=True)
+    organiser = ics.organiser("LabShare", parseaddr(sender)[1])
+    return ics.publication(_written(events, words, (), base_url, extra=organiser))
+
+
+def _written(
+    events: Sequence[FeedEvent], words: _Words, opens: Collection[int], base_url: str, *, extra: str = ""
+) -> Iterator[str]:
+    """Each event; one that the reader may open names its page. `extra` are lines that all of them have."""
     site = base_url.rstrip("/")
     write = ics.Writer(urlsplit(site).hostname or "localhost", f"{site}/bookings/").event
     said = words.of
     for event in events:
         # A row is taken apart once: reading each name of it anew is a third of the work.
         id, number, kind, version, modified, occupies, is_own, start, end, state, person, project, purpose = event
-        body = said(event, (number, kind, occupies, is_own, state, person), (project, purpose))
+        body = said(event, (number, kind, occupies, is_own, state, person), (project, purpose)) + extra
         # The first version of a booking is 1, that of an event 0.
         yield write(id, version - 1, modified, start, end, body, bool(is_own) or number in opens)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -18,12 +18,13 @@ from uuid import UUID
 
 import msgspec
 
-from labshare import formats
+from labshare import formats, ics, notice_words
 from labshare.domain.invitations import Outgoing
 from labshare.domain.notices import Addressed
 from labshare.errors import Refusal
 from labshare.i18n import DEFAULT_LANGUAGE, gettext, known_language, language, speaking
 from labshare.services import Connection, Database, invitations, notices
+from labshare.services.bookings import BookingLine
 from labshare.settings import Settings, SettingsError, require_secret, variable_of
 
 TIMEOUT_SECONDS = 20
@@ -44,6 +45,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     to: str
     subject: str
     text: str
+    # A calendar file that goes with it; empty without one.
+    calendar: str = ""
 
 
 Sender = Callable[[Letter], None]
@@ -84,7 +87,9 @@ class Postman:
 
     def _waiting(self, db: Connection) -> list[_Waiting]:
         now = self._clock()
-        return [*map(_invitation, invitations.letters(db, now)), *map(_notice, notices.letters(db, now))]
+        invited = map(_invitation, invitations.letters(db, now))
+        told = (_notice(each, notices.calendar_of(db, each.notice)) for each in notices.letters(db, now))
+        return [*invited, *told]
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -105,10 +110,10 @@ def _invitation(outgoing: Outgoing) -> _Waiting:
     )
 
 
-def _notice(addressed: Addressed) -> _Waiting:
+def _notice(addressed: Addressed, lines: Sequence[BookingLine]) -> _Waiting:
     return _Waiting(
         addressed.notice.id,
-        lambda settings: notice_letter(addressed, settings),
+        lambda settings: notice_letter(addressed, settings, lines),
         lambda db: notices.sent(db, addressed),
         lambda db, now: notices.put_off(db, addressed, now),
     )
@@ -137,18 +142,34 @@ def letter(outgoing: Outgoing, settings: Settings) -> Letter:
         return Letter(to=invitation.email, subject=gettext(f"letter_subject.{kind}"), text=text)
 
 
-def notice_letter(addressed: Addressed, settings: Settings) -> Letter:
-    """What was decided and where to read more, in the language of its reader."""
+def notice_letter(addressed: Addressed, settings: Settings, lines: Sequence[BookingLine] = ()) -> Letter:
+    """What happened and where to read more, in the language of its reader; several notices make the digest of a day.
+
+    `lines` are the bookings that a calendar program is to know of.
+    """
     notice = addressed.notice
     with speaking(known_language(addressed.language) or DEFAULT_LANGUAGE):
-        name = notice.name_vi if language() == "vi" else notice.name_en
-        words = {
-            "link": f"{settings.base_url.rstrip('/')}{notice.page}",
-            "name": name or notice.name_vi or notice.name_en,
-            "until": formats.moment(notice.until) if notice.until else "",
-        }
-        text = gettext(f"notice_text.{notice.kind}") % words
-        return Letter(to=addressed.email, subject=gettext(f"notice_subject.{notice.kind}") % words, text=text)
+        if notice.in_digest:
+            return _digest(addressed, settings)
+        return Letter(
+            to=addressed.email,
+            subject=notice_words.subject(notice),
+            text=gettext(f"notice_text.{notice.kind}") % notice_words.words(notice, settings.base_url),
+            calendar=ics.letter(lines, settings.base_url, settings.mail_from) if lines else "",
+        )
+
+
+def _digest(addressed: Addressed, settings: Settings) -> Letter:
+    """A line for each notice, with its link, in the order in which they came."""
+    parts = [
+        "\n".join(filter(None, (f"* {notice_words.title(each)}", notice_words.when(each), words["link"])))
+        for each in addressed.notices
+        for words in [notice_words.words(each, settings.base_url)]
+    ]
+    site = settings.base_url.rstrip("/")
+    said = {"count": len(parts), "notices": "\n\n".join(parts), "link": f"{site}/notices/preferences"}
+    subject, text = gettext("letter_subject.digest") % said, gettext("letter_text.digest") % said
+    return Letter(to=addressed.email, subject=subject, text=text)
 
 
 def sender(settings: Settings) -> Sender:
@@ -208,4 +229,8 @@ def _message(letter: Letter, mail_from: str) -> EmailMessage:
     message["Message-ID"] = make_msgid(domain=mail_from.rpartition("@")[2].strip("> ") or "labshare")
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.text)
+    if letter.calendar:
+        message.add_attachment(
+            letter.calendar.encode(), "text", "calendar", filename="labshare.ics", params={"method": "PUBLISH"}
+        )
     return message

@@ -79,3 +79,16 @@ def test_the_sequence_begins_with_nought() -> None:
     first = line()
     third = msgspec.structs.replace(first, booking=msgspec.structs.replace(first.booking, version=3))
     assert (read(first).sequence, read(third).sequence) == (0, 2)
+
+
+def test_a_letters_file_is_published_by_whoever_writes_it_and_says_nothing_private() -> None:
+    told = line(BookingState.CANCELLED)
+    with speaking("en"):
+        text = ics.letter([told, line()], "http://127.0.0.1:8000", "LabShare <office@x.vn>")
+    cancelled, confirmed = seen(text)
+    assert (cancelled.uid, cancelled.status) == (f"{told.booking.id}@127.0.0.1", "CANCELLED")
+    assert (confirmed.status, confirmed.description) == ("CONFIRMED", "")
+    assert text.count("\r\nMETHOD:PUBLISH\r\n") == 1
+    assert text.count("\r\nORGANIZER;CN=LabShare:mailto:office@x.vn\r\n") == 2
+    assert f"/bookings/{told.booking.id}" in text.replace("\r\n ", "")
+    assert "KC-01" not in text

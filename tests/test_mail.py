@@ -8,19 +8,23 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from email import message_from_string, policy
+from email.message import EmailMessage
 from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
 from labshare.domain.invitations import Invitation, Outgoing
-from labshare.domain.notices import Addressed, Notice, NoticeKind
+from labshare.domain.notices import Addressed, Mail, Notice, NoticeKind
 from labshare.mail import Letter, Postman, Sender, letter, link, notice_letter, sender
 from labshare.services import invitations, notices
 from labshare.settings import Settings, SettingsError
+from labshare.store import bookings as bookings_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import NOW, PARTNER, RESEARCHER, actor, furnish
+from tests.calendar_files import seen
+from tests.furniture import NOW, PARTNER, RESEARCHER, XRD, a_booking, actor, at, furnish, span
 
 K = NoticeKind
 SECRET = "a secret that only these tests use"
@@ -123,6 +127,11 @@ WITH_A_DAY = {
     K.BOOKING_APPROVED,
     K.BOOKING_DECLINED,
     K.BOOKING_UNDECIDED,
+    K.BOOKING_TO_DECIDE,
+    K.BOOKING_MADE,
+    K.BOOKING_MOVED,
+    K.BOOKING_CANCELLED,
+    K.BOOKING_MISSED,
 }
 
 
@@ -131,9 +140,9 @@ WITH_A_DAY = {
 def test_a_notice_is_in_its_readers_language_and_leads_to_its_page(kind: NoticeKind, language: str, name: str) -> None:
     notice = Notice(
         id=UUID(int=1), person_id=RESEARCHER, kind=kind, name_vi="Mẫu", name_en="Sample", page="/projects/1",
-        until=NOW, send_at=NOW,
+        until=NOW, created_at=NOW, send_at=NOW,
     )  # fmt: skip
-    made = notice_letter(Addressed(notice=notice, email="r@x.vn", language=language), SETTINGS)
+    made = notice_letter(Addressed(notices=(notice,), email="r@x.vn", language=language), SETTINGS)
     assert made.to == "r@x.vn"
     assert made.subject.startswith("LabShare: ")
     assert name in made.text
@@ -146,9 +155,9 @@ def test_a_notice_is_in_its_readers_language_and_leads_to_its_page(kind: NoticeK
 def test_a_notice_of_somebody_without_an_english_name_says_the_other(server: MailServer) -> None:
     notice = Notice(
         id=UUID(int=1), person_id=RESEARCHER, kind=K.ORGANISATION_CHECKED, name_vi="Mẫu", name_en="", page="/",
-        send_at=NOW,
+        created_at=NOW, send_at=NOW,
     )  # fmt: skip
-    assert "Mẫu" in notice_letter(Addressed(notice=notice, email="r@x.vn", language="en"), SETTINGS).text
+    assert "Mẫu" in notice_letter(Addressed(notices=(notice,), email="r@x.vn", language="en"), SETTINGS).text
 
 
 def test_a_letter_leaves_by_smtp_in_utf_8(server: MailServer) -> None:
@@ -267,6 +276,71 @@ def test_notices_leave_by_the_same_postman_once(database: Database, server: Mail
     postman.deliver()
     postman.deliver()
     assert receivers(server) == ["To: r@x.vn"]
+
+
+def test_a_digest_tells_each_notice_with_its_link_and_where_to_choose() -> None:
+    told = [
+        Notice(
+            id=UUID(int=number), person_id=RESEARCHER, kind=kind, name_vi="Máy", name_en="Machine",
+            page=f"/bookings/{number}", until=NOW, created_at=NOW, send_at=NOW, in_digest=True,
+        )
+        for number, kind in ((1, K.BOOKING_MOVED), (2, K.ROUND_PLACED))
+    ]  # fmt: skip
+    made = notice_letter(Addressed(notices=tuple(told), email="r@x.vn", language="en"), SETTINGS)
+    assert made.subject == "LabShare: your notices of the day (2)"
+    # NOW is Monday 23 November 2026, 08:00 in Hanoi; a round has no such time.
+    assert made.text == (
+        "Good morning. This is what LabShare has for you since yesterday and you have not read yet:\n\n"
+        "* Your booking of Machine was moved\nnow begins Mon 23 Nov 2026, 08:00\nhttps://labshare.example/bookings/1\n\n"
+        "* You were given time in “Machine”\nhttps://labshare.example/bookings/2\n\n"
+        "When you have letters, and of what, you choose here:\nhttps://labshare.example/notices/preferences\n"
+    )
+    with_one = notice_letter(Addressed(notices=(told[0],), email="r@x.vn", language="vi"), SETTINGS)
+    assert with_one.subject == "LabShare: thông báo trong ngày của bạn (1)"
+
+
+def test_a_digest_leaves_once_at_seven(database: Database, server: MailServer) -> None:
+    with database.write() as db:
+        furnish(db)
+        db.execute(t.persons.update().where(t.persons.c.id == RESEARCHER).values(email="r@x.vn"))
+        notices.choose(db, actor(RESEARCHER), {K.BOOKING_MOVED: Mail.DAILY})
+        for page in ("/bookings/1", "/bookings/2"):
+            notices.tell(db, RESEARCHER, K.BOOKING_MOVED, ("Máy", "Machine"), page, NOW)
+    # Tuesday, 07:00 in Hanoi.
+    moment = [at(24, 7) - timedelta(seconds=1)]
+    settings = Settings(secret=SECRET, smtp_url=server.url)
+    Postman(database, settings, lambda: moment[0]).deliver()
+    assert server.letters == []
+    moment[0] = at(24, 7)
+    Postman(database, settings, lambda: moment[0]).deliver()
+    # A process that starts anew finds nothing to send.
+    Postman(database, settings, lambda: moment[0] + timedelta(days=1)).deliver()
+    assert receivers(server) == ["To: r@x.vn"]
+
+
+def test_a_letter_of_a_booking_carries_it_for_calendar_programs(database: Database, server: MailServer) -> None:
+    booking = a_booking(XRD, span(25, 9, 11), purpose="secret alloy", version=3)
+    with database.write() as db:
+        furnish(db)
+        db.execute(t.persons.update().where(t.persons.c.id == RESEARCHER).values(email="r@x.vn", language="en"))
+        bookings_store.add(db, [booking])
+        notices.tell(
+            db, RESEARCHER, K.BOOKING_MOVED, ("Máy", "Machine"), "/", NOW, until=NOW, booking_id=booking.id
+        )  # fmt: skip
+    settings = Settings(secret=SECRET, smtp_url=server.url, base_url="https://labshare.example", mail_from="x@x.vn")
+    Postman(database, settings, lambda: NOW).deliver()
+    message = message_from_string(server.letters[0], policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    (file,) = message.iter_attachments()
+    assert (file.get_content_type(), file.get_filename()) == ("text/calendar", "labshare.ics")
+    assert file.get_param("method") == "PUBLISH"
+    text = file.get_content()
+    assert isinstance(text, str)
+    (event,) = seen(text)
+    # The id of the feeds; the third version of a booking is the second change of its event.
+    assert (event.uid, event.sequence) == (f"{booking.id}@labshare.example", 2)
+    assert (event.start, event.end, event.status) == (booking.starts_at, booking.ends_at, "CONFIRMED")
+    assert "secret" not in server.letters[0]
 
 
 def test_the_postman_sends_once_and_tries_again_what_failed(

@@ -25,6 +25,7 @@ _CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _CLOCKS = tuple(f"T{hour:02}{minute:02}" for hour in range(24) for minute in range(60))
 _SECONDS = tuple(f"{second:02}Z" for second in range(60))
 _ID = "#" * 36
+_HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//LabShare//LabShare//EN\r\nCALSCALE:GREGORIAN\r\n"
 
 
 def calendar(name: str, events: Iterable[str], *, hours: int = 1) -> str:
@@ -33,13 +34,25 @@ def calendar(name: str, events: Iterable[str], *, hours: int = 1) -> str:
     There is no METHOD, so DTSTAMP is when an event was last changed, as LAST-MODIFIED.
     """
     head = [
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//LabShare//LabShare//EN\r\nCALSCALE:GREGORIAN\r\n",
+        _HEAD,
         text_line("NAME", name),
         # The same for readers that know only the older names.
         text_line("X-WR-CALNAME", name),
         f"REFRESH-INTERVAL;VALUE=DURATION:PT{hours}H\r\nX-PUBLISHED-TTL:PT{hours}H\r\n",
     ]
     return "".join([*head, *events, "END:VCALENDAR\r\n"])
+
+
+def publication(events: Iterable[str]) -> str:
+    """The file that goes with a letter: METHOD:PUBLISH of RFC 5546, which asks nobody for an answer. Each event names
+    its organiser.
+    """
+    return "".join([_HEAD, "METHOD:PUBLISH\r\n", *events, "END:VCALENDAR\r\n"])
+
+
+def organiser(name: str, address: str) -> str:
+    """The line of an event that says who publishes it; none without an address. The name is plain words."""
+    return folded(f"ORGANIZER;CN={name}:mailto:{address}") + END if address else ""
 
 
 def standing(status: str, *, keeps_busy: bool) -> str:

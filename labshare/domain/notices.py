@@ -1,16 +1,21 @@
-"""Notices: what a person waits to hear, told in a letter: who stands behind them, what became of their project.
+"""Notices: what a person is told of, in the app and by letter: that something was decided, changed or offered.
 
-A notice says that something was decided and where to read it, and nothing private: no reason, no title, no evidence.
-What must not live here: the words (mail.py), or when a notice is due (the services of each noun).
+A notice says that something happened and where to read it, and nothing private: no reason, no title, no evidence.
+Everybody reads all of theirs in the app; for each kind they choose when a letter says it too. What must not live here:
+the words (labshare/notice_words.py), or when a notice is due (the services of each noun).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
+
+from labshare.domain.bookings import WAITING, Booking, BookingState
+from labshare.domain.windows import CENTRE_ZONE_NAME
 
 
 class NoticeKind(StrEnum):
@@ -27,14 +32,64 @@ class NoticeKind(StrEnum):
     LEDGER_DISPLACED = "ledger_displaced"
     LEDGER_TO_PULL_BACK = "ledger_to_pull_back"
     LEDGER_PULLED_BACK = "ledger_pulled_back"
+    BOOKING_TO_DECIDE = "booking_to_decide"
     BOOKING_APPROVED = "booking_approved"
     BOOKING_DECLINED = "booking_declined"
     BOOKING_UNDECIDED = "booking_undecided"
+    BOOKING_MADE = "booking_made"
+    BOOKING_MOVED = "booking_moved"
+    BOOKING_CANCELLED = "booking_cancelled"
+    BOOKING_MISSED = "booking_missed"
     SLOT_OFFERED = "slot_offered"
+    ROUND_PLACED = "round_placed"
+    ROUND_UNPLACED = "round_unplaced"
+    ROUND_WITHDRAWN = "round_withdrawn"
+
+
+class Mail(StrEnum):
+    """When a letter says what the app says."""
+
+    AT_ONCE = "at_once"
+    DAILY = "daily"
+    NEVER = "never"
+
+
+K = NoticeKind
+# In the order in which they are chosen from. A group is shown to whomever it concerns.
+GROUPS: dict[str, tuple[NoticeKind, ...]] = {
+    "bookings": (K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CANCELLED, K.BOOKING_MISSED, K.BOOKING_APPROVED,
+                 K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.SLOT_OFFERED),
+    "rounds": (K.ROUND_PLACED, K.ROUND_UNPLACED, K.ROUND_WITHDRAWN),
+    "centre": (K.BOOKING_TO_DECIDE,),
+    "agreements": (K.LEDGER_DISPLACED, K.LEDGER_TO_PULL_BACK, K.LEDGER_PULLED_BACK),
+    "people": (K.PROJECT_VERIFIED, K.PROJECT_DECLINED, K.PROJECT_REVIEW, K.PROJECT_EXPIRED, K.AFFILIATION_CONFIRMED,
+               K.AFFILIATION_DECLINED, K.ORGANISATION_CHECKED, K.ORGANISATION_DECLINED),
+}  # fmt: skip
+# What gives or takes a right, or opens the time to object: its letter is always sent, and at once.
+RIGHTS = frozenset({
+    K.AFFILIATION_CONFIRMED, K.AFFILIATION_DECLINED, K.ORGANISATION_CHECKED, K.ORGANISATION_DECLINED,
+    K.PROJECT_VERIFIED, K.PROJECT_DECLINED, K.PROJECT_EXPIRED, K.LEDGER_TO_PULL_BACK,
+})  # fmt: skip
+# What may be over before the next morning: a letter comes at once or not at all.
+HASTY = frozenset({K.SLOT_OFFERED})
+# What asks its reader for something: read once that is not wanted any more, and in no letter after `until`.
+ASKING = frozenset({K.BOOKING_TO_DECIDE, K.SLOT_OFFERED})
+# What a letter carries as a calendar file: the bookings of its reader.
+WITH_CALENDAR = frozenset({
+    K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CANCELLED, K.BOOKING_APPROVED, K.BOOKING_DECLINED, K.BOOKING_UNDECIDED,
+})  # fmt: skip
+# When what was put off is sent, in the centres' zone: before work begins.
+DIGEST_AT = time(7)
+# How long the app shows a notice.
+KEPT = timedelta(days=90)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A letter that waits. `page` is where its reader sees more; `until` is when what it tells of ends or happens."""
+    """What a person is told. `page` is where they see more; `until` is when what it tells of ends or happens.
+
+    `send_at` is when its letter is due, alone or with the others of that day's digest; None once it is sent, and where
+    none is wanted. `booking_id` names what a booking's notice is about, with `series_id` those of its series too.
+    """
 
     id: UUID
     person_id: UUID
@@ -43,13 +98,72 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     name_en: str
     page: str
     until: datetime | None = None
-    send_at: datetime
+    booking_id: UUID | None = None
+    series_id: UUID | None = None
+    created_at: datetime
+    read_at: datetime | None = None
+    send_at: datetime | None = None
+    in_digest: bool = False
     attempts: int = 0
 
 
 class Addressed(msgspec.Struct, frozen=True, kw_only=True):
-    """A notice with its reader's address and language, as they are when it is sent."""
+    """The notices of one letter, one or those of a digest, with their reader's address and language as it is sent."""
 
-    notice: Notice
+    notices: tuple[Notice, ...]
     email: str
     language: str
+
+    @property
+    def notice(self) -> Notice:
+        """The first, which alone is in every letter that is no digest."""
+        return self.notices[0]
+
+
+def choices(kind: NoticeKind) -> tuple[Mail, ...]:
+    """What a person may choose for a kind; only one where its letter is always sent."""
+    if kind in RIGHTS:
+        return (Mail.AT_ONCE,)
+    return (Mail.AT_ONCE, Mail.NEVER) if kind in HASTY else tuple(Mail)
+
+
+def in_force(kind: NoticeKind, chosen: str | None) -> Mail:
+    """When a letter is sent to somebody who chose this, or nothing; what may not be chosen does not count."""
+    return next((each for each in choices(kind) if each == chosen), Mail.AT_ONCE)
+
+
+def send_at(mail: Mail, now: datetime) -> datetime | None:
+    """When the letter of something that happens now is due."""
+    if mail is Mail.DAILY:
+        return next_digest(now)
+    return now if mail is Mail.AT_ONCE else None
+
+
+def next_digest(now: datetime) -> datetime:
+    """The next morning at which digests are sent, today's if it is not over."""
+    local = now.astimezone(ZoneInfo(CENTRE_ZONE_NAME))
+    morning = datetime.combine(local.date(), DIGEST_AT, local.tzinfo)
+    return (morning if now < morning else morning + timedelta(days=1)).astimezone(now.tzinfo)
+
+
+def of_change(action: str, before: Booking | None, after: Booking, by_id: UUID) -> NoticeKind | None:
+    """What a booking's person is told of a change, made by the word of the audit: nothing of what they did themselves,
+    and nothing here of decisions, offers and plans, which tell by themselves.
+    """
+    if after.person_id in (None, by_id):
+        return None
+    if action == "book":
+        return NoticeKind.BOOKING_MADE
+    if action == "move" and before is not None and before.span != after.span:
+        return NoticeKind.BOOKING_MOVED
+    return {"cancel": NoticeKind.BOOKING_CANCELLED, "miss": NoticeKind.BOOKING_MISSED}.get(action)
+
+
+def begins_to_wait(before: Booking | None, after: Booking) -> bool:
+    """Whether its centre has to decide on a booking that it was not asked of yet."""
+    return after.state is BookingState.PENDING and (before is None or before.state is not BookingState.PENDING)
+
+
+def waits_no_more(before: Booking | None, after: Booking) -> bool:
+    """Whether its centre need not decide any more, or its person not answer an offer."""
+    return before is not None and before.state in WAITING and after.state is not before.state

@@ -16,7 +16,7 @@ from labshare.domain.bookings import Booking, BookingState, InstrumentRules
 from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, may, require
 from labshare.errors import Forbidden, Stale, WrongState
-from labshare.services import bookings, notices
+from labshare.services import booking_notices, bookings, notices
 from labshare.services.bookings import BookingLine
 from labshare.services.writing import APPROVAL_ENDS, Change, ended, write
 from labshare.store import approvals as store
@@ -73,6 +73,7 @@ def end(db: Connection, booking_id: UUID, now: datetime) -> None:
     booking = bookings_store.get(db, booking_id)
     # Another booking may have met it first, and ended it.
     if booking.state is BookingState.EXPIRED:
+        booking_notices.settle(db, booking, now)
         _tell(db, booking, NoticeKind.BOOKING_UNDECIDED, now)
 
 
@@ -135,4 +136,7 @@ def _tell(db: Connection, booking: Booking, kind: NoticeKind, now: datetime) -> 
     if booking.person_id is not None:
         rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
         names = (rules.name_vi, rules.name_en)
-        notices.tell(db, booking.person_id, kind, names, f"/bookings/{booking.id}", now, until=booking.starts_at)
+        notices.tell(
+            db, booking.person_id, kind, names, f"/bookings/{booking.id}", now, until=booking.starts_at,
+            booking_id=booking.id,
+        )  # fmt: skip

@@ -21,7 +21,16 @@ from labshare.domain.people_document import PeopleDocument, ProjectEntry, from_t
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import CENTRE_ZONE_NAME, midnight
 from labshare.errors import Refused
-from labshare.services import agreements, balances, counting, demo_approvals, demo_sandbox, people_document, registry
+from labshare.services import (
+    agreements,
+    balances,
+    counting,
+    demo_approvals,
+    demo_notices,
+    demo_sandbox,
+    people_document,
+    registry,
+)
 from labshare.services.demo_bookings import User, post_rules, repeat_weekly, wait_for_another
 from labshare.services.demo_diary import minutes
 from labshare.services.demo_fate import run_of
@@ -296,6 +305,14 @@ def book_further(stage: Stage) -> None:
     post_rules(stage.db, cast.managers[told.centre], told.centre, stage.now)
 
 
+def bring_news(stage: Stage) -> None:
+    """What managers did today with bookings of those who lead projects, but where one waits for what comes free."""
+    managers = {key: each for key, each in stage.cast.managers.items() if key != stage.story.regular.centre}
+    signs = {each.person_id for each in stage.cast.managers.values()}
+    leads = dict.fromkeys(project.pi_id for _, project in sorted(stage.cast.projects.items()))
+    demo_notices.bring(stage.db, [each for each in leads if each not in signs], managers, stage.now)
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("registry", load_registry),
     ("people", load_people),
@@ -304,6 +321,7 @@ STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("use", use_instruments),
     ("approval", let_one_wait),
     ("bookings", book_further),
+    ("notices", bring_news),
     ("ledger", post_ledger),
     ("trial", run_trial),
 )

@@ -32,7 +32,7 @@ from labshare.domain.time_requests import RequestState
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, WrongState
 from labshare.scheduler.reading import parse_plan
-from labshare.services import clearances, freeing, planning, plans
+from labshare.services import clearances, freeing, planning, plans, round_letters
 from labshare.services.sessions import publish_sessions
 from labshare.store import agreements as agreements_store
 from labshare.store import audit, due, facts, outbox
@@ -145,6 +145,7 @@ def withdraw(db: Connection, actor: Actor, round_id: UUID, *, seen_version: int,
     unfinished = [plan.id for plan in plans_store.of_round(db, round_id) if plan.state in UNFINISHED]
     plans_store.settle(db, unfinished, PlanState.CANCELLED, now)
     _release(db, round_id, offers, now)
+    round_letters.withdrawn(db, before, requests_store.of_round(db, round_id), now)
     _tell_calendars(db, instruments.values())
     withdrawn = _become(db, actor, before, RoundState.WITHDRAWN, now)
     facts.renew_stamp(db)
@@ -259,6 +260,7 @@ def publish(db: Connection, actor: Actor, round_id: UUID, *, plan_sha256: str, n
         db,
         {each.id: RequestState.PLACED if each.id in placed else RequestState.UNPLACED for each in requests},
     )
+    round_letters.published(db, current, requests, placed, now)
     plans_store.settle(db, [plan.id], PlanState.PUBLISHED, now)
     _release(db, round_id, offers, now)
     _tell_calendars(db, instruments.values())

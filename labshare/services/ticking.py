@@ -12,11 +12,13 @@ from uuid import UUID
 
 from labshare.services import (
     approvals,
+    booking_notices,
     bookings,
     freeing,
     idempotency,
     ledger,
     ledger_deadlines,
+    notices,
     projects,
     rounds,
     waitlist,
@@ -44,9 +46,10 @@ def delivered(db: Connection, done: Sequence[Message], now: datetime) -> None:
 
 
 def forget(db: Connection, now: datetime) -> None:
-    """Forget the messages that were told a day ago, and the keys of calls that are answered no more."""
+    """Forget the messages that were told a day ago, keys of calls that are answered no more, and old notices."""
     outbox.forget(db, now - KEPT)
     idempotency.forget(db, now)
+    notices.forget(db, now)
 
 
 def deadlines(db: Connection, now: datetime) -> list[Due]:
@@ -77,6 +80,8 @@ HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {
     rounds.CLOSES: rounds.close_when_due,
     HOLD_EXPIRES: _expire_hold,
     APPROVAL_ENDS: approvals.end,
+    booking_notices.ASK: booking_notices.ask,
+    booking_notices.ASK_SERIES: booking_notices.ask_series,
     freeing.FREED: waitlist.offer_freed,
     ledger.DUE: ledger_deadlines.settle,
     ledger.JUDGED: ledger_deadlines.judge,

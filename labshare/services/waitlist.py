@@ -210,7 +210,9 @@ def _offer(db: Connection, entry: WaitingEntry, freed: FreedTime, had: Sequence[
                 raise _Gone
             due_store.schedule(db, bookings.HOLD_EXPIRES, booking.id, until)
             names = (rules.name_vi, rules.name_en)
-            notices.tell(db, entry.person_id, NoticeKind.SLOT_OFFERED, names, PAGE, now, until=until)
+            notices.tell(
+                db, entry.person_id, NoticeKind.SLOT_OFFERED, names, PAGE, now, until=until, booking_id=booking.id
+            )
     except (Refused, _Gone):
         return
 

@@ -37,7 +37,7 @@ from labshare.domain.projects import Project
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, TimeTaken
-from labshare.services import agreements, clauses, clearances, freeing, house_rules
+from labshare.services import agreements, booking_notices, clauses, clearances, freeing, house_rules
 from labshare.services.agreements import Weighed
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import uses
@@ -116,6 +116,8 @@ def write(
             db, actor_id=actor.person_id, action=action, noun="booking", noun_id=str(booking.id), now=now,
             details=details,
         )  # fmt: skip
+    changed = [(change.before, booking) for change, booking in zip(changes, written, strict=True)]
+    booking_notices.tell(db, actor.person_id, changed, locked, now, action=action)
     tell(db, {locked[booking.instrument_number].number: locked[booking.instrument_number] for booking in written})
     return written
 

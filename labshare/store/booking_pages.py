@@ -46,3 +46,13 @@ def lines_of_person(
         same = sa.and_(bookings.c.starts_at == start, bookings.c.id > booking_id)
         conditions.append(sa.or_(bookings.c.starts_at > start, same))
     return lines(db, *conditions, limit=limit)
+
+
+def lines_with(db: Connection, booking_id: UUID, series_id: UUID | None) -> list[BookingLine]:
+    """A booking, or with `series_id` all of that series, the earliest first."""
+    return lines(db, bookings.c.id == booking_id) if series_id is None else lines_of_series(db, series_id)
+
+
+def lines_of_series(db: Connection, series_id: UUID) -> list[BookingLine]:
+    """All bookings of a series, whatever their state, the earliest first."""
+    return lines(db, bookings.c.series_id == series_id)

@@ -77,6 +77,13 @@ def partners_of(db: Connection, organisation_id: str) -> list[Actor]:
     return [each for each in found if organisation_id in each.partner_ids]
 
 
+def managers_of(db: Connection, centre_id: str) -> list[Actor]:
+    """Everybody who manages this centre."""
+    theirs = sa.select(grants.c.person_id).where(grants.c.role == Role.LAB_MANAGER, grants.c.centre_id == centre_id)
+    # A grant of somebody who is not confirmed gives them nothing.
+    return [each for each in actors(db, persons.c.id.in_(theirs)) if centre_id in each.centre_ids]
+
+
 def absent(db: Connection, person_ids: Iterable[UUID]) -> frozenset[UUID]:
     """Who of these has left, is disabled or not confirmed; all of them are held as they are until the transaction ends.
 

@@ -338,19 +338,41 @@ invitations = Table(
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
 )
 
-# A letter that tells a person what they wait for; its row goes when it is sent.
+# What a person is told of; `send_at` is when its letter is due, NULL once it is sent or where none is wanted.
 notices = Table(
     "notices",
     metadata,
     Column("id", sa.Uuid, primary_key=True),
-    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False),
     Column("kind", sa.Text, nullable=False),
     _text("name_vi"),
     _text("name_en"),
     _text("page"),
     Column("until", UTCDateTime),
-    Column("send_at", UTCDateTime, nullable=False, index=True),
+    Column("booking_id", sa.Uuid, ForeignKey("bookings.id"), index=True),
+    Column("series_id", sa.Uuid, ForeignKey("series.id"), index=True),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("read_at", UTCDateTime),
+    Column("send_at", UTCDateTime, index=True),
+    # Its letter is that of the day, with others.
+    Column("in_digest", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    Index("ix_notices_person_created", "person_id", "created_at"),
+    Index(
+        "ix_notices_unread",
+        "person_id",
+        postgresql_where=sa.text("read_at IS NULL"),
+        sqlite_where=sa.text("read_at IS NULL"),
+    ),
+)
+
+# When a person wants letters of a kind, where they chose it.
+notice_preferences = Table(
+    "notice_preferences",
+    metadata,
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), primary_key=True),
+    Column("kind", sa.Text, primary_key=True),
+    Column("mail", sa.Text, nullable=False),
 )
 
 tokens = Table(

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from labshare.domain.people import Actor
 from labshare.i18n import DEFAULT_LANGUAGE, Language, known_language, speaking
-from labshare.services import Database, people, tokens
+from labshare.services import Database, notices, people, tokens
 
 SIGN_IN_COOKIE = "sign_in"
 LANGUAGE_COOKIE = "language"
@@ -46,18 +46,31 @@ class KnowTheReader(ASGIMiddleware):
         connection: Connection = ASGIConnection(scope)
         is_program = connection.url.path.startswith(API_PREFIX)
         token = _bearer(connection) if is_program else connection.cookies.get(SIGN_IN_COOKIE)
-        scope["user"] = await sync_to_thread(self._actor, token, is_program) if token else None
+        has_bell = not is_program and _is_page(connection)
+        known = await sync_to_thread(self._known, token, is_program, has_bell) if token else (None, 0)
+        scope["user"], cast("dict[str, Any]", scope)["unread"] = known
         with speaking(language_of(connection)):
             await next_app(scope, receive, send)
 
-    def _actor(self, token: str, is_program: bool) -> Actor | None:
+    def _known(self, token: str, is_program: bool, has_bell: bool) -> tuple[Actor | None, int]:
+        """The actor, and for the bell of a page how many notices they have not read: asked here, where a connection is
+        at hand, as a page is rendered while its handler still holds one.
+        """
         with self._database.read() as db:
-            return (tokens.actor_of if is_program else people.actor_of_sign_in)(db, token, self._clock())
+            actor = (tokens.actor_of if is_program else people.actor_of_sign_in)(db, token, self._clock())
+            return actor, notices.unread(db, actor) if actor and has_bell else 0
 
 
 def reader_of(connection: Connection) -> Actor | None:
     """Who asks. Nobody on a path that no route knows, because middleware never runs there."""
     return cast("dict[str, Any]", connection.scope).get("user")
+
+
+def _is_page(connection: Connection) -> bool:
+    """Whether the answer may be a whole page: no part of one that htmx asks for, and no stream."""
+    headers = connection.headers
+    is_whole = "hx-request" not in headers or "hx-boosted" in headers or "hx-history-restore-request" in headers
+    return is_whole and "text/event-stream" not in headers.get("accept", "")
 
 
 def _bearer(connection: Connection) -> str | None:

@@ -101,6 +101,7 @@ def page_context(request: Request) -> dict[str, Any]:
         "demo": request.app.state.settings.demo,
         "csrf_token": token,
         "csrf_input": Markup('<input type="hidden" name="_csrf_token" value="{}">').format(token),
+        "unread": request.scope.get("unread", 0),
         "notice": notice if notice and i18n.has(f"notice.{notice}") else None,
         "navigation": navigation.items(actor),
     }

@@ -82,7 +82,7 @@ class Machine(RuleBasedStateMachine):
         self.now = NOW
         self.entries: dict[UUID, Entry] = {}
         with house.write() as db:
-            for table in (t.bookings, t.due, t.notices, t.outbox):
+            for table in (t.notices, t.bookings, t.due, t.outbox):
                 db.execute(sa.delete(table))
 
     # ------------------------------------------------------------ what the model says

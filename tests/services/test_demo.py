@@ -1,5 +1,5 @@
-"""The demo tells one sound story (demo.py, demo_approvals.py, demo_bookings.py): nobody is in two places, nothing
-overlaps or breaks a rule, and the books balance.
+"""The demo tells one sound story (demo.py, demo_approvals.py, demo_bookings.py, demo_notices.py): nobody is in two
+places, nothing overlaps or breaks a rule, and the books balance.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,7 +25,7 @@ from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, TimeTaken
-from labshare.services import balances, booking_rules, bookings, calendars, free_times, people, waitlist
+from labshare.services import balances, booking_rules, bookings, calendars, free_times, notices, people, waitlist
 from labshare.services.demo import load_demo
 from labshare.store import bookings as bookings_store
 from labshare.store import ledger as ledger_store
@@ -57,6 +58,8 @@ NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 # New Year's Day, a public holiday and the first of a quarter, before dawn.
 NEW_YEAR = datetime(2026, 12, 31, 22, 30, tzinfo=UTC)
 
+# No booking has this id.
+NOBODY = UUID(int=0)
 
 Heard = list[tuple[str, int, int]]
 
@@ -406,8 +409,8 @@ def _told(demo: Made) -> list[tuple[Any, ...]]:
 
 
 def test_each_step_is_told_with_how_many_there_are(demo: Made) -> None:
-    codes = ["registry", "people", "work", "rounds", "use", "approval", "bookings", "ledger", "trial", "done"]
-    assert demo.heard == [(code, done, 9) for done, code in enumerate(codes)]
+    codes = ["registry", "people", "work", "rounds", "use", "approval", "bookings", "notices", "ledger", "trial"]
+    assert demo.heard == [(code, done, 10) for done, code in enumerate([*codes, "done"])]
 
 
 def test_one_booking_waits_for_a_centre(demo: Made) -> None:
@@ -457,3 +460,16 @@ def test_a_file_that_cannot_be_read_changes_nothing(own_database_url: str, tmp_p
     with database.read() as db:
         assert db.execute(sa.select(sa.func.count()).select_from(instruments)).scalar_one() == 0
     database.dispose()
+
+
+def test_roles_find_news_of_today(demo: Made) -> None:
+    """Whoever leads a project reads of a coming booking that a manager has moved."""
+    with demo.read() as db:
+        by_login = {actor.login: actor for actor in people_store.actors(db)}
+        roles = ("researcher.hust", "researcher.vkist", "lecturer.uet", "engineer.chip")
+        for login in roles:
+            (news,) = (each for each in notices.mine(db, by_login[login]) if each.kind == "booking_moved")
+            assert (news.created_at, news.read_at) == (NOW, None)
+            line = bookings.show(db, by_login[login], news.booking_id or NOBODY)
+            assert line.booking.starts_at == news.until
+            assert line.booking.person_id == by_login[login].person_id

@@ -1,4 +1,4 @@
-"""Who is written to about what they wait for, and when. On both databases."""
+"""Who is told of what they wait for, in the app and by letter, when and how they chose. On both databases."""
 
 from __future__ import annotations
 
@@ -7,15 +7,29 @@ from uuid import UUID
 
 import pytest
 
-from labshare.domain.notices import NoticeKind
+from labshare.domain.notices import Mail, NoticeKind, next_digest
 from labshare.domain.organisations import NewOrganisation
 from labshare.domain.projects import AccessClass, Activity, Project
+from labshare.errors import Refused
 from labshare.services import affiliations, notices, organisations, projects, ticking
+from labshare.store import bookings as bookings_store
 from labshare.store import outbox
 from labshare.store import people as people_store
 from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
-from tests.furniture import NOW, OFFICE, RESEARCHER, actor, furnish
+from tests.furniture import (
+    MANAGER,
+    NOW,
+    OFFICE,
+    PARTNER,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    counted,
+    furnish,
+    span,
+)
 
 NEWCOMER = UUID(int=40)
 IN_A_YEAR = NOW + timedelta(days=365)
@@ -138,6 +152,101 @@ def test_an_investigator_who_has_left_hears_no_more_of_the_project(house: Databa
         affiliations.end(db, actor(OFFICE), RESEARCHER, version=1, reason="moved", now=NOW)
         tick(db, IN_A_YEAR)
         assert told(db, IN_A_YEAR) == []
+
+
+def test_who_has_no_address_reads_it_in_the_app(house: Database) -> None:
+    with house.write() as db:
+        notices.tell(db, OFFICE, K.PROJECT_REVIEW, ("KC-01", "KC-01"), "/projects/1", NOW)
+        assert told(db) == []
+        assert [each.kind for each in notices.mine(db, actor(OFFICE))] == [K.PROJECT_REVIEW]
+        # There is no letter for anybody to be woken for.
+        assert outbox.waiting(db) == []
+
+
+def test_several_are_told_in_as_many_statements_as_one(house: Database) -> None:
+    with house.write() as db:
+        everybody = [RESEARCHER, NEWCOMER, OFFICE]
+        with counted(house.engine) as seen:
+            notices.tell_all(db, everybody, K.ROUND_WITHDRAWN, ("Đợt 1", "Round 1"), "/rounds/1", NOW)
+        # Who they are and what they chose, the notices, and one message to the sender of letters.
+        assert len(seen) == 3
+        assert [notices.unread(db, actor(each)) for each in (RESEARCHER, OFFICE)] == [1, 1]
+        with counted(house.engine) as seen:
+            notices.tell_all(db, [], K.ROUND_WITHDRAWN, ("Đợt 1", "Round 1"), "/rounds/1", NOW)
+        assert seen == []
+
+
+def test_letters_come_as_each_person_chose(house: Database) -> None:
+    morning = next_digest(NOW)
+    with house.write() as db:
+        chosen = {K.BOOKING_MADE: Mail.NEVER, K.BOOKING_MOVED: Mail.DAILY, K.BOOKING_MISSED: Mail.DAILY}
+        notices.choose(db, actor(RESEARCHER), chosen)
+        for kind in (*chosen, K.BOOKING_CANCELLED):
+            notices.tell(db, RESEARCHER, kind, ("Máy", "Machine"), "/bookings/1", NOW)
+        assert notices.unread(db, actor(RESEARCHER)) == 4
+        assert told(db, morning - timedelta(seconds=1)) == [("r@x.vn", K.BOOKING_CANCELLED, "/bookings/1")]
+        (digest,) = notices.letters(db, morning)
+        assert {each.kind for each in digest.notices} == {K.BOOKING_MOVED, K.BOOKING_MISSED}
+        # Once: what was sent is not sent the day after.
+        notices.sent(db, digest)
+        assert notices.letters(db, morning + timedelta(days=1)) == []
+
+
+def test_what_was_read_in_the_app_is_left_out_of_the_digest(house: Database) -> None:
+    morning = next_digest(NOW)
+    with house.write() as db:
+        notices.choose(db, actor(RESEARCHER), {K.BOOKING_MOVED: Mail.DAILY})
+        for page in ("/bookings/1", "/bookings/2"):
+            notices.tell(db, RESEARCHER, K.BOOKING_MOVED, ("Máy", "Machine"), page, NOW)
+        first, second = notices.mine(db, actor(RESEARCHER))
+        notices.read(db, actor(RESEARCHER), first.id, NOW)
+        (digest,) = notices.letters(db, morning)
+        assert [each.id for each in digest.notices] == [second.id]
+        notices.read_all(db, actor(RESEARCHER), NOW)
+        assert notices.letters(db, morning) == []
+
+
+def test_what_is_always_written_cannot_be_chosen_otherwise(house: Database) -> None:
+    with house.write() as db:
+        wanted = {K.BOOKING_MOVED: Mail.DAILY, K.AFFILIATION_DECLINED: Mail.NEVER, K.SLOT_OFFERED: Mail.DAILY}
+        with pytest.raises(Refused) as error:
+            notices.choose(db, actor(RESEARCHER), wanted)
+        kinds = [each.params["kind"] for each in error.value.refusals]
+        assert kinds == ["affiliation_declined", "slot_offered"]
+        groups = notices.preferences(db, actor(RESEARCHER))
+        # None of it was kept.
+        assert {each.mail for group in groups.values() for each in group} == {Mail.AT_ONCE}
+
+
+def test_a_person_chooses_among_what_may_concern_them(house: Database) -> None:
+    with house.read() as db:
+        shown = {who: list(notices.preferences(db, actor(who))) for who in (RESEARCHER, MANAGER, PARTNER)}
+    assert shown == {
+        RESEARCHER: ["bookings", "rounds", "people"],
+        MANAGER: ["bookings", "rounds", "centre", "people"],
+        PARTNER: ["bookings", "rounds", "agreements", "people"],
+    }
+
+
+def test_a_calendar_file_is_of_its_readers_bookings_alone(house: Database) -> None:
+    booking = a_booking(XRD, span(25, 9, 11))
+    with house.write() as db:
+        bookings_store.add(db, [booking])
+        for person_id, kind in ((RESEARCHER, K.BOOKING_MOVED), (OFFICE, K.BOOKING_MOVED), (RESEARCHER, K.SLOT_OFFERED)):
+            notices.tell(db, person_id, kind, ("Máy", "Machine"), "/bookings/1", NOW, booking_id=booking.id)
+        offered, moved = sorted(notices.mine(db, actor(RESEARCHER)), key=lambda each: each.kind, reverse=True)
+        (others,) = notices.mine(db, actor(OFFICE))
+        assert [line.booking.id for line in notices.calendar_of(db, moved)] == [booking.id]
+        assert notices.calendar_of(db, offered) == notices.calendar_of(db, others) == []
+
+
+def test_notices_are_forgotten_after_ninety_days(house: Database) -> None:
+    with house.write() as db:
+        notices.tell(db, RESEARCHER, K.BOOKING_MOVED, ("Máy", "Machine"), "/bookings/1", NOW)
+        ticking.forget(db, NOW + timedelta(days=90))
+        assert notices.unread(db, actor(RESEARCHER)) == 1
+        ticking.forget(db, NOW + timedelta(days=90, seconds=1))
+        assert notices.unread(db, actor(RESEARCHER)) == 0
 
 
 def test_a_letter_that_could_not_be_sent_waits(house: Database) -> None:

@@ -13,7 +13,7 @@ from labshare.domain.time_requests import RequestState
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, TimeTaken, WrongState
 from labshare.services import bookings as bookings_service
-from labshare.services import plans, rounds
+from labshare.services import notices, plans, rounds
 from labshare.store import audit, due
 from labshare.store import bookings as bookings_store
 from labshare.store import plans as plans_store
@@ -81,6 +81,8 @@ def test_a_round_runs_from_call_to_bookings(database: Database) -> None:
         assert published.state is RoundState.PUBLISHED
         assert plans_store.get(db, plan.id).state is PlanState.PUBLISHED
         assert store.offers_over(db, [XRD], r.horizon) == []
+        heard = {who: [each.kind.value for each in notices.mine(db, actor(who))] for who in (RESEARCHER, COMPETITOR)}
+        assert heard == {RESEARCHER: ["round_placed"], COMPETITOR: ["round_unplaced"]}
         steps = [line.action for line in audit.lines(db, "round", r.id)]
         assert steps == ["create", "open", "closed", "planning", "approved", "published"]
 
@@ -234,11 +236,14 @@ def test_a_round_closes_by_itself_at_its_announced_time(database: Database) -> N
 def test_a_withdrawn_round_gives_its_time_back_and_stops_its_plans(database: Database) -> None:
     with database.write() as db:
         furnish(db)
-        r = close(db, open_round(db))
+        opened = open_round(db)
+        ask(db, opened)
+        r = close(db, opened)
         plan = queue(db, r)
         r = store.get(db, r.id)
         gone = rounds.withdraw(db, actor(OFFICE), r.id, seen_version=r.version, now=LATER)
         assert gone.state is RoundState.WITHDRAWN
+        assert [each.kind.value for each in notices.mine(db, actor(RESEARCHER))] == ["round_withdrawn"]
         assert plans_store.get(db, plan.id).state is PlanState.CANCELLED
         assert store.offers_over(db, [XRD], r.horizon) == []
         assert due.over(db, r.closes_at) == []

@@ -119,13 +119,18 @@ def offered(house: Database, person_id: UUID) -> Span | None:
 
 
 def told(house: Database) -> list[str]:
-    """Who has been written to, once."""
+    """Who is written to, once."""
+    query = sa.select(t.persons.c.login).join(t.notices).where(t.notices.c.send_at.is_not(None))
     with house.write() as db:
-        waiting = notices.letters(db, NOW + timedelta(days=1))
-        for each in waiting:
-            notices.sent(db, each)
-    assert all(each.notice.kind is NoticeKind.SLOT_OFFERED for each in waiting)
-    return sorted(each.email.partition("@")[0] for each in waiting)
+        assert set(db.execute(sa.select(t.notices.c.kind)).scalars()) <= {NoticeKind.SLOT_OFFERED}
+        found = sorted(db.execute(query).scalars())
+        db.execute(t.notices.update().values(send_at=None))
+    return found
+
+
+def unread(house: Database, who: UUID) -> int:
+    with house.read() as db:
+        return notices.unread(db, actor(who))
 
 
 def states(house: Database) -> list[str]:
@@ -147,10 +152,13 @@ def test_what_is_cancelled_is_offered_and_taken(house: Database) -> None:
     assert (offered(house, RESEARCHER), told(house)) == (SLOT, ["researcher"])
     (place,) = places(house, RESEARCHER)
     assert (place.line.expires_at, place.line.offer_id, place.place) == (UNTIL, "N002", None)
+    assert unread(house, RESEARCHER) == 1
     with house.write() as db:
         found = waitlist.accept(db, actor(RESEARCHER), entry, NOW + LATER)
     assert (found.state, found.span, found.hold_expires_at) == (S.CONFIRMED, SLOT, None)
     assert places(house, RESEARCHER) == []
+    # What is answered need not be read.
+    assert unread(house, RESEARCHER) == 0
     tick(house, UNTIL)
     assert states(house) == ["cancelled", "confirmed"]
 

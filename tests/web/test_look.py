@@ -11,10 +11,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from labshare.app import create_app
+from labshare.domain.notices import NoticeKind
+from labshare.services import notices
 from labshare.settings import Settings
 from labshare.store.engine import open_database
 from tests.browser import enter, faults, overflow, serving, small_targets, window
-from tests.furniture import NOW, PUBLIC_PROJECT, furnish
+from tests.furniture import NOW, OFFICE, PUBLIC_PROJECT, furnish
 from tests.web.conftest import SECRET
 
 pytestmark = pytest.mark.slow
@@ -26,13 +28,19 @@ def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     house = open_database(f"sqlite:///{copy(sqlite_template, tmp_path_factory.mktemp('look') / 'house.sqlite3')}")
     with house.write() as db:
         furnish(db)
+        for kind in NoticeKind:
+            names = ("Kính hiển vi điện tử quét phát xạ trường", "Field-emission scanning electron microscope")
+            notices.tell(db, OFFICE, kind, names, "/bookings", NOW, until=NOW)
     settings = Settings(secret=SECRET, secure_cookies=False, demo=True)
     with serving(create_app(settings, database=house, clock=lambda: NOW)) as address:
         yield address
     house.dispose()
 
 
-BASE_PAGES = ("/", "/account", "/projects", "/projects/new", f"/projects/{PUBLIC_PROJECT}", "/feeds", "/no/such/place")
+BASE_PAGES = (
+    "/", "/account", "/projects", "/projects/new", f"/projects/{PUBLIC_PROJECT}", "/feeds", "/notices",
+    "/notices/preferences", "/no/such/place",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -15,7 +15,7 @@ import msgspec
 from litestar.params import QueryParameter
 from msgspec import Meta
 
-from labshare.domain.timespan import Span, require_minute
+from labshare.domain.timespan import Span, require_minute, require_utc
 from labshare.errors import Malformed, NotFound, Stale
 from labshare.web.typed import FIRST_YEAR, LAST_YEAR
 
@@ -72,16 +72,21 @@ def asked(name: str, description: str, pattern: str = CODE) -> QueryParameter:
 
 
 def moment(value: datetime, field: str) -> datetime:
-    """A time of a body in UTC, on a whole minute. Raises `Malformed` when naive or outside the years we plan for.
+    """A time of a body in UTC, on a whole minute. Raises `Malformed` as `instant` does, and for other seconds.
 
     Each end of a span is judged by itself, before the two are compared: a naive and an aware one cannot be.
     """
+    return require_minute(instant(value, field))
+
+
+def instant(value: datetime, field: str) -> datetime:
+    """A time of a body in UTC. Raises `Malformed` when naive or outside the years we plan for."""
     if value.tzinfo is None:
         raise Malformed("naive_time", field=field)
     # Far from both ends of the calendar, where turning into UTC would leave it.
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
         raise Malformed("malformed_field", field=field)
-    return require_minute(value)
+    return require_utc(value)
 
 
 def typed_moment(text: str, field: str) -> datetime:

@@ -131,7 +131,7 @@ CONFIG = OpenAPIConfig(
     security=[{"token": []}],
     tags=[
         Tag(name=name)
-        for name in ("instruments", "bookings", "series", "waitlist", "booking rules", "projects", "feeds")
+        for name in ("instruments", "bookings", "series", "waitlist", "booking rules", "projects", "feeds", "notices")
     ],
     use_handler_docstrings=True,
 )

@@ -30,6 +30,10 @@ METHODS = {
     "/api/v1/waitlist/{entry_id}": {"delete"},
     "/api/v1/waitlist/{entry_id}/accept": {"post"},
     "/api/v1/waitlist/{entry_id}/decline": {"post"},
+    "/api/v1/notices": {"get"},
+    "/api/v1/notices/read": {"post"},
+    "/api/v1/notices/preferences": {"get", "patch"},
+    "/api/v1/notices/{notice_id}/read": {"post"},
 }
 
 
@@ -51,7 +55,7 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
     for path, methods in METHODS.items():
         for method in methods:
             some_id = "00000000-0000-0000-0000-000000000001"
-            ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id", "rule_id"), some_id)
+            ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "notice_id"), some_id)
             url = path.format(instrument_id="N001", **ids)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
 
@@ -97,6 +101,7 @@ WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
 # first few places, and what waits for a centre is told whole, as somebody must look at each.
 ON_ONE_PAGE = {
     "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals", "/api/v1/booking-rules",
+    "/api/v1/notices/preferences",
 }  # fmt: skip
 
 
