@@ -17,8 +17,8 @@ from labshare.services.bookings import BookingLine
 from labshare.store import booking_pages
 from labshare.store.engine import Connection
 
-# What begins sooner is nobody's to move.
-AHEAD = timedelta(days=1)
+# The week ahead stays as full as the story has it.
+AHEAD = timedelta(days=8)
 # How many bookings of a lead, and how many times for each, are tried.
 TRIED = 6
 
