@@ -352,7 +352,12 @@ def test_a_hold_that_ends_is_offered(house: Database) -> None:
     assert offered(house, RESEARCHER) == SLOT
 
 
-MONDAY = {"from_date": date(2026, 11, 30), "until_date": date(2026, 11, 30), "since": 8 * 60, "until": 12 * 60}
+MONDAY: dict[str, Any] = {
+    "from_date": date(2026, 11, 30),
+    "until_date": date(2026, 11, 30),
+    "since": 8 * 60,
+    "until": 12 * 60,
+}
 
 
 def test_what_a_withdrawn_round_gives_back_is_offered(house: Database) -> None:
