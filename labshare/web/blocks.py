@@ -16,7 +16,7 @@ from labshare import formats
 from labshare.domain.availability import free_stretches
 from labshare.domain.bookings import WAITING, BookingKind, InstrumentRules, KeptTime
 from labshare.domain.opening import DAY_MINUTES, clock
-from labshare.domain.timespan import MINUTE, Span, clipped, subtracted
+from labshare.domain.timespan import MINUTE, Span, clipped, next_minute, subtracted
 from labshare.i18n import gettext, word
 from labshare.services.calendars import Calendar, CalendarEntry
 from labshare.web.grid import Axis, Window, pieces, place, times
@@ -134,7 +134,8 @@ def free(calendar: Calendar, rules: InstrumentRules, axis: Axis, now: datetime) 
     """What can still be booked, each stretch with the way to do so."""
     if not rules.takes_bookings:
         return
-    earliest = max(calendar.span.start, now)
+    soonest = next_minute(now + timedelta(hours=calendar.cut_off.get(rules.number, 0)))
+    earliest = max(calendar.span.start, soonest)
     latest = min(calendar.span.end, now + timedelta(days=rules.advance_days) - rules.min_minutes * MINUTE)
     if earliest >= latest:
         return

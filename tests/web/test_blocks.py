@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -153,6 +153,17 @@ def test_what_is_over_too_short_or_too_far_ahead_is_not_offered() -> None:
     assert free(calendar(), at(23, 8), advance_days=3) == []
     assert free(calendar(), at(23, 8), booking_mode="service") == []
     assert free(calendar(), at(23, 8), retired=True) == []
+
+
+def test_what_is_too_late_to_book_is_not_shown_as_free() -> None:
+    # Booked three hours ahead: at 09:10 and a few seconds from 12:11 on, which on the raster is 12:30.
+    given = msgspec.structs.replace(calendar(), cut_off={1: 3})
+    assert [time for time, _ in free(given, at(26, 9, 10) + timedelta(seconds=17))] == ["12:30–18:00"]
+    # At 09:00 sharp 12:00 is just early enough, a second later it is not.
+    assert [time for time, _ in free(given, at(26, 9))] == ["12:00–18:00"]
+    assert [time for time, _ in free(given, at(26, 9) + timedelta(seconds=1))] == ["12:30–18:00"]
+    # Nor is a start that has passed by seconds, where no rule asks for anything.
+    assert [time for time, _ in free(calendar(), at(26, 9) + timedelta(seconds=1))] == ["09:30–18:00"]
 
 
 def test_set_up_and_clean_up_are_kept_out_of_what_is_offered() -> None:
