@@ -86,9 +86,10 @@ def cells(
             day.busy.append((start, end))
             day.painted.append((kind, start, end))
     first, ends, spoken = window.first * 60, window.last * 60, language()
+    midnights = range(0, last, DAY_MINUTES)
     return tuple(
-        Cell(each, _bars(day, first, ends), _words(day, now - index * DAY_MINUTES, soonest - index * DAY_MINUTES, spoken))
-        for index, (each, day) in enumerate(zip(isos, days, strict=True))
+        Cell(each, _bars(day, first, ends), _words(day, now - passed, soonest - passed, spoken))
+        for each, day, passed in zip(isos, days, midnights, strict=True)
     )
 
 
