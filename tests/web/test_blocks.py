@@ -67,7 +67,7 @@ def calendar(*entries: CalendarEntry, opened: list[Span] | None = None, kept: tu
 
 
 def said(one: CalendarEntry, *, sees_bookings: bool = False) -> Block:
-    (stretch,) = blocks.occupied([one], WEEK, sees_bookings=sees_bookings)
+    (stretch,) = blocks.occupied([one], WEEK, at(23, 8), sees_bookings=sees_bookings)
     return stretch.block
 
 
@@ -211,7 +211,7 @@ def test_the_words_are_those_of_the_reader() -> None:
 
 
 def test_the_axis_may_begin_after_a_stretch_does() -> None:
-    (stretch,) = blocks.occupied([entry(Span(at(22, 20), at(23, 10)))], WEEK, sees_bookings=False)
+    (stretch,) = blocks.occupied([entry(Span(at(22, 20), at(23, 10)))], WEEK, at(23, 8), sees_bookings=False)
     assert (stretch.start, stretch.end) == (0, 600)
     # Sunday the 22nd lies before the week; its day is named all the same.
     assert stretch.block.time == "20:00 22/11 – 10:00 23/11"
