@@ -306,3 +306,18 @@ def test_one_booking_is_a_file_like_the_event_of_its_users_feed(house: Database)
         file = ics.booking(line, SITE)
     assert seen(file) == seen(text(house, make(house, RESEARCHER)))
     assert f"URL:https://labshare.example.vn/bookings/{booking.id}" in file.replace("\r\n ", "")
+
+
+def test_the_texts_that_were_not_asked_for_the_longest_go_first() -> None:
+    # Room for ten octets: the third text is one too many, and the first was asked for after the second.
+    texts = feeds.Texts(most=10)
+    texts.keep("first", b"1234")
+    texts.keep("second", b"1234")
+    assert texts.get("first") == b"1234"
+    texts.keep("third", b"1234")
+    assert [texts.get(tag) for tag in ("first", "second", "third")] == [b"1234", None, b"1234"]
+    # The same tag again takes the room of one, and what is larger than all of it is not kept.
+    texts.keep("third", b"123456")
+    assert texts.get("first") == b"1234"
+    texts.keep("huge", b"12345678901")
+    assert texts.get("huge") is None
