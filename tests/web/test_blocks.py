@@ -16,7 +16,7 @@ from labshare.domain.timespan import Span
 from labshare.i18n import speaking
 from labshare.services.calendars import Calendar, CalendarEntry
 from labshare.web import blocks
-from labshare.web.blocks import Block, Stretch
+from labshare.web.blocks import Block, Handle, Stretch
 from labshare.web.grid import Window, week_of
 from tests.furniture import at, span
 
@@ -182,6 +182,51 @@ def test_a_stretch_over_midnight_is_offered_on_each_of_its_days() -> None:
                          "until_date": "2026-11-27"}),
         ("00:00–04:00", {"instrument": "N001", "date": "2026-11-27", "from": "00:00", "until": "04:00"}),
     ]  # fmt: skip
+
+
+# ---------------------------------------------------------------- what is chosen and dragged
+
+
+def test_ones_own_booking_can_be_dragged_until_it_begins() -> None:
+    own = entry(span(26, 9, 11), is_own=True, id=ID, version=3, state=BookingState.CONFIRMED, project="KC-01")
+    # Nine hours after midnight is minute 540.
+    assert said(own).handle == Handle(3, "2026-11-26", 540, 120)
+    (begun,) = blocks.occupied([own], WEEK, at(26, 9), sees_bookings=False)
+    assert begun.block.handle is None
+    for state in (BookingState.IN_USE, BookingState.DONE):
+        assert said(msgspec.structs.replace(own, state=state)).handle is None
+    # Nor is somebody else's, even for a manager, who opens it; and what began in the week before has its own day.
+    assert said(msgspec.structs.replace(own, is_own=False), sees_bookings=True).handle is None
+    (night,) = blocks.occupied(
+        [msgspec.structs.replace(own, starts_at=at(22, 22), ends_at=at(23, 10))], WEEK, at(21, 8), sees_bookings=False
+    )
+    assert night.block.handle == Handle(3, "2026-11-22", 1320, 720)
+
+
+def test_only_the_part_with_the_end_has_the_last_edge() -> None:
+    run = Stretch(3 * 1440 + 1200, 4 * 1440 + 600, Block("mine", "", ""))
+    thursday, friday = (list(blocks.of_day([run], day, Window(0, 24))) for day in (3, 4))
+    assert [part.is_last for part in (*thursday, *friday)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("granularity", "least", "most", "expected"),
+    [
+        (30, 60, 240, (30, 30, 60, 240)),
+        # Finer than a hand can point: quarters of an hour, and lengths of whole ones.
+        (5, 20, 100, (15, 15, 30, 90)),
+        (10, 10, 60, (20, 20, 20, 60)),
+        # Runs of four hours begin at any hour; of ninety minutes, on the hours that the raster of 60 shares: 180.
+        (240, 240, 960, (60, 240, 240, 960)),
+        (90, 90, 400, (60, 180, 180, 360)),
+    ],
+)
+def test_choices_stand_on_the_raster_of_the_instrument(
+    granularity: int, least: int, most: int, expected: tuple[int, int, int, int]
+) -> None:
+    rules = msgspec.structs.replace(RULES, granularity_minutes=granularity, min_minutes=least, max_minutes=most)
+    found = blocks.track(rules)
+    assert (found.step, found.stride, found.least, found.most) == expected
 
 
 # ---------------------------------------------------------------- a day
