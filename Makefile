@@ -8,6 +8,7 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url
 PARTS := labshare/web/static/vendor/.stamp
+READER := tests/javascript/node_modules/.package-lock.json
 WORKERS ?= auto
 TESTS ?= tests
 SIZES ?= S 60 M
@@ -59,10 +60,11 @@ lock: setup-dev ## choose versions again, after a change in pyproject.toml or fr
 	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
 	echo uv | $(COMPILE) $(UPGRADE) - -o requirements/uv.txt
 	cd frontend && npm install --package-lock-only --ignore-scripts
+	cd tests/javascript && npm install --package-lock-only --ignore-scripts
 
 # --- steps -----------------------------------------------------------------------------------------------------------
 
-setup-dev: $(VENV)/.dev $(PARTS)
+setup-dev: $(VENV)/.dev $(PARTS) $(READER)
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LabShare needs Python 3.11 or later: make PYTHON=python3.11 ...")'
@@ -83,4 +85,9 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 # The hook in hatch_build.py fetches the front-end parts on the way.
 $(PARTS): $(VENV)/.run pyproject.toml hatch_build.py frontend/package-lock.json frontend/parts.toml
 	@$(INSTALL) --no-deps --editable .
+	@touch $@
+
+# A calendar reader in JavaScript, for the tests alone: exactly what its lock names, and no script of a package runs.
+$(READER): tests/javascript/package-lock.json
+	@cd tests/javascript && npm ci --ignore-scripts --silent
 	@touch $@

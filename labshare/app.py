@@ -24,6 +24,7 @@ from labshare.jobs import Jobs
 from labshare.live import Hub
 from labshare.mail import Postman
 from labshare.services import Database, open_database
+from labshare.services.feeds import Texts
 from labshare.services.replay_pages import Shelf
 from labshare.settings import Settings, require_secret
 from labshare.web import (
@@ -45,6 +46,7 @@ from labshare.web import (
     invitations,
     ledger,
     live,
+    moves,
     notices,
     organisations,
     pages,
@@ -83,6 +85,7 @@ ROUTERS: tuple[Router, ...] = (
     registry.router,
     booking_rules.router,
     bookings.router,
+    moves.router,
     series.router,
     calendars.router,
     feeds.router,
@@ -154,9 +157,10 @@ def _dependencies(settings: Settings, database: Database, hub: Hub, clock: Clock
             raise NotSignedIn()
         return actor
 
-    shelf = Shelf()
+    shelf, feed_texts = Shelf(), Texts()
     return {
         "shelf": Provide(lambda: shelf, sync_to_thread=False),
+        "feed_texts": Provide(lambda: feed_texts, sync_to_thread=False),
         "database": Provide(lambda: database, sync_to_thread=False),
         "settings": Provide(lambda: settings, sync_to_thread=False),
         "hub": Provide(lambda: hub, sync_to_thread=False),

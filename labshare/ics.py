@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from email.utils import parseaddr
+from typing import Any
 from urllib.parse import urlsplit
 
 from labshare.domain import ics
@@ -55,13 +56,15 @@ def _written(
     """Each event; one that the reader may open names its page. `extra` are lines that all of them have."""
     site = base_url.rstrip("/")
     write = ics.Writer(urlsplit(site).hostname or "localhost", f"{site}/bookings/").event
-    said = words.of
+    bodies: dict[tuple[Any, ...], str] = {}
     for event in events:
-        # A row is taken apart once: reading each name of it anew is a third of the work.
-        id, number, kind, version, modified, occupies, is_own, start, end, state, person, project, purpose = event
-        body = said(event, (number, kind, occupies, is_own, state, person), (project, purpose)) + extra
+        # Reading a name of a row costs more than a slice of it, and what several have in common is put in words once.
+        shared = event[5:]
+        body = bodies.get(shared)
+        if body is None:
+            body = bodies[shared] = words.of(shared) + extra
         # The first version of a booking is 1, that of an event 0.
-        yield write(id, version - 1, modified, start, end, body, bool(is_own) or number in opens)
+        yield write(event[0], event[1] - 1, event[2], event[3], event[4], body, bool(shared[3]) or shared[0] in opens)
 
 
 class _Words:
@@ -76,44 +79,42 @@ class _Words:
         self._kinds = {kind.value: word("booking_kind", kind) for kind in BookingKind}
         self._occupied, self._yours = gettext("event.occupied"), gettext("event.yours")
         self._project = gettext("Project")
-        self._heads: dict[tuple[object, ...], str] = {}
-        self._details: dict[tuple[str | None, str | None], str] = {}
+        self._heads: dict[tuple[Any, ...], str] = {}
+        self._projects: dict[str | None, str] = {}
 
-    def of(self, event: FeedEvent, what: tuple[object, ...], about: tuple[str | None, str | None]) -> str:
-        """All lines of an event but those that say which it is and when. `what` and `about` hold all that they hang on:
-        what several events say is worked out once.
-        """
+    def of(self, shared: tuple[Any, ...]) -> str:
+        """All lines of an event but those that say which it is and when, from the fields that several may share."""
+        what, project, purpose = shared[:6], shared[6], shared[7]
         head = self._heads.get(what)
         if head is None:
-            head = self._heads[what] = self._head(event)
-        details = self._details.get(about)
-        if details is None:
-            details = self._details[about] = self._description(*about)
-        return head + details
+            head = self._heads[what] = self._head(*what)
+        if not project and not purpose:
+            return head
+        said = self._projects.get(project)
+        if said is None:
+            said = self._projects[project] = ics.escaped(f"{self._project}: {project}") if project else ""
+        lines = [each for each in (said, ics.escaped(purpose) if purpose else "") if each]
+        return head + ics.escaped_line("DESCRIPTION", lines)
 
-    def _head(self, event: FeedEvent) -> str:
-        instrument, centre = self._places[event.instrument_number]
-        title = instrument if self._own_only else self._title(event)
-        if self._names_instrument and not self._own_only:
+    def _head(self, number: int, kind: str, occupies: int, is_own: int, state: str | None, person: str | None) -> str:
+        instrument, centre = self._places[number]
+        title = self._title(kind, person, is_own=bool(is_own))
+        if self._own_only:
+            title = instrument
+        elif self._names_instrument:
             title = f"{instrument}: {title}"
-        status = "TENTATIVE" if event.state in _TENTATIVE else "CONFIRMED"
+        status = "TENTATIVE" if state in _TENTATIVE else "CONFIRMED"
         return (
-            ics.standing(status if event.occupies else "CANCELLED", keeps_busy=bool(event.occupies and event.is_own))
-            + ics.text_line("CATEGORIES", self._kinds[event.kind])
+            ics.standing(status if occupies else "CANCELLED", keeps_busy=bool(occupies and is_own))
+            + ics.text_line("CATEGORIES", self._kinds[kind])
             + ics.text_line("SUMMARY", title)
             + ics.text_line("LOCATION", centre)
         )
 
-    def _title(self, event: FeedEvent) -> str:
-        if event.kind != _USE:
-            return self._kinds[event.kind]
-        if event.is_own:
-            return self._yours
-        return event.person or self._occupied
-
-    def _description(self, project: str | None, purpose: str | None) -> str:
-        said = [each for each in (f"{self._project}: {project}" if project else "", purpose) if each]
-        return ics.text_line("DESCRIPTION", *said) if said else ""
+    def _title(self, kind: str, person: str | None, *, is_own: bool) -> str:
+        if kind != _USE:
+            return self._kinds[kind]
+        return self._yours if is_own else person or self._occupied
 
 
 def _name(vietnamese: str, english: str) -> str:

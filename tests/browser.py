@@ -101,8 +101,8 @@ def small_targets(page: Page, least: int = 44) -> list[str]:
 
 
 def _is_complaint(text: str, kind: str) -> bool:
-    # Chromium reports each answer of 4xx and 5xx; tests that look at refusals mean them.
-    return kind == "error" and "Failed to load resource" not in text
+    # Chromium and htmx report each answer of 4xx and 5xx; tests that look at refusals mean them.
+    return kind == "error" and not text.startswith(("Failed to load resource", "Response Status Error Code 4"))
 
 
 async def _serve(app: Litestar, server: Server, stopping: threading.Event) -> None:

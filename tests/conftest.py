@@ -26,6 +26,7 @@ from labshare.store.engine import Database, open_database
 from labshare.store.migrations import migrate
 from labshare.store.tables import metadata
 from tests.browser import launched
+from tests.calendar_files import has_ical_js
 from tests.servers import URL_VARIABLE, PostgresServer, find_chromium, start_postgres
 
 SERVER = pytest.StashKey[PostgresServer | None]()
@@ -215,6 +216,13 @@ def _sibling(url: str, name: str) -> str:
 def now() -> datetime:
     """Monday 23 November 2026, 08:00 in Ho Chi Minh City (UTC+7)."""
     return datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def every_reader() -> None:
+    """That calendar files are read by ical.js too, beside the readers that Python has."""
+    if not has_ical_js():
+        absent("Node, which runs ical.js,")
 
 
 @pytest.fixture(scope="session")

@@ -140,6 +140,8 @@ def missing_packages() -> list[str]:
         missing.append("postgresql")
     if find_chromium() is None:
         missing.append("chromium")
+    if not shutil.which("node"):
+        missing.append("nodejs")
     return missing
 
 

@@ -72,6 +72,7 @@ class Writer:
         self._url_cut = len(self._url_rest.partition("\r")[0]) + 1 if "\r" in self._url_rest else len(_ID)
         self._url_fold = "\r\n " if "\r" in self._url_rest else ""
         self._days = _Days()
+        self._stamps: dict[int, str] = {}
 
     def event(
         self, id: str, sequence: int, modified: int, start_minute: int, end_minute: int, body: str, has_page: bool
@@ -80,8 +81,12 @@ class Writer:
         1970-01-01T00:00Z; `body` holds the lines that say neither which event it is nor when.
         """
         id = f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}"
-        days, minute = self._days, modified // 60
-        stamp = f"{days[minute // DAY_MINUTES]}{_CLOCKS[minute % DAY_MINUTES]}{_SECONDS[modified % 60]}"
+        days, stamp = self._days, self._stamps.get(modified)
+        if stamp is None:
+            # What is booked in one call was changed in one second.
+            minute = modified // 60
+            stamp = f"{days[minute // DAY_MINUTES]}{_CLOCKS[minute % DAY_MINUTES]}{_SECONDS[modified % 60]}"
+            self._stamps[modified] = stamp
         cut = self._url_cut
         url = f"{self._url}{id[:cut]}{self._url_fold}{id[cut:]}\r\n" if has_page else ""
         return (
@@ -103,7 +108,12 @@ class _Days(dict[int, str]):
 
 def text_line(name: str, *values: str) -> str:
     """A line with a value of type TEXT, folded, with its end. Several values stand under each other in it."""
-    return folded(name + ":" + "\\n".join([escaped(value) for value in values])) + END
+    return escaped_line(name, [escaped(value) for value in values])
+
+
+def escaped_line(name: str, values: Iterable[str]) -> str:
+    """The same of values that are escaped."""
+    return folded(name + ":" + "\\n".join(values)) + END
 
 
 def escaped(text: str) -> str:

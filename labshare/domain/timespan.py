@@ -46,6 +46,12 @@ class Span(msgspec.Struct, frozen=True, order=True):
         return Span(self.start - before_minutes * MINUTE, self.end + after_minutes * MINUTE)
 
 
+def next_minute(moment: datetime) -> datetime:
+    """The whole minute that does not lie before this instant."""
+    whole = moment.replace(second=0, microsecond=0)
+    return whole if whole == moment else whole + MINUTE
+
+
 def intersection(a: Span, b: Span) -> Span | None:
     start, end = max(a.start, b.start), min(a.end, b.end)
     return Span(start, end) if start < end else None

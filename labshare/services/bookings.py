@@ -70,7 +70,7 @@ def planned(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime)
     for wish in asked:
         require_override(actor, wish, locked[wish.instrument_number])
     payers = {key: payer_of(db, wish) for key, wish in by_payer.items()}
-    changes = [_adding(locked, wish, payers[wish.project_id, wish.person_id], actor, now) for wish in asked]
+    changes = [adding(locked, wish, payers[wish.project_id, wish.person_id], actor, now) for wish in asked]
     return changes, locked
 
 
@@ -90,7 +90,7 @@ def move(
     A `purpose` is written along; without one the booking keeps its own. `override` as in a wish.
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
-    _require_movable(booking, now)
+    require_movable(booking, now)
     wish = with_reason(again(booking, span, purpose), override)
     require_override(actor, wish, rules)
     return _write(db, actor, moving(booking, wish, rules, payer_of(db, wish), now, by=actor), rules, now, action="move")
@@ -101,7 +101,7 @@ def describe(
 ) -> Booking:
     """Say in other words what a booking is for; its time stays, so no rule is asked again. Raises `Stale`."""
     booking, rules = _locked(db, actor, booking_id, seen_version)
-    _require_movable(booking, now)
+    require_movable(booking, now)
     return _write(db, actor, describing(booking, purpose, now), rules, now, action="describe")
 
 
@@ -111,7 +111,7 @@ def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int,
     Its user may have a strike for it (R21); a manager who cancels gives nobody one.
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
-    _require_movable(booking, now)
+    require_movable(booking, now)
     return _write(db, actor, cancelling(db, actor, booking, rules, now), rules, now, action="cancel")
 
 
@@ -120,7 +120,7 @@ def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: i
     booking, rules = _locked(db, actor, booking_id, seen_version, Action.MANAGE_PEOPLE)
     if booking.person_id is None or not people_store.absent(db, [booking.person_id]):
         raise WrongState("person_is_here")
-    _require_movable(booking, now)
+    require_movable(booking, now)
     return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
 
 
@@ -221,16 +221,32 @@ def held(
 
     Without an `action` that they must be permitted it is their own, or at a centre whose calendar they manage.
     """
+    booking, locked = held_with(db, actor, booking_id, (), action)
+    return booking, locked[booking.instrument_number]
+
+
+def held_with(
+    db: Connection, actor: Actor, booking_id: UUID, numbers: Iterable[int], action: Action | None = None
+) -> tuple[Booking, Locked]:
+    """The same under the locks of further instruments too, all of which are returned."""
     before = store.get(db, booking_id)
-    rules = store.lock(db, [before.instrument_number], [before.person_id] if before.person_id else [])[
-        before.instrument_number
-    ]
+    persons = [before.person_id] if before.person_id else []
+    locked = store.lock(db, {before.instrument_number, *numbers}, persons)
     booking = store.get(db, booking_id)
-    if not _is_visible(actor, booking, rules.centre_id):
+    centre_id = locked[booking.instrument_number].centre_id
+    if not _is_visible(actor, booking, centre_id):
         raise NotFound("booking_not_found")
     action = action or (Action.BOOK if booking.person_id == actor.person_id else Action.MANAGE_CALENDAR)
-    require(actor, action, centre=rules.centre_id)
-    return booking, rules
+    require(actor, action, centre=centre_id)
+    return booking, locked
+
+
+def require_movable(booking: Booking, now: datetime) -> None:
+    """Raise `WrongState` for what has begun or no longer stands."""
+    if booking.state not in MOVABLE:
+        raise WrongState("booking_not_movable", state=booking.state.value)
+    if booking.starts_at <= now:
+        raise WrongState("booking_begun")
 
 
 def again(booking: Booking, span: Span, purpose: str | None = None) -> Wish:
@@ -244,6 +260,12 @@ def again(booking: Booking, span: Span, purpose: str | None = None) -> Wish:
         replaces_id=booking.id,
         kind=booking.kind,
     )
+
+
+def adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime) -> Change:
+    """The change that makes a new booking of a wish."""
+    after = _new(locked[wish.instrument_number], wish, payer.project, actor, now)
+    return Change(after=after, wish=wish, payer=payer)
 
 
 def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, now: datetime, *, by: Actor) -> Change:
@@ -285,11 +307,6 @@ def _asked(actor: Actor, wish: Wish) -> Wish:
     """The wish with the person it is for, oneself unless it says so, and its texts in one line."""
     wish = msgspec.structs.replace(wish, person_id=wish.person_id or actor.person_id, purpose=_purpose(wish.purpose))
     return with_reason(wish, wish.override)
-
-
-def _adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime) -> Change:
-    after = _new(locked[wish.instrument_number], wish, payer.project, actor, now)
-    return Change(after=after, wish=wish, payer=payer)
 
 
 def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Actor, now: datetime) -> Booking:
@@ -351,13 +368,6 @@ def _locked(
 
 def _is_visible(actor: Actor, booking: Booking, centre_id: str) -> bool:
     return booking.person_id == actor.person_id or may(actor, Action.SEE_BOOKING, centre=centre_id)
-
-
-def _require_movable(booking: Booking, now: datetime) -> None:
-    if booking.state not in MOVABLE:
-        raise WrongState("booking_not_movable", state=booking.state.value)
-    if booking.starts_at <= now:
-        raise WrongState("booking_begun")
 
 
 def end_due(db: Connection, locked: Locked, span: Span, now: datetime) -> int:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 import msgspec
 
-from labshare.domain.booking_rules import hours_on_dates
+from labshare.domain.booking_rules import cut_off_hours, hours_on_dates
 from labshare.domain.bookings import InstrumentRules, KeptTime
 from labshare.domain.opening import Hours, open_spans
 from labshare.domain.people import Action, Actor, may
@@ -30,13 +30,17 @@ Occupied = store.Occupied
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):
-    """Instruments over a span, as one reader may see them: what occupies, opens and keeps them."""
+    """Instruments over a span, as one reader may see them: what occupies, opens and keeps them.
+
+    `cut_off`, of those for which a rule says so, is how many hours ahead a use must be booked.
+    """
 
     span: Span
     instruments: tuple[InstrumentRules, ...]
     entries: dict[int, list[store.CalendarEntry]]
     opened: dict[int, list[Span]]
     kept: dict[int, list[KeptTime]]
+    cut_off: dict[int, int] = {}
 
 
 def calendar(db: Connection, actor: Actor | None, numbers: Sequence[int], span: Span) -> Calendar:
@@ -50,13 +54,17 @@ def board(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Ca
 
 
 class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
-    """A centre's instruments over a span, without names: what is occupied, open and kept, and what is one's own."""
+    """A centre's instruments over a span, without names: what is occupied, open and kept, and what is one's own.
+
+    `cut_off` as in a `Calendar`.
+    """
 
     span: Span
     instruments: tuple[InstrumentRules, ...]
     occupied: dict[int, list[store.Occupied]]
     opened: dict[int, list[Span]]
     kept: dict[int, list[KeptTime]]
+    cut_off: dict[int, int] = {}
 
 
 def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Occupancy:
@@ -66,12 +74,14 @@ def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -
     occupied: dict[int, list[store.Occupied]] = {number: [] for number in numbers}
     for row in store.occupancy(db, numbers, span, viewer(actor)):
         occupied[row.instrument_number].append(row)
+    opened, cut_off = _hours(db, rules, span)
     return Occupancy(
         span=span,
         instruments=rules,
         occupied=occupied,
-        opened=_opened(db, rules, span),
+        opened=opened,
         kept=_kept_of(db, numbers, span),
+        cut_off=cut_off,
     )
 
 
@@ -80,8 +90,14 @@ def _calendar(db: Connection, actor: Actor | None, rules: tuple[InstrumentRules,
     entries: dict[int, list[store.CalendarEntry]] = {number: [] for number in numbers}
     for entry in store.calendar(db, numbers, span, viewer(actor)):
         entries[entry.instrument_number].append(entry)
+    opened, cut_off = _hours(db, rules, span)
     return Calendar(
-        span=span, instruments=rules, entries=entries, opened=_opened(db, rules, span), kept=_kept_of(db, numbers, span)
+        span=span,
+        instruments=rules,
+        entries=entries,
+        opened=opened,
+        kept=_kept_of(db, numbers, span),
+        cut_off=cut_off,
     )
 
 
@@ -92,18 +108,24 @@ def _kept_of(db: Connection, numbers: Sequence[int], span: Span) -> dict[int, li
     return kept
 
 
-def _opened(db: Connection, rules: Iterable[InstrumentRules], span: Span) -> dict[int, list[Span]]:
-    """The open hours of each instrument; those that keep the same hours share one list."""
+def _hours(
+    db: Connection, rules: Iterable[InstrumentRules], span: Span
+) -> tuple[dict[int, list[Span]], dict[int, int]]:
+    """The open hours of each instrument, and its cut-off; those that keep the same hours share one list."""
     book, closed = with_posted(db), closed_dates_over(span)
     found: dict[tuple[object, ...], list[Span]] = {}
     opened: dict[int, list[Span]] = {}
+    cut_off: dict[int, int] = {}
     for each in rules:
-        dated = hours_on_dates(book.posted_at(each.site))
+        posted = book.posted_at(each.site)
+        if hours_ahead := cut_off_hours(posted):
+            cut_off[each.number] = hours_ahead
+        dated = hours_on_dates(posted)
         hours = (each.opening, each.timezone, *sorted(dated.items()))
         if hours not in found:
             found[hours] = open_spans_of(each, span, closed, dated)
         opened[each.number] = found[hours]
-    return opened
+    return opened, cut_off
 
 
 def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -56,9 +58,35 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """The events of a feed, the instruments they are on by number, and those of which the reader may open each one."""
 
-    events: tuple[FeedEvent, ...]
+    events: Sequence[FeedEvent]
     instruments: dict[int, FeedInstrument]
     opens: frozenset[int]
+
+
+class Texts:
+    """The files of feeds as they were last read, in memory, by their tags: many programs ask again without saying what
+    they have. A tag names one reader and all that they may see, so a file is never told to another.
+
+    At most `most` octets are kept, and what was not asked for the longest goes first.
+    """
+
+    def __init__(self, most: int = 16 * 1024 * 1024) -> None:
+        self._most, self._size = most, 0
+        self._texts: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, tag: str) -> bytes | None:
+        with self._lock:
+            if tag in self._texts:
+                self._texts.move_to_end(tag)
+            return self._texts.get(tag)
+
+    def keep(self, tag: str, text: bytes) -> None:
+        with self._lock:
+            self._size += len(text) - len(self._texts.pop(tag, b""))
+            self._texts[tag] = text
+            while self._size > self._most:
+                self._size -= len(self._texts.popitem(last=False)[1])
 
 
 def create(
@@ -125,7 +153,7 @@ def contents(db: Connection, opened: Opened, now: datetime) -> Contents:
     else:
         events = store.events(db, [each.number for each in instruments], span, eyes)
     return Contents(
-        events=tuple(events),
+        events=events,
         instruments={each.number: each for each in instruments},
         opens=frozenset(
             each.number for each in instruments if may(opened.owner, Action.SEE_BOOKING, centre=each.centre_id)

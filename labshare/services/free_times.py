@@ -21,10 +21,10 @@ from labshare.domain.bookings import InstrumentRules, Wish, qualified
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
 from labshare.domain.registry_search import Search
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import Span, next_minute
 from labshare.errors import Refusal
 from labshare.services import prices
-from labshare.services.leeways import Looking, Who, next_minute
+from labshare.services.leeways import Looking, Who
 from labshare.services.prices import Estimate
 from labshare.store import bookings as bookings_store
 from labshare.store import free_times as store

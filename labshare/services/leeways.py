@@ -28,7 +28,7 @@ from labshare.domain.clauses import Conduct, PersonUse
 from labshare.domain.courtesy import weeks_around
 from labshare.domain.opening import DAY_MINUTES, Hours
 from labshare.domain.projects import Project
-from labshare.domain.timespan import MINUTE, Span, clipped
+from labshare.domain.timespan import MINUTE, Span, clipped, next_minute
 from labshare.services.calendars import closed_dates_over, open_spans_of
 from labshare.services.clauses import Place, prime_conduct
 from labshare.store import bookings as bookings_store
@@ -263,9 +263,3 @@ def _after(starts: Sequence[Span], now: datetime, hours: int) -> Sequence[Span]:
 def ending_by(moment: datetime, minutes: int) -> datetime:
     """The end of the starts of those uses that end by this instant."""
     return moment.replace(second=0, microsecond=0) - (minutes - 1) * MINUTE
-
-
-def next_minute(moment: datetime) -> datetime:
-    """The whole minute that does not lie before this instant."""
-    whole = moment.replace(second=0, microsecond=0)
-    return whole if whole == moment else whole + MINUTE

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain.booking_rules import Holder, Posted, Scope, ScopeKind, kind_of, params_of, read
 from labshare.domain.bookings import BookingKind, BookingState
+from labshare.domain.timespan import next_minute
 from labshare.errors import NotFound
 from labshare.store.bookings import LONGEST
 from labshare.store.facts import renew_stamp
@@ -152,14 +153,13 @@ def taken(db: Connection, seats: Sequence[Seat], now: datetime, *, leaving: Coll
         ahead = FOR_EVER if seat.within_days is None else timedelta(days=seat.within_days)
         # A use begins on a whole minute: the first that lies beyond bounds the same uses.
         until = now + ahead
-        bound = until if until == until.replace(second=0, microsecond=0) else _next_minute(until)
-        params |= {f"scope_{place}": seat.scope.id, f"holder_{place}": seat.holder_id, f"until_{place}": bound}
+        params |= {
+            f"scope_{place}": seat.scope.id,
+            f"holder_{place}": seat.holder_id,
+            f"until_{place}": next_minute(until),
+        }
     query = _counting(tuple((seat.scope.kind, seat.holder) for seat in seats))
     return [Taken(row[1], row[2]) for row in sorted(tuple(row) for row in db.execute(query, params))]
-
-
-def _next_minute(moment: datetime) -> datetime:
-    return moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
 # Statements are built once for each sort of question; building one costs more than running it.

@@ -40,6 +40,7 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
     occupied_until: datetime
     is_own: bool
     id: UUID | None = None
+    version: int | None = None
     state: BookingState | None = None
     person: str | None = None
     organisation_id: str | None = None
@@ -82,6 +83,7 @@ _CALENDAR = (
         bookings.c.occupied_until,
         IS_OWN,
         masked(bookings.c.id, "id"),
+        masked(bookings.c.version, "version"),
         masked(bookings.c.state, "state"),
         masked(persons.c.name, "person"),
         masked(bookings.c.organisation_id, "organisation_id"),

@@ -5,14 +5,14 @@ What must not live here: who may see what (services/calendars.py makes the `View
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Executable
 from sqlalchemy.engine import Connection, Row
 
 from labshare.domain.bookings import OCCUPYING
@@ -44,18 +44,18 @@ class FeedEvent(NamedTuple):
 
     A masked one has neither state nor words, and its minutes are all that it occupies. Rows come by the hundred and as
     they are: minutes, and the seconds of `modified`, count from 1970-01-01T00:00Z, an id is its 32 digits, and what is
-    yes or no is 1 or 0.
+    yes or no is 1 or 0. From the instrument's number on stands what several events may have in common.
     """
 
     id: str
-    instrument_number: int
-    kind: str
     version: int
     modified: int
-    occupies: int
-    is_own: int
     start_minute: int
     end_minute: int
+    instrument_number: int
+    kind: str
+    occupies: int
+    is_own: int
     state: str | None
     person: str | None
     project: str | None
@@ -145,15 +145,15 @@ def _looked_up(column: ColumnElement[str], where: ColumnElement[bool]) -> Column
 # A cancelled time of which others told before is told as such for as long as the feed looks back.
 _EVENTS = (
     sa.select(
-        IdDigits(bookings.c.id),
-        bookings.c.instrument_number,
-        bookings.c.kind,
+        IdDigits(bookings.c.id).label("id"),
         bookings.c.version,
-        WholeSecond(bookings.c.updated_at),
-        sa.type_coerce(_OCCUPIES, sa.Integer),
-        sa.type_coerce(IS_OWN, sa.Integer),
+        WholeSecond(bookings.c.updated_at).label("modified"),
         masked(_minute(bookings.c.starts_at), "start_minute", otherwise=_minute(bookings.c.occupied_from)),
         masked(_minute(bookings.c.ends_at), "end_minute", otherwise=_minute(bookings.c.occupied_until)),
+        bookings.c.instrument_number,
+        bookings.c.kind,
+        sa.type_coerce(_OCCUPIES, sa.Integer).label("occupies"),
+        sa.type_coerce(IS_OWN, sa.Integer).label("is_own"),
         masked(bookings.c.state, "state"),
         # Looked up for the rows that are named alone, which a join would not do.
         masked(_looked_up(persons.c.name, persons.c.id == bookings.c.person_id), "person"),
@@ -174,16 +174,21 @@ _OWN_EVENTS = _EVENTS.where(
 ).order_by(bookings.c.starts_at)
 
 
-def events(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[FeedEvent]:
+def events(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> Sequence[FeedEvent]:
     """What occupies these instruments during the span, and what was given back since its start, by time."""
     params = {"numbers": sorted(set(numbers)), "since": span.start, **eyes(viewer), **over(span)}
-    return [FeedEvent._make(row) for row in db.execute(_ON_INSTRUMENTS, params)]
+    return _events(db, _ON_INSTRUMENTS, params)
 
 
-def own_events(db: Connection, span: Span, viewer: Viewer) -> list[FeedEvent]:
+def own_events(db: Connection, span: Span, viewer: Viewer) -> Sequence[FeedEvent]:
     """The same of the viewer's own bookings, on whatever instrument."""
     params = {"person_id": viewer.person_id, "since": span.start, **eyes(viewer), **over(span)}
-    return [FeedEvent._make(row) for row in db.execute(_OWN_EVENTS, params)]
+    return _events(db, _OWN_EVENTS, params)
+
+
+def _events(db: Connection, query: Executable, params: dict[str, Any]) -> Sequence[FeedEvent]:
+    # A row of these queries has the names of an event in their order. Making it one would be a tenth of the work.
+    return cast("Sequence[FeedEvent]", db.execute(query, params).all())
 
 
 _PERSON_STANDS = sa.select(

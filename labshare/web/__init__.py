@@ -20,7 +20,7 @@ How to write a page, in eleven lines:
    `hx-headers='{"X-Refusals": "booking-refusals"}'` on it; errors then appear there instead of replacing the target.
 8. Templates start with `{% extends "base.html" %}` and fill the blocks `title`, `breadcrumb`, `heading`, `lead`,
    `actions`, `content`; `main_class` may be `wide` (boards and desks); `styles` and `scripts` add files of a page:
-   `<link rel="stylesheet" href="{{ static('calendar.css') }}">`, `<script src="{{ static('calendar.js') }}" defer>`.
+   `<link rel="stylesheet" href="{{ static('calendar.css') }}">`, `<script src="{{ static('reports.js') }}" defer>`.
 9. Always there in a template: `ui` (the macros of components/parts.html), `icon("calendar-days")`, `_()`,
    `{% trans %}`, `actor`, `language`, `path`, `csrf_input`, `may(actor, "book", centre=...)`, `word("state", x)`,
    `sentence(refusal)`, `named(thing)` (its name in the reader's language), `span(start, end)` and, as filters, the

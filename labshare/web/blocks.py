@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from math import lcm
 from urllib.parse import urlencode
 
 import msgspec
 
 from labshare import formats
-from labshare.domain.availability import free_stretches
-from labshare.domain.bookings import WAITING, BookingKind, InstrumentRules, KeptTime
+from labshare.domain.availability import fitting_minutes, free_stretches
+from labshare.domain.bookings import MOVABLE, WAITING, BookingKind, InstrumentRules, KeptTime
 from labshare.domain.opening import DAY_MINUTES, clock
-from labshare.domain.timespan import MINUTE, Span, clipped, subtracted
+from labshare.domain.timespan import MINUTE, Span, clipped, next_minute, subtracted
 from labshare.i18n import gettext, word
 from labshare.services.calendars import Calendar, CalendarEntry
 from labshare.web.grid import Axis, Window, pieces, place, times
@@ -24,12 +25,37 @@ from labshare.web.grid import Axis, Window, pieces, place, times
 # A block lower than this has room for one line; a phone draws one that is longer than the other a little higher.
 LOW_MINUTES, LONG_MINUTES = 45, 180
 USUAL_MINUTES = 60
+# As fine as a hand can point: a quarter of an hour is 12 pixels high.
+FINEST_MINUTES = 15
+
+
+class Handle(msgspec.Struct, frozen=True):
+    """A booking that may be dragged: its version, its day (ISO), its start on that day and its length, in minutes."""
+
+    version: int
+    date: str
+    start: int
+    minutes: int
+
+
+class Track(msgspec.Struct, frozen=True):
+    """What choosing times on an instrument goes by, in minutes: starts stand on every `step`, lengths from `least` to
+    `most` grow by `stride`. `kind` is its capability: a booking may go where that is the same.
+    """
+
+    instrument: str
+    kind: str
+    step: int
+    stride: int
+    least: int
+    most: int
 
 
 class Block(msgspec.Struct, frozen=True):
     """One thing on a calendar. `kind` picks colour, pattern and sign; every text is in the reader's words.
 
-    `id` says only where it begins, so that a block keeps the focus when the calendar is drawn anew.
+    `id` says only where it begins, so that a block keeps the focus when the calendar is drawn anew. `handle` is there
+    for what its reader may drag, `is_last` on the part of it with the end.
     """
 
     kind: str
@@ -39,6 +65,8 @@ class Block(msgspec.Struct, frozen=True):
     href: str = ""
     id: str = ""
     css: str = ""
+    handle: Handle | None = None
+    is_last: bool = False
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -53,25 +81,38 @@ def of_day(stretches: Iterable[Stretch], day: int, shown: Window, prefix: str = 
     """The parts of all stretches that lie on one day (counted from the first) in the hours shown, in order of time."""
     first = day * DAY_MINUTES
     parts = (
-        (*shown.cut(max(each.start - first, 0), min(each.end - first, DAY_MINUTES)), each.block)
+        (*shown.cut(max(each.start - first, 0), min(each.end - first, DAY_MINUTES)), each.end, each.block)
         for each in stretches
         if each.start < first + DAY_MINUTES and each.end > first
     )
-    for start, end, block in sorted(parts, key=lambda part: part[0]):
+    for start, end, last, block in sorted(parts, key=lambda part: part[0]):
         if start < end:
             size = " low" if end - start < LOW_MINUTES else " long" if end - start >= LONG_MINUTES else ""
             css = f"{block.kind}{size} {place(start, end)}"
-            yield msgspec.structs.replace(block, css=css, id=f"{prefix}-{day}-{start}")
+            is_last = last == first + end
+            yield msgspec.structs.replace(block, css=css, id=f"{prefix}-{day}-{start}", is_last=is_last)
 
 
 # ---------------------------------------------------------------- occupied
 
 
-def occupied(entries: Iterable[CalendarEntry], axis: Axis, *, sees_bookings: bool) -> Iterator[Stretch]:
+def occupied(entries: Iterable[CalendarEntry], axis: Axis, now: datetime, *, sees_bookings: bool) -> Iterator[Stretch]:
     """What occupies the instrument. `sees_bookings`: the reader answers for the centre and may open each one."""
     for entry in entries:
         held = Span(entry.occupied_from, entry.occupied_until)
-        yield Stretch(*axis.minutes(held), _block(entry, axis, sees_bookings=sees_bookings))
+        block = _block(entry, axis, sees_bookings=sees_bookings)
+        if handle := _handle(entry, axis, now):
+            block = msgspec.structs.replace(block, handle=handle)
+        yield Stretch(*axis.minutes(held), block)
+
+
+def _handle(entry: CalendarEntry, axis: Axis, now: datetime) -> Handle | None:
+    """By what its own user may drag a booking that has not begun."""
+    if not entry.is_own or entry.version is None or entry.state not in MOVABLE or entry.starts_at <= now:
+        return None
+    day, start = divmod(axis.minute(entry.starts_at), DAY_MINUTES)
+    minutes = (entry.ends_at - entry.starts_at) // MINUTE
+    return Handle(entry.version, axis.date_of(day * DAY_MINUTES).isoformat(), start, minutes)
 
 
 def kind_of(entry: CalendarEntry) -> str:
@@ -130,11 +171,22 @@ def _kept_block(offer: KeptTime, time: str) -> Block:
 # ---------------------------------------------------------------- free
 
 
+def track(rules: InstrumentRules) -> Track:
+    """Choices stand on the instrument's raster, but no finer than a hand can point; finer times are typed."""
+    step = rules.raster * -(-FINEST_MINUTES // rules.raster)
+    stride = lcm(max(1, rules.granularity_minutes), rules.raster)
+    stride *= -(-FINEST_MINUTES // stride)
+    least = -(-fitting_minutes(rules, 1) // stride) * stride
+    most = max(least, rules.max_minutes // stride * stride)
+    return Track(rules.id, rules.capability_id, step, stride, least, most)
+
+
 def free(calendar: Calendar, rules: InstrumentRules, axis: Axis, now: datetime) -> Iterator[Stretch]:
     """What can still be booked, each stretch with the way to do so."""
     if not rules.takes_bookings:
         return
-    earliest = max(calendar.span.start, now)
+    soonest = next_minute(now + timedelta(hours=calendar.cut_off.get(rules.number, 0)))
+    earliest = max(calendar.span.start, soonest)
     latest = min(calendar.span.end, now + timedelta(days=rules.advance_days) - rules.min_minutes * MINUTE)
     if earliest >= latest:
         return

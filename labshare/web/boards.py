@@ -18,7 +18,7 @@ from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.timespan import Span
 from labshare.services.calendars import Calendar, Occupancy
 from labshare.web import blocks, strips
-from labshare.web.blocks import Block
+from labshare.web.blocks import Block, Track
 from labshare.web.grid import Axis, Piece, Window, day_of, pieces, place, week_of, window
 from labshare.web.strips import Cell
 from labshare.web.templating import named
@@ -40,7 +40,7 @@ class Row(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    raster: int
+    track: Track
     cells: tuple[Cell, ...] = ()
     opened: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = ()
@@ -80,7 +80,7 @@ def day_board(
 
     def row(rules: InstrumentRules) -> Row:
         stretches = [
-            *blocks.occupied(calendar.entries[rules.number], axis, sees_bookings=sees_bookings),
+            *blocks.occupied(calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings),
             *blocks.kept(calendar, rules, axis),
             *(blocks.free(calendar, rules, axis, now) if may_book else ()),
         ]
@@ -88,7 +88,7 @@ def day_board(
         return Row(
             id=rules.id,
             name=named(rules),
-            raster=rules.raster,
+            track=blocks.track(rules),
             opened=tuple(place(start, end) for start, end in opened if start < end),
             blocks=tuple(blocks.of_day(stretches, 0, shown, f"at-{rules.id}")),
         )
@@ -120,7 +120,7 @@ def week_board(occupancy: Occupancy, day: date, now: datetime, hours: BoardHours
         Row(
             id=rules.id,
             name=named(rules),
-            raster=rules.raster,
+            track=blocks.track(rules),
             cells=strips.cells(occupancy, rules, opened[id(occupancy.opened[rules.number])], axis, shown, minute),
         )
         for rules in occupancy.instruments

@@ -1,6 +1,7 @@
-"""The pages of bookings: mine, a new one, one to look at, move or cancel, and blocks by the managers of a centre.
+"""The pages of bookings: mine, a new one, one to look at or cancel, and blocks by the managers of a centre.
 
-Calendars and boards are in calendars.py, what their blocks say in blocks.py, reading of forms in booking_forms.py.
+Moving one is in moves.py, calendars and boards in calendars.py, what their blocks say in blocks.py, reading of forms in
+booking_forms.py.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
 from labshare.web.rendering import Form, Request, redirect, render
-from labshare.web.series_forms import cancel_as_asked, move_as_asked, section_of, told_once, weekday_ticks
+from labshare.web.series_forms import cancel_as_asked, section_of, told_once, weekday_ticks
 from labshare.web.weeks import Week
 
 HOUR = timedelta(hours=1)
@@ -81,7 +82,7 @@ def show(
     if name.endswith(feeds.SUFFIX):
         return feeds.booking_file(database, me, booking_id, settings.base_url)
     with database.read() as db:
-        return _booking_page(request, db, me, booking_id, now)
+        return booking_page(request, db, me, booking_id, now)
 
 
 # ---------------------------------------------------------------- booking
@@ -129,34 +130,7 @@ def book(
     return redirect(request, f"/bookings/{booking.id}", notice="booked")
 
 
-# ---------------------------------------------------------------- moving, cancelling
-
-
-@post("/bookings/{booking_id:uuid}/move", sync_to_thread=True)
-def move(
-    request: Request,
-    database: given.Database,
-    me: given.Me,
-    now: given.Now,
-    booking_id: FromPath[UUID],
-    data: Form[ChangeForm],
-) -> Response[str]:
-    if data.slot:
-        data = with_times(data, read_slot(data.slot))
-        with database.read() as db:
-            return _booking_page(request, db, me, booking_id, now, form=data)
-    span, faults = read_span(data)
-    read_override(data.override_reason, faults)
-    if faults or span is None:
-        with database.read() as db:
-            return _booking_page(request, db, me, booking_id, now, form=data, faults=faults)
-    try:
-        with database.write() as db:
-            move_as_asked(db, me, booking_id, span, data, now)
-    except (Refused, Stale, WrongState) as error:
-        with database.read() as db:
-            return _booking_page(request, db, me, booking_id, now, form=data, error=error, wanted=span)
-    return redirect(request, f"/bookings/{booking_id}", notice="booking_moved")
+# ---------------------------------------------------------------- cancelling
 
 
 @post("/bookings/{booking_id:uuid}/cancel", sync_to_thread=True)
@@ -173,7 +147,7 @@ def cancel(
             cancel_as_asked(db, me, booking_id, data, now)
     except (Refused, Stale, WrongState) as error:
         with database.read() as db:
-            return _booking_page(request, db, me, booking_id, now, form=data, error=error)
+            return booking_page(request, db, me, booking_id, now, form=data, error=error)
     return redirect(request, "/bookings", notice="booking_cancelled")
 
 
@@ -191,7 +165,7 @@ def miss(
             bookings.miss(db, me, booking_id, seen_version=read_version(data.version), now=now)
     except (Refused, Stale, WrongState) as error:
         with database.read() as db:
-            return _booking_page(request, db, me, booking_id, now, form=data, error=error)
+            return booking_page(request, db, me, booking_id, now, form=data, error=error)
     return redirect(request, f"/bookings/{booking_id}", notice="booking_missed")
 
 
@@ -310,7 +284,7 @@ def _form_page(
     )
 
 
-def _booking_page(
+def booking_page(
     request: Request,
     db: Connection,
     me: Actor,
@@ -340,7 +314,7 @@ def _booking_page(
         refusals=told_once(error.refusals) if error else (),
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
-        offers=offers_near(db, _wish(booking, wanted), now) if wanted and isinstance(error, Refused) else (),
+        offers=offers_near(db, wish_of(booking, wanted), now) if wanted and isinstance(error, Refused) else (),
         may_change=_may_change(me, line) and is_changeable,
         **_asked(me, line, now),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
@@ -375,9 +349,16 @@ def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
     return {"may_miss": is_due and is_manager, "may_decide": approvals.may_decide(me, line, now)}
 
 
-def _wish(booking: Booking, span: Span) -> Wish:
-    number, person_id, project_id = booking.instrument_number, booking.person_id, booking.project_id
-    return Wish(instrument_number=number, span=span, person_id=person_id, project_id=project_id, replaces_id=booking.id)
+def wish_of(booking: Booking, span: Span, number: int | None = None) -> Wish:
+    """A booking as the wish for itself at another time, on its own instrument or on that one."""
+    person_id, project_id = booking.person_id, booking.project_id
+    return Wish(
+        instrument_number=number or booking.instrument_number,
+        span=span,
+        person_id=person_id,
+        project_id=project_id,
+        replaces_id=booking.id,
+    )
 
 
 def _chosen(form: BookingForm, choices: list[Project], day: date) -> BookingForm:
@@ -392,4 +373,4 @@ def _day(form: TimesForm, rules: InstrumentRules, now: datetime) -> date:
     return calendars.day_in(form.date, formats.local(span.start).date() if span else calendars.day_ahead(rules, now))
 
 
-router = Router("/", route_handlers=[mine, show, new, book, move, cancel, miss, new_block, block])
+router = Router("/", route_handlers=[mine, show, new, book, cancel, miss, new_block, block])

@@ -76,8 +76,13 @@ def revoke(
 
 @get("/feeds/{name:str}", sync_to_thread=True)
 def read(
-    request: Request, database: given.Database, settings: given.Settings, now: given.Now, name: FromPath[str]
-) -> Response[str]:
+    request: Request,
+    database: given.Database,
+    settings: given.Settings,
+    feed_texts: given.FeedTexts,
+    now: given.Now,
+    name: FromPath[str],
+) -> Response[bytes]:
     """A feed, or 304 where the reader has it as it stands."""
     if not name.endswith(SUFFIX):
         raise NotFound()
@@ -85,9 +90,12 @@ def read(
         opened = feeds.open_feed(db, name.removesuffix(SUFFIX), now)
         headers = {"ETag": f'"{opened.tag}"', "Cache-Control": "private, no-cache"}
         if is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
-            return Response("", status_code=304, headers=headers)
-        contents = feeds.contents(db, opened, now)
-    return Response(ics.feed(opened, contents, settings.base_url), media_type=MEDIA_TYPE, headers=headers)
+            return Response(b"", status_code=304, headers=headers)
+        text = feed_texts.get(opened.tag)
+        if text is None:
+            text = ics.feed(opened, feeds.contents(db, opened, now), settings.base_url).encode()
+            feed_texts.keep(opened.tag, text)
+    return Response(text, media_type=MEDIA_TYPE, headers=headers)
 
 
 def booking_file(database: Database, me: Actor, booking_id: UUID, base_url: str) -> Response[str]:

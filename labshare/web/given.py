@@ -8,12 +8,13 @@ from litestar.di import NamedDependency
 
 from labshare import live, services, settings
 from labshare.domain.people import Actor
-from labshare.services import replay_pages
+from labshare.services import feeds, replay_pages
 
 Database = NamedDependency[services.Database]
 Settings = NamedDependency[settings.Settings]
 Hub = NamedDependency[live.Hub]
 Shelf = NamedDependency[replay_pages.Shelf]
+FeedTexts = NamedDependency[feeds.Texts]
 
 # The instant at which the request is judged; rules never look at a clock themselves.
 Now = NamedDependency[datetime]

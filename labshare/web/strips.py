@@ -65,7 +65,10 @@ def opened_days(spans: Iterable[Span], axis: Axis) -> list[list[Minutes]]:
 def cells(
     shown: Occupancy, rules: InstrumentRules, opened: list[list[Minutes]], axis: Axis, window: Window, now: int
 ) -> tuple[Cell, ...]:
-    """The days of one instrument; `now` is the minute of now on the axis, which may lie before or after it."""
+    """The days of one instrument; `now` is the minute of now on the axis, which may lie before or after it. What could
+    only begin before the instrument's cut-off is not said to be free.
+    """
+    soonest = now + shown.cut_off.get(rules.number, 0) * 60
     isos = [each.isoformat() for each in axis.dates]
     days = [_Day(hours) for hours in opened]
     for offer in shown.kept[rules.number]:
@@ -83,9 +86,10 @@ def cells(
             day.busy.append((start, end))
             day.painted.append((kind, start, end))
     first, ends, spoken = window.first * 60, window.last * 60, language()
+    midnights = range(0, last, DAY_MINUTES)
     return tuple(
-        Cell(each, _bars(day, first, ends), _words(day, now - index * DAY_MINUTES, spoken))
-        for index, (each, day) in enumerate(zip(isos, days, strict=True))
+        Cell(each, _bars(day, first, ends), _words(day, now - passed, soonest - passed, spoken))
+        for each, day, passed in zip(isos, days, midnights, strict=True)
     )
 
 
@@ -118,12 +122,12 @@ def _bars(day: _Day, first: int, last: int) -> Markup:
     return Markup("".join(bars))  # noqa: S704  numbers and words of ours, nothing that anybody typed
 
 
-def _words(day: _Day, now: int, spoken: str) -> str:
+def _words(day: _Day, now: int, soonest: int, spoken: str) -> str:
     if not day.opened:
         return gettext("Closed")
     if now >= DAY_MINUTES:
         return gettext("over")
-    return _free_words(free_minutes(day.opened, day.busy, now), spoken)
+    return _free_words(free_minutes(day.opened, day.busy, soonest), spoken)
 
 
 @lru_cache(maxsize=8192)

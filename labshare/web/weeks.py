@@ -15,7 +15,7 @@ from labshare.domain.bookings import InstrumentRules
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.services.calendars import Calendar
 from labshare.web import blocks
-from labshare.web.blocks import Block, Stretch
+from labshare.web.blocks import Block, Stretch, Track
 from labshare.web.grid import Axis, Piece, Window, pieces, place, week_of, window
 
 
@@ -40,7 +40,7 @@ class Week(msgspec.Struct, frozen=True):
 
     instrument_id: str
     version: int
-    raster: int
+    track: Track
     title: str
     window: Window
     days: tuple[Day, ...]
@@ -58,7 +58,7 @@ def week(
     """The week that `day` lies in; `calendar` must cover it. `sees_bookings`: the reader answers for the centre."""
     axis = week_of(day)
     opened = [part for span in calendar.opened[rules.number] for part in pieces(*axis.minutes(span))]
-    taken = list(blocks.occupied(calendar.entries[rules.number], axis, sees_bookings=sees_bookings))
+    taken = list(blocks.occupied(calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings))
     shown = window(opened, _beyond(taken, window(opened)))
     stretches = [*taken, *blocks.kept(calendar, rules, axis)]
     if may_book:
@@ -67,7 +67,7 @@ def week(
     return Week(
         instrument_id=rules.id,
         version=rules.calendar_version,
-        raster=rules.raster,
+        track=blocks.track(rules),
         title=f"{formats.short_date(axis.dates[0])} – {formats.date(axis.dates[-1])}",
         window=shown,
         days=days,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from labshare import ics
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.series import Conflicts, Frequency, Repeat
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, NotFound
 from labshare.i18n import speaking
-from labshare.services import bookings, feeds
+from labshare.services import bookings, feeds, series
 from labshare.store import bookings as bookings_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
@@ -87,6 +88,33 @@ def test_my_feed_has_my_bookings_on_every_instrument(house: Database) -> None:
             "Centre Two", 0,
         ),
     ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("every_reader")
+def test_every_program_sees_the_same_of_a_series_a_move_a_night_and_what_was_given_back(house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(opening="daily 00:00-24:00", attended=False))
+        wish = Wish(instrument_number=XRD, span=span(25, 9, 11), project_id=PUBLIC_PROJECT, purpose="đo")
+        repeat = Repeat(frequency=Frequency.WEEKLY, count=3)
+        made = series.create(db, actor(RESEARCHER), wish, repeat, Conflicts.STOP, NOW)
+        first, second, third = (each.id for each in made.line.bookings)
+        bookings.move(db, actor(RESEARCHER), first, span(25, 14, 16), seen_version=1, now=NOW)
+        bookings.move(db, actor(RESEARCHER), first, span(25, 15, 16), seen_version=2, now=NOW)
+        bookings.cancel(db, actor(RESEARCHER), second, seen_version=1, now=NOW)
+    night = book(house, RESEARCHER, FESEM, span(25, 22, 30))
+
+    def event(id: UUID, start: datetime, hours: int, status: str, sequence: int, name: str = "XRD") -> Seen:
+        said = "Project: KC-01\nđo" if name == "XRD" else "Project: KC-01"
+        end = start + timedelta(hours=hours)
+        return Seen(f"{id}@{HOST}", start, end, status, f"{name} instrument", said, "Centre One", sequence)
+
+    # Hanoi is seven hours ahead of UTC all year: 15:00 is 08:00, and the night from 22:00 to 06:00 is 15:00 to 23:00.
+    assert seen(text(house, make(house, RESEARCHER))) == [
+        event(first, datetime(2026, 11, 25, 8, tzinfo=UTC), 1, "CONFIRMED", 2),
+        event(night.id, datetime(2026, 11, 25, 15, tzinfo=UTC), 8, "CONFIRMED", 0, "FESEM"),
+        event(second, datetime(2026, 12, 2, 2, tzinfo=UTC), 2, "CANCELLED", 1),
+        event(third, datetime(2026, 12, 9, 2, tzinfo=UTC), 2, "CONFIRMED", 0),
+    ]
 
 
 def test_it_speaks_the_language_of_its_owner(house: Database) -> None:
@@ -278,3 +306,18 @@ def test_one_booking_is_a_file_like_the_event_of_its_users_feed(house: Database)
         file = ics.booking(line, SITE)
     assert seen(file) == seen(text(house, make(house, RESEARCHER)))
     assert f"URL:https://labshare.example.vn/bookings/{booking.id}" in file.replace("\r\n ", "")
+
+
+def test_the_texts_that_were_not_asked_for_the_longest_go_first() -> None:
+    # Room for ten octets: the third text is one too many, and the first was asked for after the second.
+    texts = feeds.Texts(most=10)
+    texts.keep("first", b"1234")
+    texts.keep("second", b"1234")
+    assert texts.get("first") == b"1234"
+    texts.keep("third", b"1234")
+    assert [texts.get(tag) for tag in ("first", "second", "third")] == [b"1234", None, b"1234"]
+    # The same tag again takes the room of one, and what is larger than all of it is not kept.
+    texts.keep("third", b"123456")
+    assert texts.get("first") == b"1234"
+    texts.keep("huge", b"12345678901")
+    assert texts.get("huge") is None

@@ -242,6 +242,15 @@ def test_nothing_is_booked_later_than_the_cut_off(house: Database) -> None:
     move(house, booking, span(23, 13, 14))
 
 
+def test_calendars_and_boards_know_the_cut_off(house: Database) -> None:
+    posted(house, CutOff(hours=4), Scope(ScopeKind.INSTRUMENT, "N002"))
+    reader, day = actor(RESEARCHER), span(25, 0, 24)
+    with house.read() as db:
+        assert calendars.calendar(db, reader, [FESEM, XRD], day).cut_off == {XRD: 4}
+        assert calendars.board(db, reader, "C-ONE", day).cut_off == {XRD: 4}
+        assert calendars.occupancy(db, reader, "C-ONE", day).cut_off == {XRD: 4}
+
+
 def test_a_use_that_is_too_near_to_be_booked_may_still_become_shorter(house: Database) -> None:
     booking = book(house, XRD, span(23, 10, 12))
     posted(house, CutOff(hours=4))

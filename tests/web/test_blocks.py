@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -16,7 +16,7 @@ from labshare.domain.timespan import Span
 from labshare.i18n import speaking
 from labshare.services.calendars import Calendar, CalendarEntry
 from labshare.web import blocks
-from labshare.web.blocks import Block, Stretch
+from labshare.web.blocks import Block, Handle, Stretch
 from labshare.web.grid import Window, week_of
 from tests.furniture import at, span
 
@@ -67,7 +67,7 @@ def calendar(*entries: CalendarEntry, opened: list[Span] | None = None, kept: tu
 
 
 def said(one: CalendarEntry, *, sees_bookings: bool = False) -> Block:
-    (stretch,) = blocks.occupied([one], WEEK, sees_bookings=sees_bookings)
+    (stretch,) = blocks.occupied([one], WEEK, at(23, 8), sees_bookings=sees_bookings)
     return stretch.block
 
 
@@ -155,6 +155,17 @@ def test_what_is_over_too_short_or_too_far_ahead_is_not_offered() -> None:
     assert free(calendar(), at(23, 8), retired=True) == []
 
 
+def test_what_is_too_late_to_book_is_not_shown_as_free() -> None:
+    # Booked three hours ahead: at 09:10 and a few seconds from 12:11 on, which on the raster is 12:30.
+    given = msgspec.structs.replace(calendar(), cut_off={1: 3})
+    assert [time for time, _ in free(given, at(26, 9, 10) + timedelta(seconds=17))] == ["12:30–18:00"]
+    # At 09:00 sharp 12:00 is just early enough, a second later it is not.
+    assert [time for time, _ in free(given, at(26, 9))] == ["12:00–18:00"]
+    assert [time for time, _ in free(given, at(26, 9) + timedelta(seconds=1))] == ["12:30–18:00"]
+    # Nor is a start that has passed by seconds, where no rule asks for anything.
+    assert [time for time, _ in free(calendar(), at(26, 9) + timedelta(seconds=1))] == ["09:30–18:00"]
+
+
 def test_set_up_and_clean_up_are_kept_out_of_what_is_offered() -> None:
     # Fifteen minutes each: a use may begin at 12:15, which is 12:30 on the raster, and must end by 09:45.
     given = calendar(entry(span(26, 10, 12)))
@@ -171,6 +182,51 @@ def test_a_stretch_over_midnight_is_offered_on_each_of_its_days() -> None:
                          "until_date": "2026-11-27"}),
         ("00:00–04:00", {"instrument": "N001", "date": "2026-11-27", "from": "00:00", "until": "04:00"}),
     ]  # fmt: skip
+
+
+# ---------------------------------------------------------------- what is chosen and dragged
+
+
+def test_ones_own_booking_can_be_dragged_until_it_begins() -> None:
+    own = entry(span(26, 9, 11), is_own=True, id=ID, version=3, state=BookingState.CONFIRMED, project="KC-01")
+    # Nine hours after midnight is minute 540.
+    assert said(own).handle == Handle(3, "2026-11-26", 540, 120)
+    (begun,) = blocks.occupied([own], WEEK, at(26, 9), sees_bookings=False)
+    assert begun.block.handle is None
+    for state in (BookingState.IN_USE, BookingState.DONE):
+        assert said(msgspec.structs.replace(own, state=state)).handle is None
+    # Nor is somebody else's, even for a manager, who opens it; and what began in the week before has its own day.
+    assert said(msgspec.structs.replace(own, is_own=False), sees_bookings=True).handle is None
+    (night,) = blocks.occupied(
+        [msgspec.structs.replace(own, starts_at=at(22, 22), ends_at=at(23, 10))], WEEK, at(21, 8), sees_bookings=False
+    )
+    assert night.block.handle == Handle(3, "2026-11-22", 1320, 720)
+
+
+def test_only_the_part_with_the_end_has_the_last_edge() -> None:
+    run = Stretch(3 * 1440 + 1200, 4 * 1440 + 600, Block("mine", "", ""))
+    thursday, friday = (list(blocks.of_day([run], day, Window(0, 24))) for day in (3, 4))
+    assert [part.is_last for part in (*thursday, *friday)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("granularity", "least", "most", "expected"),
+    [
+        (30, 60, 240, (30, 30, 60, 240)),
+        # Finer than a hand can point: quarters of an hour, and lengths of whole ones.
+        (5, 20, 100, (15, 15, 30, 90)),
+        (10, 10, 60, (20, 20, 20, 60)),
+        # Runs of four hours begin at any hour; of ninety minutes, on the hours that the raster of 60 shares: 180.
+        (240, 240, 960, (60, 240, 240, 960)),
+        (90, 90, 400, (60, 180, 180, 360)),
+    ],
+)
+def test_choices_stand_on_the_raster_of_the_instrument(
+    granularity: int, least: int, most: int, expected: tuple[int, int, int, int]
+) -> None:
+    rules = msgspec.structs.replace(RULES, granularity_minutes=granularity, min_minutes=least, max_minutes=most)
+    found = blocks.track(rules)
+    assert (found.step, found.stride, found.least, found.most) == expected
 
 
 # ---------------------------------------------------------------- a day
@@ -200,7 +256,7 @@ def test_the_words_are_those_of_the_reader() -> None:
 
 
 def test_the_axis_may_begin_after_a_stretch_does() -> None:
-    (stretch,) = blocks.occupied([entry(Span(at(22, 20), at(23, 10)))], WEEK, sees_bookings=False)
+    (stretch,) = blocks.occupied([entry(Span(at(22, 20), at(23, 10)))], WEEK, at(23, 8), sees_bookings=False)
     assert (stretch.start, stretch.end) == (0, 600)
     # Sunday the 22nd lies before the week; its day is named all the same.
     assert stretch.block.time == "20:00 22/11 – 10:00 23/11"

@@ -16,7 +16,7 @@ from labshare.services import bookings
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.calendar_files import seen
-from tests.furniture import FESEM, NOW, PUBLIC_PROJECT, RESEARCHER, actor, span
+from tests.furniture import FESEM, NOW, PUBLIC_PROJECT, RESEARCHER, actor, counted, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
 
@@ -72,6 +72,20 @@ def test_what_has_not_changed_is_not_sent_again(client: Client, house: Database)
     changed = client.get(path, headers={"If-None-Match": tag})
     assert changed.status_code == 200
     assert changed.headers["etag"] != tag
+
+
+def test_what_is_asked_for_again_is_told_without_reading_it_again(client: Client, house: Database) -> None:
+    book(house)
+    path, _ = make(client, "researcher", instrument="N001")
+    first = client.get(path)
+    with counted(house.engine) as statements:
+        again = client.get(path)
+    # The feed, its owner, and its instrument: no bookings.
+    assert len(statements) == 3
+    assert (again.content, again.headers["content-type"]) == (first.content, first.headers["content-type"])
+    # The feed of somebody else is another text, whatever is kept.
+    other, _ = make(client, "competitor", instrument="N001")
+    assert client.get(other).content != first.content
 
 
 def test_a_revoked_address_is_not_there(client: Client, house: Database) -> None:

@@ -27,10 +27,21 @@ def occupied(when: Span, kind: str = "use", own_state: str | None = None) -> Occ
     return Occupied(1, (when.start - EPOCH) // MINUTE, (when.end - EPOCH) // MINUTE, kind, own_state)
 
 
-def week(*rows: Occupied, opened: list[Span] | None = None, now: Any = None, kept: list[KeptTime] | None = None) -> Any:
+def week(
+    *rows: Occupied,
+    opened: list[Span] | None = None,
+    now: Any = None,
+    kept: list[KeptTime] | None = None,
+    cut_off: int = 0,
+) -> Any:
     hours = [span(26, 8, 18)] if opened is None else opened
     shown = Occupancy(
-        span=WEEK.span, instruments=(RULES,), occupied={1: list(rows)}, opened={1: hours}, kept={1: kept or []}
+        span=WEEK.span,
+        instruments=(RULES,),
+        occupied={1: list(rows)},
+        opened={1: hours},
+        kept={1: kept or []},
+        cut_off={1: cut_off},
     )
     return cells(shown, RULES, opened_days(hours, WEEK), WEEK, OFFICE, WEEK.minute(now or at(23, 8)))
 
@@ -98,3 +109,10 @@ def test_free_minutes_are_those_that_are_open_and_not_busy(
         if any(start <= minute < end for start, end in disjoint) and not any(a <= minute < b for a, b in busy)
     )
     assert free_minutes(disjoint, busy, since) == expected
+
+
+def test_what_is_too_late_to_book_is_not_counted_as_free() -> None:
+    # Thursday at 08:00, three hours ahead: 11-18 is left, seven hours. 24 hours ahead nothing of the day is, and yet it
+    # is not over.
+    assert week(now=at(26, 8), cut_off=3)[3].words == "trống 7 giờ"
+    assert week(now=at(26, 8), cut_off=24)[3].words == "hết giờ trống"

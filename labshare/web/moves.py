@@ -1,0 +1,227 @@
+"""Moving a booking: by the form of its page, and by the dialog that asks after it was dragged on a calendar.
+
+What must not live here: what may be moved where (services/moves.py), or how one drags (static/calendar).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.params import FromPath
+
+from labshare.domain.bookings import MOVABLE, InstrumentRules
+from labshare.domain.people import Actor
+from labshare.domain.timespan import Span
+from labshare.errors import LabShareError, Refused, Stale, WrongState
+from labshare.services import Connection, Database, bookings, calendars, clauses, moves, prices
+from labshare.services.bookings import BookingLine
+from labshare.web import given
+from labshare.web.booking_forms import (
+    ChangeForm,
+    changes,
+    read_override,
+    read_slot,
+    read_span,
+    read_version,
+    times_of,
+    with_times,
+)
+from labshare.web.bookings import booking_page, wish_of
+from labshare.web.errors import heading
+from labshare.web.free_times import offers_near
+from labshare.web.rendering import Form, Request, local_path, redirect, render, wants_fragment
+from labshare.web.series_forms import move_as_asked, section_of, told_once
+from labshare.web.templating import named
+
+
+class MoveForm(ChangeForm, frozen=True, kw_only=True):
+    """A move, perhaps to another instrument (its code); `here` is the page to come back to."""
+
+    instrument: str = ""
+    here: str = ""
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A booking and what is to become of it: `span` on the instrument of `rules`."""
+
+    line: BookingLine
+    rules: InstrumentRules
+    span: Span
+    form: MoveForm
+    is_late: bool
+
+    @property
+    def is_elsewhere(self) -> bool:
+        return self.rules.id != self.line.instrument_id
+
+    @property
+    def is_length(self) -> bool:
+        """Whether it stays where it begins."""
+        return not self.is_elsewhere and self.span.start == self.line.booking.starts_at
+
+    @property
+    def before_name(self) -> str:
+        return named(_Name(self.line.instrument_vi, self.line.instrument_en))
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the form of the dialog carries: what was seen, what is wanted, and where to come back to."""
+        form = self.form
+        seen = {"version": form.version, "seen_starts_at": form.seen_starts_at, "seen_ends_at": form.seen_ends_at}
+        return seen | {"seen_state": form.seen_state, "here": form.here} | self._wanted(self.span)
+
+    @property
+    def form_address(self) -> str:
+        """The page where other times can be typed; another instrument is no matter of typing."""
+        return address(self.line.booking.id, typed(times_of(self.span)))
+
+    def address_at(self, span: Span) -> str:
+        """The same proposal at other times, for the booking as it stands."""
+        return address(self.line.booking.id, {"version": str(self.line.booking.version), **self._wanted(span)})
+
+    def _wanted(self, span: Span) -> dict[str, str]:
+        return typed(times_of(span)) | ({"instrument": self.rules.id} if self.is_elsewhere else {})
+
+
+class _Name(msgspec.Struct, frozen=True):
+    name_vi: str
+    name_en: str
+
+
+def typed(times: Mapping[str, str]) -> dict[str, str]:
+    """The times by the names of their fields, without what is empty."""
+    return {name.rstrip("_"): value for name, value in times.items() if value}
+
+
+def address(booking_id: UUID, query: Mapping[str, str]) -> str:
+    return f"/bookings/{booking_id}/move?{urlencode(query, safe=':')}"
+
+
+@get("/bookings/{booking_id:uuid}/move", sync_to_thread=True)
+def propose(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, booking_id: FromPath[UUID]
+) -> Response[str]:
+    """What would become of the booking, for the dialog; as a page of its own the booking with these times typed in."""
+    form = msgspec.convert(dict(request.query_params), MoveForm)
+    span, faults = read_span(form)
+    if span is None or not wants_fragment(request):
+        with database.read() as db:
+            return booking_page(request, db, me, booking_id, now, form=form, faults=faults if form.date else None)
+    form = msgspec.structs.replace(form, here=request.htmx.current_url_abs_path or "")
+    error: LabShareError | None = None
+    try:
+        with database.write() as db:
+            number = _target(db, me, booking_id, form).number
+            moves.trial(db, me, booking_id, number, span, seen_version=read_version(form.version), now=now)
+    except (Refused, Stale, WrongState) as refused:
+        error = refused
+    return _proposal(request, database, me, booking_id, span, form, error, now)
+
+
+@post("/bookings/{booking_id:uuid}/move", sync_to_thread=True)
+def move(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    booking_id: FromPath[UUID],
+    data: Form[MoveForm],
+) -> Response[str]:
+    if data.slot:
+        data = with_times(data, read_slot(data.slot))
+        with database.read() as db:
+            return booking_page(request, db, me, booking_id, now, form=data)
+    span, faults = read_span(data)
+    read_override(data.override_reason, faults)
+    if faults or span is None:
+        with database.read() as db:
+            return booking_page(request, db, me, booking_id, now, form=data, faults=faults)
+    try:
+        with database.write() as db:
+            moved_id = _moved(db, me, booking_id, span, data, now)
+    except (Refused, Stale, WrongState) as error:
+        if wants_fragment(request):
+            return _proposal(request, database, me, booking_id, span, data, error, now)
+        with database.read() as db:
+            return booking_page(request, db, me, booking_id, now, form=data, error=error, wanted=span)
+    return redirect(request, local_path(data.here or f"/bookings/{moved_id}"), notice="booking_moved")
+
+
+def _moved(db: Connection, me: Actor, booking_id: UUID, span: Span, form: MoveForm, now: datetime) -> UUID:
+    """Move the booking as the form says; returns the id of the one that stands then."""
+    target = _target(db, me, booking_id, form)
+    if not form.instrument or target.id == bookings.show(db, me, booking_id).instrument_id:
+        move_as_asked(db, me, booking_id, span, form, now)
+        return booking_id
+    seen = read_version(form.version)
+    why = form.override_reason
+    return moves.move_to(db, me, booking_id, target.number, span, seen_version=seen, now=now, override=why).id
+
+
+def _target(db: Connection, me: Actor, booking_id: UUID, form: MoveForm) -> InstrumentRules:
+    """The instrument that the form names, or the booking's own. Raises `NotFound`."""
+    return calendars.rules_of(db, form.instrument or bookings.show(db, me, booking_id).instrument_id)
+
+
+def _proposal(
+    request: Request,
+    database: Database,
+    me: Actor,
+    booking_id: UUID,
+    span: Span,
+    form: MoveForm,
+    error: LabShareError | None,
+    now: datetime,
+) -> Response[str]:
+    """The contents of the dialog: old and new times, the price, and every reason against it with the nearest times."""
+    with database.read() as db:
+        proposal = _proposed(db, me, booking_id, span, form, now)
+        booking, rules = proposal.line.booking, proposal.rules
+        at_new_times = msgspec.structs.replace(booking, starts_at=span.start, ends_at=span.end)
+        estimate = prices.of_booking(db, rules, at_new_times, proposal.line.project or "")
+        offers = offers_near(db, wish_of(booking, span, rules.number), now) if isinstance(error, Refused) else ()
+        return render(
+            request,
+            "bookings/_proposal.html",
+            status=error.status if error else 200,
+            proposal=proposal,
+            refusals=told_once(error.refusals) if error else (),
+            heading=heading(error.status) if error else "",
+            is_stale=isinstance(error, Stale),
+            changes=changes(proposal.form, booking) if isinstance(error, Stale) else (),
+            offers=[(offer.words, proposal.address_at(read_slot(offer.value))) for offer in offers],
+            estimates=[estimate] if estimate else [],
+            is_timed=True,
+            repeats=section_of(db, me, proposal.line),
+            form=proposal.form,
+        )
+
+
+def _proposed(db: Connection, me: Actor, booking_id: UUID, span: Span, form: MoveForm, now: datetime) -> Proposal:
+    line, rules = bookings.show(db, me, booking_id), _target(db, me, booking_id, form)
+    booking = line.booking
+    may_be_late = booking.state in MOVABLE and booking.starts_at > now and booking.person_id == me.person_id
+    is_late = may_be_late and clauses.is_late(db, calendars.rules_of(db, line.instrument_id), booking, now)
+    return Proposal(line=line, rules=rules, span=span, form=_with_seen(form, line), is_late=is_late)
+
+
+def _with_seen(form: MoveForm, line: BookingLine) -> MoveForm:
+    """The form with the booking as it stands, where it does not say what it saw."""
+    if form.seen_starts_at:
+        return form
+    booking = line.booking
+    return msgspec.structs.replace(
+        form,
+        version=form.version or str(booking.version),
+        seen_starts_at=booking.starts_at.isoformat(),
+        seen_ends_at=booking.ends_at.isoformat(),
+        seen_state=booking.state.value,
+    )
+
+
+router = Router("/", route_handlers=[propose, move])

@@ -1,0 +1,129 @@
+"""Moving over HTTP: what the dialog says before anything is written, and its form; test_dragging.py has the hands."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+import pytest
+from sqlalchemy.engine import Connection
+
+from labshare.domain.bookings import Booking, BookingState, Wish
+from labshare.domain.timespan import Span
+from labshare.services import bookings
+from labshare.store import bookings as store
+from labshare.store.engine import Database
+from tests.furniture import COLLEAGUE, NOW, PUBLIC_PROJECT, RESEARCHER, XRD, actor, add_instrument, span
+from tests.web.conftest import Client, send, sign_in, text_of
+
+# Thursday 26 November 2026; the instruments are open 08:00-18:00, in steps of half an hour, half an hour at least.
+DAY = "2026-11-26"
+TWIN = 4
+AS_HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver.local/instruments/N002?date=2026-11-26"}
+
+
+@pytest.fixture
+def booked(house: Database) -> UUID:
+    """The researcher's booking of the first diffractometer, Thursday 09:00-11:00; a second one stands beside it."""
+    with house.write() as db:
+        add_instrument(db, TWIN, "C-ONE", "XRD")
+        return book(db, span(26, 9, 11)).id
+
+
+def book(db: Connection, when: Span, who: UUID = RESEARCHER, number: int = XRD) -> Booking:
+    wish = Wish(instrument_number=number, span=when, project_id=PUBLIC_PROJECT, purpose="Màng ZnO")
+    return bookings.book(db, actor(who), wish, NOW)
+
+
+def times(house: Database, booking_id: UUID) -> Span:
+    with house.read() as db:
+        return store.get(db, booking_id).span
+
+
+def proposal(client: Client, booking_id: UUID, query: str) -> tuple[int, str, str]:
+    answer = client.get(f"/bookings/{booking_id}/move?{query}", headers=AS_HTMX)
+    return answer.status_code, text_of(answer), answer.text
+
+
+def test_a_proposal_says_old_and_new_times_and_writes_nothing(client: Client, house: Database, booked: UUID) -> None:
+    sign_in(client, "researcher")
+    status, said, page = proposal(client, booked, f"version=1&date={DAY}&from=13:00&until=15:00")
+    assert status == 200
+    assert "Hiện tại 09:00–11:00 T5 26/11/2026 (2 giờ) Đổi thành 13:00–15:00 T5 26/11/2026 (2 giờ)" in said
+    assert 'name="here" value="/instruments/N002?date=2026-11-26"' in page
+    assert times(house, booked) == span(26, 9, 11)
+
+
+def test_the_form_of_a_proposal_moves_and_comes_back(client: Client, house: Database, booked: UUID) -> None:
+    sign_in(client, "researcher")
+    _, _, page = proposal(client, booked, f"version=1&date={DAY}&from=13:00&until=15:00")
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    del fields["_csrf_token"]
+    done = send(client, f"/bookings/{booked}/move", fields, **AS_HTMX)
+    assert (done.status_code, done.headers["hx-redirect"]) == (200, "/instruments/N002?date=2026-11-26")
+    assert times(house, booked) == span(26, 13, 15)
+    # The same form again is stale: it says what it saw, and what stands now.
+    stale = send(client, f"/bookings/{booked}/move", fields, **AS_HTMX)
+    assert stale.status_code == 412
+    assert "Thời gian 09:00–11:00 T5 26/11/2026 13:00–15:00 T5 26/11/2026" in text_of(stale)
+    assert "<html" not in stale.text
+
+
+def test_nobody_is_led_elsewhere_after_a_move(client: Client, booked: UUID) -> None:
+    sign_in(client, "researcher")
+    wanted = {"version": "1", "date": DAY, "from": "13:00", "until": "15:00", "here": "https://example.com/"}
+    assert send(client, f"/bookings/{booked}/move", wanted).headers["location"] == "/"
+
+
+def test_what_cannot_be_is_told_with_the_nearest_times(client: Client, house: Database, booked: UUID) -> None:
+    with house.write() as db:
+        book(db, span(26, 13, 15), COLLEAGUE)
+    sign_in(client, "researcher")
+    status, said, page = proposal(client, booked, f"version=1&date={DAY}&from=12:00&until=14:00")
+    assert (status, "Gần nhất còn trống:" in said) == (409, True)
+    # 11:00-13:00 is the nearest, and a button that asks for it.
+    (address,) = re.findall(r'hx-get="([^"]+from=11:00[^"]+)"', page)
+    assert client.get(address.replace("&amp;", "&"), headers=AS_HTMX).status_code == 200
+    assert "proposal-form" not in page
+
+
+def test_a_stale_proposal_can_be_asked_again(client: Client, house: Database, booked: UUID) -> None:
+    with house.write() as db:
+        bookings.move(db, actor(RESEARCHER), booked, span(27, 9, 11), seen_version=1, now=NOW)
+    sign_in(client, "researcher")
+    status, said, page = proposal(client, booked, f"version=1&date={DAY}&from=13:00&until=15:00")
+    assert status == 412
+    assert "Hiện tại 09:00–11:00 T6 27/11/2026" in said
+    (address,) = re.findall(r'hx-get="([^"]+version=2[^"]+)"', page)
+    assert client.get(address.replace("&amp;", "&"), headers=AS_HTMX).status_code == 200
+
+
+def test_another_instrument_of_the_same_kind(client: Client, house: Database, booked: UUID) -> None:
+    sign_in(client, "researcher")
+    wanted = f"version=1&date={DAY}&from=09:00&until=11:00&instrument="
+    status, said, page = proposal(client, booked, wanted + "N004")
+    assert (status, "Thiết bị Máy XRD Máy XRD · N004" in said) == (200, True)
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    del fields["_csrf_token"]
+    assert send(client, f"/bookings/{booked}/move", fields, **AS_HTMX).status_code == 200
+    with house.read() as db:
+        assert store.get(db, booked).state is BookingState.CANCELLED
+        (line,) = bookings.mine(db, actor(RESEARCHER), NOW)
+    assert (line.instrument_id, line.booking.span) == ("N004", span(26, 9, 11))
+    assert proposal(client, line.booking.id, wanted + "N001")[0] == 422
+    assert proposal(client, line.booking.id, wanted + "N999")[0] == 404
+
+
+def test_without_a_script_the_address_is_the_booking_with_these_times_typed(client: Client, booked: UUID) -> None:
+    sign_in(client, "researcher")
+    page = client.get(f"/bookings/{booked}/move?version=1&date={DAY}&from=13:00&until=15:00")
+    assert page.status_code == 200
+    assert 'name="from" type="text" value="13:00"' in page.text
+    assert client.get(f"/bookings/{booked}/move").status_code == 200
+
+
+def test_nobody_else_is_told_of_it(client: Client, booked: UUID) -> None:
+    query = f"version=1&date={DAY}&from=13:00&until=15:00"
+    assert client.get(f"/bookings/{booked}/move?{query}").status_code == 401
+    sign_in(client, "colleague")
+    assert proposal(client, booked, query)[0] == 404
