@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from labshare.domain import ics
 from labshare.domain.bookings import BookingKind, BookingState
+from labshare.domain.modes import Mode
 from labshare.i18n import DEFAULT_LANGUAGE, gettext, known_language, language, speaking, word
 from labshare.services import feeds
 from labshare.services.bookings import BookingLine
@@ -58,8 +59,8 @@ def _written(
     said = words.of
     for event in events:
         # A row is taken apart once: reading each name of it anew is a third of the work.
-        id, number, kind, version, modified, occupies, is_own, start, end, state, person, project, purpose = event
-        body = said(event, (number, kind, occupies, is_own, state, person), (project, purpose)) + extra
+        id, number, kind, version, modified, occupies, is_own, start, end, state, person, project, purpose, mode = event
+        body = said(event, (number, kind, occupies, is_own, state, person), (project, purpose, mode)) + extra
         # The first version of a booking is 1, that of an event 0.
         yield write(id, version - 1, modified, start, end, body, bool(is_own) or number in opens)
 
@@ -77,9 +78,10 @@ class _Words:
         self._occupied, self._yours = gettext("event.occupied"), gettext("event.yours")
         self._project = gettext("Project")
         self._heads: dict[tuple[object, ...], str] = {}
-        self._details: dict[tuple[str | None, str | None], str] = {}
+        self._modes = {mode.value: word("mode_said", mode) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
+        self._details: dict[tuple[str | None, str | None, str | None], str] = {}
 
-    def of(self, event: FeedEvent, what: tuple[object, ...], about: tuple[str | None, str | None]) -> str:
+    def of(self, event: FeedEvent, what: tuple[object, ...], about: tuple[str | None, str | None, str | None]) -> str:
         """All lines of an event but those that say which it is and when. `what` and `about` hold all that they hang on:
         what several events say is worked out once.
         """
@@ -111,8 +113,9 @@ class _Words:
             return self._yours
         return event.person or self._occupied
 
-    def _description(self, project: str | None, purpose: str | None) -> str:
-        said = [each for each in (f"{self._project}: {project}" if project else "", purpose) if each]
+    def _description(self, project: str | None, purpose: str | None, mode: str | None) -> str:
+        parts = (f"{self._project}: {project}" if project else "", purpose, self._modes.get(mode or ""))
+        said = [each for each in parts if each]
         return ics.text_line("DESCRIPTION", *said) if said else ""
 
 
