@@ -176,7 +176,7 @@ def test_who_is_booked_for_is_told_once_for_each_call(house: Database) -> None:
 
     def told() -> list[str]:
         with house.read() as db:
-            return [each.page for each in notices.mine(db, actor(COLLEAGUE), NOW)]
+            return [each.page for each in notices.mine(db, actor(COLLEAGUE))]
 
     book(house, RESEARCHER, RESEARCHER, span(27, 9, 11))
     with house.write() as db:
