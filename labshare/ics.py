@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from labshare.domain import ics
 from labshare.domain.bookings import BookingKind, BookingState
+from labshare.domain.modes import Mode
 from labshare.i18n import DEFAULT_LANGUAGE, gettext, known_language, language, speaking, word
 from labshare.services import feeds
 from labshare.services.bookings import BookingLine
@@ -79,21 +80,22 @@ class _Words:
         self._kinds = {kind.value: word("booking_kind", kind) for kind in BookingKind}
         self._occupied, self._yours = gettext("event.occupied"), gettext("event.yours")
         self._project = gettext("Project")
+        self._modes = {mode.value: ics.escaped(word("mode_said", mode)) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
         self._heads: dict[tuple[Any, ...], str] = {}
         self._projects: dict[str | None, str] = {}
 
     def of(self, shared: tuple[Any, ...]) -> str:
         """All lines of an event but those that say which it is and when, from the fields that several may share."""
-        what, project, purpose = shared[:6], shared[6], shared[7]
+        what, project, purpose, mode = shared[:6], shared[6], shared[7], self._modes.get(shared[8])
         head = self._heads.get(what)
         if head is None:
             head = self._heads[what] = self._head(*what)
-        if not project and not purpose:
+        if not project and not purpose and not mode:
             return head
         said = self._projects.get(project)
         if said is None:
             said = self._projects[project] = ics.escaped(f"{self._project}: {project}") if project else ""
-        lines = [each for each in (said, ics.escaped(purpose) if purpose else "") if each]
+        lines = [each for each in (said, ics.escaped(purpose) if purpose else "", mode) if each]
         return head + ics.escaped_line("DESCRIPTION", lines)
 
     def _head(self, number: int, kind: str, occupies: int, is_own: int, state: str | None, person: str | None) -> str:

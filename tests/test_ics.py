@@ -8,7 +8,7 @@ import pytest
 from labshare import ics
 from labshare.domain.bookings import BookingKind, BookingState
 from labshare.i18n import Language, speaking
-from labshare.store.bookings import BookingLine
+from labshare.store.booking_pages import BookingLine
 from tests.calendar_files import Seen, seen
 from tests.furniture import FESEM, a_booking, span
 

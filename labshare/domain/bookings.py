@@ -16,8 +16,9 @@ import msgspec
 from labshare.domain.booking_rules import Site
 from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import Clearance, refusal
-from labshare.domain.courtesy import blocked_until, cut, excesses, refused_prime
+from labshare.domain.conduct_rules import not_blocked, prime_time
 from labshare.domain.house_rules import HouseRules, not_too_late, within_hours, within_limits
+from labshare.domain.modes import Mode, is_run_by_staff, mode_offered, setup_posted
 from labshare.domain.opening import OpeningHours, minute_of_day
 from labshare.domain.projects import AccessClass, Activity, Project, usable
 from labshare.domain.timespan import Span
@@ -84,6 +85,9 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     agreement_id: str | None = None
     agreement_version: int | None = None
     attended: bool = True
+    mode: Mode = Mode.SELF
+    # One of those that its instrument posts; whoever may look at the calendar reads it.
+    setup: str = ""
     purpose: str = ""
     # Why a manager passed the centre's own rules for it.
     override_reason: str = ""
@@ -93,6 +97,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     plan_id: UUID | None = None
     series_id: UUID | None = None
     hold_expires_at: datetime | None = None
+    # Held while its form is open: 1, and 2 once that was prolonged (domain/holds.py).
+    form_hold: int = 0
     decision_note: str = ""
     created_at: datetime
     updated_at: datetime
@@ -134,6 +140,8 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     approval: str = "none"
     approval_hours: int = 72
     capability_id: str = ""
+    modes: tuple[Mode, ...] = (Mode.SELF,)
+    setups: tuple[str, ...] = ()
 
     @property
     def site(self) -> Site:
@@ -156,7 +164,8 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody asks for. `person_id` is who will use the instrument (nobody, for a block by the centre itself);
-    `replaces_id` is the booking that would move, `override` the reason for which a manager passes the centre's rules.
+    `replaces_id` is the booking that would move, or the hold that this becomes; `override` the reason for which a
+    manager passes the centre's rules. Without a `mode` it is the usual one of the instrument.
     """
 
     instrument_number: int
@@ -167,6 +176,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     replaces_id: UUID | None = None
     kind: BookingKind = BookingKind.USE
     override: str = ""
+    mode: Mode | None = None
+    setup: str = ""
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,29 +291,6 @@ def opening_hours(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     return within_hours(wish, context) if wish.span.minutes <= LONGEST_MINUTES else ()
 
 
-def prime_time(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    """R20: nobody takes more of the best hours of a day or week than the agreements in force allow one person."""
-    if wish.span.minutes > LONGEST_MINUTES:
-        return ()
-    zone, refusals = context.rules.timezone, list[Refusal]()
-    for conduct in context.conducts:
-        prime = conduct.clause.prime
-        if prime and (over := excesses(prime, wish.span, conduct.uses, zone, conduct.closed)):
-            kept = cut(prime, wish.span, conduct.uses, zone, conduct.closed)
-            is_long_enough = kept is not None and kept.minutes >= context.least_minutes
-            refusals += [refused_prime(prime, each, kept.end if kept and is_long_enough else None) for each in over]
-    return tuple(refusals)
-
-
-def not_blocked(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    """R21: who did not come too often waits until they may book again."""
-    return tuple(
-        Refusal(code="courtesy_blocked", params={"strikes": penalties.strikes, "until": until.isoformat()})
-        for conduct in context.conducts
-        if (penalties := conduct.clause.penalties) and (until := blocked_until(penalties, conduct.strikes, context.now))
-    )
-
-
 def kept_for_round(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     asked = context.rules.occupied(wish.span, wish.kind)
     return tuple(
@@ -326,7 +314,7 @@ def taken(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 
 def person_in_one_place(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    if not context.rules.attended:
+    if not context.rules.attended or is_run_by_staff(wish, context.rules):
         return ()
     return tuple(
         Refusal(
@@ -343,8 +331,9 @@ def person_in_one_place(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 
 def qualified(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """Who runs the instrument has learnt to. Staff run a commissioned use, so nothing is asked of its user."""
     needed = context.rules.qualification
-    if not needed:
+    if not needed or is_run_by_staff(wish, context.rules):
         return ()
     if not context.qualified:
         return (Refusal(code="not_qualified", params={"qualification": needed}),)
@@ -375,6 +364,8 @@ RULES: tuple[Rule, ...] = (
     granularity,
     advance,
     opening_hours,
+    mode_offered,
+    setup_posted,
     qualified,
     project_pays,
     person_in_one_place,

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from labshare.domain.bookings import WAITING, Booking, BookingState
+from labshare.domain.bookings import OCCUPYING, WAITING, Booking, BookingState
 from labshare.domain.windows import CENTRE_ZONE_NAME
 
 
@@ -153,7 +153,8 @@ def of_change(action: str, before: Booking | None, after: Booking, by_id: UUID) 
     if after.person_id in (None, by_id):
         return None
     if action == "book":
-        return NoticeKind.BOOKING_MADE
+        # The hold of a form ends in the write of what is booked from it.
+        return NoticeKind.BOOKING_MADE if after.state in OCCUPYING else None
     if action == "move" and before is not None and before.span != after.span:
         return NoticeKind.BOOKING_MOVED
     return {"cancel": NoticeKind.BOOKING_CANCELLED, "miss": NoticeKind.BOOKING_MISSED}.get(action)

@@ -22,7 +22,7 @@ from labshare.store import affiliations as store
 from labshare.store import audit
 from labshare.store import organisations as organisations_store
 from labshare.store import people as people_store
-from labshare.store.bookings import BookingLine
+from labshare.store.booking_pages import BookingLine
 from labshare.store.engine import Connection
 
 MOST_SHOWN = 100

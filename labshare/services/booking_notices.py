@@ -18,7 +18,7 @@ from labshare.domain.notices import NoticeKind, begins_to_wait, of_change, waits
 from labshare.services import notices
 from labshare.store import booking_pages, people
 from labshare.store import due as due_store
-from labshare.store.bookings import BookingLine
+from labshare.store.booking_pages import BookingLine
 from labshare.store.engine import Connection
 
 # What the ticker tells managers of: a booking that waits for them, or all those of a series in one notice.

@@ -14,26 +14,28 @@ import msgspec
 
 from labshare.domain.approvals import standing
 from labshare.domain.bookings import MOVABLE, OCCUPYING, Booking, BookingKind, BookingState, InstrumentRules, Wish
+from labshare.domain.modes import Mode, mode_of, still_offered
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Stale, WrongState
 from labshare.services import clauses
+from labshare.services.calendars import viewer
 from labshare.services.charging import Outcome, charge
 from labshare.services.house_rules import require_override, with_reason
-from labshare.services.writing import Change, Locked, Payer, ended, judge, make, payer_of, refuse, tell, write
+from labshare.services.wishes import has_booked_as_leader, in_place, is_answered_for, require_for
+from labshare.services.writing import HOLD_EXPIRES, Change, Locked, Payer, ended, payer_of, refuse, write
 from labshare.store import booking_pages
 from labshare.store import bookings as store
+from labshare.store import due as due_store
 from labshare.store import people as people_store
 from labshare.store import usage as usage_store
 from labshare.store.engine import Connection
 
 LONGEST_PURPOSE = 500
-# The deadline of a hold, which ends by itself unless confirmed.
-HOLD_EXPIRES = "hold_expires"
 
 # What the readers below hand out; pages name this type, and never the store.
-BookingLine = store.BookingLine
+BookingLine = booking_pages.BookingLine
 
 
 def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
@@ -51,27 +53,33 @@ def book_all(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime
     A refusal of one wish among several names its place as `item`.
     """
     changes, locked = planned(db, actor, wishes, now)
-    return write(db, actor, changes, locked, now, action="book")
+    written = write(db, actor, changes, locked, now, action="book")
+    for change in changes:
+        if change.before is not None:
+            due_store.forget(db, HOLD_EXPIRES, change.before.id)
+    return written
 
 
-def planned(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime) -> tuple[list[Change], Locked]:
-    """What these wishes become if nothing refuses them, under the locks of all their instruments and persons.
+def planned(
+    db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime, *, also: Iterable[UUID] = ()
+) -> tuple[list[Change], Locked]:
+    """What these wishes become if nothing refuses them, under the locks of all their instruments and persons, and of
+    the persons `also`.
 
-    Raises `Forbidden` when the actor may not book (for this person).
+    Raises `Forbidden` when the actor may not book (for this person), and `NotFound` for a hold that is not theirs.
     """
     require(actor, Action.BOOK)
     asked = [_asked(actor, wish) for wish in wishes]
     persons = {wish.person_id or actor.person_id for wish in asked}
-    locked = store.lock(db, {wish.instrument_number for wish in asked}, persons)
-    if persons != {actor.person_id}:
-        for rules in locked.values():
-            require(actor, Action.BOOK_FOR_OTHERS, centre=rules.centre_id)
+    locked = store.lock(db, {wish.instrument_number for wish in asked}, {*persons, *also})
     by_payer = {(wish.project_id, wish.person_id): wish for wish in asked}
-    for wish in asked:
-        require_override(actor, wish, locked[wish.instrument_number])
     payers = {key: payer_of(db, wish) for key, wish in by_payer.items()}
+    for wish in asked:
+        rules = locked[wish.instrument_number]
+        require_for(actor, wish, payers[wish.project_id, wish.person_id], rules)
+        require_override(actor, wish, rules)
     changes = [adding(locked, wish, payers[wish.project_id, wish.person_id], actor, now) for wish in asked]
-    return changes, locked
+    return in_place(db, actor, changes, now), locked
 
 
 def move(
@@ -84,14 +92,16 @@ def move(
     now: datetime,
     purpose: str | None = None,
     override: str = "",
+    mode: Mode | None = None,
+    setup: str | None = None,
 ) -> Booking:
     """Give a booking other times, under the same rules as a new one. Raises as `book` does, and `Stale`.
 
-    A `purpose` is written along; without one the booking keeps its own. `override` as in a wish.
+    What is not given, `purpose`, `mode` and `setup`, the booking keeps. `override` as in a wish.
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     require_movable(booking, now)
-    wish = with_reason(again(booking, span, purpose), override)
+    wish = with_reason(again(booking, span, purpose, rules=rules, mode=mode, setup=setup), override)
     require_override(actor, wish, rules)
     return _write(db, actor, moving(booking, wish, rules, payer_of(db, wish), now, by=actor), rules, now, action="move")
 
@@ -163,25 +173,12 @@ def block(
     return _write(db, actor, Change(after=booking, wish=wish), rules, now, action="block")
 
 
-def expire_holds(db: Connection, numbers: Iterable[int], span: Span, now: datetime) -> int:
-    """Give back the time of holds that were never confirmed, on these instruments; returns how many there were."""
-    locked = store.lock(db, numbers)
-    count = end_due(db, locked, span, now)
-    if count:
-        tell(db, locked)
-    return count
-
-
 # ---------------------------------------------------------------- looking at one's own
 
 
-def wish_of(db: Connection, actor: Actor, instrument_id: str, project_code: str, span: Span, purpose: str) -> Wish:
-    """The actor's own wish, from the codes that people use. Raises `NotFound` for an unknown instrument.
-
-    A project that is not the actor's is left out: the rules say so together with whatever else is wrong.
-    """
-    number, project_id = store.behind_codes(db, instrument_id, project_code, actor.person_id)
-    return Wish(instrument_number=number, span=span, person_id=actor.person_id, project_id=project_id, purpose=purpose)
+def may_change(actor: Actor, line: BookingLine) -> bool:
+    """Whether the actor may move or cancel a booking while that is to be done at all."""
+    return is_answered_for(actor, line) or may(actor, Action.MANAGE_CALENDAR, centre=line.centre_id)
 
 
 def mine(
@@ -193,7 +190,7 @@ def mine(
     states: Collection[BookingState] = (),
     after: tuple[datetime, UUID] | None = None,
     limit: int = 200,
-) -> list[store.BookingLine]:
+) -> list[BookingLine]:
     """The actor's bookings that end after `since` and begin before `until`, the earliest first.
 
     Without `states` those that take time; `after` is the start and the id of the one behind which to go on.
@@ -203,10 +200,17 @@ def mine(
     )
 
 
-def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:
-    """One booking with its names, for its user and for the managers of its centre; `NotFound` for everybody else."""
-    line = store.line(db, booking_id)
-    if not _is_visible(actor, line.booking, line.centre_id):
+def for_others(db: Connection, actor: Actor, since: datetime) -> list[BookingLine]:
+    """What the actor booked for others that ends after `since`, the earliest first, as far as they may still see it."""
+    return booking_pages.lines_for_others(db, viewer(actor), since)
+
+
+def show(db: Connection, actor: Actor, booking_id: UUID) -> BookingLine:
+    """One booking with its names, for its user, who booked it for them as the leader of its project, and the managers
+    of its centre; `NotFound` for everybody else.
+    """
+    line = booking_pages.line(db, booking_id)
+    if not (is_answered_for(actor, line) or may(actor, Action.SEE_BOOKING, centre=line.centre_id)):
         raise NotFound("booking_not_found")
     return line
 
@@ -219,7 +223,8 @@ def held(
 ) -> tuple[Booking, InstrumentRules]:
     """A booking the actor may change, read again under the lock of its instrument and person.
 
-    Without an `action` that they must be permitted it is their own, or at a centre whose calendar they manage.
+    Without an `action` that they must be permitted it is their own, booked by them for a member of the project that
+    they lead, or at a centre whose calendar they manage.
     """
     booking, locked = held_with(db, actor, booking_id, (), action)
     return booking, locked[booking.instrument_number]
@@ -234,9 +239,12 @@ def held_with(
     locked = store.lock(db, {before.instrument_number, *numbers}, persons)
     booking = store.get(db, booking_id)
     centre_id = locked[booking.instrument_number].centre_id
-    if not _is_visible(actor, booking, centre_id):
+    is_theirs = booking.person_id == actor.person_id
+    if not is_theirs and not may(actor, Action.MANAGE_CALENDAR, centre=centre_id):
+        is_theirs = has_booked_as_leader(db, actor, booking)
+    if not (is_theirs or may(actor, Action.SEE_BOOKING, centre=centre_id)):
         raise NotFound("booking_not_found")
-    action = action or (Action.BOOK if booking.person_id == actor.person_id else Action.MANAGE_CALENDAR)
+    action = action or (Action.BOOK if is_theirs else Action.MANAGE_CALENDAR)
     require(actor, action, centre=centre_id)
     return booking, locked
 
@@ -249,9 +257,20 @@ def require_movable(booking: Booking, now: datetime) -> None:
         raise WrongState("booking_begun")
 
 
-def again(booking: Booking, span: Span, purpose: str | None = None) -> Wish:
-    """A booking as the wish for itself at another time; without a purpose it keeps its own."""
+def again(
+    booking: Booking,
+    span: Span,
+    purpose: str | None = None,
+    *,
+    rules: InstrumentRules,
+    mode: Mode | None = None,
+    setup: str | None = None,
+) -> Wish:
+    """A booking as the wish for itself at another time; what is not given it keeps, as far as that is still offered."""
+    kept_mode, kept_setup = still_offered(booking.mode, booking.setup, rules)
     return Wish(
+        mode=mode or kept_mode,
+        setup=kept_setup if setup is None else setup,
         instrument_number=booking.instrument_number,
         span=span,
         person_id=booking.person_id,
@@ -281,6 +300,9 @@ def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, n
         occupied_from=occupied.start,
         occupied_until=occupied.end,
         purpose=wish.purpose,
+        mode=(mode := mode_of(wish, rules)),
+        setup=wish.setup,
+        attended=_attends(wish, rules, mode),
         state=state,
         hold_expires_at=until,
         override_reason=wish.override or booking.override_reason,
@@ -296,7 +318,11 @@ def describing(booking: Booking, purpose: str, now: datetime) -> Change:
 
 def cancelling(db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime) -> Change:
     """The change that gives the time back, late or in time by the notice that an agreement asks of its user (R21)."""
-    late = booking.person_id == actor.person_id and clauses.is_late(db, rules, booking, now)
+    if booking.form_hold:
+        # Nobody had said that they would come, and nobody who waits is told that they gave something back.
+        return ended(booking, BookingState.RELEASED, now)
+    is_bound = booking.person_id == actor.person_id or not may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    late = is_bound and clauses.is_late(db, rules, booking, now)
     return ended(msgspec.structs.replace(booking, late_notice=late), BookingState.CANCELLED, now)
 
 
@@ -312,6 +338,7 @@ def _asked(actor: Actor, wish: Wish) -> Wish:
 def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Actor, now: datetime) -> Booking:
     """The booking that a wish becomes; what the project says is copied onto it."""
     occupied = rules.occupied(wish.span, wish.kind)
+    mode = mode_of(wish, rules) if wish.kind is BookingKind.USE else Mode.SELF
     organisation_id = project.organisation_id if project else None
     state, until = standing_for(actor, rules, wish.kind, organisation_id, wish.span.start, now)
     return Booking(
@@ -331,12 +358,19 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
         access_class=project.access_class if project else None,
         activity=project.activity if project else None,
         agreement_id=project.agreement_id if project else None,
-        attended=rules.attended and wish.person_id is not None,
+        attended=_attends(wish, rules, mode),
+        mode=mode,
+        setup=wish.setup,
         purpose=wish.purpose,
         override_reason=wish.override,
         created_at=now,
         updated_at=now,
     )
+
+
+def _attends(wish: Wish, rules: InstrumentRules, mode: Mode) -> bool:
+    """Whether somebody must be there for a use: nobody who has it run by the staff."""
+    return rules.attended and wish.person_id is not None and mode is not Mode.COMMISSIONED
 
 
 def standing_for(
@@ -364,18 +398,6 @@ def _locked(
     if booking.version != seen_version:
         raise Stale("booking_changed")
     return booking, rules
-
-
-def _is_visible(actor: Actor, booking: Booking, centre_id: str) -> bool:
-    return booking.person_id == actor.person_id or may(actor, Action.SEE_BOOKING, centre=centre_id)
-
-
-def end_due(db: Connection, locked: Locked, span: Span, now: datetime) -> int:
-    """Give back the time of what is due to end there, under the lock of these instruments; returns how many."""
-    found = (each for number in sorted(locked) for each in store.neighbours(db, number, span))
-    due = [ended(store.get(db, each.id), BookingState.EXPIRED, now) for each in found if each.is_due(now)]
-    make(db, due, judge(db, due, locked, now))
-    return len(due)
 
 
 def _purpose(text: str) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from labshare.domain.agreements import Counter, covers, limit, matches, rule_windows
 from labshare.domain.bookings import Booking, BookingKind, InstrumentRules
+from labshare.domain.modes import Mode
 from labshare.domain.people import Role
 from labshare.domain.people_document import PeopleDocument, ProjectEntry, from_toml
 from labshare.domain.timespan import MINUTE, Span
@@ -26,6 +27,7 @@ from labshare.services import (
     balances,
     counting,
     demo_approvals,
+    demo_modes,
     demo_notices,
     demo_sandbox,
     people_document,
@@ -287,6 +289,23 @@ def let_one_wait(stage: Stage) -> None:
     )
 
 
+def offer_modes(stage: Stage) -> None:
+    """A microscope that may also be had with the staff's help or run by them, as it has just been booked."""
+    people = {actor.login: actor for actor in stage.cast.people.values()}
+    rules = next(each for each in stage.rules.values() if each.id == "N001")
+    manager, projects, ask = stage.cast.managers[rules.centre_id], stage.cast.projects, demo_modes.Ask
+    host, company = projects["IMS-01"], projects["MAT-01"]
+    asks = (
+        ask(by=people["researcher.ims"], user=people["user.ims.3"], project=host, mode=Mode.SELF,
+            setup="5 kV", purpose="Chụp hình thái bề mặt"),
+        ask(by=people["user.ims.8"], user=people["user.ims.8"], project=host, mode=Mode.ASSISTED,
+            setup="15 kV + EDS", purpose="Kiểm tra kích thước hạt"),
+        ask(by=manager, user=people["user.mat.5"], project=company, mode=Mode.COMMISSIONED,
+            setup="15 kV + EDS", purpose="Đánh giá vật liệu cực dương"),
+    )  # fmt: skip
+    demo_modes.offer(stage.db, manager, rules, asks, stage.now)
+
+
 def book_further(stage: Stage) -> None:
     """A booking that repeats, time that somebody waits for, and a centre's rules, which hold from now on."""
     cast, told = stage.cast, stage.story.regular
@@ -320,6 +339,7 @@ STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("rounds", bring_rounds),
     ("use", use_instruments),
     ("approval", let_one_wait),
+    ("modes", offer_modes),
     ("bookings", book_further),
     ("notices", bring_news),
     ("ledger", post_ledger),

@@ -18,12 +18,14 @@ import msgspec
 from labshare.domain.availability import Leeway, firsts, nearest, starts_of_day
 from labshare.domain.bookings import Context as RuleContext
 from labshare.domain.bookings import InstrumentRules, Wish, qualified
+from labshare.domain.modes import Mode
+from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
 from labshare.domain.registry_search import Search
 from labshare.domain.timespan import Span, next_minute
 from labshare.errors import Refusal
-from labshare.services import prices
+from labshare.services import calendars, prices
 from labshare.services.leeways import Looking, Who
 from labshare.services.prices import Estimate
 from labshare.store import bookings as bookings_store
@@ -132,6 +134,20 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> lis
     return []
 
 
+def beside_setup(db: Connection, wish: Wish, spans: Sequence[Span]) -> frozenset[Span]:
+    """Those of these uses that would stand right before or after one with the set-up of the wish, so that nothing is
+    changed over between the two.
+    """
+    if not (wish.setup and spans):
+        return frozenset()
+    (rules,) = bookings_store.rules_of(db, [wish.instrument_number]).values()
+    around = Span(min(each.start for each in spans), max(each.end for each in spans)).widened(DAY_MINUTES, DAY_MINUTES)
+    found = calendars.calendar(db, None, [rules.number], around).entries[rules.number]
+    same = [Span(each.occupied_from, each.occupied_until) for each in found if each.setup == wish.setup]
+    edges = {edge for each in same for edge in (each.start, each.end)}
+    return frozenset(span for span in spans if {rules.occupied(span).start, rules.occupied(span).end} & edges)
+
+
 def capability_of(db: Connection, number: int) -> str:
     """What an instrument can do, by which others are found that can do the same."""
     return rounds_store.capabilities_of(db, [number])[number]
@@ -150,6 +166,7 @@ def _who(db: Connection, wish: Wish) -> Who:
         replaces_id=wish.replaces_id,
         is_session=replaced is not None and replaced.plan_id is not None,
         project=project,
+        has_it_run=wish.mode is Mode.COMMISSIONED,
     )
 
 

@@ -24,7 +24,16 @@ from labshare.domain.booking_rules import (
     is_short_notice,
     measure,
 )
-from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, Booking, BookingKind, Context, InstrumentRules, Wish
+from labshare.domain.bookings import (
+    LONGEST_MINUTES,
+    OCCUPYING,
+    Booking,
+    BookingKind,
+    BookingState,
+    Context,
+    InstrumentRules,
+    Wish,
+)
 from labshare.domain.house_rules import HouseRules, is_outside_hours, not_locked, reason_of
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.rulebook import Rulebook
@@ -133,8 +142,12 @@ def require_override(actor: Actor, wish: Wish, rules: InstrumentRules) -> None:
 def locked_to(
     book: Rulebook, reader: Actor | None, before: Booking | None, after: Booking, rules: InstrumentRules, now: datetime
 ) -> tuple[Refusal, ...]:
-    """Why somebody may no longer move or cancel their own use; the managers of its centre always may."""
-    if reader is None or before is None or before.person_id != reader.person_id or before.starts_at <= now:
+    """Why somebody may no longer move or cancel their own use, or one that they booked; the managers of its centre
+    always may, and a hold has bound nobody yet.
+    """
+    if reader is None or before is None or before.starts_at <= now or before.state is BookingState.HELD:
+        return ()
+    if reader.person_id not in (before.person_id, before.booked_by_id):
         return ()
     is_left = after.span == before.span and after.state in OCCUPYING
     if is_left or before.kind is not BookingKind.USE:

@@ -44,13 +44,15 @@ Windows = Callable[[InstrumentRules, int], Sequence[Span]]
 class Who(msgspec.Struct, frozen=True, kw_only=True):
     """For whom time is looked for: a person (None: whoever may book), and the booking that would move.
 
-    No clause of courtesy holds for a session that a round gave (`is_session`).
+    No clause of courtesy holds for a session that a round gave (`is_session`); who has the staff run it (`has_it_run`)
+    need not be qualified, nor there.
     """
 
     person_id: UUID | None
     replaces_id: UUID | None = None
     is_session: bool = False
     ignores_qualification: bool = False
+    has_it_run: bool = False
     project: Project | None = None
 
 
@@ -84,7 +86,7 @@ class Looking:
         """When a use of so many minutes, or of the length nearest to it, may begin there, the earliest first."""
         rules = candidate.rules
         busy = [*self._busy.get(rules.number, ()), *self._kept.get(rules.number, ())]
-        elsewhere = self._elsewhere if rules.attended else ()
+        elsewhere = self._elsewhere if rules.attended and not self._who.has_it_run else ()
         found: list[Leeway] = []
         for each in self._stretches_of(rules, minutes):
             starts = _before(each.starts, self._latest_start(candidate, each.minutes))
@@ -96,7 +98,8 @@ class Looking:
     # ------------------------------------------------------------ reading
 
     def _may_be_qualified(self, candidate: Candidate) -> bool:
-        asks = candidate.rules.qualification and self._who.person_id and not self._who.ignores_qualification
+        who = self._who
+        asks = candidate.rules.qualification and who.person_id and not (who.ignores_qualification or who.has_it_run)
         return candidate.qualified or not asks
 
     def _hull_of(self, found: Iterable[Candidate]) -> Span | None:

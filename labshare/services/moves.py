@@ -12,11 +12,12 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.bookings import Booking, BookingKind, BookingState
-from labshare.domain.people import Action, Actor, require
+from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, Stale, WrongState
 from labshare.services import bookings
 from labshare.services.house_rules import require_override, with_reason
+from labshare.services.wishes import require_for
 from labshare.services.writing import payer_of, undone, write
 from labshare.store import bookings as store
 from labshare.store.engine import Connection
@@ -48,14 +49,15 @@ def move_to(
     bookings.require_movable(booking, now)
     _require_unbound(booking)
     before, after = locked[booking.instrument_number], locked[number]
-    if booking.person_id != actor.person_id:
-        require(actor, Action.BOOK_FOR_OTHERS, centre=after.centre_id)
     if before.capability_id != after.capability_id:
         raise Refused([Refusal(code="instrument_of_other_kind")])
-    wish = with_reason(msgspec.structs.replace(bookings.again(booking, span), instrument_number=number), override)
+    wish = bookings.again(booking, span, rules=after)
+    wish = with_reason(msgspec.structs.replace(wish, instrument_number=number), override)
+    payer = payer_of(db, wish)
+    require_for(actor, wish, payer, after)
     require_override(actor, wish, after)
     given_up = bookings.cancelling(db, actor, booking, before, now)
-    taken = bookings.adding(locked, wish, payer_of(db, wish), actor, now)
+    taken = bookings.adding(locked, wish, payer, actor, now)
     try:
         return write(db, actor, [given_up, taken], locked, now, action="move")[1]
     except Refused as error:

@@ -28,7 +28,7 @@ from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.errors import Refusal, Refused
 from labshare.store import booking_pages, outbox
 from labshare.store import notices as store
-from labshare.store.bookings import BookingLine
+from labshare.store.booking_pages import BookingLine
 from labshare.store.engine import Connection
 
 # What tells the sender of letters that one waits.

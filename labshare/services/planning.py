@@ -17,6 +17,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules
+from labshare.domain.modes import usual
 from labshare.domain.ordering import Tier
 from labshare.domain.profiles import Size
 from labshare.domain.projects import ProjectName
@@ -347,6 +348,7 @@ def _booking(
         activity=request.activity,
         agreement_id=request.agreement_id,
         attended=rules.attended,
+        mode=usual(rules.modes),
         purpose=request.purpose,
         request_id=request.id,
         plan_id=plan_id,

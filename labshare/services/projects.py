@@ -40,6 +40,17 @@ def usable(db: Connection, actor: Actor, now: datetime) -> list[Project]:
     return [line.project for line in mine(db, actor) if line.project.is_current(now)]
 
 
+def members_led(db: Connection, actor: Actor) -> list[tuple[str, str, tuple[str, ...]]]:
+    """The members of the verified projects that the actor leads, by name: login, name, codes."""
+    if not actor.grants:
+        return []
+    found: dict[str, tuple[str, list[str]]] = {}
+    for line in store.lines_led(db, actor.person_id):
+        for member in line.members:
+            found.setdefault(member.login, (member.name, []))[1].append(line.project.code)
+    return sorted(((login, name, tuple(codes)) for login, (name, codes) in found.items()), key=lambda each: each[1])
+
+
 def waiting(db: Connection, actor: Actor) -> list[ProjectLine]:
     """What the user office has to verify. Raises `Forbidden` for others."""
     require(actor, Action.VERIFY_PROJECT)

@@ -20,7 +20,9 @@ from labshare.domain.series import Conflicts, Reach, Repeat, Series, occurrences
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Stale, WrongState
 from labshare.services import bookings, free_times
+from labshare.services.holds import giving_way
 from labshare.services.house_rules import require_override, with_reason
+from labshare.services.wishes import has_booked_as_leader
 from labshare.services.writing import Change, Locked, numbered, payer_of, refuse, sift, undone, write
 from labshare.store import bookings as bookings_store
 from labshare.store import series as store
@@ -72,7 +74,8 @@ def preview(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, now: datet
     """
     with undone(db):
         changes, locked = _planned(db, actor, wish, repeat, now)
-        refusals = sift(db, changes, locked, now, reader=actor)
+        freed = giving_way(db, actor, wish.replaces_id, locked, now)
+        refusals = sift(db, [*changes, *freed], locked, now, reader=actor)[: len(changes)]
     taken = [change.after.occupied for change in changes]
     return tuple(
         Occurrence(
@@ -85,19 +88,24 @@ def preview(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, now: datet
 
 
 def show(db: Connection, actor: Actor, series_id: UUID) -> SeriesLine:
-    """A series, for its person and for the managers of its centre; `NotFound` for everybody else."""
+    """A series, for its person, who booked it for them as the leader of its project, and the managers of its centre;
+    `NotFound` for everybody else.
+    """
     found = store.get(db, series_id)
     (rules,) = bookings_store.rules_of(db, [found.instrument_number]).values()
-    if found.person_id != actor.person_id and not may(actor, Action.SEE_BOOKING, centre=rules.centre_id):
+    line = SeriesLine(series=found, instrument_id=rules.id, bookings=tuple(store.bookings_of(db, series_id)))
+    if found.person_id == actor.person_id or may(actor, Action.SEE_BOOKING, centre=rules.centre_id):
+        return line
+    if not all(has_booked_as_leader(db, actor, booking) for booking in line.bookings[:1]):
         raise NotFound("series_not_found")
-    return SeriesLine(series=found, instrument_id=rules.id, bookings=tuple(store.bookings_of(db, series_id)))
+    return line
 
 
 # ---------------------------------------------------------------- making
 
 
 def create(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, conflicts: Conflicts, now: datetime) -> Made:
-    """Book every date of the rule that `conflicts` chooses, or none of them.
+    """Book every date of the rule that `conflicts` chooses, or none of them. The hold of the form ends with it.
 
     Raises as `bookings.book_all` does: with `STOP` when any date is refused, else when all are.
     """
@@ -114,11 +122,12 @@ def create(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, conflicts: 
         created_at=now,
     )
     changes = [_in_series(change, series) for change in changes]
+    freed = giving_way(db, actor, wish.replaces_id, locked, now)
     left_out: tuple[Occurrence, ...] = ()
     if conflicts is not Conflicts.STOP:
-        changes, left_out = _chosen(db, actor, changes, locked, now, moves=conflicts is Conflicts.MOVE)
+        changes, left_out = _chosen(db, actor, changes, freed, locked, now, moves=conflicts is Conflicts.MOVE)
     store.add(db, series)
-    written = write(db, actor, changes, locked, now, action="book")
+    written = write(db, actor, [*changes, *freed], locked, now, action="book")[: len(changes)]
     line = SeriesLine(series=series, instrument_id=rules.id, bookings=tuple(written))
     return Made(line=line, left_out=left_out)
 
@@ -145,8 +154,11 @@ def move(
     """
     anchor, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
     spans = shifted([each.span for each in ahead], anchor.span, span, rules.timezone)
-    payer = payer_of(db, bookings.again(anchor, span))
-    wishes = [with_reason(bookings.again(each, to, purpose), override) for each, to in zip(ahead, spans, strict=True)]
+    payer = payer_of(db, bookings.again(anchor, span, rules=rules))
+    wishes = [
+        with_reason(bookings.again(each, to, purpose, rules=rules), override)
+        for each, to in zip(ahead, spans, strict=True)
+    ]
     require_override(actor, wishes[0], rules)
     changes = [
         bookings.moving(each, wish, rules, payer, now, by=actor) for each, wish in zip(ahead, wishes, strict=True)
@@ -193,7 +205,8 @@ def _planned(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, now: date
     if rules is None:
         raise NotFound("instrument_not_found")
     spans = occurrences(repeat, wish.span, rules.timezone)
-    return bookings.planned(db, actor, [msgspec.structs.replace(wish, span=span) for span in spans], now)
+    wishes = [msgspec.structs.replace(wish, span=span, replaces_id=None) for span in spans]
+    return bookings.planned(db, actor, wishes, now)
 
 
 def _in_series(change: Change, series: Series) -> Change:
@@ -201,10 +214,19 @@ def _in_series(change: Change, series: Series) -> Change:
 
 
 def _chosen(
-    db: Connection, actor: Actor, changes: Sequence[Change], locked: Locked, now: datetime, *, moves: bool
+    db: Connection,
+    actor: Actor,
+    changes: Sequence[Change],
+    freed: Sequence[Change],
+    locked: Locked,
+    now: datetime,
+    *,
+    moves: bool,
 ) -> tuple[list[Change], tuple[Occurrence, ...]]:
-    """The changes that may be made together, some at another time of their day, and the dates that are left out."""
-    refusals = sift(db, changes, locked, now, reader=actor)
+    """The changes that may be made together when `freed` has given way, some at another time of their day, and the
+    dates that are left out.
+    """
+    refusals = sift(db, [*changes, *freed], locked, now, reader=actor)[: len(changes)]
     pairs = list(zip(changes, refusals, strict=True))
     kept = [change for change, refused in pairs if not refused]
     left = [(change, refused) for change, refused in pairs if refused]
@@ -217,7 +239,8 @@ def _chosen(
                 for change, _ in left
                 if len(offers[change.after.id]) > turn
             ]
-            found = sift(db, [*kept, *tried], locked, now, reader=actor)[len(kept) :]
+            count = len(kept)
+            found = sift(db, [*kept, *tried, *freed], locked, now, reader=actor)[count : count + len(tried)]
             kept += [change for change, refused in zip(tried, found, strict=True) if not refused]
             placed = {change.after.id for change in kept}
             left = [each for each in left if each[0].after.id not in placed]

@@ -13,8 +13,8 @@ from uuid import UUID
 from labshare.services import (
     approvals,
     booking_notices,
-    bookings,
     freeing,
+    holds,
     idempotency,
     ledger,
     ledger_deadlines,
@@ -23,7 +23,7 @@ from labshare.services import (
     rounds,
     waitlist,
 )
-from labshare.services.writing import APPROVAL_ENDS
+from labshare.services.writing import APPROVAL_ENDS, HOLD_EXPIRES
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import outbox
@@ -32,7 +32,6 @@ from labshare.store.engine import Connection
 from labshare.store.outbox import Message
 
 KEPT = timedelta(days=1)
-HOLD_EXPIRES = bookings.HOLD_EXPIRES
 
 
 def messages(db: Connection) -> list[Message]:
@@ -73,7 +72,7 @@ def put_off(db: Connection, row: Due, now: datetime) -> None:
 
 def _expire_hold(db: Connection, booking_id: UUID, now: datetime) -> None:
     booking = bookings_store.get(db, booking_id)
-    bookings.expire_holds(db, [booking.instrument_number], booking.occupied, now)
+    holds.expire_holds(db, [booking.instrument_number], booking.occupied, now)
 
 
 HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {

@@ -18,6 +18,7 @@ from labshare.errors import Malformed, WrongState
 from labshare.store import audit, outbox
 from labshare.store import bookings as booking_store
 from labshare.store import usage as store
+from labshare.store.booking_pages import BookingLine
 from labshare.store.engine import Connection
 from labshare.store.names import Name, names
 
@@ -30,7 +31,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded failure, and the uses that it touches: the running one and those of the next seven days, in order."""
 
     record: StateRecord
-    affected: tuple[booking_store.BookingLine, ...]
+    affected: tuple[BookingLine, ...]
 
 
 def record_down(db: Connection, actor: Actor, instrument_id: str, note: str, now: datetime) -> Failure:
@@ -75,7 +76,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Name
     down: StateRecord | None
-    affected: tuple[booking_store.BookingLine, ...]
+    affected: tuple[BookingLine, ...]
 
 
 def down(db: Connection, number: int) -> StateRecord | None:
@@ -95,7 +96,7 @@ def condition(db: Connection, actor: Actor, instrument_id: str, now: datetime) -
     )
 
 
-def affected(db: Connection, number: int, now: datetime) -> tuple[booking_store.BookingLine, ...]:
+def affected(db: Connection, number: int, now: datetime) -> tuple[BookingLine, ...]:
     """The uses of an instrument that run now or begin within seven days. Whoever calls may see them."""
     return tuple(store.uses_over(db, number, Span(now, now + AFFECTED)))
 

@@ -45,7 +45,7 @@ from labshare.domain.windows import days_span
 from labshare.errors import NotFound, Refusal, Refused, WrongState
 from labshare.services import bookings, calendars, notices
 from labshare.services.leeways import Looking, Who
-from labshare.services.writing import Change, ended, payer_of, write
+from labshare.services.writing import HOLD_EXPIRES, Change, ended, payer_of, write
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import people as people_store
@@ -138,13 +138,13 @@ def accept(db: Connection, actor: Actor, entry_id: UUID, now: datetime) -> Booki
     Raises `WrongState` once it has ended, and `Refused` where the rules say no by now.
     """
     booking, rules = _offered(db, actor, entry_id, now)
-    wish = bookings.again(booking, booking.span)
+    wish = bookings.again(booking, booking.span, rules=rules)
     kind, payer_id, start = booking.kind, booking.organisation_id, booking.starts_at
     state, until = bookings.standing_for(actor, rules, kind, payer_id, start, now)
     after = msgspec.structs.replace(booking, state=state, hold_expires_at=until, updated_at=now)
     change = Change(before=booking, after=after, wish=wish, payer=payer_of(db, wish))
     (taken,) = write(db, actor, [change], {rules.number: rules}, now, action="accept_offer")
-    due_store.forget(db, bookings.HOLD_EXPIRES, booking.id)
+    due_store.forget(db, HOLD_EXPIRES, booking.id)
     return taken
 
 
@@ -208,7 +208,7 @@ def _offer(db: Connection, entry: WaitingEntry, freed: FreedTime, had: Sequence[
             booking = _held(db, actor, wish, until, now)
             if not store.offer(db, entry.id, booking.id):
                 raise _Gone
-            due_store.schedule(db, bookings.HOLD_EXPIRES, booking.id, until)
+            due_store.schedule(db, HOLD_EXPIRES, booking.id, until)
             names = (rules.name_vi, rules.name_en)
             notices.tell(
                 db, entry.person_id, NoticeKind.SLOT_OFFERED, names, PAGE, now, until=until, booking_id=booking.id
@@ -284,7 +284,7 @@ def _pass_on(db: Connection, actor: Actor, entry: WaitingEntry, now: datetime) -
     booking, rules = _offered(db, actor, entry.id, now)
     change = ended(booking, BookingState.DECLINED, now)
     write(db, actor, [change], {rules.number: rules}, now, action="decline_offer")
-    due_store.forget(db, bookings.HOLD_EXPIRES, booking.id)
+    due_store.forget(db, HOLD_EXPIRES, booking.id)
 
 
 def _in_order(

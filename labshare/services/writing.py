@@ -32,6 +32,7 @@ from labshare.domain.bookings import (
 )
 from labshare.domain.clauses import PersonUse
 from labshare.domain.clearances import Clearance
+from labshare.domain.modes import is_run_by_staff
 from labshare.domain.people import Actor
 from labshare.domain.projects import Project
 from labshare.domain.rulebook import Rulebook
@@ -53,7 +54,8 @@ from labshare.store.rulebooks import rulebook
 
 # Instruments under lock, by number.
 Locked = Mapping[int, InstrumentRules]
-# The deadline of a booking that waits for its centre (services/approvals.py).
+# The deadline of a hold, which ends by itself unless confirmed, and of a booking that waits for its centre.
+HOLD_EXPIRES = "hold_expires"
 APPROVAL_ENDS = "approval_ends"
 
 
@@ -173,9 +175,11 @@ def sift(
     judged = judge(db, changes, locked, now, reader=reader, sifting=True)
     if not judged.weighed.refusals:
         return judged.refusals
-    book, kept, refusals = rulebook(db), list(judged.due), list(judged.refusals)
+    book, refusals = rulebook(db), list(judged.refusals)
+    # What nobody asked for only makes room.
+    kept = [*judged.due, *(change for change in changes if change.wish is None)]
     for place, change in enumerate(changes):
-        if not refusals[place]:
+        if change.wish is not None and not refusals[place]:
             refusals[place] = _weighed(db, book, [*kept, change], locked, now, reader).refusals
             kept += [] if refusals[place] else [change]
     return tuple(refusals)
@@ -283,7 +287,7 @@ def _context(
     """Everything the rules look at, read under the lock, with what the same call has planned already."""
     asked = rules.occupied(wish.span, wish.kind)
     qualified, until = False, None
-    if rules.qualification and wish.person_id is not None:
+    if rules.qualification and wish.person_id is not None and not is_run_by_staff(wish, rules):
         qualified, until = people_store.qualification(db, wish.person_id, rules.number)
     covering = clauses.covering(book, rules, wish)
     return Context(
@@ -325,7 +329,7 @@ def _elsewhere(
     now: datetime,
 ) -> tuple[Neighbour, ...]:
     """Where the person of a wish is meanwhile, if they must be there to use the instrument."""
-    if not rules.attended or wish.person_id is None:
+    if not rules.attended or wish.person_id is None or is_run_by_staff(wish, rules):
         return ()
     busy = store.person_busy(db, wish.person_id, wish.span)
     mine = [_neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, wish.person_id)]

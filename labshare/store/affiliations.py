@@ -19,9 +19,10 @@ from labshare.domain.projects import ProjectLine, ProjectState
 from labshare.domain.rounds import RoundState
 from labshare.domain.text import fold
 from labshare.domain.time_requests import RequestState
-from labshare.store import bookings as bookings_store
+from labshare.store import booking_pages
 from labshare.store import projects as projects_store
-from labshare.store.bookings import BookingLine
+from labshare.store.booking_pages import BookingLine
+from labshare.store.bookings import LONGEST
 from labshare.store.tables import (
     bookings,
     grants,
@@ -158,8 +159,8 @@ def bookings_left(db: Connection, now: datetime, *, limit: int = 200) -> list[Bo
     """What people who have left still have booked, the earliest first."""
     since = now.replace(second=0, microsecond=0)
     states = bookings.c.state.in_(sorted(OCCUPYING))
-    ahead = (bookings.c.starts_at > since - bookings_store.LONGEST, bookings.c.ends_at > since)
-    return bookings_store.lines(db, bookings.c.person_id.in_(_ENDED), states, *ahead, limit=limit)
+    ahead = (bookings.c.starts_at > since - LONGEST, bookings.c.ends_at > since)
+    return booking_pages.lines(db, bookings.c.person_id.in_(_ENDED), states, *ahead, limit=limit)
 
 
 def projects_left(db: Connection, now: datetime) -> list[ProjectLine]:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain.approvals import Approval
 from labshare.domain.bookings import BookingState
-from labshare.store.bookings import BookingLine, lines
+from labshare.store.booking_pages import BookingLine, lines
 from labshare.store.tables import bookings, centres, instruments
 
 

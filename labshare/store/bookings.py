@@ -13,8 +13,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import (
     LONGEST_MINUTES,
@@ -27,11 +26,12 @@ from labshare.domain.bookings import (
     Neighbour,
 )
 from labshare.domain.clauses import PersonUse
+from labshare.domain.modes import Mode
 from labshare.domain.opening import parse_opening
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Stale
 from labshare.store.projects import belongs
-from labshare.store.tables import bookings, centres, instruments, organisations, persons, projects
+from labshare.store.tables import bookings, centres, instruments, persons, projects
 from labshare.store.types import UTCMinute
 
 LONGEST = timedelta(minutes=LONGEST_MINUTES)
@@ -59,6 +59,8 @@ RULE_COLUMNS = (
     instruments.c.retired_at,
     instruments.c.approval,
     instruments.c.approval_hours,
+    instruments.c.modes,
+    instruments.c.setups,
 )
 _RULE_COLUMNS = (
     *RULE_COLUMNS,
@@ -238,6 +240,8 @@ def rules_from(row: Mapping[Any, Any]) -> InstrumentRules:
     values["retired"] = values.pop("retired_at") is not None
     values["planned"] = values.pop("stage") == "planned"
     values["opening"] = parse_opening(values["opening"])
+    values["modes"] = tuple(map(Mode, values["modes"].split()))
+    values["setups"] = tuple(values["setups"].splitlines())
     return InstrumentRules(**values)
 
 
@@ -330,64 +334,3 @@ def get(db: Connection, booking_id: UUID) -> Booking:
     if row is None:
         raise NotFound("booking_not_found")
     return msgspec.convert(row, Booking, from_attributes=True)
-
-
-# ---------------------------------------------------------------- one booking with its names
-
-
-class BookingLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A booking with the names that a list or a page shows beside it."""
-
-    booking: Booking
-    instrument_id: str
-    instrument_vi: str
-    instrument_en: str
-    centre_id: str
-    centre_vi: str
-    centre_en: str
-    timezone: str
-    person: str | None
-    organisation_vi: str | None
-    organisation_en: str | None
-    project: str | None
-
-
-def lines(db: Connection, *conditions: ColumnElement[bool], limit: int = 200) -> list[BookingLine]:
-    query = (
-        sa.select(
-            bookings,
-            instruments.c.id.label("instrument_id"),
-            instruments.c.name_vi.label("instrument_vi"),
-            instruments.c.name_en.label("instrument_en"),
-            centres.c.id.label("centre_id"),
-            centres.c.name_vi.label("centre_vi"),
-            centres.c.name_en.label("centre_en"),
-            centres.c.timezone,
-            persons.c.name.label("person"),
-            organisations.c.name_vi.label("organisation_vi"),
-            organisations.c.name_en.label("organisation_en"),
-            projects.c.code.label("project"),
-        )
-        .join(instruments, instruments.c.number == bookings.c.instrument_number)
-        .join(centres, centres.c.id == instruments.c.centre_id)
-        .outerjoin(persons, persons.c.id == bookings.c.person_id)
-        .outerjoin(organisations, organisations.c.id == bookings.c.organisation_id)
-        .outerjoin(projects, projects.c.id == bookings.c.project_id)
-        .where(*conditions)
-        .order_by(bookings.c.starts_at, bookings.c.id)
-        .limit(limit)
-    )
-    return [_line(row) for row in db.execute(query)]
-
-
-def _line(row: Row[Any]) -> BookingLine:
-    names = {name: getattr(row, name) for name in BookingLine.__struct_fields__ if name != "booking"}
-    return BookingLine(booking=msgspec.convert(row, Booking, from_attributes=True), **names)
-
-
-def line(db: Connection, booking_id: UUID) -> BookingLine:
-    """One booking with its names. Raises `NotFound`."""
-    found = lines(db, bookings.c.id == booking_id, limit=1)
-    if not found:
-        raise NotFound("booking_not_found")
-    return found[0]

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import BookingKind, BookingState
+from labshare.domain.modes import Mode
 from labshare.domain.timespan import Span
 from labshare.store.bookings import NUMBERS, OCCUPIES, over
 from labshare.store.tables import bookings, instruments, persons, projects
@@ -30,7 +31,7 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One occupied interval as one reader may see it. Masked entries carry times and kind, and nothing else."""
+    """One occupied interval as one reader may see it. Masked entries carry times, kind and set-up, and nothing else."""
 
     instrument_number: int
     kind: BookingKind
@@ -39,6 +40,9 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
     occupied_from: datetime
     occupied_until: datetime
     is_own: bool
+    # What everybody may know: the set-up, so that neighbours can do the same, and that it may come free again soon.
+    setup: str = ""
+    is_held: bool = False
     id: UUID | None = None
     version: int | None = None
     state: BookingState | None = None
@@ -46,6 +50,7 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
     organisation_id: str | None = None
     project: str | None = None
     purpose: str | None = None
+    mode: Mode | None = None
 
 
 _OWN = bookings.c.person_id == sa.bindparam("viewer_id", type_=sa.Uuid)
@@ -82,6 +87,8 @@ _CALENDAR = (
         bookings.c.occupied_from,
         bookings.c.occupied_until,
         IS_OWN,
+        bookings.c.setup,
+        (bookings.c.state == BookingState.HELD).label("is_held"),
         masked(bookings.c.id, "id"),
         masked(bookings.c.version, "version"),
         masked(bookings.c.state, "state"),
@@ -89,6 +96,7 @@ _CALENDAR = (
         masked(bookings.c.organisation_id, "organisation_id"),
         masked(projects.c.code, "project"),
         masked(bookings.c.purpose, "purpose"),
+        masked(bookings.c.mode, "mode"),
     )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
     .outerjoin(persons, persons.c.id == bookings.c.person_id)

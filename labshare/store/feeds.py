@@ -60,6 +60,7 @@ class FeedEvent(NamedTuple):
     person: str | None
     project: str | None
     purpose: str | None
+    mode: str | None
 
 
 def add(db: Connection, feed: Feed, token_hash: str) -> None:
@@ -159,11 +160,16 @@ _EVENTS = (
         masked(_looked_up(persons.c.name, persons.c.id == bookings.c.person_id), "person"),
         masked(_looked_up(projects.c.code, projects.c.id == bookings.c.project_id), "project"),
         masked(bookings.c.purpose, "purpose"),
+        masked(bookings.c.mode, "mode"),
     )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
     .where(
         bookings.c.occupied_until > _START,
-        sa.or_(_OCCUPIES, bookings.c.updated_at >= sa.bindparam("since", type_=UTCDateTime())),
+        # A hold that its form let go was never told as anything that would be missed.
+        sa.or_(
+            _OCCUPIES,
+            sa.and_(bookings.c.updated_at >= sa.bindparam("since", type_=UTCDateTime()), bookings.c.form_hold == 0),
+        ),
     )
 )
 _ON_INSTRUMENTS = _EVENTS.where(

@@ -46,6 +46,20 @@ def lines_of(db: Connection, person_id: UUID) -> list[ProjectLine]:
     return lines_where(db, belongs(person_id))
 
 
+def lines_led(db: Connection, person_id: UUID) -> list[ProjectLine]:
+    """The verified projects of which this person is PI, by code."""
+    return lines_where(db, projects.c.pi_id == person_id, projects.c.state == ProjectState.VERIFIED)
+
+
+def id_of(db: Connection, named: str, person_id: UUID) -> UUID | None:
+    """The project with this code or id, if this person belongs to it."""
+    try:
+        is_it = projects.c.id == UUID(named)
+    except ValueError:
+        is_it = projects.c.code == named
+    return db.execute(sa.select(projects.c.id).where(is_it, belongs(person_id))).scalar_one_or_none()
+
+
 def lines_after(db: Connection, person_id: UUID, *, after: str, limit: int) -> list[ProjectLine]:
     """The next ones of them, from behind the code `after`."""
     return lines_where(db, belongs(person_id), projects.c.code > after, limit=limit)

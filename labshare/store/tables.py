@@ -147,6 +147,9 @@ instruments = Table(
     # Whose bookings wait for the centre, and how many hours it has to decide (domain/approvals.py).
     Column("approval", sa.Text, nullable=False, server_default="none"),
     Column("approval_hours", sa.Integer, nullable=False, server_default="72"),
+    # Who may run it, in words with spaces between, and the set-ups it is had in, one a line (domain/modes.py).
+    Column("modes", sa.Text, nullable=False, server_default="self"),
+    _text("setups"),
     *_provenance(),
     *_searched(),
     # Raising it is the lock, the cache key and the live-update token in one (ARCHITECTURE.md, decision 4).
@@ -788,6 +791,8 @@ bookings = Table(
     Column("agreement_id", sa.Text, ForeignKey("agreements.id")),
     Column("agreement_version", sa.Integer),
     Column("attended", sa.Boolean, nullable=False, server_default=sa.true()),
+    Column("mode", sa.Text, nullable=False, server_default="self"),
+    _text("setup"),
     _text("purpose"),
     _text("override_reason"),
     Column("late_notice", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -795,6 +800,8 @@ bookings = Table(
     Column("plan_id", sa.Uuid, ForeignKey("plans.id")),
     Column("series_id", sa.Uuid, ForeignKey("series.id"), index=True),
     Column("hold_expires_at", UTCDateTime),
+    # Held while a form was open: 1, and 2 once that was prolonged. It stays on those that became no booking.
+    Column("form_hold", sa.Integer, nullable=False, server_default="0"),
     # What the centre said when it approved or declined.
     _text("decision_note"),
     Column("created_at", UTCDateTime, nullable=False),
@@ -815,6 +822,14 @@ bookings = Table(
     # What a project's team or an organisation still has ahead, for the limits of a centre's own rules.
     Index("ix_bookings_project_ends", "project_id", "ends_at"),
     Index("ix_bookings_organisation_ends", "organisation_id", "ends_at"),
+)
+# Few are booked for somebody else.
+Index(
+    "ix_bookings_for_others",
+    bookings.c.booked_by_id,
+    bookings.c.starts_at,
+    sqlite_where=bookings.c.booked_by_id != bookings.c.person_id,
+    postgresql_where=bookings.c.booked_by_id != bookings.c.person_id,
 )
 # Few are not firm, and readers of shares look for them all.
 _NOT_FIRM = bookings.c.state.in_(("held", "pending"))

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind, BookingState
 from labshare.domain.equipment import EquipmentState, StateRecord
 from labshare.domain.timespan import MINUTE, Span
-from labshare.store.bookings import BookingLine, lines
+from labshare.store.booking_pages import BookingLine, lines
 from labshare.store.minutes import later, length, minute, raw, sooner, total
 from labshare.store.tables import bookings, equipment_states
 

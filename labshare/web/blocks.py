@@ -15,7 +15,8 @@ import msgspec
 
 from labshare import formats
 from labshare.domain.availability import fitting_minutes, free_stretches
-from labshare.domain.bookings import MOVABLE, WAITING, BookingKind, InstrumentRules, KeptTime
+from labshare.domain.bookings import WAITING, BookingKind, BookingState, InstrumentRules, KeptTime
+from labshare.domain.modes import Mode
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.timespan import MINUTE, Span, clipped, next_minute, subtracted
 from labshare.i18n import gettext, word
@@ -107,8 +108,9 @@ def occupied(entries: Iterable[CalendarEntry], axis: Axis, now: datetime, *, see
 
 
 def _handle(entry: CalendarEntry, axis: Axis, now: datetime) -> Handle | None:
-    """By what its own user may drag a booking that has not begun."""
-    if not entry.is_own or entry.version is None or entry.state not in MOVABLE or entry.starts_at <= now:
+    """By what its own user may drag a booking that has not begun; a hold is taken or left where it is."""
+    is_firm = entry.state in (BookingState.CONFIRMED, BookingState.PENDING)
+    if not entry.is_own or entry.version is None or not is_firm or entry.starts_at <= now:
         return None
     day, start = divmod(axis.minute(entry.starts_at), DAY_MINUTES)
     minutes = (entry.ends_at - entry.starts_at) // MINUTE
@@ -122,22 +124,28 @@ def kind_of(entry: CalendarEntry) -> str:
     if entry.is_own:
         return "mine held" if entry.state in WAITING else "mine"
     if entry.state is None:
-        return "taken"
+        return "taken held" if entry.is_held else "taken"
     return "named held" if entry.state in WAITING else "named"
 
 
 def _block(entry: CalendarEntry, axis: Axis, *, sees_bookings: bool) -> Block:
     around = times(axis.minute(entry.occupied_from), axis.minute(entry.occupied_until), axis)
     if entry.state is None:
-        # Masked: all there is to say is when the instrument cannot be had.
-        return Block("taken", around, gettext("Occupied"))
+        # Masked: when the instrument cannot be had, whether it may soon be free again, and how it is set up.
+        return Block(kind_of(entry), around, gettext("Held") if entry.is_held else gettext("Occupied"), _setup(entry))
     use = times(axis.minute(entry.starts_at), axis.minute(entry.ends_at), axis)
-    setup = gettext("with set-up %(time)s") % {"time": around} if around != use else ""
+    around_use = gettext("with set-up %(time)s") % {"time": around} if around != use else ""
     title, note = _words(entry)
-    if entry.state in WAITING:
-        note = " · ".join(filter(None, (word("booking_state", entry.state), note)))
+    state = word("booking_state", entry.state) if entry.state in WAITING else ""
     href = f"/bookings/{entry.id}" if entry.is_own or sees_bookings else ""
-    return Block(kind_of(entry), use, title, " · ".join(filter(None, (note, setup))), href)
+    mode = word("mode_said", entry.mode) if entry.mode in (Mode.ASSISTED, Mode.COMMISSIONED) else ""
+    return Block(
+        kind_of(entry), use, title, " · ".join(filter(None, (state, mode, _setup(entry), note, around_use))), href
+    )
+
+
+def _setup(entry: CalendarEntry) -> str:
+    return gettext("set up: %(setup)s") % {"setup": entry.setup} if entry.setup else ""
 
 
 def _words(entry: CalendarEntry) -> tuple[str, str]:

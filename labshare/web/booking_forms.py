@@ -16,6 +16,7 @@ import msgspec
 from labshare import formats
 from labshare.domain.bookings import Booking, BookingKind
 from labshare.domain.house_rules import reason_of
+from labshare.domain.modes import Mode
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal
@@ -47,6 +48,13 @@ class BookingForm(TimesForm, frozen=True, kw_only=True):
     instrument: str = ""
     project: str = ""
     purpose: str = ""
+    # Who will use it when it is somebody else, by login, and under which code of theirs.
+    person: str = ""
+    their_project: str = ""
+    mode: str = ""
+    setup: str = ""
+    # The hold of this form (holds.py).
+    hold: str = ""
     # Why a manager passes the centre's own rules.
     override_reason: str = ""
     frequency: str = "weekly"
@@ -79,6 +87,8 @@ class ChangeForm(TimesForm, frozen=True, kw_only=True):
     reach: str = "one"
     series_version: str = ""
     override_reason: str = ""
+    mode: str = ""
+    setup: str = ""
 
 
 def read_span(form: TimesForm) -> tuple[Span | None, Faults]:
@@ -124,6 +134,22 @@ def read_override(text: str, faults: Faults) -> str:
     except Malformed as fault:
         faults["override_reason"] = fault.refusals[0]
         return ""
+
+
+def read_mode(text: str, faults: Faults) -> Mode | None:
+    """Who runs the instrument; None leaves it to what is usual there."""
+    if not text or text in set(Mode):
+        return Mode(text) if text else None
+    faults["mode"] = Refusal(code="malformed_mode", params={"field": "mode"})
+    return None
+
+
+def read_hold(text: str) -> UUID | None:
+    """The hold that the form has; nobody types it, and a form books without one as well."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 def read_kind(text: str, faults: Faults) -> BookingKind:
@@ -203,6 +229,11 @@ def times_of(span: Span) -> dict[str, str]:
         "length": "",
         "slot": "",
     }
+
+
+def change_form(booking: Booking, reach: str) -> ChangeForm:
+    """The form of a change as it opens: with the booking as it stands."""
+    return ChangeForm(**times_of(booking.span), reach=reach, mode=booking.mode.value, setup=booking.setup)
 
 
 def with_times(form: Any, span: Span) -> Any:

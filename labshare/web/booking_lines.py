@@ -11,10 +11,11 @@ import msgspec
 
 from labshare import formats
 from labshare.domain.bookings import BookingKind
+from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import MINUTE
 from labshare.i18n import gettext, language, word
-from labshare.services import Connection, bookings, free_times
+from labshare.services import Connection, bookings, free_times, modes
 from labshare.services.bookings import BookingLine
 from labshare.web.blocks import USUAL_MINUTES
 from labshare.web.booking_forms import booking_address
@@ -59,6 +60,14 @@ def next_bookings(db: Connection, actor: Actor, now: datetime) -> Section | None
     )
 
 
+def staffed(db: Connection, actor: Actor, now: datetime) -> Section | None:
+    """For the home page of a manager: the uses of the coming week that need the staff."""
+    lines = modes.staffed(db, actor, now)
+    if not lines:
+        return None
+    return Section(title=gettext("Uses that need your staff"), icon="users", lines=tuple(map(_staffed_line, lines)))
+
+
 def next_free(db: Connection, actor: Actor, now: datetime) -> Section | None:
     """For the home page: the next free slot on each instrument that this person used or booked lately."""
     if not may(actor, Action.BOOK):
@@ -77,6 +86,17 @@ def _free_line(db: Connection, actor: Actor, line: BookingLine, now: datetime) -
         return None
     href = booking_address(line.instrument_id, found)
     return Line(href=href, title=_instrument(line), detail=formats.span(found.start, found.end))
+
+
+def _staffed_line(line: BookingLine) -> Line:
+    booking = line.booking
+    said = (formats.span(booking.starts_at, booking.ends_at), line.person, line.project, booking.setup)
+    return Line(
+        href=f"/bookings/{booking.id}",
+        title=f"{_instrument(line)}: {word('mode_said', booking.mode)}",
+        detail=" · ".join(filter(None, said)),
+        state=("booking_state", booking.state.value),
+    )
 
 
 def _line(line: BookingLine) -> Line:
@@ -98,11 +118,32 @@ def _item(line: BookingLine) -> BookingItem:
     return BookingItem(
         time=f"{formats.clock(start)}–{until}",
         title=_instrument(line),
-        detail=" · ".join(filter(None, (what, line.project))),
+        detail=" · ".join(filter(None, (what, line.project, *_forms(line)))),
         href=f"/bookings/{booking.id}",
         state=booking.state.value,
         repeats=booking.series_id is not None,
     )
+
+
+def _forms(line: BookingLine) -> list[str]:
+    """How the booking is not as usual: who runs the instrument, how it is set up, who booked it for its user."""
+    booking = line.booking
+    mode = word("mode_said", booking.mode) if booking.mode is not Mode.SELF else ""
+    has_other = booking.booked_by_id not in (None, booking.person_id) and booking.kind is BookingKind.USE
+    by = gettext("booked by %(name)s") % {"name": line.booked_by} if has_other and line.booked_by else ""
+    return [mode, booking.setup, by]
+
+
+def for_others(lines: list[BookingLine]) -> list[BookingItem]:
+    """Bookings for other people as lines that say for whom and on which day."""
+    return [
+        msgspec.structs.replace(
+            _item(line),
+            time=formats.span(line.booking.starts_at, line.booking.ends_at),
+            detail=" · ".join(filter(None, (line.person, line.project, line.booking.purpose))),
+        )
+        for line in lines
+    ]
 
 
 def _instrument(line: BookingLine) -> str:

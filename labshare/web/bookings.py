@@ -1,7 +1,7 @@
-"""The pages of bookings: mine, a new one, one to look at or cancel, and blocks by the managers of a centre.
+"""The pages of bookings: mine, a new one, one to look at or cancel.
 
 Moving one is in moves.py, calendars and boards in calendars.py, what their blocks say in blocks.py, reading of forms in
-booking_forms.py.
+booking_forms.py and booking_wishes.py, blocks by a centre in blocking.py.
 """
 
 from __future__ import annotations
@@ -29,25 +29,22 @@ from labshare.services.prices import Estimate
 from labshare.services.share_warnings import notices
 from labshare.web import calendars, feeds, given, waitlist
 from labshare.web.booking_forms import (
-    BLOCKS,
-    BlockForm,
     BookingForm,
     ChangeForm,
     Faults,
     TimesForm,
+    change_form,
     changes,
     read_id,
-    read_kind,
-    read_override,
-    read_project,
     read_slot,
     read_span,
     read_version,
-    times_of,
     with_times,
 )
-from labshare.web.booking_lines import by_day
+from labshare.web.booking_lines import by_day, for_others
 from labshare.web.booking_rules import sentences_of
+from labshare.web.booking_wishes import choices as choices_for
+from labshare.web.booking_wishes import read_wish
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
@@ -64,8 +61,8 @@ HOUR = timedelta(hours=1)
 @get("/bookings", sync_to_thread=True)
 def mine(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
     with database.read() as db:
-        lines = bookings.mine(db, me, now)
-    return render(request, "bookings/mine.html", days=by_day(lines))
+        lines, others = bookings.mine(db, me, now), bookings.for_others(db, me, now)
+    return render(request, "bookings/mine.html", days=by_day(lines), for_others=for_others(others))
 
 
 @get("/bookings/{name:str}", sync_to_thread=True)
@@ -104,29 +101,17 @@ def book(
     if data.slot:
         with database.read() as db:
             return booking_form(request, db, me, with_times(data, read_slot(data.slot)), now)
-    span, faults = read_span(data)
-    project_id = read_project(data.project, faults)
-    override = read_override(data.override_reason, faults)
-    if faults or span is None:
-        with database.read() as db:
-            return booking_form(request, db, me, data, now, faults=faults)
     with database.read() as db:
-        number = looking.rules_of(db, data.instrument).number
-    wish = Wish(
-        instrument_number=number,
-        span=span,
-        person_id=me.person_id,
-        project_id=project_id,
-        purpose=data.purpose,
-        override=override,
-    )
+        wish, faults = read_wish(db, me, data)
+        if wish is None:
+            return booking_form(request, db, me, data, now, faults=faults)
     try:
         with database.write() as db:
             booking = bookings.book(db, me, wish, now)
     except Refused as error:
         hold_back(database, me, wish, error, now)
         with database.read() as db:
-            return booking_form(request, db, me, data, now, error=error, wanted=span)
+            return booking_form(request, db, me, data, now, error=error, wanted=wish)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")
 
 
@@ -169,36 +154,6 @@ def miss(
     return redirect(request, f"/bookings/{booking_id}", notice="booking_missed")
 
 
-# ---------------------------------------------------------------- blocks by a centre
-
-
-@get("/bookings/block", sync_to_thread=True)
-def new_block(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
-    form = msgspec.convert(dict(request.query_params), BlockForm)
-    with database.read() as db:
-        return _block_form(request, db, me, form, now)
-
-
-@post("/bookings/block", sync_to_thread=True)
-def block(
-    request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[BlockForm]
-) -> Response[str]:
-    span, faults = read_span(data)
-    kind = read_kind(data.kind, faults)
-    if faults or span is None:
-        with database.read() as db:
-            return _block_form(request, db, me, data, now, faults=faults)
-    try:
-        with database.write() as db:
-            rules = looking.rules_of(db, data.instrument)
-            bookings.block(db, me, rules.number, kind, span, data.purpose, now)
-    except Refused as error:
-        with database.read() as db:
-            return _block_form(request, db, me, data, now, error=error)
-    day = formats.local(span.start).date().isoformat()
-    return redirect(request, f"/instruments/{rules.id}?date={day}", notice="time_blocked")
-
-
 # ---------------------------------------------------------------- pages
 
 
@@ -211,18 +166,18 @@ def booking_form(
     *,
     faults: Faults | None = None,
     error: Refused | None = None,
-    wanted: Span | None = None,
+    wanted: Wish | None = None,
 ) -> Response[str]:
     """The form as it was typed, beside the calendar; after a refusal with the slots that would be accepted."""
     rules = looking.rules_of(db, form.instrument)
     choices = projects.usable(db, me, now)
-    wish = wanted and Wish(instrument_number=rules.number, span=wanted, person_id=me.person_id)
-    form = _chosen(form, choices, _day(form, rules, now))
-    return _form_page(
+    span = wanted.span if wanted else None
+    form = _chosen(form, choices, day_of(form, rules, now))
+    return form_page(
         request,
         "bookings/new.html",
         rules,
-        calendars.week_of(db, me, rules, _day(form, rules, now), now),
+        calendars.week_of(db, me, rules, day_of(form, rules, now), now),
         form,
         faults=faults,
         error=error,
@@ -232,30 +187,15 @@ def booking_form(
         weekday_ticks=weekday_ticks(form),
         house=sentences_of(booking_rules.at_site(db, rules.site)),
         manages=may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id),
-        offers=offers_near(db, wish, now) if wish else (),
-        find_address=address_like(rules, free_times.capability_of(db, rules.number), wanted) if wanted else "",
-        wait_address=waitlist.address_after(error, rules, wanted),
+        offers=offers_near(db, wanted, now) if wanted else (),
+        find_address=address_like(rules, free_times.capability_of(db, rules.number), span) if span else "",
+        wait_address=waitlist.address_after(error, rules, span),
+        setups=[(each, each) for each in rules.setups],
+        **choices_for(db, me, rules),
     )
 
 
-def _block_form(
-    request: Request,
-    db: Connection,
-    me: Actor,
-    form: BlockForm,
-    now: datetime,
-    *,
-    faults: Faults | None = None,
-    error: Refused | None = None,
-) -> Response[str]:
-    rules = looking.rules_of(db, form.instrument)
-    require(me, Action.MANAGE_CALENDAR, centre=rules.centre_id)
-    week = calendars.week_of(db, me, rules, _day(form, rules, now), now)
-    form = form if form.date else msgspec.structs.replace(form, date=_day(form, rules, now).isoformat())
-    return _form_page(request, "bookings/block.html", rules, week, form, faults=faults, error=error, kinds=BLOCKS)
-
-
-def _form_page(
+def form_page(
     request: Request,
     template: str,
     rules: InstrumentRules,
@@ -299,7 +239,7 @@ def booking_page(
     """One booking with the ways to change it. After a stale form it tells what changed since that was opened."""
     line = bookings.show(db, me, booking_id)
     booking, seen = line.booking, form
-    form = form if form and form.date else ChangeForm(**times_of(booking.span), reach=form.reach if form else "one")
+    form = form if form and form.date else change_form(booking, form.reach if form else "one")
     is_changeable = booking.state in MOVABLE and booking.starts_at > now
     rules = looking.rules_of(db, line.instrument_id)
     return render(
@@ -315,22 +255,15 @@ def booking_page(
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
         offers=offers_near(db, wish_of(booking, wanted), now) if wanted and isinstance(error, Refused) else (),
-        may_change=_may_change(me, line) and is_changeable,
-        **_asked(me, line, now),
+        may_change=bookings.may_change(me, line) and is_changeable,
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
-        manages=may(me, Action.MANAGE_CALENDAR, centre=line.centre_id),
-        estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
-        is_timed=True,
-        notices=notices(db, me, booking, now),
-        week=calendars.week_of(db, me, rules, _day(form, rules, now), now),
+        **_asked(me, line, now),
+        **_known(db, me, line, rules, now),
+        week=calendars.week_of(db, me, rules, day_of(form, rules, now), now),
     )
 
 
 # ---------------------------------------------------------------- parts
-
-
-def _may_change(me: Actor, line: BookingLine) -> bool:
-    return line.booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
 
 
 def _estimates(
@@ -339,6 +272,19 @@ def _estimates(
     """What the use would cost the chosen project, or each that might be; an hour from now while no times are typed."""
     asked = [each for each in choices if str(each.id) == form.project] or choices
     return prices.of_projects(db, rules, asked, read_span(form)[0] or Span(now, now + HOUR))
+
+
+def _known(db: Connection, me: Actor, line: BookingLine, rules: InstrumentRules, now: datetime) -> dict[str, Any]:
+    """What its page says besides: of the instrument, of prices, of shares that do not hold with it."""
+    booking = line.booking
+    return {
+        "rules": rules,
+        "setups": [(each, each) for each in rules.setups],
+        "manages": may(me, Action.MANAGE_CALENDAR, centre=line.centre_id),
+        "estimates": [each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
+        "is_timed": True,
+        "notices": notices(db, me, booking, now),
+    }
 
 
 def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
@@ -358,6 +304,7 @@ def wish_of(booking: Booking, span: Span, number: int | None = None) -> Wish:
         person_id=person_id,
         project_id=project_id,
         replaces_id=booking.id,
+        mode=booking.mode,
     )
 
 
@@ -367,10 +314,10 @@ def _chosen(form: BookingForm, choices: list[Project], day: date) -> BookingForm
     return msgspec.structs.replace(form, project=project, date=form.date or day.isoformat())
 
 
-def _day(form: TimesForm, rules: InstrumentRules, now: datetime) -> date:
+def day_of(form: TimesForm, rules: InstrumentRules, now: datetime) -> date:
     """The day whose calendar stands beside a form: the typed one where it can be read, else the next that is open."""
     span, _ = read_span(form)
     return calendars.day_in(form.date, formats.local(span.start).date() if span else calendars.day_ahead(rules, now))
 
 
-router = Router("/", route_handlers=[mine, show, new, book, cancel, miss, new_block, block])
+router = Router("/", route_handlers=[mine, show, new, book, cancel, miss])

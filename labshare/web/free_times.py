@@ -21,6 +21,7 @@ from labshare.domain.projects import Project
 from labshare.domain.registry_search import Search
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Malformed, Refusal
+from labshare.i18n import gettext
 from labshare.services import Connection, calendars, free_times, projects, registry
 from labshare.services.free_times import FreeTimes, Place, Row, Sought
 from labshare.services.waitlist import PAGE
@@ -47,7 +48,11 @@ class Offer(msgspec.Struct, frozen=True):
 def offers_near(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
     """The times nearest to a wish that would be accepted, the earliest first."""
     spans = sorted(free_times.suggest(db, wish, now))
-    return tuple(Offer(slot_value(span), formats.span(span.start, span.end)) for span in spans)
+    beside = free_times.beside_setup(db, wish, spans)
+    same = gettext(", beside the same set-up")
+    return tuple(
+        Offer(slot_value(span), formats.span(span.start, span.end) + (same if span in beside else "")) for span in spans
+    )
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

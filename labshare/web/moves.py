@@ -73,7 +73,8 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         """What the form of the dialog carries: what was seen, what is wanted, and where to come back to."""
         form = self.form
         seen = {"version": form.version, "seen_starts_at": form.seen_starts_at, "seen_ends_at": form.seen_ends_at}
-        return seen | {"seen_state": form.seen_state, "here": form.here} | self._wanted(self.span)
+        kept = {"seen_state": form.seen_state, "here": form.here, "mode": form.mode, "setup": form.setup}
+        return seen | kept | self._wanted(self.span)
 
     @property
     def form_address(self) -> str:
@@ -211,10 +212,11 @@ def _proposed(db: Connection, me: Actor, booking_id: UUID, span: Span, form: Mov
 
 
 def _with_seen(form: MoveForm, line: BookingLine) -> MoveForm:
-    """The form with the booking as it stands, where it does not say what it saw."""
+    """The form with the booking as it stands, where it does not say what it saw; who runs it and set-up stay."""
+    booking = line.booking
+    form = msgspec.structs.replace(form, mode=booking.mode.value, setup=booking.setup)
     if form.seen_starts_at:
         return form
-    booking = line.booking
     return msgspec.structs.replace(
         form,
         version=form.version or str(booking.version),

@@ -39,6 +39,7 @@ PROVIDERS: tuple[Provider, ...] = (
     projects.review_section,
     round_sections.decisions,
     share_sections.credits,
+    booking_lines.staffed,
     booking_lines.next_bookings,
     booking_lines.next_free,
     share_sections.shares,

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from labshare.domain.booking_rules import CutOff, MostBookings, Scope, ScopeKind, ShortNotice
 from labshare.domain.bookings import OCCUPYING, RULES, Booking, BookingState, Context, Wish, check
 from labshare.domain.equipment import EquipmentState
+from labshare.domain.modes import Mode
 from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
 from labshare.domain.timespan import Span
@@ -403,14 +404,16 @@ def _told(demo: Made) -> list[tuple[Any, ...]]:
     return sorted(
         (b.id, b.instrument_number, b.state, b.starts_at, b.ends_at, logins[b.booked_by_id])
         for b in demo.bookings
-        if b.plan_id is None and b.series_id is None and b.booked_by_id is not None
+        if b.plan_id is None and b.series_id is None and b.booked_by_id is not None and not b.setup
         if b.state is not BookingState.PENDING
     )
 
 
 def test_each_step_is_told_with_how_many_there_are(demo: Made) -> None:
-    codes = ["registry", "people", "work", "rounds", "use", "approval", "bookings", "notices", "ledger", "trial"]
-    assert demo.heard == [(code, done, 10) for done, code in enumerate([*codes, "done"])]
+    codes = [
+        "registry", "people", "work", "rounds", "use", "approval", "modes", "bookings", "notices", "ledger", "trial",
+    ]  # fmt: skip
+    assert demo.heard == [(code, done, 11) for done, code in enumerate([*codes, "done"])]
 
 
 def test_one_booking_waits_for_a_centre(demo: Made) -> None:
@@ -447,6 +450,14 @@ def test_a_centre_has_posted_its_rules(demo: Made) -> None:
     with demo.read() as db:
         found = [each.rule for each in booking_rules.of_scope(db, Scope(ScopeKind.CENTRE, "C-IMSKL"))]
     assert {type(each) for each in found} == {MostBookings, CutOff, ShortNotice}
+
+
+def test_one_microscope_is_had_in_every_mode(demo: Made) -> None:
+    """As demo_modes has it: by its user, with help, and by the staff; one of them booked by the leader of a project."""
+    booked = {each.mode: each for each in demo.bookings if each.setup}
+    assert booked.keys() == set(Mode)
+    assert booked[Mode.SELF].booked_by_id != booked[Mode.SELF].person_id
+    assert not booked[Mode.COMMISSIONED].attended
 
 
 @pytest.mark.parametrize("name", ["story.toml", "people.toml"])

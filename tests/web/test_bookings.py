@@ -1,4 +1,6 @@
-"""The pages of bookings over HTTP: forms that keep what was typed, offers that fill them in, and who sees what."""
+"""The pages of bookings over HTTP (bookings.py, blocking.py): forms that keep what was typed, offers that fill them
+in, and who sees what.
+"""
 
 from __future__ import annotations
 

@@ -12,11 +12,12 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, QueryParameter, RawBody
 from msgspec import UNSET, Meta, UnsetType
 
-from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.bookings import BookingKind, BookingState, Wish
+from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refused
-from labshare.services import Connection, calendars
+from labshare.services import Connection, calendars, wishes
 from labshare.services import bookings as service
 from labshare.services.bookings import BookingLine
 from labshare.services.calendars import CalendarEntry
@@ -36,7 +37,9 @@ MOST_WISHES = 50
 
 
 class BookingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A booking. In a calendar, one that the caller may not see whole has times, kind and instrument alone."""
+    """A booking. In a calendar, one that the caller may not see whole has times, kind, instrument and set-up alone, and
+    says whether it is only held.
+    """
 
     id: UUID | None
     instrument: str
@@ -46,6 +49,14 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
     state: BookingState | None = None
     project: str | None = None
     purpose: str | None = None
+    # Who uses it, and who booked it for them when that is somebody else; by name.
+    person: str | None = None
+    booked_by: str | None = None
+    # Who runs the instrument, and how it is set up, which everybody may know.
+    mode: Mode | None = None
+    setup: str = ""
+    # Until when a hold keeps the time.
+    held_until: datetime | None = None
     # Until when the centre decides on it while it is pending, and what the centre said.
     decide_by: datetime | None = None
     decision_note: str | None = None
@@ -76,8 +87,11 @@ class MadeBookings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A wish for time, for oneself. `project` is the code of one of the caller's projects, whose class it takes.
+    """A wish for time. `project` is the code of a project of who will use it, whose class it takes.
 
+    `person` is their login: without it the caller, else somebody for whom the caller may book, as a manager of the
+    centre, or as the leader of the project for its members. `mode` and `setup` are of those that the instrument
+    offers. `hold` is a hold of the caller's, whose place this takes; one that has ended counts for nothing.
     `override_reason` passes the centre's own rules, for those who manage its calendar: at least three words.
     """
 
@@ -86,6 +100,10 @@ class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ends_at: Annotated[Moment, Meta(examples=["2026-11-25T11:00:00+07:00"])]
     project: Annotated[Code, Meta(examples=["IMS-01"])]
     purpose: Text = ""
+    person: Code | None = None
+    mode: Mode | None = None
+    setup: Text = ""
+    hold: UUID | None = None
     override_reason: Text = ""
 
 
@@ -101,6 +119,8 @@ class BookingChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     starts_at: Moment | UnsetType = UNSET
     ends_at: Moment | UnsetType = UNSET
     purpose: Text | UnsetType = UNSET
+    mode: Mode | UnsetType = UNSET
+    setup: Text | UnsetType = UNSET
     override_reason: Text = ""
     version: Version | UnsetType = UNSET
 
@@ -160,10 +180,10 @@ def show(request: Request, database: given.Database, me: given.Me, booking_id: F
 def create(
     request: Request, database: given.Database, me: given.Me, now: given.Now, body: RawBody, key: Key = None
 ) -> Response[MadeBooking]:
-    """Book an instrument for oneself. Refused with every reason at once: 409 when only the time is taken, else 422."""
+    """Book an instrument. Refused with every reason at once: 409 when only the time is taken, else 422."""
     new = reading.decode(body, NewBooking)
     with database.read() as db:
-        wish = _wish(db, me, new)
+        wish = wish_of(db, me, new)
 
     def work(db: Connection) -> Response[MadeBooking]:
         view = _made(db, me, service.book(db, me, wish, now).id, now)
@@ -182,12 +202,12 @@ def create(
 def create_all(
     request: Request, database: given.Database, me: given.Me, now: given.Now, body: RawBody, key: Key = None
 ) -> Response[MadeBookings]:
-    """Book up to 50 times for oneself, on whatever instruments, all or none. A reason names the place of its wish in
+    """Book up to 50 times, on whatever instruments, all or none. A reason names the place of its wish in
     `items` as `item`, counted from 0; one without a place holds for all of them together.
     """
     new = reading.decode_items(body, NewBooking, MOST_WISHES)
     with database.read() as db:
-        wishes = [reading.at_place(place, partial(_wish, db, me, each)) for place, each in enumerate(new)]
+        wishes = [reading.at_place(place, partial(wish_of, db, me, each)) for place, each in enumerate(new)]
 
     def work(db: Connection) -> Response[MadeBookings]:
         made = service.book_all(db, me, wishes, now)
@@ -262,21 +282,27 @@ def _behind(cursor: str) -> tuple[datetime, UUID] | None:
     return (reading.moment(place[0], "cursor"), place[1]) if place else None
 
 
-def _wish(db: Connection, me: Actor, new: NewBooking) -> Wish:
+def wish_of(db: Connection, me: Actor, new: NewBooking) -> Wish:
+    """What is asked for. Raises `Malformed`, `NotFound`, and `Refused` for somebody for whom one may not book."""
     span = reading.span(new.starts_at, new.ends_at)
-    wish = service.wish_of(db, me, new.instrument, new.project, span, new.purpose)
-    return msgspec.structs.replace(wish, override=new.override_reason)
+    wish = wishes.wish_of(db, me, new.instrument, new.project, span, new.purpose)
+    if new.person is not None and new.person != me.login:
+        wish = wishes.for_person(db, me, wish, new.person, new.project)
+    given = {"override": new.override_reason, "mode": new.mode, "setup": new.setup, "replaces_id": new.hold}
+    return msgspec.structs.replace(wish, **given)
 
 
 def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> None:
     standing = service.show(db, me, booking_id).booking
-    purpose = set_or_none(asked.purpose)
-    if asked.starts_at is not UNSET or asked.ends_at is not UNSET:
+    purpose, mode, setup = set_or_none(asked.purpose), set_or_none(asked.mode), set_or_none(asked.setup)
+    if any(each is not UNSET for each in (asked.starts_at, asked.ends_at, asked.mode, asked.setup)):
         starts_at = standing.starts_at if asked.starts_at is UNSET else asked.starts_at
         ends_at = standing.ends_at if asked.ends_at is UNSET else asked.ends_at
         span = reading.span(starts_at, ends_at)
-        why = asked.override_reason
-        service.move(db, me, booking_id, span, seen_version=seen, now=now, purpose=purpose, override=why)
+        service.move(
+            db, me, booking_id, span, seen_version=seen, now=now,
+            purpose=purpose, mode=mode, setup=setup, override=asked.override_reason,
+        )  # fmt: skip
     elif purpose is not None:
         service.describe(db, me, booking_id, purpose, seen_version=seen, now=now)
     else:
@@ -304,21 +330,28 @@ def _made(db: Connection, me: Actor, booking_id: UUID, now: datetime) -> MadeBoo
 
 def line_view(me: Actor, line: BookingLine) -> BookingView:
     """One booking as its reader may see it."""
-    view = _view(line.booking, line.instrument_id, line.project)
+    view = _view(line)
     manages = may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
     return msgspec.structs.replace(view, override_reason=line.booking.override_reason or None) if manages else view
 
 
-def _view(booking: Booking, instrument_id: str, project: str | None) -> BookingView:
+def _view(line: BookingLine) -> BookingView:
+    booking = line.booking
+    has_other = booking.booked_by_id not in (None, booking.person_id)
     return BookingView(
         id=booking.id,
-        instrument=instrument_id,
+        instrument=line.instrument_id,
         starts_at=booking.starts_at,
         ends_at=booking.ends_at,
         kind=booking.kind,
         state=booking.state,
-        project=project,
+        project=line.project,
         purpose=booking.purpose,
+        person=line.person,
+        booked_by=line.booked_by if has_other else None,
+        mode=booking.mode if booking.kind is BookingKind.USE else None,
+        setup=booking.setup,
+        held_until=booking.hold_expires_at if booking.state is BookingState.HELD else None,
         decide_by=booking.hold_expires_at if booking.state is BookingState.PENDING else None,
         decision_note=booking.decision_note,
         series=booking.series_id,
@@ -333,9 +366,12 @@ def _masked(entry: CalendarEntry, instrument: str) -> BookingView:
         starts_at=entry.starts_at,
         ends_at=entry.ends_at,
         kind=entry.kind,
-        state=entry.state,
+        state=BookingState.HELD if entry.is_held else entry.state,
         project=entry.project,
         purpose=entry.purpose,
+        person=entry.person,
+        mode=entry.mode if entry.kind is BookingKind.USE else None,
+        setup=entry.setup,
     )
 
 

@@ -6,20 +6,25 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get
-from litestar.params import PathParameter, QueryParameter
+from litestar import Response, get, put
+from litestar.params import PathParameter, QueryParameter, RawBody
+from msgspec import Meta
 
+from labshare.domain.bookings import InstrumentRules
+from labshare.domain.modes import MOST_SETUPS, Mode
 from labshare.domain.opening import format_opening
 from labshare.domain.registry import ProductRef
 from labshare.domain.registry_search import Found, Search
 from labshare.domain.registry_terms import BookableUnit, BookingMode, Hazard, OperatedBy, Qualification, Verification
+from labshare.services import Connection, calendars, modes
 from labshare.services import registry as service
 from labshare.services.registry import InstrumentPage
 from labshare.web import given
-from labshare.web.api import paging
+from labshare.web.api import paging, reading
 from labshare.web.api.answers import answer
-from labshare.web.api.reading import CODE, TEXT, Code, asked
-from labshare.web.api.schema import problems
+from labshare.web.api.idempotency import Key, once
+from labshare.web.api.reading import CODE, TEXT, Code, Text, asked
+from labshare.web.api.schema import accepts, problems
 from labshare.web.rendering import Request
 
 
@@ -72,8 +77,18 @@ class InstrumentView(InstrumentLine, frozen=True, kw_only=True):
     setup_minutes: int
     cleanup_minutes: int
     advance_days: int
+    # Who may run it as a booking chooses, and the set-ups that one may ask for.
+    modes: tuple[Mode, ...]
+    setups: tuple[str, ...]
     source: str
     retired_at: datetime | None
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What bookings of an instrument may choose: its modes, at least one, and set-ups that everybody may read."""
+
+    modes: Annotated[tuple[Mode, ...], Meta(max_length=3)]
+    setups: Annotated[tuple[Text, ...], Meta(max_length=MOST_SETUPS)] = ()
 
 
 @get("/instruments", sync_to_thread=True, operation_id="findInstruments", summary="Find instruments",
@@ -123,11 +138,34 @@ def show(
 ) -> Response[InstrumentView]:
     """One instrument. A retired one is still shown."""
     with database.read() as db:
-        page = service.instrument(db, instrument_id, now)
-    return answer(request, _view(page))
+        page, rules = service.instrument(db, instrument_id, now), calendars.rules_of(db, instrument_id)
+    return answer(request, _view(page, rules))
 
 
-HANDLERS = [find, show]
+@put("/instruments/{instrument_id:str}/modes", sync_to_thread=True, operation_id="offerModes",
+     summary="Choose what bookings may choose", tags=["instruments"], responses=problems(403, 404, 422, 503),
+     operation_class=accepts(Offer))  # fmt: skip
+def offer(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument_id: Annotated[str, PathParameter(pattern=CODE)],
+    body: RawBody,
+    key: Key = None,
+) -> Response[Offer]:
+    """Offer these modes and set-ups of an instrument from now on, as a manager of its centre. What stands, stands."""
+    wanted = reading.decode(body, Offer)
+
+    def work(db: Connection) -> Response[Offer]:
+        modes.choose(db, me, instrument_id, wanted.modes, "\n".join(wanted.setups), now)
+        chosen = modes.offered(db, me, instrument_id)
+        return answer(request, Offer(modes=chosen.modes, setups=chosen.setups))
+
+    return once(request, database, me, now, work, key=key, body=body)
+
+
+HANDLERS = [find, show, offer]
 
 
 def _line(found: Found) -> InstrumentLine:
@@ -158,7 +196,7 @@ _SAME = (
 )
 
 
-def _view(page: InstrumentPage) -> InstrumentView:
+def _view(page: InstrumentPage, rules: InstrumentRules) -> InstrumentView:
     row, centre, capability = page.instrument, page.centre, page.capability
     same = {name: getattr(row, name) for name in _SAME}
     return InstrumentView(
@@ -176,4 +214,6 @@ def _view(page: InstrumentPage) -> InstrumentView:
         products=tuple(str(product) for product in row.products),
         timezone=centre.timezone,
         opening=format_opening(row.opening),
+        modes=rules.modes,
+        setups=rules.setups,
     )

@@ -15,13 +15,13 @@ from labshare.domain.bookings import BookingState
 from labshare.domain.people import Actor
 from labshare.domain.series import Conflicts, from_rrule
 from labshare.errors import Malformed, Refused
-from labshare.services import Connection, bookings, calendars
+from labshare.services import Connection, calendars
 from labshare.services import series as service
 from labshare.services.series import Occurrence, SeriesLine
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
-from labshare.web.api.bookings import BookingChange, NewBooking, set_or_none
+from labshare.web.api.bookings import BookingChange, NewBooking, set_or_none, wish_of
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.schema import ProblemRefusal, accepts, problems, told
 from labshare.web.clearances import hold_back
@@ -107,12 +107,11 @@ def create(
     dry_run: DryRun = False,
     key: Key = None,
 ) -> Response[SeriesAnswer]:
-    """Book every date of a rule for oneself, or none. Refusals name the place of their date as `item`, from 0."""
+    """Book every date of a rule, or none. Refusals name the place of their date as `item`, from 0."""
     new = reading.decode(body, NewSeries)
     span = reading.span(new.starts_at, new.ends_at)
     with database.read() as db:
-        wish = bookings.wish_of(db, me, new.instrument, new.project, span, new.purpose)
-        wish = msgspec.structs.replace(wish, override=new.override_reason)
+        wish = wish_of(db, me, new)
         repeat = from_rrule(new.rrule, span.start, calendars.rules_of(db, new.instrument).timezone)
     if dry_run:
         with database.write() as db:

@@ -70,6 +70,11 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
         "state": "confirmed",
         "project": "KC-01",
         "purpose": "ZnO nanowires",
+        "person": "Researcher",
+        "booked_by": None,
+        "mode": "self",
+        "setup": "",
+        "held_until": None,
         "decide_by": None,
         "decision_note": "",
         "series": None,
@@ -146,6 +151,7 @@ def test_a_calendar_shows_rivals_as_occupied_and_nothing_else(
         "id": None, "instrument": "N001", "starts_at": "2026-11-25T06:00:00Z", "ends_at": "2026-11-25T08:00:00Z",
         "kind": "use", "state": None, "project": None, "purpose": None, "series": None,
         "override_reason": None, "version": None, "decide_by": None, "decision_note": None,
+        "person": None, "booked_by": None, "mode": None, "setup": "", "held_until": None,
     }  # fmt: skip
     assert "secret" not in answer.text
     assert str(rival.id) not in answer.text
@@ -235,10 +241,13 @@ def test_a_body_that_is_no_booking_is_malformed(researcher: Caller, house: Datab
         ("purpose", {"text": "x"}),
         ("purpose", "a\x00b"),
         ("purpose", "x" * 501),
-        # Nobody types an access class, a state, a version or another person into a booking.
+        # Nobody types an access class, a state, a version or who has booked it into a booking.
         ("access_class", "state_order"),
         ("state", "confirmed"),
-        ("person", "colleague"),
+        ("person", 5),
+        ("mode", "remote"),
+        ("hold", "none"),
+        ("booked_by", "colleague"),
         ("id", str(UUID(int=9))),
     ],
 )

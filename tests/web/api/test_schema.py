@@ -12,8 +12,12 @@ from tests.web.conftest import Client
 METHODS = {
     "/api/v1/instruments": {"get"},
     "/api/v1/instruments/{instrument_id}": {"get"},
+    "/api/v1/instruments/{instrument_id}/modes": {"put"},
     "/api/v1/bookings": {"get", "post"},
     "/api/v1/bookings/batch": {"post"},
+    "/api/v1/bookings/holds": {"post"},
+    "/api/v1/bookings/holds/{hold_id}": {"delete"},
+    "/api/v1/bookings/holds/{hold_id}/prolong": {"post"},
     "/api/v1/bookings/{booking_id}": {"get", "patch", "delete"},
     "/api/v1/bookings/{booking_id}/approve": {"post"},
     "/api/v1/bookings/{booking_id}/decline": {"post"},
@@ -55,7 +59,8 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
     for path, methods in METHODS.items():
         for method in methods:
             some_id = "00000000-0000-0000-0000-000000000001"
-            ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "notice_id"), some_id)
+            names = ("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "notice_id", "hold_id")
+            ids = dict.fromkeys(names, some_id)
             url = path.format(instrument_id="N001", **ids)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
 
@@ -67,7 +72,7 @@ def test_bodies_that_handlers_read_themselves_are_described(document: dict[str, 
     assert new["properties"]["starts_at"]["format"] == "date-time"
     change = document["paths"]["/api/v1/bookings/{booking_id}"]["patch"]["requestBody"]
     assert set(change["content"]["application/json"]["schema"]["properties"]) == {
-        "starts_at", "ends_at", "purpose", "override_reason", "version",
+        "starts_at", "ends_at", "purpose", "mode", "setup", "override_reason", "version",
     }  # fmt: skip
 
 
@@ -88,7 +93,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["BookingView"]["properties"].keys() == {
         "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "series", "override_reason",
-        "version", "decide_by", "decision_note",
+        "version", "decide_by", "decision_note", "person", "booked_by", "mode", "setup", "held_until",
     }  # fmt: skip
     referred = re.findall(r"'#/components/schemas/([^']+)'", str(document))
     assert set(referred) <= schemas.keys()

@@ -10,7 +10,9 @@ export const fill = (given) => {
   for (const name of ["date", "from", "until", "until_date", "length"]) {
     form.elements.namedItem(name).value = given.get(name) ?? "";
   }
-  form.elements.namedItem("from").focus();
+  const from = form.elements.namedItem("from");
+  from.dispatchEvent(new Event("change", { bubbles: true }));
+  from.focus();
   return true;
 };
 

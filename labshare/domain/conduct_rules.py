@@ -1,0 +1,63 @@
+"""What the agreements' clauses of courtesy say of one wish (R20, R21), a function for each: they stand in RULES beside
+the others.
+
+What must not live here: what such a clause is (courtesy.py), or which of them hold (services/clauses.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from labshare.domain.clauses import Conduct
+from labshare.domain.courtesy import blocked_until, cut, excesses, refused_prime
+from labshare.domain.timespan import Span
+from labshare.errors import Refusal
+
+
+class Asked(Protocol):
+    """A wish."""
+
+    @property
+    def span(self) -> Span: ...
+
+
+class Zoned(Protocol):
+    """An instrument, on the clock of its centre."""
+
+    @property
+    def timezone(self) -> str: ...
+
+
+class Known(Protocol):
+    """The context of a wish."""
+
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def rules(self) -> Zoned: ...
+    @property
+    def conducts(self) -> tuple[Conduct, ...]: ...
+    @property
+    def least_minutes(self) -> int: ...
+
+
+def prime_time(wish: Asked, context: Known) -> tuple[Refusal, ...]:
+    """R20: nobody takes more of the best hours of a day or week than the agreements in force allow one person."""
+    zone, refusals = context.rules.timezone, list[Refusal]()
+    for conduct in context.conducts:
+        prime = conduct.clause.prime
+        if prime and (over := excesses(prime, wish.span, conduct.uses, zone, conduct.closed)):
+            kept = cut(prime, wish.span, conduct.uses, zone, conduct.closed)
+            is_long_enough = kept is not None and kept.minutes >= context.least_minutes
+            refusals += [refused_prime(prime, each, kept.end if kept and is_long_enough else None) for each in over]
+    return tuple(refusals)
+
+
+def not_blocked(wish: Asked, context: Known) -> tuple[Refusal, ...]:
+    """R21: who did not come too often waits until they may book again."""
+    return tuple(
+        Refusal(code="courtesy_blocked", params={"strikes": penalties.strikes, "until": until.isoformat()})
+        for conduct in context.conducts
+        if (penalties := conduct.clause.penalties) and (until := blocked_until(penalties, conduct.strikes, context.now))
+    )

@@ -1,0 +1,59 @@
+"""The demo's forms of booking: one instrument is offered in every mode and with set-ups, and people book it so.
+
+They go the way that people go. What must not live here: what the modes mean (domain/modes.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from labshare.domain.bookings import InstrumentRules, Wish
+from labshare.domain.modes import Mode
+from labshare.domain.people import Actor
+from labshare.domain.projects import Project
+from labshare.domain.timespan import MINUTE, Span
+from labshare.errors import Refused
+from labshare.services import bookings, free_times, modes
+from labshare.store.engine import Connection
+
+SETUPS = ("5 kV", "15 kV + EDS", "20 kV + EBSD")
+AHEAD = timedelta(days=3)
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """A use that somebody books, for themselves or for a member of their project."""
+
+    by: Actor
+    user: Actor
+    project: Project
+    mode: Mode
+    setup: str
+    purpose: str
+
+
+def offer(db: Connection, manager: Actor, rules: InstrumentRules, asks: Iterable[Ask], now: datetime) -> None:
+    """Offer everything, and book each of these at the nearest time a few days ahead that is free, if any is."""
+    modes.choose(db, manager, rules.id, [each.value for each in Mode], "\n".join(SETUPS), now)
+    begin = now.replace(minute=0, second=0, microsecond=0) + AHEAD
+    for ask in asks:
+        wish = Wish(
+            instrument_number=rules.number,
+            span=Span(begin, begin + max(60, rules.min_minutes) * MINUTE),
+            person_id=ask.user.person_id,
+            project_id=ask.project.id,
+            purpose=ask.purpose,
+            mode=ask.mode,
+            setup=ask.setup,
+        )
+        for span in free_times.suggest(db, wish, now):
+            try:
+                # What is refused leaves no lock behind.
+                with db.begin_nested():
+                    bookings.book(db, ask.by, msgspec.structs.replace(wish, span=span), now)
+                break
+            except Refused:
+                # A clause or a share may say no where the calendar does not.
+                continue

@@ -1,0 +1,111 @@
+"""Holds: the time of an open form is kept for whoever fills it in; and what ends because nobody confirmed it in time.
+
+A hold is a booking by the one way to write them, judged by every rule and weighed by agreements like the booking that
+it may become. Booking with its id turns it into that in place (wishes.in_place). What must not live here: offers of the
+waitlist (waitlist.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from labshare.domain.bookings import Booking, BookingState, InstrumentRules, Wish
+from labshare.domain.holds import AGAIN, FIRST, PROLONGED, ends_at, may_prolong, too_many
+from labshare.domain.people import Actor
+from labshare.domain.timespan import Span
+from labshare.errors import WrongState
+from labshare.services.bookings import planned
+from labshare.services.wishes import own_hold, stands
+from labshare.services.writing import HOLD_EXPIRES, Change, Locked, ended, judge, make, refuse, tell, write
+from labshare.store import bookings as bookings_store
+from labshare.store import due as due_store
+from labshare.store import holds as store
+from labshare.store.engine import Connection
+
+
+def hold(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
+    """Keep the time of a wish for five minutes. In place of the hold that the wish names, no longer than that one.
+
+    Raises as `bookings.book` does, and `Refused` for one hold too many.
+    """
+    (change,), locked = planned(db, actor, [wish], now, also=[actor.person_id])
+    before, until, turn = change.before, ends_at(change.after.starts_at, now), FIRST
+    if before is None:
+        after = change.after
+        found = store.holding(db, actor.person_id, after.instrument_number, after.occupied, now, now - AGAIN)
+        refuse(too_many(*found))
+    else:
+        until, turn = min(until, before.hold_expires_at or until), before.form_hold
+    held = msgspec.structs.replace(change.after, state=BookingState.HELD, hold_expires_at=until, form_hold=turn)
+    (written,) = write(db, actor, [msgspec.structs.replace(change, after=held)], locked, now, action="hold")
+    due_store.schedule(db, HOLD_EXPIRES, written.id, until)
+    return written
+
+
+def prolong(db: Connection, actor: Actor, hold_id: UUID, now: datetime) -> Booking:
+    """Keep it for five minutes more, once. Raises `NotFound`, and `WrongState` when it is over or was prolonged."""
+    before, locked = _locked(db, actor, hold_id)
+    if not stands(before, now):
+        raise WrongState("hold_over")
+    if not may_prolong(before):
+        raise WrongState("hold_prolonged")
+    until = ends_at(before.starts_at, now)
+    after = msgspec.structs.replace(before, hold_expires_at=until, form_hold=PROLONGED, updated_at=now)
+    (written,) = write(db, actor, [Change(before=before, after=after)], locked, now, action="prolong_hold")
+    due_store.schedule(db, HOLD_EXPIRES, written.id, until)
+    return written
+
+
+def release(db: Connection, actor: Actor, hold_id: UUID, now: datetime) -> Booking:
+    """Give the time back; what is over already stays as it is. Raises `NotFound` for what is no hold of the actor's."""
+    before, locked = _locked(db, actor, hold_id)
+    if before.state is not BookingState.HELD:
+        return before
+    change = ended(before, BookingState.RELEASED, now)
+    (written,) = write(db, actor, [change], locked, now, action="release_hold")
+    due_store.forget(db, HOLD_EXPIRES, written.id)
+    return written
+
+
+def giving_way(db: Connection, actor: Actor, hold_id: UUID | None, locked: Locked, now: datetime) -> list[Change]:
+    """What becomes of a form's hold when several bookings are made from that form, under the lock of its instrument:
+    it ends with the same write, so that it stands in the way of none of them.
+    """
+    if hold_id is None:
+        return []
+    before = own_hold(db, actor, hold_id)
+    if before.state is not BookingState.HELD or before.instrument_number not in locked:
+        return []
+    return [ended(before, BookingState.RELEASED, now)]
+
+
+# ---------------------------------------------------------------- what ends by itself
+
+
+def expire_holds(db: Connection, numbers: Iterable[int], span: Span, now: datetime) -> int:
+    """Give back the time of holds that were never confirmed, on these instruments; returns how many there were."""
+    locked = bookings_store.lock(db, numbers)
+    count = end_due(db, locked, span, now)
+    if count:
+        tell(db, locked)
+    return count
+
+
+def end_due(db: Connection, locked: Locked, span: Span, now: datetime) -> int:
+    """Give back the time of what is due to end there, under the lock of these instruments; returns how many."""
+    found = (each for number in sorted(locked) for each in bookings_store.neighbours(db, number, span))
+    due = [ended(bookings_store.get(db, each.id), BookingState.EXPIRED, now) for each in found if each.is_due(now)]
+    make(db, due, judge(db, due, locked, now))
+    return len(due)
+
+
+def _locked(db: Connection, actor: Actor, hold_id: UUID) -> tuple[Booking, dict[int, InstrumentRules]]:
+    """A hold of the actor's, read again under its locks. Raises `NotFound`."""
+    before = own_hold(db, actor, hold_id)
+    persons = [before.person_id] if before.person_id else []
+    locked = bookings_store.lock(db, [before.instrument_number], persons)
+    return own_hold(db, actor, hold_id), locked

@@ -1,0 +1,59 @@
+"""The form of a booking, read into the wish that it makes: for whom, in which mode, in place of which hold.
+
+What must not live here: whether the wish may be granted (services), or times as they are typed (booking_forms.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labshare.domain.bookings import InstrumentRules, Wish
+from labshare.domain.people import Action, Actor, may
+from labshare.errors import Refused
+from labshare.services import Connection, calendars, projects, wishes
+from labshare.web.booking_forms import (
+    BookingForm,
+    Faults,
+    read_hold,
+    read_mode,
+    read_override,
+    read_project,
+    read_span,
+)
+
+
+def read_wish(db: Connection, me: Actor, form: BookingForm) -> tuple[Wish | None, Faults]:
+    """The wish that was typed, or every fault of its fields. Raises `NotFound` for an unknown instrument."""
+    rules = calendars.rules_of(db, form.instrument)
+    span, faults = read_span(form)
+    person_id, project_id = me.person_id, read_project(form.project, faults)
+    override, mode = read_override(form.override_reason, faults), read_mode(form.mode, faults)
+    if form.person.strip() not in ("", me.login):
+        try:
+            person_id, project_id = wishes.person_for(db, me, rules, form.person, form.their_project or form.project)
+        except Refused as error:
+            faults["person"] = error.refusals[0]
+    if faults or span is None:
+        return None, faults
+    wish = Wish(
+        instrument_number=rules.number,
+        span=span,
+        person_id=person_id,
+        project_id=project_id,
+        purpose=form.purpose,
+        override=override,
+        mode=mode,
+        setup=form.setup,
+        replaces_id=read_hold(form.hold),
+    )
+    return wish, {}
+
+
+def choices(db: Connection, me: Actor, rules: InstrumentRules) -> dict[str, Any]:
+    """For whom the reader may book: anybody, by login, or those who are in the projects that they lead."""
+    for_anybody = may(me, Action.BOOK_FOR_OTHERS, centre=rules.centre_id)
+    members = [] if for_anybody else projects.members_led(db, me)
+    return {
+        "for_anybody": for_anybody,
+        "members": [(login, " · ".join((name, *codes))) for login, name, codes in members],
+    }

@@ -1,0 +1,90 @@
+"""The hold of an open form, over htmx: asked for when the form opens or its times change, prolonged once, given back.
+
+Every answer but that of giving back is the fragment in the form that says how it stands; the form books without it as
+well. What must not live here: how long a hold lasts (domain/holds.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import ceil
+from uuid import UUID
+
+from litestar import Response, Router, post
+from litestar.params import FromPath
+
+from labshare.domain.bookings import Booking, Wish
+from labshare.domain.holds import may_prolong
+from labshare.domain.people import Actor
+from labshare.errors import Forbidden, NotFound, Refusal, Refused, WrongState
+from labshare.services import Database, holds
+from labshare.web import given
+from labshare.web.booking_forms import BookingForm
+from labshare.web.booking_wishes import read_wish
+from labshare.web.rendering import Form, Request, render
+
+
+@post("/bookings/holds", sync_to_thread=True, status_code=200)
+def hold(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[BookingForm]
+) -> Response[str]:
+    """Keep the time that the form says, in place of what it kept before. A form that is not filled in keeps nothing."""
+    with database.read() as db:
+        wish, _ = read_wish(db, me, data)
+    if wish is None or wish.project_id is None:
+        return _fragment(request, now)
+    try:
+        with database.write() as db:
+            held = holds.hold(db, me, wish, now)
+    except Refused as error:
+        _let_go(database, me, wish, now)
+        return _fragment(request, now, refusals=error.refusals)
+    except (NotFound, Forbidden):
+        # The address named a hold of somebody else, or somebody for whom one may not book: the form itself says so.
+        return _fragment(request, now)
+    return _fragment(request, now, held=held)
+
+
+@post("/bookings/holds/{hold_id:uuid}/prolong", sync_to_thread=True, status_code=200)
+def prolong(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, hold_id: FromPath[UUID]
+) -> Response[str]:
+    try:
+        with database.write() as db:
+            held = holds.prolong(db, me, hold_id, now)
+    except WrongState as error:
+        return _fragment(request, now, refusals=error.refusals)
+    return _fragment(request, now, held=held)
+
+
+@post("/bookings/holds/{hold_id:uuid}/release", sync_to_thread=True, status_code=204)
+def release(database: given.Database, me: given.Me, now: given.Now, hold_id: FromPath[UUID]) -> None:
+    """The form was left; nobody reads the answer."""
+    with database.write() as db:
+        holds.release(db, me, hold_id, now)
+
+
+def _let_go(database: Database, me: Actor, wish: Wish, now: datetime) -> None:
+    """The form asks for other time than it holds, and may not have it: what it held is free again."""
+    if wish.replaces_id is not None:
+        with database.write() as db:
+            holds.release(db, me, wish.replaces_id, now)
+
+
+def _fragment(
+    request: Request, now: datetime, *, held: Booking | None = None, refusals: tuple[Refusal, ...] = ()
+) -> Response[str]:
+    seconds = ceil((held.hold_expires_at - now).total_seconds()) if held and held.hold_expires_at else 0
+    return render(
+        request,
+        "bookings/_hold.html",
+        held=held,
+        seconds=seconds,
+        left=f"{seconds // 60}:{seconds % 60:02}",
+        may_prolong=held is not None and may_prolong(held),
+        is_only_of_holds=all(each.code.startswith("hold") for each in refusals),
+        refusals=refusals,
+    )
+
+
+router = Router("/", route_handlers=[hold, prolong, release])

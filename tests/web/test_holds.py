@@ -1,0 +1,130 @@
+"""The hold of an open form over htmx: what the fragment says, how it is given back, and that the form books with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from labshare.domain.bookings import BookingState
+from labshare.store.engine import Database
+from labshare.store.tables import bookings
+from tests.furniture import PUBLIC_PROJECT
+from tests.web.conftest import Client, send, sign_in
+
+FORM = {
+    "instrument": "N002", "date": "2026-11-25", "from": "9:00", "until": "11:00", "project": str(PUBLIC_PROJECT),
+}  # fmt: skip
+
+
+@pytest.fixture
+def researcher(client: Client) -> Client:
+    sign_in(client, "researcher")
+    client.cookies.set("language", "en")
+    return client
+
+
+def hold(client: Client, **changes: str) -> Any:
+    return send(client, "/bookings/holds", {**FORM, **changes}, **{"HX-Request": "true"})
+
+
+def id_in(answer: Any) -> str:
+    found = re.search(r'name="hold" value="([^"]+)"', answer.text)
+    assert found is not None, answer.text
+    return found[1]
+
+
+def stored(house: Database) -> list[tuple[str, str]]:
+    with house.read() as db:
+        query = sa.select(bookings.c.id, bookings.c.state).order_by(bookings.c.created_at)
+        return [(str(row.id), row.state) for row in db.execute(query)]
+
+
+def test_a_filled_in_form_has_its_time_kept_and_books_it_in_place(researcher: Client, house: Database) -> None:
+    answer = hold(researcher)
+    assert answer.status_code == 200
+    assert 'data-seconds="300"' in answer.text
+    assert "Five minutes more" in answer.text
+    held = id_in(answer)
+    assert stored(house) == [(held, BookingState.HELD)]
+    booked = send(researcher, "/bookings", {**FORM, "hold": held})
+    assert (booked.status_code, booked.headers["location"]) == (303, f"/bookings/{held}")
+    assert stored(house) == [(held, BookingState.CONFIRMED)]
+
+
+@pytest.mark.parametrize("missing", ["from", "project"])
+def test_a_form_that_is_not_filled_in_keeps_nothing_and_says_nothing(
+    researcher: Client, house: Database, missing: str
+) -> None:
+    answer = hold(researcher, **{missing: ""})
+    assert (answer.status_code, answer.text.strip(), stored(house)) == (200, "", [])
+
+
+def test_it_says_at_once_why_the_time_cannot_be_had(researcher: Client, house: Database) -> None:
+    answer = hold(researcher, until="9:10")
+    assert re.findall(r'data-code="(\w+)"', answer.text) == ["too_short", "off_raster"]
+    assert "It cannot be booked like this" in answer.text
+    assert stored(house) == []
+
+
+def test_other_times_move_the_hold_and_times_that_cannot_be_had_let_it_go(researcher: Client, house: Database) -> None:
+    held = id_in(hold(researcher))
+    assert id_in(hold(researcher, hold=held, until="12:00")) == held
+    hold(researcher, hold=held, until="19:00")
+    assert stored(house) == [(held, BookingState.RELEASED)]
+
+
+def test_a_third_hold_is_told_as_no_reason_against_booking(researcher: Client) -> None:
+    hold(researcher)
+    hold(researcher, **{"from": "11:00", "until": "12:00"})
+    third = hold(researcher, **{"from": "13:00", "until": "14:00"})
+    assert re.findall(r'data-code="(\w+)"', third.text) == ["holds_too_many"]
+    assert "is not kept for you" in third.text
+
+
+def test_five_minutes_more_are_had_once(researcher: Client) -> None:
+    held = id_in(hold(researcher))
+    longer = send(researcher, f"/bookings/holds/{held}/prolong")
+    assert 'data-seconds="300"' in longer.text
+    assert "Five minutes more" not in longer.text
+    again = send(researcher, f"/bookings/holds/{held}/prolong")
+    assert re.findall(r'data-code="(\w+)"', again.text) == ["hold_prolonged"]
+
+
+def test_leaving_gives_it_back_and_a_stranger_cannot(researcher: Client, house: Database) -> None:
+    held = id_in(hold(researcher))
+    sign_in(researcher, "competitor")
+    assert send(researcher, f"/bookings/holds/{held}/release").status_code == 404
+    assert hold(researcher, hold=held).text.strip() == ""
+    sign_in(researcher, "researcher")
+    assert send(researcher, f"/bookings/holds/{held}/release").status_code == 204
+    assert stored(house) == [(held, BookingState.RELEASED)]
+
+
+def test_the_dates_of_a_series_are_looked_at_without_the_hold_of_the_form(researcher: Client, house: Database) -> None:
+    held = id_in(hold(researcher))
+    rule = {**FORM, "hold": held, "frequency": "daily", "interval": "1", "count": "2"}
+    looked = send(researcher, "/series/preview", rule)
+    assert looked.status_code == 200
+    assert looked.text.count("free-date") == 2
+    assert f'name="hold" value="{held}"' in looked.text
+    made = send(researcher, "/series", rule)
+    assert made.status_code == 303
+    assert sorted(state for _, state in stored(house)) == ["confirmed", "confirmed", "released"]
+
+
+def test_the_form_asks_for_its_hold_as_it_opens_and_others_see_that_the_time_is_held(researcher: Client) -> None:
+    page = researcher.get("/bookings/new", params=FORM)
+    assert 'hx-post="/bookings/holds" hx-trigger="load, hold delay:300ms"' in page.text
+    hold(researcher)
+    sign_in(researcher, "competitor")
+    week = researcher.get("/instruments/N002?date=2026-11-25").text
+    assert re.search(r'class="taken held[^"]*"', week)
+    assert "Held" in week
+
+
+def test_nobody_signed_in_holds_nothing(client: Client, house: Database) -> None:
+    assert hold(client).status_code in (303, 401)
+    assert stored(house) == []
