@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Browser, expect
 
 from labshare.domain.bookings import BookingState
 from labshare.store.engine import Database
 from labshare.store.tables import bookings
+from tests.browser import enter, faults, overflow, small_targets, window
 from tests.furniture import PUBLIC_PROJECT
 from tests.web.conftest import Client, send, sign_in
 
@@ -128,3 +130,29 @@ def test_the_form_asks_for_its_hold_as_it_opens_and_others_see_that_the_time_is_
 def test_nobody_signed_in_holds_nothing(client: Client, house: Database) -> None:
     assert hold(client).status_code in (303, 401)
     assert stored(house) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "language", "theme"), [(360, "vi", "light"), (1440, "en", "dark")])
+def test_in_a_browser_the_form_counts_down_moves_its_hold_and_gives_it_back(
+    browser: Browser, site: str, house: Database, width: int, language: str, theme: str
+) -> None:
+    with window(browser, site, width=width, language=language, theme=theme) as page:
+        enter(page, "researcher")
+        page.goto("/bookings/new?instrument=N002&date=2026-11-25&from=9:00&until=11:00")
+        expect(page.locator("[data-hold]")).to_be_visible()
+        # The clock of these tests stands still; that of the browser counts from five minutes.
+        expect(page.locator("[data-left]")).to_have_text(re.compile(r"[45]:\d\d"))
+        assert (overflow(page), small_targets(page), faults(page)) == (0, [], [])
+        with page.expect_response(re.compile(r"/bookings/holds$")):
+            page.locator("#field-until").fill("12:00")
+            page.locator("#field-until").blur()
+        ((held, state),) = stored(house)
+        assert state == BookingState.HELD
+        with page.expect_response(re.compile(r"/prolong$")):
+            page.locator("[data-hold] button").click()
+        expect(page.locator("[data-hold] button")).to_have_count(0)
+        page.goto("/instruments/N002?date=2026-11-25")
+        # The time is free again once the beacon has arrived, and an open calendar hears of it.
+        expect(page.locator("li.held")).to_have_count(0)
+        assert stored(house) == [(held, BookingState.RELEASED)]
