@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labshare.domain import ics
@@ -76,6 +76,8 @@ def test_folding_loses_nothing_and_keeps_the_limit(text: str) -> None:
     assert folded.replace("\r\n ", "") == text
 
 
+# The first call loads the readers, and starts one.
+@settings(deadline=None)
 @given(TEXTS)
 def test_readers_see_the_text_that_was_written(text: str) -> None:
     (read,) = seen(ics.calendar("x", [event(text)]))
