@@ -17,9 +17,10 @@ from labshare.domain.bookings import BookingState
 from labshare.errors import StartupError, TimeTaken
 from labshare.store import bookings as store
 from labshare.store import guard
+from labshare.store import notices as notices_store
 from labshare.store.engine import Database, open_database
 from labshare.store.migrations import alembic_config, migrate, require_current
-from labshare.store.tables import due, metadata, projects
+from labshare.store.tables import due, metadata, notices, projects
 from tests.furniture import FESEM, NMR, XRD, a_booking, furnish, span
 
 
@@ -152,4 +153,28 @@ def test_people_of_an_older_database_stay_who_they_were(tmp_path: Path) -> None:
     with database.read() as db:
         found = db.exec_driver_sql("SELECT affiliation, affiliation_version FROM persons").one()
     assert tuple(found) == ("confirmed", 1)
+    database.dispose()
+
+
+def test_letters_that_wait_are_sent_and_read_in_the_app_after_a_migration(own_database_url: str) -> None:
+    database = open_database(own_database_url)
+    config = alembic_config()
+    now, letter = datetime(2026, 11, 23, 1, 0, tzinfo=UTC), uuid4()
+    with database.write() as db:
+        metadata.drop_all(db)
+        db.exec_driver_sql("DROP TABLE alembic_version")
+        config.attributes["connection"] = db
+        command.upgrade(config, "0015")
+        db.exec_driver_sql("INSERT INTO organisations (id) VALUES ('O-OLD')")
+        values = {"login": "old", "organisation_id": "O-OLD", "email": "old@x.vn"}
+        people = sa.table("persons", sa.column("id", sa.Uuid()), *map(sa.column, values))
+        db.execute(sa.insert(people).values(id=letter, **values))
+        names = ("id", "person_id", "kind", "send_at")
+        old = sa.table("notices", *(sa.column(name, notices.c[name].type) for name in names))
+        db.execute(sa.insert(old).values(id=letter, person_id=letter, kind="project_expired", send_at=now))
+    assert migrate(database)
+    with database.read() as db:
+        (waiting,) = notices_store.due(db, now)
+        assert (waiting.email, waiting.notice.created_at, waiting.notice.read_at) == ("old@x.vn", now, None)
+        assert notices_store.unread(db, letter) == 1
     database.dispose()
