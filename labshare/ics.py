@@ -80,20 +80,22 @@ class _Words:
         self._occupied, self._yours = gettext("event.occupied"), gettext("event.yours")
         self._project = gettext("Project")
         self._heads: dict[tuple[Any, ...], str] = {}
+        self._training = gettext("In training")
         self._projects: dict[str | None, str] = {}
 
     def of(self, shared: tuple[Any, ...]) -> str:
         """All lines of an event but those that say which it is and when, from the fields that several may share."""
-        what, project, purpose = shared[:6], shared[6], shared[7]
+        what, (project, purpose, trainee) = shared[:6], shared[6:]
         head = self._heads.get(what)
         if head is None:
             head = self._heads[what] = self._head(*what)
-        if not project and not purpose:
+        if not project and not purpose and not trainee:
             return head
         said = self._projects.get(project)
         if said is None:
             said = self._projects[project] = ics.escaped(f"{self._project}: {project}") if project else ""
-        lines = [each for each in (said, ics.escaped(purpose) if purpose else "") if each]
+        trained = ics.escaped(f"{self._training}: {trainee}") if trainee else ""
+        lines = [each for each in (trained, said, ics.escaped(purpose) if purpose else "") if each]
         return head + ics.escaped_line("DESCRIPTION", lines)
 
     def _head(self, number: int, kind: str, occupies: int, is_own: int, state: str | None, person: str | None) -> str:

@@ -20,6 +20,7 @@ from labshare.domain.courtesy import blocked_until, cut, excesses, refused_prime
 from labshare.domain.house_rules import HouseRules, not_too_late, within_hours, within_limits
 from labshare.domain.opening import OpeningHours, minute_of_day
 from labshare.domain.projects import AccessClass, Activity, Project, usable
+from labshare.domain.qualifications import Demand, Held, qualified, trained
 from labshare.domain.timespan import Span
 from labshare.errors import Param, Refusal
 
@@ -77,6 +78,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     occupied_until: datetime
     person_id: UUID | None = None
     booked_by_id: UUID | None = None
+    trainer_id: UUID | None = None
     project_id: UUID | None = None
     organisation_id: str | None = None
     access_class: AccessClass | None = None
@@ -134,6 +136,7 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     approval: str = "none"
     approval_hours: int = 72
     capability_id: str = ""
+    demand: Demand = Demand()
 
     @property
     def site(self) -> Site:
@@ -156,7 +159,8 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody asks for. `person_id` is who will use the instrument (nobody, for a block by the centre itself);
-    `replaces_id` is the booking that would move, `override` the reason for which a manager passes the centre's rules.
+    `replaces_id` is the booking that would move, `override` the reason for which a manager passes the centre's rules,
+    `trainer_id` who is present while somebody who is not qualified yet uses it.
     """
 
     instrument_number: int
@@ -167,6 +171,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     replaces_id: UUID | None = None
     kind: BookingKind = BookingKind.USE
     override: str = ""
+    trainer_id: UUID | None = None
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,8 +206,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[KeptTime, ...] = ()
     project: Project | None = None
     is_member: bool = False
-    qualified: bool = False
-    qualified_until: datetime | None = None
+    held: Held = Held()
+    trainer: Held = Held()
+    trainer_busy: tuple[Neighbour, ...] = ()
     closed_dates: frozenset[date] = frozenset()
     conducts: tuple[Conduct, ...] = ()
     lacking: tuple[Clearance, ...] = ()
@@ -342,18 +348,6 @@ def person_in_one_place(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     )
 
 
-def qualified(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    needed = context.rules.qualification
-    if not needed:
-        return ()
-    if not context.qualified:
-        return (Refusal(code="not_qualified", params={"qualification": needed}),)
-    if context.qualified_until is not None and context.qualified_until < wish.span.end:
-        until = context.qualified_until.isoformat()
-        return (Refusal(code="qualification_expires", params={"qualification": needed, "until": until}),)
-    return ()
-
-
 def project_pays(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     """The project must be verified and cover the end of the use; its class is copied, never typed."""
     if context.project is None or wish.person_id is None:
@@ -376,6 +370,7 @@ RULES: tuple[Rule, ...] = (
     advance,
     opening_hours,
     qualified,
+    trained,
     project_pays,
     person_in_one_place,
     not_too_late,

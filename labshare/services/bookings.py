@@ -18,10 +18,10 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Stale, WrongState
-from labshare.services import clauses
+from labshare.services import clauses, training
 from labshare.services.charging import Outcome, charge
 from labshare.services.house_rules import require_override, with_reason
-from labshare.services.writing import Change, Locked, Payer, ended, judge, make, payer_of, refuse, tell, write
+from labshare.services.writing import Change, Locked, Payer, ended, payer_of, refuse, write
 from labshare.store import booking_pages
 from labshare.store import bookings as store
 from labshare.store import people as people_store
@@ -51,7 +51,9 @@ def book_all(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime
     A refusal of one wish among several names its place as `item`.
     """
     changes, locked = planned(db, actor, wishes, now)
-    return write(db, actor, changes, locked, now, action="book")
+    written = write(db, actor, changes, locked, now, action="book")
+    training.tell(db, actor, written, locked, "book", now)
+    return written
 
 
 def planned(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime) -> tuple[list[Change], Locked]:
@@ -62,7 +64,8 @@ def planned(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime)
     require(actor, Action.BOOK)
     asked = [_asked(actor, wish) for wish in wishes]
     persons = {wish.person_id or actor.person_id for wish in asked}
-    locked = store.lock(db, {wish.instrument_number for wish in asked}, persons)
+    trainers = {wish.trainer_id for wish in asked if wish.trainer_id}
+    locked = store.lock(db, {wish.instrument_number for wish in asked}, persons | trainers)
     if persons != {actor.person_id}:
         for rules in locked.values():
             require(actor, Action.BOOK_FOR_OTHERS, centre=rules.centre_id)
@@ -93,7 +96,8 @@ def move(
     require_movable(booking, now)
     wish = with_reason(again(booking, span, purpose), override)
     require_override(actor, wish, rules)
-    return _write(db, actor, moving(booking, wish, rules, payer_of(db, wish), now, by=actor), rules, now, action="move")
+    moved = moving(booking, wish, rules, payer_of(db, wish), now, by=actor)
+    return _write(db, actor, moved, rules, now, action="move")
 
 
 def describe(
@@ -108,17 +112,18 @@ def describe(
 def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
     """Give the time back. Raises `WrongState` once it has begun, `Stale` when somebody changed it meanwhile.
 
-    Its user may have a strike for it (R21); a manager who cancels gives nobody one.
+    Its user may have a strike for it (R21); a manager or the trainer who cancels gives nobody one.
     """
-    booking, rules = _locked(db, actor, booking_id, seen_version)
+    booking, rules = _locked(db, actor, booking_id, seen_version, trains=True)
     require_movable(booking, now)
-    return _write(db, actor, cancelling(db, actor, booking, rules, now), rules, now, action="cancel")
+    gone = cancelling(db, actor, booking, rules, now)
+    return _write(db, actor, gone, rules, now, action="cancel")
 
 
 def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
-    """Cancel what somebody who has left still has booked. For the user office. Raises as `cancel` does."""
+    """Cancel what somebody who has left still has booked, or was to train. For the user office. Raises as `cancel`."""
     booking, rules = _locked(db, actor, booking_id, seen_version, Action.MANAGE_PEOPLE)
-    if booking.person_id is None or not people_store.absent(db, [booking.person_id]):
+    if not people_store.absent(db, [each for each in (booking.person_id, booking.trainer_id) if each]):
         raise WrongState("person_is_here")
     require_movable(booking, now)
     return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
@@ -163,15 +168,6 @@ def block(
     return _write(db, actor, Change(after=booking, wish=wish), rules, now, action="block")
 
 
-def expire_holds(db: Connection, numbers: Iterable[int], span: Span, now: datetime) -> int:
-    """Give back the time of holds that were never confirmed, on these instruments; returns how many there were."""
-    locked = store.lock(db, numbers)
-    count = end_due(db, locked, span, now)
-    if count:
-        tell(db, locked)
-    return count
-
-
 # ---------------------------------------------------------------- looking at one's own
 
 
@@ -194,49 +190,59 @@ def mine(
     after: tuple[datetime, UUID] | None = None,
     limit: int = 200,
 ) -> list[store.BookingLine]:
-    """The actor's bookings that end after `since` and begin before `until`, the earliest first.
+    """The actor's bookings, and those at which they are the trainer, that end after `since` and begin before `until`,
+    the earliest first.
 
     Without `states` those that take time; `after` is the start and the id of the one behind which to go on.
     """
-    return booking_pages.lines_of_person(
+    found = booking_pages.lines_of_person(
         db, actor.person_id, since=since, until=until, states=states or OCCUPYING, after=after, limit=limit
     )
+    return [training.as_seen(actor, line) for line in found]
 
 
 def show(db: Connection, actor: Actor, booking_id: UUID) -> store.BookingLine:
-    """One booking with its names, for its user and for the managers of its centre; `NotFound` for everybody else."""
+    """One booking with its names, for its user, its trainer and the managers of its centre; `NotFound` for others."""
     line = store.line(db, booking_id)
     if not _is_visible(actor, line.booking, line.centre_id):
         raise NotFound("booking_not_found")
-    return line
+    return training.as_seen(actor, line)
 
 
 # ---------------------------------------------------------------- changes of one, for a series too
 
 
 def held(
-    db: Connection, actor: Actor, booking_id: UUID, action: Action | None = None
+    db: Connection, actor: Actor, booking_id: UUID, action: Action | None = None, *, trains: bool = False
 ) -> tuple[Booking, InstrumentRules]:
-    """A booking the actor may change, read again under the lock of its instrument and person.
+    """A booking the actor may change, read again under the lock of its instrument and persons.
 
-    Without an `action` that they must be permitted it is their own, or at a centre whose calendar they manage.
+    Without an `action` that they must be permitted it is their own, or at a centre whose calendar they manage; with
+    `trains` its trainer may do it too.
     """
-    booking, locked = held_with(db, actor, booking_id, (), action)
+    booking, locked = held_with(db, actor, booking_id, (), action, trains=trains)
     return booking, locked[booking.instrument_number]
 
 
 def held_with(
-    db: Connection, actor: Actor, booking_id: UUID, numbers: Iterable[int], action: Action | None = None
+    db: Connection,
+    actor: Actor,
+    booking_id: UUID,
+    numbers: Iterable[int],
+    action: Action | None = None,
+    *,
+    trains: bool = False,
 ) -> tuple[Booking, Locked]:
     """The same under the locks of further instruments too, all of which are returned."""
     before = store.get(db, booking_id)
-    persons = [before.person_id] if before.person_id else []
+    persons = [each for each in (before.person_id, before.trainer_id) if each]
     locked = store.lock(db, {before.instrument_number, *numbers}, persons)
     booking = store.get(db, booking_id)
     centre_id = locked[booking.instrument_number].centre_id
     if not _is_visible(actor, booking, centre_id):
         raise NotFound("booking_not_found")
-    action = action or (Action.BOOK if booking.person_id == actor.person_id else Action.MANAGE_CALENDAR)
+    is_own = booking.person_id == actor.person_id or (trains and booking.trainer_id == actor.person_id)
+    action = action or (Action.BOOK if is_own else Action.MANAGE_CALENDAR)
     require(actor, action, centre=centre_id)
     return booking, locked
 
@@ -259,6 +265,7 @@ def again(booking: Booking, span: Span, purpose: str | None = None) -> Wish:
         purpose=booking.purpose if purpose is None else _purpose(purpose),
         replaces_id=booking.id,
         kind=booking.kind,
+        trainer_id=booking.trainer_id,
     )
 
 
@@ -326,6 +333,7 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
         occupied_until=occupied.end,
         person_id=wish.person_id,
         booked_by_id=actor.person_id,
+        trainer_id=wish.trainer_id,
         project_id=wish.project_id,
         organisation_id=organisation_id,
         access_class=project.access_class if project else None,
@@ -353,29 +361,31 @@ def standing_for(
 def _write(
     db: Connection, actor: Actor, change: Change, rules: InstrumentRules, now: datetime, *, action: str
 ) -> Booking:
-    return write(db, actor, [change], {rules.number: rules}, now, action=action)[0]
+    locked = {rules.number: rules}
+    written = write(db, actor, [change], locked, now, action=action)
+    training.tell(db, actor, written, locked, action, now)
+    return written[0]
 
 
 def _locked(
-    db: Connection, actor: Actor, booking_id: UUID, seen_version: int, action: Action | None = None
+    db: Connection,
+    actor: Actor,
+    booking_id: UUID,
+    seen_version: int,
+    action: Action | None = None,
+    *,
+    trains: bool = False,
 ) -> tuple[Booking, InstrumentRules]:
     """The same as `held`, as it was seen. Raises `Stale`."""
-    booking, rules = held(db, actor, booking_id, action)
+    booking, rules = held(db, actor, booking_id, action, trains=trains)
     if booking.version != seen_version:
         raise Stale("booking_changed")
     return booking, rules
 
 
 def _is_visible(actor: Actor, booking: Booking, centre_id: str) -> bool:
-    return booking.person_id == actor.person_id or may(actor, Action.SEE_BOOKING, centre=centre_id)
-
-
-def end_due(db: Connection, locked: Locked, span: Span, now: datetime) -> int:
-    """Give back the time of what is due to end there, under the lock of these instruments; returns how many."""
-    found = (each for number in sorted(locked) for each in store.neighbours(db, number, span))
-    due = [ended(store.get(db, each.id), BookingState.EXPIRED, now) for each in found if each.is_due(now)]
-    make(db, due, judge(db, due, locked, now))
-    return len(due)
+    is_theirs = actor.person_id in (booking.person_id, booking.trainer_id)
+    return is_theirs or may(actor, Action.SEE_BOOKING, centre=centre_id)
 
 
 def _purpose(text: str) -> str:

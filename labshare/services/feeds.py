@@ -178,6 +178,7 @@ def of_booking(line: BookingLine) -> tuple[FeedEvent, FeedInstrument]:
         person=line.person,
         project=line.project,
         purpose=booking.purpose,
+        trainee=line.person if booking.trainer_id else None,
     )
     instrument = FeedInstrument(
         number=booking.instrument_number,

@@ -27,14 +27,15 @@ def lines_of_person(
     after: tuple[datetime, UUID] | None = None,
     limit: int = 200,
 ) -> list[BookingLine]:
-    """A person's bookings in these states that end after `since` and begin before `until`, the earliest first.
+    """A person's bookings, and those at which they are the trainer, in these states that end after `since` and begin
+    before `until`, the earliest first.
 
     `after` is the start and the id of the one behind which to go on.
     """
     # A whole minute is after an instant exactly when it is after the minute that the instant lies in.
     since = since.replace(second=0, microsecond=0)
     conditions = [
-        bookings.c.person_id == person_id,
+        sa.or_(bookings.c.person_id == person_id, bookings.c.trainer_id == person_id),
         bookings.c.state.in_(sorted(states)),
         bookings.c.starts_at > since - LONGEST,
         bookings.c.ends_at > since,

@@ -14,12 +14,14 @@ from uuid import UUID
 import msgspec
 
 from labshare import formats
-from labshare.domain.bookings import Booking, BookingKind
+from labshare.domain.bookings import Booking, BookingKind, Wish
 from labshare.domain.house_rules import reason_of
 from labshare.domain.opening import DAY_MINUTES, clock
+from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal
 from labshare.i18n import gettext, word
+from labshare.services import Connection, calendars
 from labshare.web.typed import FIRST_YEAR, LAST_YEAR, instant, typed_clock, typed_date, typed_length
 
 T = TypeVar("T")
@@ -47,6 +49,8 @@ class BookingForm(TimesForm, frozen=True, kw_only=True):
     instrument: str = ""
     project: str = ""
     purpose: str = ""
+    # Who is present while its user is in training.
+    trainer: str = ""
     # Why a manager passes the centre's own rules.
     override_reason: str = ""
     frequency: str = "weekly"
@@ -115,6 +119,39 @@ def read_project(text: str, faults: Faults) -> UUID | None:
     except ValueError:
         faults["project"] = Refusal(code="malformed_project", params={"field": "project"})
         return None
+
+
+def read_trainer(text: str, faults: Faults) -> UUID | None:
+    """The trainer who was chosen, None for nobody."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        faults["trainer"] = Refusal(code="malformed", params={"field": "trainer"})
+        return None
+
+
+def read_wish(db: Connection, me: Actor, form: BookingForm, faults: Faults | None = None) -> tuple[Wish | None, Faults]:
+    """The actor's own wish as it was typed, or every fault of its fields, those already found among them.
+
+    Raises `NotFound` for an unknown instrument.
+    """
+    span, found = read_span(form)
+    found |= faults or {}
+    project_id = read_project(form.project, found)
+    trainer_id = read_trainer(form.trainer, found)
+    override = read_override(form.override_reason, found)
+    if found or span is None:
+        return None, found
+    wish = Wish(
+        instrument_number=calendars.rules_of(db, form.instrument).number,
+        span=span,
+        person_id=me.person_id,
+        project_id=project_id,
+        purpose=form.purpose,
+        override=override,
+        trainer_id=trainer_id,
+    )
+    return wish, {}
 
 
 def read_override(text: str, faults: Faults) -> str:

@@ -26,8 +26,9 @@ from labshare.services import Connection, approvals, booking_rules, bookings, cl
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
+from labshare.services.qualifications import near_end
 from labshare.services.share_warnings import notices
-from labshare.web import calendars, feeds, given, waitlist
+from labshare.web import calendars, feeds, given, qualifications, waitlist
 from labshare.web.booking_forms import (
     BLOCKS,
     BlockForm,
@@ -38,11 +39,10 @@ from labshare.web.booking_forms import (
     changes,
     read_id,
     read_kind,
-    read_override,
-    read_project,
     read_slot,
     read_span,
     read_version,
+    read_wish,
     times_of,
     with_times,
 )
@@ -51,6 +51,7 @@ from labshare.web.booking_rules import sentences_of
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
+from labshare.web.qualifications import trainer_choices
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.series_forms import cancel_as_asked, section_of, told_once, weekday_ticks
 from labshare.web.weeks import Week
@@ -104,29 +105,17 @@ def book(
     if data.slot:
         with database.read() as db:
             return booking_form(request, db, me, with_times(data, read_slot(data.slot)), now)
-    span, faults = read_span(data)
-    project_id = read_project(data.project, faults)
-    override = read_override(data.override_reason, faults)
-    if faults or span is None:
-        with database.read() as db:
-            return booking_form(request, db, me, data, now, faults=faults)
     with database.read() as db:
-        number = looking.rules_of(db, data.instrument).number
-    wish = Wish(
-        instrument_number=number,
-        span=span,
-        person_id=me.person_id,
-        project_id=project_id,
-        purpose=data.purpose,
-        override=override,
-    )
+        wish, faults = read_wish(db, me, data)
+        if wish is None:
+            return booking_form(request, db, me, data, now, faults=faults)
     try:
         with database.write() as db:
             booking = bookings.book(db, me, wish, now)
     except Refused as error:
         hold_back(database, me, wish, error, now)
         with database.read() as db:
-            return booking_form(request, db, me, data, now, error=error, wanted=span)
+            return booking_form(request, db, me, data, now, error=error, wanted=wish.span)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")
 
 
@@ -216,7 +205,7 @@ def booking_form(
     """The form as it was typed, beside the calendar; after a refusal with the slots that would be accepted."""
     rules = looking.rules_of(db, form.instrument)
     choices = projects.usable(db, me, now)
-    wish = wanted and Wish(instrument_number=rules.number, span=wanted, person_id=me.person_id)
+    wish, _ = read_wish(db, me, form) if wanted else (None, {})
     form = _chosen(form, choices, _day(form, rules, now))
     return _form_page(
         request,
@@ -235,6 +224,8 @@ def booking_form(
         offers=offers_near(db, wish, now) if wish else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), wanted) if wanted else "",
         wait_address=waitlist.address_after(error, rules, wanted),
+        ask_address=qualifications.address_after(error, rules),
+        trainers=trainer_choices(db, me, rules, form.trainer, now),
     )
 
 
@@ -315,13 +306,13 @@ def booking_page(
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
         offers=offers_near(db, wish_of(booking, wanted), now) if wanted and isinstance(error, Refused) else (),
-        may_change=_may_change(me, line) and is_changeable,
+        **_permitted(me, line, is_changeable=is_changeable),
         **_asked(me, line, now),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
         manages=may(me, Action.MANAGE_CALENDAR, centre=line.centre_id),
         estimates=[each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         is_timed=True,
-        notices=notices(db, me, booking, now),
+        notices=(*near_end(db, me, booking, now), *notices(db, me, booking, now)),
         week=calendars.week_of(db, me, rules, _day(form, rules, now), now),
     )
 
@@ -329,8 +320,11 @@ def booking_page(
 # ---------------------------------------------------------------- parts
 
 
-def _may_change(me: Actor, line: BookingLine) -> bool:
-    return line.booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
+def _permitted(me: Actor, line: BookingLine, *, is_changeable: bool) -> dict[str, bool]:
+    """Whether the reader may move the booking, or cancel it: its trainer may do no more than cancel."""
+    may_change = line.booking.person_id == me.person_id or may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
+    trains = line.booking.trainer_id == me.person_id
+    return {"may_change": may_change and is_changeable, "may_cancel": (may_change or trains) and is_changeable}
 
 
 def _estimates(
@@ -351,14 +345,8 @@ def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
 
 def wish_of(booking: Booking, span: Span, number: int | None = None) -> Wish:
     """A booking as the wish for itself at another time, on its own instrument or on that one."""
-    person_id, project_id = booking.person_id, booking.project_id
-    return Wish(
-        instrument_number=number or booking.instrument_number,
-        span=span,
-        person_id=person_id,
-        project_id=project_id,
-        replaces_id=booking.id,
-    )
+    wish = bookings.again(booking, span)
+    return msgspec.structs.replace(wish, instrument_number=number or booking.instrument_number)
 
 
 def _chosen(form: BookingForm, choices: list[Project], day: date) -> BookingForm:

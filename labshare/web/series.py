@@ -21,7 +21,7 @@ from labshare.services import Database, series
 from labshare.services import calendars as looking
 from labshare.services.series import Occurrence
 from labshare.web import given
-from labshare.web.booking_forms import Faults, read_override, read_project, read_span
+from labshare.web.booking_forms import Faults, read_wish
 from labshare.web.bookings import booking_form
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
@@ -69,23 +69,11 @@ def create(
 
 
 def _read(database: Database, me: Actor, form: SeriesForm) -> tuple[Wish | None, Repeat | None, Faults]:
-    span, faults = read_span(form)
-    project_id = read_project(form.project, faults)
-    override = read_override(form.override_reason, faults)
+    faults: Faults = {}
     repeat = read_repeat(form, faults)
-    if faults or span is None:
-        return None, None, faults
     with database.read() as db:
-        number = looking.rules_of(db, form.instrument).number
-    wish = Wish(
-        instrument_number=number,
-        span=span,
-        person_id=me.person_id,
-        project_id=project_id,
-        purpose=form.purpose,
-        override=override,
-    )
-    return wish, repeat, {}
+        wish, faults = read_wish(db, me, form, faults)
+    return wish, repeat, faults
 
 
 def _form(

@@ -17,6 +17,7 @@ from labshare.web.api import (
     instruments,
     notices,
     projects,
+    qualifications,
     series,
     waitlist,
 )
@@ -35,6 +36,7 @@ router = Router(
         *feeds.HANDLERS,
         *waitlist.HANDLERS,
         *notices.HANDLERS,
+        *qualifications.HANDLERS,
     ],
     request_max_body_size=LARGEST_BODY,
     include_in_schema=True,

@@ -72,6 +72,7 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
         "purpose": "ZnO nanowires",
         "decide_by": None,
         "decision_note": "",
+        "trainer": None,
         "series": None,
         "override_reason": None,
         "version": 1,
@@ -145,7 +146,7 @@ def test_a_calendar_shows_rivals_as_occupied_and_nothing_else(
     assert other == {
         "id": None, "instrument": "N001", "starts_at": "2026-11-25T06:00:00Z", "ends_at": "2026-11-25T08:00:00Z",
         "kind": "use", "state": None, "project": None, "purpose": None, "series": None,
-        "override_reason": None, "version": None, "decide_by": None, "decision_note": None,
+        "override_reason": None, "version": None, "decide_by": None, "decision_note": None, "trainer": None,
     }  # fmt: skip
     assert "secret" not in answer.text
     assert str(rival.id) not in answer.text
