@@ -82,20 +82,23 @@ class _Words:
         self._project = gettext("Project")
         self._modes = {mode.value: ics.escaped(word("mode_said", mode)) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
         self._heads: dict[tuple[Any, ...], str] = {}
+        self._training = gettext("In training")
         self._projects: dict[str | None, str] = {}
 
     def of(self, shared: tuple[Any, ...]) -> str:
         """All lines of an event but those that say which it is and when, from the fields that several may share."""
-        what, project, purpose, mode = shared[:6], shared[6], shared[7], self._modes.get(shared[8])
+        what, (project, purpose, mode, trainee) = shared[:6], shared[6:]
         head = self._heads.get(what)
         if head is None:
             head = self._heads[what] = self._head(*what)
-        if not project and not purpose and not mode:
+        if not (project or purpose or trainee or mode in self._modes):
             return head
         said = self._projects.get(project)
         if said is None:
             said = self._projects[project] = ics.escaped(f"{self._project}: {project}") if project else ""
-        lines = [each for each in (said, ics.escaped(purpose) if purpose else "", mode) if each]
+        trained = ics.escaped(f"{self._training}: {trainee}") if trainee else ""
+        parts = (trained, said, ics.escaped(purpose) if purpose else "", self._modes.get(mode))
+        lines = [each for each in parts if each]
         return head + ics.escaped_line("DESCRIPTION", lines)
 
     def _head(self, number: int, kind: str, occupies: int, is_own: int, state: str | None, person: str | None) -> str:

@@ -51,17 +51,17 @@ def readable(name: str, value: Param) -> str:
     """One parameter of a refusal. Its name says what it is: `*_minutes` a length, `*_vnd` money, `*_permille` a share,
     `opening` hours.
 
-    Text that is an ISO 8601 instant or date is shown in the reader's zone and manner; text that has a word of its own
-    (`access_class.industry`) is shown as that word.
+    What has a word of its own (`access_class.industry`, `level.2`) is shown as that word; text that is an ISO 8601
+    instant or date in the reader's zone and manner.
     """
+    if has(f"{name}.{value}"):
+        return gettext(f"{name}.{value}")
     if isinstance(value, int):
         if name.endswith("minutes"):
             return formats.duration(value)
         if name.endswith("permille"):
             return formats.percent(Fraction(value, 1000))
         return formats.money(value) if name.endswith("vnd") else formats.number(value)
-    if has(f"{name}.{value}"):
-        return gettext(f"{name}.{value}")
     if name == "opening":
         return formats.opening(value)
     return _as_time(value) or value

@@ -17,6 +17,7 @@ import msgspec
 
 from labshare.domain.courtesy import PrimeTime
 from labshare.domain.opening import Hours, format_opening, parse_opening
+from labshare.domain.qualifications import Level
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Param
 
@@ -187,7 +188,7 @@ _MOST: dict[str, int] = {
     "hours": 24 * 92,
     "day_minutes": 24 * 60,
     "week_minutes": 7 * 24 * 60,
-    "level": 9,
+    "level": max(Level),
 }
 LONGEST_NAME, LONGEST_DAYS = 120, 366
 

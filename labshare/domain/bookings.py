@@ -21,6 +21,7 @@ from labshare.domain.house_rules import HouseRules, not_too_late, within_hours, 
 from labshare.domain.modes import Mode, is_run_by_staff, mode_offered, setup_posted
 from labshare.domain.opening import OpeningHours, minute_of_day
 from labshare.domain.projects import AccessClass, Activity, Project, usable
+from labshare.domain.qualifications import Demand, Held, qualified, trained
 from labshare.domain.timespan import Span
 from labshare.errors import Param, Refusal
 
@@ -78,6 +79,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     occupied_until: datetime
     person_id: UUID | None = None
     booked_by_id: UUID | None = None
+    trainer_id: UUID | None = None
     project_id: UUID | None = None
     organisation_id: str | None = None
     access_class: AccessClass | None = None
@@ -142,6 +144,7 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     capability_id: str = ""
     modes: tuple[Mode, ...] = (Mode.SELF,)
     setups: tuple[str, ...] = ()
+    demand: Demand = Demand()
 
     @property
     def site(self) -> Site:
@@ -165,7 +168,8 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody asks for. `person_id` is who will use the instrument (nobody, for a block by the centre itself);
     `replaces_id` is the booking that would move, or the hold that this becomes; `override` the reason for which a
-    manager passes the centre's rules. Without a `mode` it is the usual one of the instrument.
+    manager passes the centre's rules. Without a `mode` it is the usual one of the instrument. `trainer_id` is who is
+    present while somebody who is not qualified yet uses it.
     """
 
     instrument_number: int
@@ -178,6 +182,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     override: str = ""
     mode: Mode | None = None
     setup: str = ""
+    trainer_id: UUID | None = None
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,8 +217,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[KeptTime, ...] = ()
     project: Project | None = None
     is_member: bool = False
-    qualified: bool = False
-    qualified_until: datetime | None = None
+    held: Held = Held()
+    trainer: Held = Held()
+    trainer_busy: tuple[Neighbour, ...] = ()
     closed_dates: frozenset[date] = frozenset()
     conducts: tuple[Conduct, ...] = ()
     lacking: tuple[Clearance, ...] = ()
@@ -330,19 +336,6 @@ def person_in_one_place(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     )
 
 
-def qualified(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    """Who runs the instrument has learnt to. Staff run a commissioned use, so nothing is asked of its user."""
-    needed = context.rules.qualification
-    if not needed or is_run_by_staff(wish, context.rules):
-        return ()
-    if not context.qualified:
-        return (Refusal(code="not_qualified", params={"qualification": needed}),)
-    if context.qualified_until is not None and context.qualified_until < wish.span.end:
-        until = context.qualified_until.isoformat()
-        return (Refusal(code="qualification_expires", params={"qualification": needed, "until": until}),)
-    return ()
-
-
 def project_pays(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     """The project must be verified and cover the end of the use; its class is copied, never typed."""
     if context.project is None or wish.person_id is None:
@@ -367,6 +360,7 @@ RULES: tuple[Rule, ...] = (
     mode_offered,
     setup_posted,
     qualified,
+    trained,
     project_pays,
     person_in_one_place,
     not_too_late,

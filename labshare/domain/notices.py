@@ -45,6 +45,13 @@ class NoticeKind(StrEnum):
     ROUND_UNPLACED = "round_unplaced"
     ROUND_WITHDRAWN = "round_withdrawn"
 
+    QUALIFICATION_GRANTED = "qualification_granted"
+    QUALIFICATION_DECLINED = "qualification_declined"
+    QUALIFICATION_REVOKED = "qualification_revoked"
+    QUALIFICATION_ENDS = "qualification_ends"
+    TRAINING_BOOKED = "training_booked"
+    TRAINING_CANCELLED = "training_cancelled"
+
 
 class Mail(StrEnum):
     """When a letter says what the app says."""
@@ -60,6 +67,8 @@ GROUPS: dict[str, tuple[NoticeKind, ...]] = {
     "bookings": (K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CANCELLED, K.BOOKING_MISSED, K.BOOKING_APPROVED,
                  K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.SLOT_OFFERED),
     "rounds": (K.ROUND_PLACED, K.ROUND_UNPLACED, K.ROUND_WITHDRAWN),
+    "qualifications": (K.QUALIFICATION_GRANTED, K.QUALIFICATION_DECLINED, K.QUALIFICATION_REVOKED,
+                       K.QUALIFICATION_ENDS, K.TRAINING_BOOKED, K.TRAINING_CANCELLED),
     "centre": (K.BOOKING_TO_DECIDE,),
     "agreements": (K.LEDGER_DISPLACED, K.LEDGER_TO_PULL_BACK, K.LEDGER_PULLED_BACK),
     "people": (K.PROJECT_VERIFIED, K.PROJECT_DECLINED, K.PROJECT_REVIEW, K.PROJECT_EXPIRED, K.AFFILIATION_CONFIRMED,
@@ -69,6 +78,7 @@ GROUPS: dict[str, tuple[NoticeKind, ...]] = {
 RIGHTS = frozenset({
     K.AFFILIATION_CONFIRMED, K.AFFILIATION_DECLINED, K.ORGANISATION_CHECKED, K.ORGANISATION_DECLINED,
     K.PROJECT_VERIFIED, K.PROJECT_DECLINED, K.PROJECT_EXPIRED, K.LEDGER_TO_PULL_BACK,
+    K.QUALIFICATION_GRANTED, K.QUALIFICATION_DECLINED, K.QUALIFICATION_REVOKED,
 })  # fmt: skip
 # What may be over before the next morning: a letter comes at once or not at all.
 HASTY = frozenset({K.SLOT_OFFERED})

@@ -118,6 +118,7 @@ class Action(StrEnum):
     MANAGE_PEOPLE = "manage_people"
     CHECK_ORGANISATION = "check_organisation"
     DECIDE_CLEARANCE = "decide_clearance"
+    GRANT_QUALIFICATION = "grant_qualification"
 
 
 ANYWHERE, THERE = "anywhere", "there"
@@ -164,6 +165,8 @@ PERMISSIONS: dict[Action, tuple[tuple[Role, str], ...]] = {
     ),
     Action.CHECK_ORGANISATION: ((Role.USER_OFFICE, ANYWHERE),),
     Action.DECIDE_CLEARANCE: ((Role.USER_OFFICE, ANYWHERE),),
+    # Besides the trainers of an instrument, who grant what is below their own level.
+    Action.GRANT_QUALIFICATION: ((Role.LAB_MANAGER, THERE), (Role.ADMINISTRATOR, ANYWHERE)),
 }
 
 

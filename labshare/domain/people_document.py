@@ -23,6 +23,7 @@ from labshare.domain.document_faults import unreadable
 from labshare.domain.organisations import OrganisationSize
 from labshare.domain.people import Role, is_login
 from labshare.domain.projects import AccessClass, Activity
+from labshare.domain.qualifications import Level
 from labshare.domain.registry_terms import OrganisationKind, Verification
 from labshare.errors import Refusal
 
@@ -55,10 +56,10 @@ class RoleEntry(_Entry, frozen=True, kw_only=True):
 
 
 class QualificationEntry(_Entry, frozen=True, kw_only=True):
-    """`until` is the last day on which it holds; absent, it holds for good."""
+    """`until` is the last day on which it holds; absent, it holds for good. Levels are those of qualifications.py."""
 
     instrument: str
-    level: int = 1
+    level: Level = Level.USER
     until: date | None = None
 
 

@@ -16,7 +16,7 @@ from labshare.domain.bookings import Booking, BookingState, InstrumentRules
 from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, may, require
 from labshare.errors import Forbidden, Stale, WrongState
-from labshare.services import booking_notices, bookings, holds, notices
+from labshare.services import booking_notices, bookings, expiring, notices
 from labshare.services.bookings import BookingLine
 from labshare.services.writing import APPROVAL_ENDS, Change, ended, write
 from labshare.store import approvals as store
@@ -69,7 +69,7 @@ def decline(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int
 def end(db: Connection, booking_id: UUID, now: datetime) -> None:
     """The deadline has come: what nobody has decided is over, and its user is told."""
     booking = bookings_store.get(db, booking_id)
-    holds.expire_holds(db, [booking.instrument_number], booking.occupied, now)
+    expiring.expire_holds(db, [booking.instrument_number], booking.occupied, now)
     booking = bookings_store.get(db, booking_id)
     # Another booking may have met it first, and ended it.
     if booking.state is BookingState.EXPIRED:

@@ -19,7 +19,7 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Stale, WrongState
-from labshare.services import clauses
+from labshare.services import clauses, training
 from labshare.services.calendars import viewer
 from labshare.services.charging import Outcome, charge
 from labshare.services.house_rules import require_override, with_reason
@@ -57,6 +57,7 @@ def book_all(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime
     for change in changes:
         if change.before is not None:
             due_store.forget(db, HOLD_EXPIRES, change.before.id)
+    training.tell(db, actor, written, locked, "book", now)
     return written
 
 
@@ -71,7 +72,8 @@ def planned(
     require(actor, Action.BOOK)
     asked = [_asked(actor, wish) for wish in wishes]
     persons = {wish.person_id or actor.person_id for wish in asked}
-    locked = store.lock(db, {wish.instrument_number for wish in asked}, {*persons, *also})
+    trainers = {wish.trainer_id for wish in asked if wish.trainer_id}
+    locked = store.lock(db, {wish.instrument_number for wish in asked}, {*persons, *trainers, *also})
     by_payer = {(wish.project_id, wish.person_id): wish for wish in asked}
     payers = {key: payer_of(db, wish) for key, wish in by_payer.items()}
     for wish in asked:
@@ -103,7 +105,8 @@ def move(
     require_movable(booking, now)
     wish = with_reason(again(booking, span, purpose, rules=rules, mode=mode, setup=setup), override)
     require_override(actor, wish, rules)
-    return _write(db, actor, moving(booking, wish, rules, payer_of(db, wish), now, by=actor), rules, now, action="move")
+    moved = moving(booking, wish, rules, payer_of(db, wish), now, by=actor)
+    return _write(db, actor, moved, rules, now, action="move")
 
 
 def describe(
@@ -118,17 +121,18 @@ def describe(
 def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
     """Give the time back. Raises `WrongState` once it has begun, `Stale` when somebody changed it meanwhile.
 
-    Its user may have a strike for it (R21); a manager who cancels gives nobody one.
+    Its user may have a strike for it (R21); a manager or the trainer who cancels gives nobody one.
     """
-    booking, rules = _locked(db, actor, booking_id, seen_version)
+    booking, rules = _locked(db, actor, booking_id, seen_version, trains=True)
     require_movable(booking, now)
-    return _write(db, actor, cancelling(db, actor, booking, rules, now), rules, now, action="cancel")
+    gone = cancelling(db, actor, booking, rules, now)
+    return _write(db, actor, gone, rules, now, action="cancel")
 
 
 def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
-    """Cancel what somebody who has left still has booked. For the user office. Raises as `cancel` does."""
+    """Cancel what somebody who has left still has booked, or was to train. For the user office. Raises as `cancel`."""
     booking, rules = _locked(db, actor, booking_id, seen_version, Action.MANAGE_PEOPLE)
-    if booking.person_id is None or not people_store.absent(db, [booking.person_id]):
+    if not people_store.absent(db, [each for each in (booking.person_id, booking.trainer_id) if each]):
         raise WrongState("person_is_here")
     require_movable(booking, now)
     return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
@@ -191,13 +195,15 @@ def mine(
     after: tuple[datetime, UUID] | None = None,
     limit: int = 200,
 ) -> list[BookingLine]:
-    """The actor's bookings that end after `since` and begin before `until`, the earliest first.
+    """The actor's bookings, and those at which they are the trainer, that end after `since` and begin before `until`,
+    the earliest first.
 
     Without `states` those that take time; `after` is the start and the id of the one behind which to go on.
     """
-    return booking_pages.lines_of_person(
+    found = booking_pages.lines_of_person(
         db, actor.person_id, since=since, until=until, states=states or OCCUPYING, after=after, limit=limit
     )
+    return [training.as_seen(actor, line) for line in found]
 
 
 def for_others(db: Connection, actor: Actor, since: datetime) -> list[BookingLine]:
@@ -206,43 +212,51 @@ def for_others(db: Connection, actor: Actor, since: datetime) -> list[BookingLin
 
 
 def show(db: Connection, actor: Actor, booking_id: UUID) -> BookingLine:
-    """One booking with its names, for its user, who booked it for them as the leader of its project, and the managers
-    of its centre; `NotFound` for everybody else.
+    """One booking with its names, for its user, its trainer, who booked it for them as the leader of its project, and
+    the managers of its centre; `NotFound` for everybody else.
     """
     line = booking_pages.line(db, booking_id)
-    if not (is_answered_for(actor, line) or may(actor, Action.SEE_BOOKING, centre=line.centre_id)):
+    is_theirs = is_answered_for(actor, line) or line.booking.trainer_id == actor.person_id
+    if not (is_theirs or may(actor, Action.SEE_BOOKING, centre=line.centre_id)):
         raise NotFound("booking_not_found")
-    return line
+    return training.as_seen(actor, line)
 
 
 # ---------------------------------------------------------------- changes of one, for a series too
 
 
 def held(
-    db: Connection, actor: Actor, booking_id: UUID, action: Action | None = None
+    db: Connection, actor: Actor, booking_id: UUID, action: Action | None = None, *, trains: bool = False
 ) -> tuple[Booking, InstrumentRules]:
-    """A booking the actor may change, read again under the lock of its instrument and person.
+    """A booking the actor may change, read again under the lock of its instrument and persons.
 
     Without an `action` that they must be permitted it is their own, booked by them for a member of the project that
-    they lead, or at a centre whose calendar they manage.
+    they lead, or at a centre whose calendar they manage; with `trains` its trainer may do it too.
     """
-    booking, locked = held_with(db, actor, booking_id, (), action)
+    booking, locked = held_with(db, actor, booking_id, (), action, trains=trains)
     return booking, locked[booking.instrument_number]
 
 
 def held_with(
-    db: Connection, actor: Actor, booking_id: UUID, numbers: Iterable[int], action: Action | None = None
+    db: Connection,
+    actor: Actor,
+    booking_id: UUID,
+    numbers: Iterable[int],
+    action: Action | None = None,
+    *,
+    trains: bool = False,
 ) -> tuple[Booking, Locked]:
     """The same under the locks of further instruments too, all of which are returned."""
     before = store.get(db, booking_id)
-    persons = [before.person_id] if before.person_id else []
+    persons = [each for each in (before.person_id, before.trainer_id) if each]
     locked = store.lock(db, {before.instrument_number, *numbers}, persons)
     booking = store.get(db, booking_id)
     centre_id = locked[booking.instrument_number].centre_id
-    is_theirs = booking.person_id == actor.person_id
+    trains_it = booking.trainer_id is not None and booking.trainer_id == actor.person_id
+    is_theirs = booking.person_id == actor.person_id or (trains and trains_it)
     if not is_theirs and not may(actor, Action.MANAGE_CALENDAR, centre=centre_id):
         is_theirs = has_booked_as_leader(db, actor, booking)
-    if not (is_theirs or may(actor, Action.SEE_BOOKING, centre=centre_id)):
+    if not (is_theirs or trains_it or may(actor, Action.SEE_BOOKING, centre=centre_id)):
         raise NotFound("booking_not_found")
     action = action or (Action.BOOK if is_theirs else Action.MANAGE_CALENDAR)
     require(actor, action, centre=centre_id)
@@ -278,6 +292,7 @@ def again(
         purpose=booking.purpose if purpose is None else _purpose(purpose),
         replaces_id=booking.id,
         kind=booking.kind,
+        trainer_id=booking.trainer_id,
     )
 
 
@@ -321,7 +336,8 @@ def cancelling(db: Connection, actor: Actor, booking: Booking, rules: Instrument
     if booking.form_hold:
         # Nobody had said that they would come, and nobody who waits is told that they gave something back.
         return ended(booking, BookingState.RELEASED, now)
-    is_bound = booking.person_id == actor.person_id or not may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    answers = booking.trainer_id == actor.person_id or may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    is_bound = booking.person_id == actor.person_id or not answers
     late = is_bound and clauses.is_late(db, rules, booking, now)
     return ended(msgspec.structs.replace(booking, late_notice=late), BookingState.CANCELLED, now)
 
@@ -353,6 +369,7 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
         occupied_until=occupied.end,
         person_id=wish.person_id,
         booked_by_id=actor.person_id,
+        trainer_id=wish.trainer_id,
         project_id=wish.project_id,
         organisation_id=organisation_id,
         access_class=project.access_class if project else None,
@@ -387,14 +404,23 @@ def standing_for(
 def _write(
     db: Connection, actor: Actor, change: Change, rules: InstrumentRules, now: datetime, *, action: str
 ) -> Booking:
-    return write(db, actor, [change], {rules.number: rules}, now, action=action)[0]
+    locked = {rules.number: rules}
+    written = write(db, actor, [change], locked, now, action=action)
+    training.tell(db, actor, written, locked, action, now)
+    return written[0]
 
 
 def _locked(
-    db: Connection, actor: Actor, booking_id: UUID, seen_version: int, action: Action | None = None
+    db: Connection,
+    actor: Actor,
+    booking_id: UUID,
+    seen_version: int,
+    action: Action | None = None,
+    *,
+    trains: bool = False,
 ) -> tuple[Booking, InstrumentRules]:
     """The same as `held`, as it was seen. Raises `Stale`."""
-    booking, rules = held(db, actor, booking_id, action)
+    booking, rules = held(db, actor, booking_id, action, trains=trains)
     if booking.version != seen_version:
         raise Stale("booking_changed")
     return booking, rules

@@ -23,6 +23,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Refusal
 from labshare.services.holidays import closed_around
 from labshare.store import bookings as bookings_store
+from labshare.store import person_times
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
 
@@ -164,7 +165,7 @@ def _has_prime(agreement: Agreement) -> bool:
 
 
 def _uses(db: Connection, person_id: UUID, without: Collection[UUID | None], weeks: Span) -> tuple[PersonUse, ...]:
-    return tuple(use for use in bookings_store.own_uses(db, person_id, weeks) if use.id not in without)
+    return tuple(use for use in person_times.own_uses(db, person_id, weeks) if use.id not in without)
 
 
 def _strikes(db: Connection, agreement: Agreement, person_id: UUID, now: datetime) -> tuple[datetime, ...]:
@@ -173,7 +174,7 @@ def _strikes(db: Connection, agreement: Agreement, person_id: UUID, now: datetim
     if penalties is None:
         return ()
     since = now - timedelta(days=penalties.within_days + penalties.block_days)
-    return tuple(use.span.start for use in _inside(agreement, bookings_store.missed(db, person_id, since)))
+    return tuple(use.span.start for use in _inside(agreement, person_times.missed(db, person_id, since)))
 
 
 def _inside(agreement: Agreement, uses: Sequence[PersonUse]) -> list[PersonUse]:

@@ -33,8 +33,8 @@ from labshare.store import bookings as bookings_store
 from labshare.store import capacity as capacity_store
 from labshare.store import demand as store
 from labshare.store import organisations as organisations_store
-from labshare.store import people as people_store
 from labshare.store import projects as projects_store
+from labshare.store import qualifications as qualifications_store
 from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
@@ -183,7 +183,7 @@ def _facts(
     busy, elsewhere = _taken(standing, rules, persons)
     for block in capacity_store.blocks(db, rules, r.horizon):
         busy[block.instrument_number].append(block.span)
-    qualified = people_store.qualified_on(db, persons, rules)
+    qualified = qualifications_store.qualified_on(db, persons, rules)
     for use in used:
         assert use.person_id
         qualified.setdefault(use.person_id, {})[use.instrument_number] = None

@@ -29,6 +29,7 @@ from labshare.services import (
     demo_approvals,
     demo_modes,
     demo_notices,
+    demo_qualifications,
     demo_sandbox,
     people_document,
     registry,
@@ -46,6 +47,7 @@ from labshare.store import audit, facts
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
 from labshare.store import projects as projects_store
+from labshare.store import qualifications as qualifications_store
 from labshare.store import registry as registry_store
 from labshare.store import usage as usage_store
 from labshare.store.engine import Connection, Database
@@ -169,7 +171,7 @@ def plan_work(stage: Stage) -> None:
     blocks = planned(stage.story, stage.sites, stage.cast.managers, stage.now, stage.dice)
     bookings_store.add(stage.db, blocks)
     usage_store.add_records(stage.db, failures(stage.story, stage.sites, stage.cast.managers, stage.dice))
-    held = people_store.qualified_on(stage.db, stage.cast.people, stage.numbers)
+    held = qualifications_store.qualified_on(stage.db, stage.cast.people, stage.numbers)
     qualified = frozenset((person_id, number) for person_id, numbers in held.items() for number in numbers)
     stage.author = Author(stage.story, stage.now, stage.dice, qualified)
     for block in blocks:
@@ -306,6 +308,17 @@ def offer_modes(stage: Stage) -> None:
     demo_modes.offer(stage.db, manager, rules, asks, stage.now)
 
 
+def qualify(stage: Stage) -> None:
+    """Who may use what by themselves, and who is still in training."""
+    cast = demo_qualifications.Cast(
+        people={actor.login: actor for actor in stage.cast.people.values()},
+        managers=stage.cast.managers,
+        rules={each.id: each for each in stage.rules.values()},
+        project=stage.cast.projects["IOP-01"],
+    )
+    demo_qualifications.tell(stage.db, cast, stage.now)
+
+
 def book_further(stage: Stage) -> None:
     """A booking that repeats, time that somebody waits for, and a centre's rules, which hold from now on."""
     cast, told = stage.cast, stage.story.regular
@@ -340,6 +353,7 @@ STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("use", use_instruments),
     ("approval", let_one_wait),
     ("modes", offer_modes),
+    ("qualifications", qualify),
     ("bookings", book_further),
     ("notices", bring_news),
     ("ledger", post_ledger),

@@ -179,6 +179,7 @@ def of_booking(line: BookingLine) -> tuple[FeedEvent, FeedInstrument]:
         project=line.project,
         purpose=booking.purpose,
         mode=booking.mode,
+        trainee=line.person if booking.trainer_id else None,
     )
     instrument = FeedInstrument(
         number=booking.instrument_number,

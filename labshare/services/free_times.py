@@ -17,11 +17,12 @@ import msgspec
 
 from labshare.domain.availability import Leeway, firsts, nearest, starts_of_day
 from labshare.domain.bookings import Context as RuleContext
-from labshare.domain.bookings import InstrumentRules, Wish, qualified
+from labshare.domain.bookings import InstrumentRules, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
+from labshare.domain.qualifications import qualified
 from labshare.domain.registry_search import Search
 from labshare.domain.timespan import Span, next_minute
 from labshare.errors import Refusal
@@ -165,6 +166,8 @@ def _who(db: Connection, wish: Wish) -> Who:
         person_id=wish.person_id,
         replaces_id=wish.replaces_id,
         is_session=replaced is not None and replaced.plan_id is not None,
+        ignores_qualification=wish.trainer_id is not None,
+        trainer_id=wish.trainer_id,
         project=project,
         has_it_run=wish.mode is Mode.COMMISSIONED,
     )
@@ -221,7 +224,5 @@ def _of_day(rules: InstrumentRules, leeways: Sequence[Leeway], windows: _Windows
 def _lacking(candidate: Candidate, use: Span) -> tuple[Refusal, ...]:
     """What the rule of booking says of the person's qualification."""
     rules = candidate.rules
-    context = RuleContext(
-        now=use.start, rules=rules, qualified=candidate.qualified, qualified_until=candidate.qualified_until
-    )
+    context = RuleContext(now=use.start, rules=rules, held=candidate.held)
     return qualified(Wish(instrument_number=rules.number, span=use), context)

@@ -7,7 +7,6 @@ waitlist (waitlist.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -16,11 +15,10 @@ import msgspec
 from labshare.domain.bookings import Booking, BookingState, InstrumentRules, Wish
 from labshare.domain.holds import AGAIN, FIRST, PROLONGED, ends_at, may_prolong, too_many
 from labshare.domain.people import Actor
-from labshare.domain.timespan import Span
 from labshare.errors import WrongState
 from labshare.services.bookings import planned
 from labshare.services.wishes import own_hold, stands
-from labshare.services.writing import HOLD_EXPIRES, Change, Locked, ended, judge, make, refuse, tell, write
+from labshare.services.writing import HOLD_EXPIRES, Change, Locked, ended, refuse, write
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import holds as store
@@ -81,26 +79,6 @@ def giving_way(db: Connection, actor: Actor, hold_id: UUID | None, locked: Locke
     if before.state is not BookingState.HELD or before.instrument_number not in locked:
         return []
     return [ended(before, BookingState.RELEASED, now)]
-
-
-# ---------------------------------------------------------------- what ends by itself
-
-
-def expire_holds(db: Connection, numbers: Iterable[int], span: Span, now: datetime) -> int:
-    """Give back the time of holds that were never confirmed, on these instruments; returns how many there were."""
-    locked = bookings_store.lock(db, numbers)
-    count = end_due(db, locked, span, now)
-    if count:
-        tell(db, locked)
-    return count
-
-
-def end_due(db: Connection, locked: Locked, span: Span, now: datetime) -> int:
-    """Give back the time of what is due to end there, under the lock of these instruments; returns how many."""
-    found = (each for number in sorted(locked) for each in bookings_store.neighbours(db, number, span))
-    due = [ended(bookings_store.get(db, each.id), BookingState.EXPIRED, now) for each in found if each.is_due(now)]
-    make(db, due, judge(db, due, locked, now))
-    return len(due)
 
 
 def _locked(db: Connection, actor: Actor, hold_id: UUID) -> tuple[Booking, dict[int, InstrumentRules]]:

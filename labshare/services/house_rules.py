@@ -36,10 +36,11 @@ from labshare.domain.bookings import (
 )
 from labshare.domain.house_rules import HouseRules, is_outside_hours, not_locked, reason_of
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.qualifications import level_until
 from labshare.domain.rulebook import Rulebook
 from labshare.errors import Refusal
+from labshare.services import holding
 from labshare.store import booking_rules as store
-from labshare.store import people as people_store
 from labshare.store.booking_rules import Seat
 from labshare.store.engine import Connection
 
@@ -112,8 +113,12 @@ def with_house(
         return known
     if not is_outside_hours(wish, known):
         return known
-    level = people_store.qualification_level(db, wish.person_id, known.rules.number, wish.span.end)
-    return msgspec.structs.replace(known, house=msgspec.structs.replace(house, level=level))
+    rules, ends_at = known.rules, wish.span.end
+    held = known.held if holding.is_asked(rules, wish) else holding.of_wish(db, rules, wish).user
+    # A trainer who is present answers for the use at any hour.
+    levels = (level_until(each, rules.demand, rules.timezone, ends_at) for each in (held, known.trainer))
+    house = msgspec.structs.replace(house, level=max(levels))
+    return msgspec.structs.replace(known, house=house)
 
 
 def primes(book: Rulebook, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Posted, ...]:

@@ -31,8 +31,8 @@ from labshare.domain.projects import Project
 from labshare.domain.timespan import MINUTE, Span, clipped, next_minute
 from labshare.services.calendars import closed_dates_over, open_spans_of
 from labshare.services.clauses import Place, prime_conduct
-from labshare.store import bookings as bookings_store
 from labshare.store import free_times as store
+from labshare.store import person_times
 from labshare.store.engine import Connection
 from labshare.store.free_times import Asked, Candidate
 from labshare.store.rulebooks import rulebook
@@ -42,7 +42,7 @@ Windows = Callable[[InstrumentRules, int], Sequence[Span]]
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
-    """For whom time is looked for: a person (None: whoever may book), and the booking that would move.
+    """For whom time is looked for: a person (None: whoever may book), their trainer, and the booking that would move.
 
     No clause of courtesy holds for a session that a round gave (`is_session`); who has the staff run it (`has_it_run`)
     need not be qualified, nor there.
@@ -53,6 +53,7 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
     is_session: bool = False
     ignores_qualification: bool = False
     has_it_run: bool = False
+    trainer_id: UUID | None = None
     project: Project | None = None
 
 
@@ -69,7 +70,7 @@ class Looking:
 
     def __init__(self, db: Connection, asked: Asked, who: Who, windows: Windows, now: datetime) -> None:
         self.now, self._who, self._windows = now, who, windows
-        found = store.candidates(db, asked, who.person_id)
+        found = store.candidates(db, asked, who.person_id, but=who.replaces_id)
         self.candidates = [each for each in found if self._may_be_qualified(each)]
         self.book = rulebook(db)
         self._stretches: dict[tuple[object, ...], list[Stretch]] = {}
@@ -78,6 +79,7 @@ class Looking:
         self._busy: dict[int, list[Span]] = {}
         self._kept: dict[int, list[Span]] = {}
         self._elsewhere: list[Span] = []
+        self._trainer_elsewhere: list[Span] = []
         self._edges: list[tuple[Span, list[Agreement]]] = []
         if self._hull is not None:
             self._read(db, asked, self._hull)
@@ -86,7 +88,8 @@ class Looking:
         """When a use of so many minutes, or of the length nearest to it, may begin there, the earliest first."""
         rules = candidate.rules
         busy = [*self._busy.get(rules.number, ()), *self._kept.get(rules.number, ())]
-        elsewhere = self._elsewhere if rules.attended and not self._who.has_it_run else ()
+        must_be_there = rules.attended and not self._who.has_it_run
+        elsewhere = [*(self._elsewhere if must_be_there else ()), *self._trainer_elsewhere]
         found: list[Leeway] = []
         for each in self._stretches_of(rules, minutes):
             starts = _before(each.starts, self._latest_start(candidate, each.minutes))
@@ -99,8 +102,8 @@ class Looking:
 
     def _may_be_qualified(self, candidate: Candidate) -> bool:
         who = self._who
-        asks = candidate.rules.qualification and who.person_id and not (who.ignores_qualification or who.has_it_run)
-        return candidate.qualified or not asks
+        asks = candidate.asks and who.person_id and not (who.ignores_qualification or who.has_it_run)
+        return candidate.is_qualified or not asks
 
     def _hull_of(self, found: Iterable[Candidate]) -> Span | None:
         """From the first to the last start that is looked for on any of them."""
@@ -125,6 +128,11 @@ class Looking:
             (Span(start, end), [each for each in self.book.agreements_at(start) if each.courtesy])
             for start, end in pairwise(edges)
         ]
+        if self._who.trainer_id is not None:
+            busy = person_times.person_busy(db, self._who.trainer_id, around)
+            self._trainer_elsewhere = [
+                each.occupied for each in busy if each.id != self._who.replaces_id and not each.is_due(self.now)
+            ]
         if self._who.person_id is not None:
             self._read_person(db, self._who.person_id, around, any(each.attended for each in rules))
 
@@ -154,7 +162,7 @@ class Looking:
             return ()
         # Strikes from before that can bar nobody any more.
         days = max(each.within_days + each.block_days for each in penalties)
-        return bookings_store.missed(db, person_id, self.now - timedelta(days=days))
+        return person_times.missed(db, person_id, self.now - timedelta(days=days))
 
     # ------------------------------------------------------------ stretches
 
@@ -227,10 +235,9 @@ class Looking:
     def _latest_start(self, candidate: Candidate, minutes: int) -> datetime | None:
         """Before which a use must begin so that qualification and project last until its end."""
         bounds: list[datetime] = []
-        until, project = candidate.qualified_until, self._who.project
-        asks = candidate.rules.qualification and not self._who.ignores_qualification
-        if asks and until is not None:
-            bounds.append(ending_by(until, minutes))
+        project, last = self._who.project, candidate.ends
+        if last and not self._who.ignores_qualification:
+            bounds.append(ending_by(last[0].at, minutes))
         if project is not None and project.expires_at is not None:
             # The use must end before that instant, not with it.
             bounds.append(ending_by(project.expires_at - timedelta(microseconds=1), minutes))

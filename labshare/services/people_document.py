@@ -24,7 +24,7 @@ from labshare.domain.projects import Project, ProjectState
 from labshare.domain.text import searchable, sort_key
 from labshare.domain.windows import CENTRE_ZONE_NAME
 from labshare.errors import Refused
-from labshare.services import balances
+from labshare.services import balances, qualifications
 from labshare.services.projects import schedule_reminders
 from labshare.store import affiliations, audit, people, projects
 from labshare.store import agreements as agreements_store
@@ -112,7 +112,10 @@ def _put_person(db: Connection, entry: PersonEntry, now: datetime) -> bool:
     # Whoever has left has no role that could wake up where another organisation confirms them.
     if before is None or not affiliations.has_ended(db, before.id):
         changed |= store.put_grants(db, person_id, roles)
-    return store.put_qualifications(db, person_id, held, now) or changed
+    if not store.put_qualifications(db, person_id, held, now):
+        return changed
+    qualifications.look_at(db, [person_id], now)
+    return True
 
 
 def _has_other_programme(db: Connection, entry: ProjectEntry) -> bool:

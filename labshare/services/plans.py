@@ -27,9 +27,9 @@ from labshare.services.planning import REMEMBERED_HALF_LIVES, Facts, build_probl
 from labshare.store import audit, outbox
 from labshare.store import bookings as bookings_store
 from labshare.store import organisations as organisations_store
-from labshare.store import people as people_store
 from labshare.store import plans as store
 from labshare.store import projects as projects_store
+from labshare.store import qualifications as qualifications_store
 from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
@@ -219,7 +219,7 @@ def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
         requests=requests,
         busy=bookings_store.busy_spans(db, rules, around),
         person_busy=requests_store.persons_busy(db, persons, around),
-        qualified=people_store.qualified_on(db, persons, rules),
+        qualified=qualifications_store.qualified_on(db, persons, rules),
         projects=requests_store.usable_projects(db, {request.project_id for request in requests}),
         project_names=projects_store.names_of(db, {request.project_id for request in requests}),
         recent=decayed(recent, now, order.half_life),

@@ -37,7 +37,7 @@ from labshare.domain.text import sort_key
 from labshare.errors import Malformed, Refusal
 from labshare.services import balances
 from labshare.store import agreements as agreements_store
-from labshare.store import audit, people, registry_search
+from labshare.store import audit, registry_search
 from labshare.store import registry as store
 from labshare.store.engine import Connection
 
@@ -234,13 +234,6 @@ class InstrumentPage(msgspec.Struct, frozen=True, kw_only=True):
         return self.instrument.is_bookable and self.centre.stage is not Stage.PLANNED
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether somebody holds the qualification for one instrument. `until` is None where it has no end."""
-
-    is_qualified: bool
-    until: datetime | None
-
-
 class CentrePage(msgspec.Struct, frozen=True, kw_only=True):
     """A centre with its host, the host's parents from the nearest up, and its instruments."""
 
@@ -290,12 +283,6 @@ def instrument(db: Connection, instrument_id: str, now: datetime) -> InstrumentP
         capability=store.capability(db, row.capability_id),
         products=_product_lines(db, row.products, now),
     )
-
-
-def standing(db: Connection, actor: Actor, instrument: Instrument) -> Standing:
-    """Where this person stands with the instrument's qualification; whether it has ended is for the reader's clock."""
-    is_qualified, until = people.qualification(db, actor.person_id, instrument.number)
-    return Standing(is_qualified=is_qualified, until=until)
 
 
 def centre(db: Connection, centre_id: str, now: datetime, *, by_english: bool = False) -> CentrePage:

@@ -19,7 +19,7 @@ from labshare.domain.people import Action, Actor, may
 from labshare.domain.series import Conflicts, Reach, Repeat, Series, occurrences, shifted, to_rrule
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Stale, WrongState
-from labshare.services import bookings, free_times
+from labshare.services import bookings, free_times, training
 from labshare.services.holds import giving_way
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import has_booked_as_leader
@@ -128,6 +128,7 @@ def create(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, conflicts: 
         changes, left_out = _chosen(db, actor, changes, freed, locked, now, moves=conflicts is Conflicts.MOVE)
     store.add(db, series)
     written = write(db, actor, [*changes, *freed], locked, now, action="book")[: len(changes)]
+    training.tell(db, actor, written[:1], locked, "book", now)
     line = SeriesLine(series=series, instrument_id=rules.id, bookings=tuple(written))
     return Made(line=line, left_out=left_out)
 
@@ -163,7 +164,7 @@ def move(
     changes = [
         bookings.moving(each, wish, rules, payer, now, by=actor) for each, wish in zip(ahead, wishes, strict=True)
     ]
-    return write(db, actor, changes, {rules.number: rules}, now, action="move")
+    return _write(db, actor, changes, rules, now, action="move")
 
 
 def describe(
@@ -181,7 +182,7 @@ def cancel(
     """Give back the time of those that lie ahead. Raises as `move` does."""
     _, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
     changes = [bookings.cancelling(db, actor, each, rules, now) for each in ahead]
-    return write(db, actor, changes, {rules.number: rules}, now, action="cancel")
+    return _write(db, actor, changes, rules, now, action="cancel")
 
 
 def anchor_of(line: SeriesLine, booking_id: UUID | None, now: datetime) -> tuple[Booking, Reach]:
@@ -198,6 +199,16 @@ def anchor_of(line: SeriesLine, booking_id: UUID | None, now: datetime) -> tuple
 
 
 # ---------------------------------------------------------------- parts
+
+
+def _write(
+    db: Connection, actor: Actor, changes: Sequence[Change], rules: InstrumentRules, now: datetime, *, action: str
+) -> list[Booking]:
+    """A trainer is written to once about all of them."""
+    locked = {rules.number: rules}
+    written = write(db, actor, changes, locked, now, action=action)
+    training.tell(db, actor, written[:1], locked, action, now)
+    return written
 
 
 def _planned(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, now: datetime) -> tuple[list[Change], Locked]:

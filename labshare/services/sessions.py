@@ -14,7 +14,7 @@ from labshare.domain.bookings import Booking, InstrumentRules
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal
-from labshare.services.holds import end_due
+from labshare.services.expiring import end_due
 from labshare.services.writing import Change, refuse, write
 from labshare.store import bookings as store
 from labshare.store import time_requests as requests_store

@@ -13,13 +13,14 @@ from uuid import UUID
 from labshare.services import (
     approvals,
     booking_notices,
+    expiring,
     freeing,
-    holds,
     idempotency,
     ledger,
     ledger_deadlines,
     notices,
     projects,
+    qualifications,
     rounds,
     waitlist,
 )
@@ -72,7 +73,7 @@ def put_off(db: Connection, row: Due, now: datetime) -> None:
 
 def _expire_hold(db: Connection, booking_id: UUID, now: datetime) -> None:
     booking = bookings_store.get(db, booking_id)
-    holds.expire_holds(db, [booking.instrument_number], booking.occupied, now)
+    expiring.expire_holds(db, [booking.instrument_number], booking.occupied, now)
 
 
 HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {
@@ -81,6 +82,7 @@ HANDLERS: dict[str, Callable[[Connection, UUID, datetime], None]] = {
     APPROVAL_ENDS: approvals.end,
     booking_notices.ASK: booking_notices.ask,
     booking_notices.ASK_SERIES: booking_notices.ask_series,
+    qualifications.ENDS: qualifications.warn,
     freeing.FREED: waitlist.offer_freed,
     ledger.DUE: ledger_deadlines.settle,
     ledger.JUDGED: ledger_deadlines.judge,

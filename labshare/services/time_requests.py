@@ -21,6 +21,7 @@ from labshare.store import audit
 from labshare.store import bookings as bookings_store
 from labshare.store import people as people_store
 from labshare.store import projects as projects_store
+from labshare.store import qualifications as qualifications_store
 from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as store
 from labshare.store.engine import Connection
@@ -88,7 +89,7 @@ def offered_to(db: Connection, current: Round, person_id: UUID) -> dict[int, Eli
     """The instruments of the round, with what this person is qualified for."""
     offers = rounds_store.offers_of(db, current.id)
     rules = bookings_store.rules_of(db, {offer.instrument_number for offer in offers})
-    held = people_store.qualified_on(db, [person_id], rules).get(person_id, {})
+    held = qualifications_store.qualified_on(db, [person_id], rules).get(person_id, {})
     return {
         number: msgspec.structs.replace(each, qualified=number in held, qualified_until=held.get(number))
         for number, each in plans.offered(db, current, offers, rules).items()

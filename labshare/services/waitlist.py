@@ -25,10 +25,10 @@ from labshare.domain.bookings import (
     check,
     length,
     project_pays,
-    qualified,
 )
 from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.qualifications import qualified
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.waitlist import (
     MOST_ENTRIES,
@@ -43,7 +43,7 @@ from labshare.domain.waitlist import (
 )
 from labshare.domain.windows import days_span
 from labshare.errors import NotFound, Refusal, Refused, WrongState
-from labshare.services import bookings, calendars, notices
+from labshare.services import bookings, calendars, holding, notices
 from labshare.services.leeways import Looking, Who
 from labshare.services.writing import HOLD_EXPIRES, Change, ended, payer_of, write
 from labshare.store import bookings as bookings_store
@@ -257,14 +257,12 @@ def _never(db: Connection, entry: WaitingEntry, rules: InstrumentRules, now: dat
     span = Span(first, first + entry.minutes * MINUTE)
     wish = Wish(instrument_number=rules.number, span=span, person_id=entry.person_id, project_id=entry.project_id)
     payer = payer_of(db, wish)
-    has, until = people_store.qualification(db, entry.person_id, rules.number)
     context = Context(
         now=now,
         rules=rules,
         project=payer.project,
         is_member=payer.is_member,
-        qualified=has,
-        qualified_until=until,
+        held=holding.where_asked(db, rules, wish).user,
     )
     return check(wish, context, (bookable, length, qualified, project_pays))
 

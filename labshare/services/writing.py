@@ -38,15 +38,14 @@ from labshare.domain.projects import Project
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, TimeTaken
-from labshare.services import agreements, booking_notices, clauses, clearances, freeing, house_rules
+from labshare.services import agreements, booking_notices, clauses, clearances, freeing, holding, house_rules
 from labshare.services.agreements import Weighed
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import uses
 from labshare.services.house_rules import Counted
-from labshare.store import audit, outbox
+from labshare.store import audit, outbox, person_times
 from labshare.store import bookings as store
 from labshare.store import due as due_store
-from labshare.store import people as people_store
 from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
@@ -286,20 +285,19 @@ def _context(
 ) -> Context:
     """Everything the rules look at, read under the lock, with what the same call has planned already."""
     asked = rules.occupied(wish.span, wish.kind)
-    qualified, until = False, None
-    if rules.qualification and wish.person_id is not None and not is_run_by_staff(wish, rules):
-        qualified, until = people_store.qualification(db, wish.person_id, rules.number)
+    held = holding.where_asked(db, rules, wish, [each.after for each, _ in planned])
     covering = clauses.covering(book, rules, wish)
     return Context(
         now=now,
         rules=rules,
         neighbours=(*standing, *_planned_here(planned, rules)),
-        person_busy=_elsewhere(db, rules, wish, planned, leaving, now),
+        person_busy=_busy(db, _who_attends(rules, wish), wish, planned, leaving, now),
         kept=tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked)),
         project=payer.project,
         is_member=payer.is_member,
-        qualified=qualified,
-        qualified_until=until,
+        held=held.user,
+        trainer=held.trainer,
+        trainer_busy=_busy(db, wish.trainer_id, wish, planned, leaving, now),
         closed_dates=closed_dates_over(wish.span),
         conducts=clauses.conducts(
             db,
@@ -320,19 +318,23 @@ def _planned_here(planned: Sequence[tuple[Change, InstrumentRules]], rules: Inst
     return [_neighbour(each, each.occupied) for each in here]
 
 
-def _elsewhere(
+def _who_attends(rules: InstrumentRules, wish: Wish) -> UUID | None:
+    return None if not rules.attended or is_run_by_staff(wish, rules) else wish.person_id
+
+
+def _busy(
     db: Connection,
-    rules: InstrumentRules,
+    person_id: UUID | None,
     wish: Wish,
     planned: Sequence[tuple[Change, InstrumentRules]],
     leaving: Collection[UUID],
     now: datetime,
 ) -> tuple[Neighbour, ...]:
-    """Where the person of a wish is meanwhile, if they must be there to use the instrument."""
-    if not rules.attended or wish.person_id is None or is_run_by_staff(wish, rules):
+    """Where somebody who must be there for a wish is meanwhile; nowhere when nobody must."""
+    if person_id is None:
         return ()
-    busy = store.person_busy(db, wish.person_id, wish.span)
-    mine = [_neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, wish.person_id)]
+    busy = person_times.person_busy(db, person_id, wish.span)
+    mine = [_neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, person_id)]
     return (*(each for each in busy if each.id not in leaving and not each.is_due(now)), *mine)
 
 
@@ -355,7 +357,7 @@ def _neighbour(booking: Booking, span: Span) -> Neighbour:
 
 
 def _has(booking: Booking, person_id: UUID) -> bool:
-    return booking.attended and booking.person_id == person_id
+    return (booking.attended and booking.person_id == person_id) or booking.trainer_id == person_id
 
 
 def _own(planned: Sequence[tuple[Change, InstrumentRules]], wish: Wish) -> list[PersonUse]:

@@ -156,11 +156,12 @@ def take_everything(db: Connection, person_id: UUID, now: datetime) -> None:
 
 
 def bookings_left(db: Connection, now: datetime, *, limit: int = 200) -> list[BookingLine]:
-    """What people who have left still have booked, the earliest first."""
+    """What people who have left still have booked, or were to train somebody at, the earliest first."""
     since = now.replace(second=0, microsecond=0)
     states = bookings.c.state.in_(sorted(OCCUPYING))
     ahead = (bookings.c.starts_at > since - LONGEST, bookings.c.ends_at > since)
-    return booking_pages.lines(db, bookings.c.person_id.in_(_ENDED), states, *ahead, limit=limit)
+    theirs = sa.or_(bookings.c.person_id.in_(_ENDED), bookings.c.trainer_id.in_(_ENDED))
+    return booking_pages.lines(db, theirs, states, *ahead, limit=limit)
 
 
 def projects_left(db: Connection, now: datetime) -> list[ProjectLine]:

@@ -1,13 +1,14 @@
 """Bookings in the database: the one lock, the one way in, and what stands in the way.
 
-What must not live here: rules (domain/bookings.py), the guard's DDL (guard.py) and calendars (calendars.py). No other
-file writes `bookings`.
+What must not live here: rules (domain/bookings.py), the guard's DDL (guard.py), where people are (person_times.py) and
+calendars (calendars.py). No other file writes `bookings`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -25,9 +26,9 @@ from labshare.domain.bookings import (
     InstrumentRules,
     Neighbour,
 )
-from labshare.domain.clauses import PersonUse
 from labshare.domain.modes import Mode
 from labshare.domain.opening import parse_opening
+from labshare.domain.qualifications import Demand
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Stale
 from labshare.store.projects import belongs
@@ -35,7 +36,7 @@ from labshare.store.tables import bookings, centres, instruments, persons, proje
 from labshare.store.types import UTCMinute
 
 LONGEST = timedelta(minutes=LONGEST_MINUTES)
-_OCCUPYING = tuple(sorted(OCCUPYING))
+OCCUPYING_STATES = tuple(sorted(OCCUPYING))
 # What the rules need of an instrument's own row; its centre's is joined or looked up.
 RULE_COLUMNS = (
     instruments.c.number,
@@ -61,6 +62,7 @@ RULE_COLUMNS = (
     instruments.c.approval_hours,
     instruments.c.modes,
     instruments.c.setups,
+    *(instruments.c[name] for name in Demand.__struct_fields__),
 )
 _RULE_COLUMNS = (
     *RULE_COLUMNS,
@@ -72,7 +74,7 @@ _RULE_COLUMNS = (
 
 
 # Statements are built once, with parameters: on the hot path building them would cost more than running them.
-_START, _END, _BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
+START, END, BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
 NUMBERS: sa.BindParameter[Any] = sa.bindparam("numbers", expanding=True)
 
 
@@ -82,10 +84,10 @@ def over(span: Span) -> dict[str, datetime]:
 
 
 OCCUPIES = sa.and_(
-    bookings.c.state.in_(_OCCUPYING),
-    bookings.c.occupied_from < _END,
-    bookings.c.occupied_from > _BACK,
-    bookings.c.occupied_until > _START,
+    bookings.c.state.in_(OCCUPYING_STATES),
+    bookings.c.occupied_from < END,
+    bookings.c.occupied_from > BACK,
+    bookings.c.occupied_until > START,
 )
 _LOCK_IN_ORDER = (
     sa.select(instruments.c.number)
@@ -113,53 +115,6 @@ _NEIGHBOURS = sa.select(
     bookings.c.occupied_until,
     bookings.c.hold_expires_at,
 ).where(bookings.c.instrument_number == sa.bindparam("number"), OCCUPIES)
-_PERSON_BUSY = (
-    sa.select(
-        bookings.c.id,
-        bookings.c.kind,
-        bookings.c.state,
-        bookings.c.starts_at,
-        bookings.c.ends_at,
-        bookings.c.hold_expires_at,
-        instruments.c.id.label("instrument_id"),
-    )
-    .join(instruments, instruments.c.number == bookings.c.instrument_number)
-    .where(
-        bookings.c.person_id == sa.bindparam("person_id"),
-        bookings.c.attended,
-        bookings.c.state.in_(_OCCUPYING),
-        bookings.c.starts_at < _END,
-        bookings.c.starts_at > _BACK,
-        bookings.c.ends_at > _START,
-    )
-)
-_OF_PERSON = (
-    sa.select(
-        bookings.c.id,
-        instruments.c.id,
-        instruments.c.centre_id,
-        bookings.c.starts_at,
-        bookings.c.ends_at,
-        instruments.c.capability_id,
-    )
-    .join(instruments, instruments.c.number == bookings.c.instrument_number)
-    .where(bookings.c.person_id == sa.bindparam("person_id"), bookings.c.kind == BookingKind.USE)
-)
-# What a round gave to somebody is not what they booked themselves.
-_OWN_USES = _OF_PERSON.where(
-    bookings.c.plan_id.is_(None),
-    bookings.c.state.in_(_OCCUPYING),
-    bookings.c.starts_at < _END,
-    bookings.c.starts_at > _BACK,
-    bookings.c.ends_at > _START,
-)
-_MISSED = _OF_PERSON.where(
-    sa.or_(
-        bookings.c.state == BookingState.NO_SHOW,
-        sa.and_(bookings.c.state == BookingState.CANCELLED, bookings.c.late_notice),
-    ),
-    bookings.c.starts_at > _START,
-)
 _BUSY = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until).where(
     bookings.c.instrument_number.in_(NUMBERS), OCCUPIES
 )
@@ -188,11 +143,12 @@ def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()
     rows = db.execute(_RAISE_VERSION, {"numbers": wanted}).mappings().all()
     if len(rows) != len(wanted):
         raise NotFound("instrument_not_found")
-    _lock_persons(db, person_ids)
+    lock_persons(db, person_ids)
     return {row["number"]: rules_from(row) for row in rows}
 
 
-def _lock_persons(db: Connection, person_ids: Iterable[UUID]) -> None:
+def lock_persons(db: Connection, person_ids: Iterable[UUID]) -> None:
+    """Lock persons in id order: nothing is booked for them before this transaction ends."""
     for person_id in sorted(set(person_ids)):
         db.execute(_LOCK_PERSON, {"person_id": person_id})
 
@@ -234,6 +190,12 @@ def rules_of_centre(db: Connection, centre_id: str) -> list[InstrumentRules]:
     return [rules_from(row) for row in db.execute(query).mappings()]
 
 
+@cache
+def _demand(lapse_months: int, first_use_days: int, course_months: int) -> Demand:
+    """Most instruments demand the same: nothing."""
+    return Demand(lapse_months=lapse_months, first_use_days=first_use_days, course_months=course_months)
+
+
 def rules_from(row: Mapping[Any, Any]) -> InstrumentRules:
     """RULE_COLUMNS with `timezone`, `stage` and `host_id` of the centre, as the rules want them."""
     values: dict[str, Any] = dict(row)
@@ -242,6 +204,7 @@ def rules_from(row: Mapping[Any, Any]) -> InstrumentRules:
     values["opening"] = parse_opening(values["opening"])
     values["modes"] = tuple(map(Mode, values["modes"].split()))
     values["setups"] = tuple(values["setups"].splitlines())
+    values["demand"] = _demand(*[values.pop(name) for name in Demand.__struct_fields__])
     return InstrumentRules(**values)
 
 
@@ -259,34 +222,6 @@ def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]
         )
         for row in db.execute(_NEIGHBOURS, {"number": number, **over(span)})
     )
-
-
-def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour, ...]:
-    """Where this person is during the span: the use itself, since set-up and clean-up may be somebody else's."""
-    return tuple(
-        Neighbour(
-            id=row.id,
-            kind=BookingKind(row.kind),
-            occupied=Span(row.starts_at, row.ends_at),
-            instrument_id=row.instrument_id,
-            hold_expires_at=row.hold_expires_at if row.state in WAITING else None,
-        )
-        for row in db.execute(_PERSON_BUSY, {"person_id": person_id, **over(span)})
-    )
-
-
-def own_uses(db: Connection, person_id: UUID, span: Span) -> tuple[PersonUse, ...]:
-    """What this person booked themselves during the span, on whatever instrument; not what a round gave them."""
-    return _person_uses(db, _OWN_USES, {"person_id": person_id, **over(span)})
-
-
-def missed(db: Connection, person_id: UUID, since: datetime) -> tuple[PersonUse, ...]:
-    """Bookings to which this person did not come, or which they gave back too late, that began after then."""
-    return _person_uses(db, _MISSED, {"person_id": person_id, "start": since.replace(second=0, microsecond=0)})
-
-
-def _person_uses(db: Connection, query: sa.Select[*tuple[Any, ...]], params: dict[str, Any]) -> tuple[PersonUse, ...]:
-    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5]) for row in db.execute(query, params))
 
 
 def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, list[Span]]:

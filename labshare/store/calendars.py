@@ -43,6 +43,8 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
     # What everybody may know: the set-up, so that neighbours can do the same, and that it may come free again soon.
     setup: str = ""
     is_held: bool = False
+    # The viewer is there as the trainer of somebody else.
+    is_trainer: bool = False
     id: UUID | None = None
     version: int | None = None
     state: BookingState | None = None
@@ -53,13 +55,17 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode | None = None
 
 
-_OWN = bookings.c.person_id == sa.bindparam("viewer_id", type_=sa.Uuid)
-_NAMED = sa.or_(
-    _OWN,
+_VIEWER = sa.bindparam("viewer_id", type_=sa.Uuid)
+# A trainer is told of the time and its user, and nothing of what it is for.
+_OWN = sa.or_(bookings.c.person_id == _VIEWER, bookings.c.trainer_id == _VIEWER)
+_WHOLE = sa.or_(
+    bookings.c.person_id == _VIEWER,
     bookings.c.kind != BookingKind.USE,
     sa.bindparam("sees_all", type_=sa.Boolean),
     instruments.c.centre_id.in_(sa.bindparam("viewer_centres", expanding=True)),
 )
+_NAMED = sa.or_(_OWN, _WHOLE)
+_IS_TRAINER = sa.func.coalesce(bookings.c.trainer_id == _VIEWER, sa.false()).label("is_trainer")
 IS_OWN = sa.func.coalesce(_OWN, sa.false()).label("is_own")
 
 
@@ -67,6 +73,11 @@ def masked(column: ColumnElement[Any], label: str, *, otherwise: ColumnElement[A
     """A column of a query that joins `instruments`, as far as the viewer may see it."""
     # Without an ELSE the masked value is NULL: it never leaves the database.
     return sa.case((_NAMED, column), else_=otherwise).label(label)
+
+
+def private(column: ColumnElement[Any], label: str) -> Any:
+    """The same for what a use is for, which is not its trainer's business."""
+    return sa.case((_WHOLE, column)).label(label)
 
 
 def eyes(viewer: Viewer) -> dict[str, Any]:
@@ -89,13 +100,14 @@ _CALENDAR = (
         IS_OWN,
         bookings.c.setup,
         (bookings.c.state == BookingState.HELD).label("is_held"),
+        _IS_TRAINER,
         masked(bookings.c.id, "id"),
         masked(bookings.c.version, "version"),
         masked(bookings.c.state, "state"),
         masked(persons.c.name, "person"),
-        masked(bookings.c.organisation_id, "organisation_id"),
-        masked(projects.c.code, "project"),
-        masked(bookings.c.purpose, "purpose"),
+        private(bookings.c.organisation_id, "organisation_id"),
+        private(projects.c.code, "project"),
+        private(bookings.c.purpose, "purpose"),
         masked(bookings.c.mode, "mode"),
     )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
@@ -131,7 +143,7 @@ _OCCUPANCY = (
         sa.type_coerce(bookings.c.occupied_from, sa.BigInteger),
         sa.type_coerce(bookings.c.occupied_until, sa.BigInteger),
         bookings.c.kind,
-        sa.case((bookings.c.person_id == sa.bindparam("viewer_id", type_=sa.Uuid), bookings.c.state)),
+        sa.case((_OWN, bookings.c.state)),
     )
     .where(bookings.c.instrument_number.in_(NUMBERS), OCCUPIES)
     .order_by(bookings.c.instrument_number, bookings.c.occupied_from)

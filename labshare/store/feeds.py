@@ -19,7 +19,7 @@ from labshare.domain.bookings import OCCUPYING
 from labshare.domain.feeds import Feed, FeedLine
 from labshare.domain.timespan import Span
 from labshare.store.bookings import NUMBERS, over
-from labshare.store.calendars import IS_OWN, Viewer, eyes, masked
+from labshare.store.calendars import IS_OWN, Viewer, eyes, masked, private
 from labshare.store.tables import bookings, centres, feeds, instruments, persons, projects
 from labshare.store.types import IdDigits, UTCDateTime, UTCMinute, WholeSecond
 
@@ -61,6 +61,8 @@ class FeedEvent(NamedTuple):
     project: str | None
     purpose: str | None
     mode: str | None
+    # Who is trained in it, by a trainer who is present.
+    trainee: str | None
 
 
 def add(db: Connection, feed: Feed, token_hash: str) -> None:
@@ -143,6 +145,7 @@ def _looked_up(column: ColumnElement[str], where: ColumnElement[bool]) -> Column
     return sa.select(column).where(where).scalar_subquery()
 
 
+_NAME_OF_USER = _looked_up(persons.c.name, persons.c.id == bookings.c.person_id)
 # A cancelled time of which others told before is told as such for as long as the feed looks back.
 _EVENTS = (
     sa.select(
@@ -157,10 +160,12 @@ _EVENTS = (
         sa.type_coerce(IS_OWN, sa.Integer).label("is_own"),
         masked(bookings.c.state, "state"),
         # Looked up for the rows that are named alone, which a join would not do.
-        masked(_looked_up(persons.c.name, persons.c.id == bookings.c.person_id), "person"),
-        masked(_looked_up(projects.c.code, projects.c.id == bookings.c.project_id), "project"),
-        masked(bookings.c.purpose, "purpose"),
+        masked(_NAME_OF_USER, "person"),
+        private(_looked_up(projects.c.code, projects.c.id == bookings.c.project_id), "project"),
+        private(bookings.c.purpose, "purpose"),
         masked(bookings.c.mode, "mode"),
+        # Looked up where somebody is trained alone.
+        masked(sa.case((bookings.c.trainer_id.is_not(None), _NAME_OF_USER)), "trainee"),
     )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
     .where(
@@ -175,9 +180,11 @@ _EVENTS = (
 _ON_INSTRUMENTS = _EVENTS.where(
     bookings.c.instrument_number.in_(NUMBERS), bookings.c.occupied_from < _END, bookings.c.occupied_from > _BACK
 ).order_by(bookings.c.instrument_number, bookings.c.occupied_from)
-_OWN_EVENTS = _EVENTS.where(
-    bookings.c.person_id == sa.bindparam("person_id"), bookings.c.starts_at < _END, bookings.c.starts_at > _BACK
-).order_by(bookings.c.starts_at)
+_PERSON = sa.bindparam("person_id", type_=sa.Uuid())
+_IS_THEIRS = sa.or_(bookings.c.person_id == _PERSON, bookings.c.trainer_id == _PERSON)
+_OWN_EVENTS = _EVENTS.where(_IS_THEIRS, bookings.c.starts_at < _END, bookings.c.starts_at > _BACK).order_by(
+    bookings.c.starts_at
+)
 
 
 def events(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> Sequence[FeedEvent]:
@@ -200,7 +207,7 @@ def _events(db: Connection, query: Executable, params: dict[str, Any]) -> Sequen
 _PERSON_STANDS = sa.select(
     persons.c.calendar_version,
     sa.select(sa.func.coalesce(sa.func.sum(bookings.c.version), 0))
-    .where(bookings.c.person_id == persons.c.id)
+    .where(sa.or_(bookings.c.person_id == persons.c.id, bookings.c.trainer_id == persons.c.id))
     .scalar_subquery(),
 ).where(persons.c.id == sa.bindparam("person_id"))
 

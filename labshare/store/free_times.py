@@ -17,12 +17,14 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import OCCUPYING, WAITING, BookingKind, BookingState, InstrumentRules
 from labshare.domain.clauses import PersonUse
+from labshare.domain.qualifications import End, Held, ends
 from labshare.domain.registry_search import Search
 from labshare.domain.rounds import KEEPING
 from labshare.domain.timespan import Span
 from labshare.store.bookings import LONGEST, OCCUPIES, RULE_COLUMNS, over, rules_from
+from labshare.store.qualifications import COUNTS_USES, held_columns, held_from, uses
 from labshare.store.registry_search import numbers_matching
-from labshare.store.tables import bookings, centres, instruments, offers, qualifications, rounds
+from labshare.store.tables import bookings, centres, instruments, offers, qualifications, rounds, safety_courses
 
 _OF_CENTRE = ("timezone", "stage", "host_id")
 _RULES = (*(column.name for column in RULE_COLUMNS), *_OF_CENTRE)
@@ -43,12 +45,28 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Candidate(NamedTuple):
-    """An instrument that may serve, and whether its person is qualified for it, until when (None: without an end)."""
+    """An instrument that may serve, and what its person holds for it."""
 
     rules: InstrumentRules
-    qualified: bool
-    qualified_until: datetime | None
+    held: Held
     place: Place
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for a qualification or a safety course."""
+        return bool(self.rules.qualification or self.rules.demand.course_months)
+
+    @property
+    def ends(self) -> list[End]:
+        """When what the instrument asks for ends, and why, the first before the rest."""
+        held = self.held if self.rules.qualification else Held(course_on=self.held.course_on)
+        return ends(held, self.rules.demand, self.rules.timezone)
+
+    @property
+    def is_qualified(self) -> bool:
+        """Whether what it asks for is there, be it over by now."""
+        demand, held = self.rules.demand, self.held
+        return bool(held.level or not self.rules.qualification) and bool(held.course_on or not demand.course_months)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,9 +80,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return numbers_matching(self.search) if self.number is None else (self.number,)
 
 
-def candidates(db: Connection, asked: Asked, person_id: UUID | None) -> list[Candidate]:
-    """The instruments in use that are booked by time, in the order of their codes."""
+def candidates(db: Connection, asked: Asked, person_id: UUID | None, *, but: UUID | None = None) -> list[Candidate]:
+    """The instruments in use that are booked by time, in the order of their codes; the booking `but` is no use."""
     held = sa.and_(qualifications.c.instrument_number == instruments.c.number, qualifications.c.person_id == person_id)
+    course = sa.and_(safety_courses.c.centre_id == instruments.c.centre_id, safety_courses.c.person_id == person_id)
+    # Asked of the few for which the person holds something.
+    counts = sa.and_(qualifications.c.person_id.is_not(None), COUNTS_USES)
     query = (
         sa.select(
             *RULE_COLUMNS,
@@ -72,10 +93,13 @@ def candidates(db: Connection, asked: Asked, person_id: UUID | None) -> list[Can
             *(centres.c[name].label(f"centre_{name}") for name in ("name_vi", "name_en")),
             centres.c.city_vi,
             centres.c.city_en,
-            qualifications.c.person_id.label("qualified"),
-            qualifications.c.expires_at,
+            *held_columns(qualifications.c.person_id, instruments.c.number, counts),
         )
-        .select_from(instruments.join(centres, centres.c.id == instruments.c.centre_id).outerjoin(qualifications, held))
+        .select_from(
+            instruments.join(centres, centres.c.id == instruments.c.centre_id)
+            .outerjoin(qualifications, held)
+            .outerjoin(safety_courses, course)
+        )
         .where(
             instruments.c.number.in_(asked.numbers),
             instruments.c.booking_mode == "time",
@@ -84,7 +108,7 @@ def candidates(db: Connection, asked: Asked, person_id: UUID | None) -> list[Can
         )
         .order_by(instruments.c.id)
     )
-    return [_candidate(row) for row in db.execute(query).mappings()]
+    return [_candidate(row) for row in db.execute(query, uses(but=but)).mappings()]
 
 
 def _candidate(row: Any) -> Candidate:
@@ -100,7 +124,7 @@ def _candidate(row: Any) -> Candidate:
         city_vi=row["city_vi"],
         city_en=row["city_en"],
     )
-    return Candidate(rules, row["qualified"] is not None, row["expires_at"], place)
+    return Candidate(rules, held_from(row), place)
 
 
 def busy(db: Connection, asked: Asked, span: Span, now: datetime, *, but: UUID | None = None) -> dict[int, list[Span]]:
@@ -153,14 +177,14 @@ def of_person(db: Connection, person_id: UUID, span: Span, now: datetime) -> lis
     query = (
         sa.select(
             *(bookings.c[name] for name in ("id", "kind", "state", "starts_at", "ends_at", "attended", "plan_id")),
-            bookings.c.hold_expires_at,
+            *(bookings.c[name] for name in ("hold_expires_at", "person_id", "trainer_id")),
             instruments.c.id.label("instrument_id"),
             instruments.c.centre_id,
             instruments.c.capability_id,
         )
         .join(instruments, instruments.c.number == bookings.c.instrument_number)
         .where(
-            bookings.c.person_id == person_id,
+            sa.or_(bookings.c.person_id == person_id, bookings.c.trainer_id == person_id),
             bookings.c.state.in_(sorted(OCCUPYING)),
             bookings.c.starts_at < span.end,
             bookings.c.starts_at > span.start - LONGEST,
@@ -172,8 +196,8 @@ def of_person(db: Connection, person_id: UUID, span: Span, now: datetime) -> lis
             use=PersonUse(
                 row.id, row.instrument_id, row.centre_id, Span(row.starts_at, row.ends_at), row.capability_id
             ),
-            attended=row.attended,
-            is_own=row.plan_id is None and row.kind == BookingKind.USE,
+            attended=row.attended or row.trainer_id == person_id,
+            is_own=row.plan_id is None and row.kind == BookingKind.USE and row.person_id == person_id,
             is_due=row.state == BookingState.HELD and row.hold_expires_at is not None and row.hold_expires_at <= now,
         )
         for row in db.execute(query)

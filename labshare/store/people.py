@@ -1,4 +1,4 @@
-"""Persons, their grants and qualifications, and who is signed in.
+"""Persons, their grants, and who is signed in.
 
 What must not live here: who may do what (domain/people.py), hashing, or anything that knows a cookie.
 """
@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from labshare.domain.affiliations import AffiliationState
 from labshare.domain.people import Actor, Grant, Person, Place, Role, SignIn
-from labshare.store.tables import centres, grants, organisations, persons, qualifications, sign_in_tries, sign_ins
+from labshare.store.tables import centres, grants, organisations, persons, sign_in_tries, sign_ins
 
 _PERSON = [
     persons.c[name]
@@ -113,40 +113,6 @@ def actor_of_sign_in(db: Connection, token_hash: str, now: datetime) -> Actor | 
     holds = sa.select(sign_ins.c.person_id).where(sign_ins.c.token_hash == token_hash, sign_ins.c.expires_at > now)
     found = actors(db, persons.c.id == holds.scalar_subquery())
     return found[0] if found else None
-
-
-def qualification(db: Connection, person_id: UUID, instrument_number: int) -> tuple[bool, datetime | None]:
-    """Whether this person holds the qualification for this instrument, and until when (None: without an end)."""
-    row = db.execute(
-        sa.select(qualifications.c.expires_at).where(
-            qualifications.c.person_id == person_id, qualifications.c.instrument_number == instrument_number
-        )
-    ).one_or_none()
-    return (False, None) if row is None else (True, row.expires_at)
-
-
-def qualification_level(db: Connection, person_id: UUID, instrument_number: int, until: datetime) -> int:
-    """The level of this person's qualification that lasts until then; 0 where there is none."""
-    query = sa.select(qualifications.c.level).where(
-        qualifications.c.person_id == person_id,
-        qualifications.c.instrument_number == instrument_number,
-        sa.or_(qualifications.c.expires_at.is_(None), qualifications.c.expires_at >= until),
-    )
-    return db.execute(query).scalar_one_or_none() or 0
-
-
-def qualified_on(
-    db: Connection, person_ids: Iterable[UUID], numbers: Iterable[int]
-) -> dict[UUID, dict[int, datetime | None]]:
-    """Which of these instruments each of these persons is qualified for, and until when (None: without an end)."""
-    query = sa.select(qualifications.c.person_id, qualifications.c.instrument_number, qualifications.c.expires_at)
-    among = query.where(
-        qualifications.c.person_id.in_(set(person_ids)), qualifications.c.instrument_number.in_(sorted(set(numbers)))
-    )
-    found: dict[UUID, dict[int, datetime | None]] = {}
-    for person_id, number, expires_at in db.execute(among):
-        found.setdefault(person_id, {})[number] = expires_at
-    return found
 
 
 def password_hash(db: Connection, login: str) -> tuple[UUID, str] | None:

@@ -5,7 +5,7 @@ What must not live here: whether the file is sound (domain/people_document.py), 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain.people import Grant, Role
 from labshare.domain.people_document import Known
+from labshare.store.bookings import lock_persons
 from labshare.store.tables import agreements, centres, grants, instruments, organisations, persons, qualifications
 
 
@@ -61,13 +62,20 @@ def put_grants(db: Connection, person_id: UUID, wanted: Iterable[Grant]) -> bool
 
 
 def put_qualifications(
-    db: Connection, person_id: UUID, wanted: dict[str, tuple[int, datetime | None]], now: datetime
+    db: Connection, person_id: UUID, wanted: Mapping[str, tuple[int, datetime | None]], now: datetime
 ) -> bool:
-    """Let the person be qualified for these instruments (id -> level, expiry) and no others."""
+    """Let the person be qualified for these instruments (id -> level, expiry) and no others, but for what an instrument
+    scientist has granted since: no file takes that away, or changes it.
+    """
     numbers = {row.id: row.number for row in db.execute(sa.select(instruments.c.id, instruments.c.number))}
     given = {numbers[instrument_id]: held for instrument_id, held in wanted.items()}
     rows = db.execute(sa.select(qualifications).where(qualifications.c.person_id == person_id)).all()
-    standing = {row.instrument_number: (row.level, row.expires_at) for row in rows}
+    granted = {row.instrument_number for row in rows if row.granted_by_id is not None}
+    given = {number: held for number, held in given.items() if number not in granted}
+    standing = {row.instrument_number: (row.level, row.expires_at) for row in rows if row.granted_by_id is None}
+    if given == standing:
+        return False
+    lock_persons(db, [person_id])
     for number, held in standing.items():
         if given.get(number) != held:
             place = (qualifications.c.person_id == person_id, qualifications.c.instrument_number == number)
@@ -76,7 +84,7 @@ def put_qualifications(
         if standing.get(number) != (level, expires_at):
             values = {"instrument_number": number, "level": level, "expires_at": expires_at, "granted_at": now}
             db.execute(qualifications.insert().values(person_id=person_id, **values))
-    return given != standing
+    return True
 
 
 def _put(db: Connection, table: sa.Table, key: str, values: dict[str, Any], standing: Any) -> bool:

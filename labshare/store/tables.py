@@ -150,6 +150,10 @@ instruments = Table(
     # Who may run it, in words with spaces between, and the set-ups it is had in, one a line (domain/modes.py).
     Column("modes", sa.Text, nullable=False, server_default="self"),
     _text("setups"),
+    # What it demands besides its qualification; 0 asks for nothing (domain/qualifications.py).
+    Column("lapse_months", sa.Integer, nullable=False, server_default="0"),
+    Column("first_use_days", sa.Integer, nullable=False, server_default="0"),
+    Column("course_months", sa.Integer, nullable=False, server_default="0"),
     *_provenance(),
     *_searched(),
     # Raising it is the lock, the cache key and the live-update token in one (ARCHITECTURE.md, decision 4).
@@ -277,6 +281,39 @@ qualifications = Table(
     Column("granted_by_id", sa.Uuid, ForeignKey("persons.id")),
     Column("granted_at", UTCDateTime, nullable=False),
     Column("expires_at", UTCDateTime),
+    # The end of which its person was warned, so that nobody is written to twice about one.
+    Column("warned_of", UTCDateTime),
+)
+
+# That somebody asked for a qualification, and what was answered; one open at a time for each instrument.
+qualification_asks = Table(
+    "qualification_asks",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), nullable=False),
+    Column("level", sa.Integer, nullable=False),
+    _text("note"),
+    Column("state", sa.Text, nullable=False),
+    _text("answer"),
+    Column("asked_at", UTCDateTime, nullable=False),
+    Column("decided_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("decided_at", UTCDateTime),
+    CheckConstraint("state IN ('waiting', 'granted', 'declined', 'revoked')", name="state"),
+)
+_ASKED = qualification_asks.c.state == "waiting"
+Index("uq_qualification_asks_waiting", qualification_asks.c.instrument_number, qualification_asks.c.person_id,
+      unique=True, sqlite_where=_ASKED, postgresql_where=_ASKED)  # fmt: skip
+
+# The last safety course of a centre that somebody completed.
+safety_courses = Table(
+    "safety_courses",
+    metadata,
+    Column("person_id", sa.Uuid, ForeignKey("persons.id"), primary_key=True),
+    Column("centre_id", sa.Text, ForeignKey("centres.id"), primary_key=True),
+    Column("completed_on", sa.Date, nullable=False),
+    Column("recorded_by_id", sa.Uuid, ForeignKey("persons.id")),
+    Column("recorded_at", UTCDateTime, nullable=False),
 )
 
 sign_ins = Table(
@@ -783,6 +820,8 @@ bookings = Table(
     Column("occupied_until", UTCMinute, nullable=False),
     Column("person_id", sa.Uuid, ForeignKey("persons.id")),
     Column("booked_by_id", sa.Uuid, ForeignKey("persons.id")),
+    # Who is present while the person, who is not qualified yet, uses the instrument.
+    Column("trainer_id", sa.Uuid, ForeignKey("persons.id")),
     Column("project_id", sa.Uuid, ForeignKey("projects.id")),
     # Copied from the project as the booking is written, with the agreement version that judged it.
     Column("organisation_id", sa.Text, ForeignKey("organisations.id")),
@@ -831,6 +870,9 @@ Index(
     sqlite_where=bookings.c.booked_by_id != bookings.c.person_id,
     postgresql_where=bookings.c.booked_by_id != bookings.c.person_id,
 )
+_IS_TRAINING = bookings.c.trainer_id.is_not(None)
+Index("ix_bookings_trainer_starts", bookings.c.trainer_id, bookings.c.starts_at,
+      sqlite_where=_IS_TRAINING, postgresql_where=_IS_TRAINING)  # fmt: skip
 # Few are not firm, and readers of shares look for them all.
 _NOT_FIRM = bookings.c.state.in_(("held", "pending"))
 Index("ix_bookings_not_firm", bookings.c.occupied_until, sqlite_where=_NOT_FIRM, postgresql_where=_NOT_FIRM)

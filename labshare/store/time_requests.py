@@ -115,10 +115,12 @@ def published_sessions(db: Connection, request_ids: Iterable[UUID]) -> dict[UUID
 
 
 def persons_busy(db: Connection, person_ids: Iterable[UUID], span: Span) -> dict[UUID, list[Span]]:
-    """Where these people already are during the span: the uses that they attend, by person."""
-    query = sa.select(bookings.c.person_id, bookings.c.starts_at, bookings.c.ends_at).where(
-        bookings.c.person_id.in_(set(person_ids)),
-        bookings.c.attended,
+    """Where these people already are during the span: the uses that they attend or train somebody at, by person."""
+    wanted = set(person_ids)
+    query = sa.select(
+        bookings.c.person_id, bookings.c.trainer_id, bookings.c.attended, bookings.c.starts_at, bookings.c.ends_at
+    ).where(
+        sa.or_(sa.and_(bookings.c.person_id.in_(wanted), bookings.c.attended), bookings.c.trainer_id.in_(wanted)),
         bookings.c.state.in_(_OCCUPYING),
         bookings.c.starts_at < span.end,
         # No block is longer, so the range that is read stays near the span.
@@ -126,8 +128,10 @@ def persons_busy(db: Connection, person_ids: Iterable[UUID], span: Span) -> dict
         bookings.c.ends_at > span.start,
     )
     found: dict[UUID, list[Span]] = defaultdict(list)
-    for person_id, start, end in db.execute(query):
-        found[person_id].append(Span(start, end))
+    for row in db.execute(query):
+        there = (row.trainer_id, row.person_id if row.attended else None)
+        for person_id in wanted.intersection(each for each in there if each):
+            found[person_id].append(Span(row.starts_at, row.ends_at))
     return found
 
 

@@ -152,6 +152,8 @@ def _words(entry: CalendarEntry) -> tuple[str, str]:
     """Title and note of an entry that is not masked: as much as it says of itself."""
     if entry.kind is not BookingKind.USE:
         return word("booking_kind", entry.kind), entry.purpose or ""
+    if entry.is_trainer:
+        return gettext("You train %(person)s") % {"person": entry.person or "–"}, ""
     if entry.is_own:
         what = entry.purpose or entry.project or gettext("booking")
         return gettext("Yours: %(what)s") % {"what": what}, entry.project or "" if entry.purpose else ""

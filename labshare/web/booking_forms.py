@@ -55,6 +55,8 @@ class BookingForm(TimesForm, frozen=True, kw_only=True):
     setup: str = ""
     # The hold of this form (holds.py).
     hold: str = ""
+    # Who is present while its user is in training.
+    trainer: str = ""
     # Why a manager passes the centre's own rules.
     override_reason: str = ""
     frequency: str = "weekly"
@@ -124,6 +126,15 @@ def read_project(text: str, faults: Faults) -> UUID | None:
         return UUID(text)
     except ValueError:
         faults["project"] = Refusal(code="malformed_project", params={"field": "project"})
+        return None
+
+
+def read_trainer(text: str, faults: Faults) -> UUID | None:
+    """The trainer who was chosen, None for nobody."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        faults["trainer"] = Refusal(code="malformed", params={"field": "trainer"})
         return None
 
 

@@ -104,7 +104,7 @@ def _line(line: BookingLine) -> Line:
     return Line(
         href=f"/bookings/{booking.id}",
         title=_instrument(line),
-        detail=formats.span(booking.starts_at, booking.ends_at),
+        detail=" · ".join(filter(None, (formats.span(booking.starts_at, booking.ends_at), training_of(line)))),
         state=("booking_state", booking.state.value),
     )
 
@@ -118,7 +118,7 @@ def _item(line: BookingLine) -> BookingItem:
     return BookingItem(
         time=f"{formats.clock(start)}–{until}",
         title=_instrument(line),
-        detail=" · ".join(filter(None, (what, line.project, *_forms(line)))),
+        detail=" · ".join(filter(None, (training_of(line), what, line.project, *_forms(line)))),
         href=f"/bookings/{booking.id}",
         state=booking.state.value,
         repeats=booking.series_id is not None,
@@ -144,6 +144,16 @@ def for_others(lines: list[BookingLine]) -> list[BookingItem]:
         )
         for line in lines
     ]
+
+
+def training_of(line: BookingLine) -> str:
+    """That somebody is in training, and with whom; '' for a use by oneself."""
+    if line.trainer is None:
+        return ""
+    return gettext("In training: %(person)s; trainer: %(trainer)s") % {
+        "person": line.person or "–",
+        "trainer": line.trainer,
+    }
 
 
 def _instrument(line: BookingLine) -> str:

@@ -16,6 +16,7 @@ from litestar.params import FromPath, FromQuery
 
 from labshare.domain.booking_rules import KINDS, BookingRule, Holder, Posted, Scope, ScopeKind, read, told
 from labshare.domain.people import Actor
+from labshare.domain.qualifications import Level
 from labshare.errors import Malformed, Refusal
 from labshare.i18n import word
 from labshare.sentences import worded
@@ -192,6 +193,7 @@ def _page(
         ],
         scopes=[(f"{each.scope.kind}:{each.scope.id}", _named(each)) for each in mine],
         kinds=[(kind, word("rule_kind", kind)) for kind in KIND_NAMES],
+        levels=[(str(each.value), word("level", each.value)) for each in Level],
         holders=[(each.value, word("holder", each.value)) for each in Holder],
         fields=KINDS[KIND_NAMES.index(form.kind)].__struct_fields__,
         form=form,

@@ -19,6 +19,7 @@ from labshare.web.booking_forms import (
     read_override,
     read_project,
     read_span,
+    read_trainer,
 )
 
 
@@ -28,6 +29,7 @@ def read_wish(db: Connection, me: Actor, form: BookingForm) -> tuple[Wish | None
     span, faults = read_span(form)
     person_id, project_id = me.person_id, read_project(form.project, faults)
     override, mode = read_override(form.override_reason, faults), read_mode(form.mode, faults)
+    trainer_id = read_trainer(form.trainer, faults)
     if form.person.strip() not in ("", me.login):
         try:
             person_id, project_id = wishes.person_for(db, me, rules, form.person, form.their_project or form.project)
@@ -44,6 +46,7 @@ def read_wish(db: Connection, me: Actor, form: BookingForm) -> tuple[Wish | None
         override=override,
         mode=mode,
         setup=form.setup,
+        trainer_id=trainer_id,
         replaces_id=read_hold(form.hold),
     )
     return wish, {}

@@ -26,8 +26,9 @@ from labshare.services import Connection, approvals, booking_rules, bookings, cl
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
+from labshare.services.qualifications import near_end
 from labshare.services.share_warnings import notices
-from labshare.web import calendars, feeds, given, waitlist
+from labshare.web import calendars, feeds, given, qualifications, waitlist
 from labshare.web.booking_forms import (
     BookingForm,
     ChangeForm,
@@ -48,6 +49,7 @@ from labshare.web.booking_wishes import read_wish
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
+from labshare.web.qualifications import trainer_choices
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.series_forms import cancel_as_asked, section_of, told_once, weekday_ticks
 from labshare.web.weeks import Week
@@ -190,6 +192,8 @@ def booking_form(
         offers=offers_near(db, wanted, now) if wanted else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), span) if span else "",
         wait_address=waitlist.address_after(error, rules, span),
+        ask_address=qualifications.address_after(error, rules),
+        trainers=trainer_choices(db, me, rules, form.trainer, now),
         setups=[(each, each) for each in rules.setups],
         **choices_for(db, me, rules),
     )
@@ -254,8 +258,8 @@ def booking_page(
         refusals=told_once(error.refusals) if error else (),
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
-        offers=offers_near(db, wish_of(booking, wanted), now) if wanted and isinstance(error, Refused) else (),
-        may_change=bookings.may_change(me, line) and is_changeable,
+        offers=offers_near(db, wish_of(booking, wanted, rules), now) if wanted and isinstance(error, Refused) else (),
+        **_permitted(me, line, is_changeable=is_changeable),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
         **_asked(me, line, now),
         **_known(db, me, line, rules, now),
@@ -264,6 +268,13 @@ def booking_page(
 
 
 # ---------------------------------------------------------------- parts
+
+
+def _permitted(me: Actor, line: BookingLine, *, is_changeable: bool) -> dict[str, bool]:
+    """Whether the reader may move the booking, or cancel it: its trainer may do no more than cancel."""
+    may_change = bookings.may_change(me, line)
+    trains = line.booking.trainer_id == me.person_id
+    return {"may_change": may_change and is_changeable, "may_cancel": (may_change or trains) and is_changeable}
 
 
 def _estimates(
@@ -283,7 +294,7 @@ def _known(db: Connection, me: Actor, line: BookingLine, rules: InstrumentRules,
         "manages": may(me, Action.MANAGE_CALENDAR, centre=line.centre_id),
         "estimates": [each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         "is_timed": True,
-        "notices": notices(db, me, booking, now),
+        "notices": (*near_end(db, me, booking, now), *notices(db, me, booking, now)),
     }
 
 
@@ -295,17 +306,10 @@ def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
     return {"may_miss": is_due and is_manager, "may_decide": approvals.may_decide(me, line, now)}
 
 
-def wish_of(booking: Booking, span: Span, number: int | None = None) -> Wish:
+def wish_of(booking: Booking, span: Span, rules: InstrumentRules) -> Wish:
     """A booking as the wish for itself at another time, on its own instrument or on that one."""
-    person_id, project_id = booking.person_id, booking.project_id
-    return Wish(
-        instrument_number=number or booking.instrument_number,
-        span=span,
-        person_id=person_id,
-        project_id=project_id,
-        replaces_id=booking.id,
-        mode=booking.mode,
-    )
+    wish = bookings.again(booking, span, rules=rules)
+    return msgspec.structs.replace(wish, instrument_number=rules.number)
 
 
 def _chosen(form: BookingForm, choices: list[Project], day: date) -> BookingForm:

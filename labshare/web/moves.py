@@ -185,7 +185,7 @@ def _proposal(
         booking, rules = proposal.line.booking, proposal.rules
         at_new_times = msgspec.structs.replace(booking, starts_at=span.start, ends_at=span.end)
         estimate = prices.of_booking(db, rules, at_new_times, proposal.line.project or "")
-        offers = offers_near(db, wish_of(booking, span, rules.number), now) if isinstance(error, Refused) else ()
+        offers = offers_near(db, wish_of(booking, span, rules), now) if isinstance(error, Refused) else ()
         return render(
             request,
             "bookings/_proposal.html",

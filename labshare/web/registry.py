@@ -19,11 +19,12 @@ from labshare.domain.opening import format_opening
 from labshare.domain.people import Actor
 from labshare.domain.registry import ProductRef
 from labshare.domain.registry_search import Search
-from labshare.services import Connection, booking_rules, registry, usage, waitlist
+from labshare.services import Connection, booking_rules, qualifications, registry, usage, waitlist
 from labshare.services import calendars as looking
 from labshare.services.registry import FoundPage
 from labshare.web import calendars, given
 from labshare.web.booking_rules import sentences_of
+from labshare.web.qualifications import item_of
 from labshare.web.rendering import Request, render
 from labshare.web.weeks import Week
 
@@ -114,7 +115,8 @@ def instrument(
     with database.read() as db:
         page = registry.instrument(db, instrument_id, now)
         week = _week(db, actor, instrument_id, date, now) if page.is_bookable else None
-        standing = registry.standing(db, actor, page.instrument) if actor else None
+        held = qualifications.at(db, actor, page.instrument.number, now) if actor else None
+        rules = looking.rules_of(db, instrument_id) if page.is_bookable else None
         down = usage.down(db, page.instrument.number)
         waiting = waitlist.how_many(db, actor, page.centre.id, page.instrument.number, now)
         posted = booking_rules.at_site(db, Site(instrument_id, page.centre.id, page.capability.id))
@@ -123,7 +125,8 @@ def instrument(
         "registry/instrument.html",
         page=page,
         week=week,
-        standing=standing,
+        standing=item_of(held) if held else None,
+        rules=rules,
         down=down,
         waiting=waiting,
         house=sentences_of(posted),

@@ -24,6 +24,7 @@ from labshare.domain.bookings import (
 )
 from labshare.domain.opening import parse_opening
 from labshare.domain.projects import AccessClass, Activity, Project, ProjectState
+from labshare.domain.qualifications import Held
 from labshare.domain.timespan import Span
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -68,7 +69,8 @@ PAYS = Project(
     funding_line="state",
     state=ProjectState.VERIFIED,
 )
-FINE = Context(now=NOW, rules=FESEM, project=PAYS, is_member=True, qualified=True)
+HELD = Held(level=1, granted_at=NOW)
+FINE = Context(now=NOW, rules=FESEM, project=PAYS, is_member=True, held=HELD)
 WISH = Wish(
     instrument_number=1, span=span(23, (9, 0), (11, 0)), person_id=PERSON, project_id=PROJECT
 )  # Monday 09:00-11:00
@@ -160,10 +162,10 @@ def test_a_long_run_may_span_closed_hours_but_starts_and_ends_while_open() -> No
 
 
 def test_a_qualification_is_needed_until_the_end_of_the_use() -> None:
-    assert codes(qualified=False) == ["not_qualified"]
-    assert codes(qualified_until=local(23, 10)) == ["qualification_expires"]
-    assert codes(qualified_until=local(23, 11)) == []
-    assert codes(context=rules(qualification=""), qualified=False) == []
+    assert codes(held=Held()) == ["not_qualified"]
+    assert codes(held=Held(level=1, granted_at=NOW, expires_at=local(23, 10))) == ["qualification_expires"]
+    assert codes(held=Held(level=1, granted_at=NOW, expires_at=local(23, 11))) == []
+    assert codes(context=rules(qualification=""), held=Held()) == []
 
 
 def test_a_project_must_be_known_verified_in_force_and_ones_own() -> None:
@@ -212,7 +214,7 @@ def test_all_refusals_come_at_once_in_the_order_of_the_list() -> None:
     everything = codes(
         wish(span(19, (7, 10), (7, 20))),
         is_member=False,
-        qualified=False,
+        held=Held(),
         neighbours=(neighbour(span(19, (7, 0), (8, 0))),),
     )
     assert everything == [
@@ -223,7 +225,7 @@ def test_all_refusals_come_at_once_in_the_order_of_the_list() -> None:
 def test_409_is_for_taken_time_and_nothing_else() -> None:
     clash = (neighbour(span(23, (9, 0), (10, 0))),)
     assert is_time_taken(check(WISH, msgspec.structs.replace(FINE, neighbours=clash)))
-    assert not is_time_taken(check(WISH, msgspec.structs.replace(FINE, neighbours=clash, qualified=False)))
+    assert not is_time_taken(check(WISH, msgspec.structs.replace(FINE, neighbours=clash, held=Held())))
     assert not is_time_taken(())
 
 

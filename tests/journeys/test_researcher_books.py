@@ -251,4 +251,5 @@ def test_without_a_qualification_the_way_to_one_is_said(client: Client, house: D
     sign_in(client, "researcher")
     answer = send(client, "/bookings", GOOD)
     assert answer.status_code == 422
-    assert "Hãy liên hệ trung tâm để được đào tạo" in text_of(answer)
+    assert "Hãy xin cấp chứng nhận" in text_of(answer)
+    assert 'href="/qualifications/new?instrument=N001"' in answer.text

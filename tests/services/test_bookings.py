@@ -15,7 +15,7 @@ from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, TimeTaken, WrongState
 from labshare.services import bookings as service
-from labshare.services import holds
+from labshare.services import expiring
 from labshare.services.sessions import publish_sessions
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
@@ -302,8 +302,8 @@ def test_a_hold_keeps_its_time_until_it_expires(house: Database) -> None:
 def test_due_holds_can_be_swept(house: Database) -> None:
     held = hold(house, NOW)
     with house.write() as db:
-        assert holds.expire_holds(db, [FESEM], span(25, 0, 23), NOW) == 1
-        assert holds.expire_holds(db, [FESEM], span(25, 0, 23), NOW) == 0
+        assert expiring.expire_holds(db, [FESEM], span(25, 0, 23), NOW) == 1
+        assert expiring.expire_holds(db, [FESEM], span(25, 0, 23), NOW) == 0
     assert stored(house, held.id).state is BookingState.EXPIRED
 
 

@@ -26,6 +26,7 @@ from labshare.services import bookings as service
 from labshare.services import clauses, free_times, plans
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
+from labshare.store import person_times
 from labshare.store import usage as usage_store
 from labshare.store.engine import Database
 from labshare.store.rulebooks import rulebook
@@ -230,7 +231,7 @@ def test_a_manager_writes_down_that_nobody_came_once_the_grace_is_over(house: Da
         missed(house, booking, timedelta(minutes=31), RESEARCHER)
     assert missed(house, booking, timedelta(minutes=31)).state is BookingState.NO_SHOW
     with house.read() as db:
-        assert [use.id for use in store.missed(db, RESEARCHER, NOW)] == [booking.id]
+        assert [use.id for use in person_times.missed(db, RESEARCHER, NOW)] == [booking.id]
     book(house, XRD, span(25, 9, 11), COLLEAGUE)
     with pytest.raises(WrongState), house.write() as db:
         service.miss(db, actor(MANAGER), booking.id, seen_version=2, now=booking.ends_at)
@@ -282,7 +283,7 @@ def test_giving_back_too_late_is_a_strike_only_where_the_clause_says_so(house: D
     late = cancelled(house, book(house, XRD, span(26, 9, 10)), a_minute_late)
     assert (late.state, late.late_notice) == (BookingState.CANCELLED, True)
     with house.read() as db:
-        assert [use.id for use in store.missed(db, RESEARCHER, NOW)] == [late.id]
+        assert [use.id for use in person_times.missed(db, RESEARCHER, NOW)] == [late.id]
     # One strike bars here, for 14 days from the start that was given back.
     wish = Wish(instrument_number=XRD, span=Span(at(30, 9), at(30, 10)), project_id=PUBLIC_PROJECT)
     with house.write() as db, pytest.raises(Refused) as caught:

@@ -1,5 +1,5 @@
-"""The demo tells one sound story (demo.py, demo_approvals.py, demo_bookings.py, demo_notices.py): nobody is in two
-places, nothing overlaps or breaks a rule, and the books balance.
+"""The demo tells one sound story (demo.py, demo_approvals.py, demo_bookings.py, demo_notices.py and
+demo_qualifications.py): nobody is in two places, nothing overlaps or breaks a rule, and the books balance.
 """
 
 from __future__ import annotations
@@ -24,15 +24,18 @@ from labshare.domain.equipment import EquipmentState
 from labshare.domain.modes import Mode
 from labshare.domain.people import Role
 from labshare.domain.projects import AccessClass, Project, ProjectState
+from labshare.domain.qualifications import Held, Level
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, TimeTaken
 from labshare.services import balances, booking_rules, bookings, calendars, free_times, notices, people, waitlist
+from labshare.services import qualifications as qualifications_service
 from labshare.services.demo import load_demo
+from labshare.services.demo_qualifications import BAY, NEWCOMER, SPECTROMETER, STATION, TRAINER, USER
 from labshare.store import bookings as bookings_store
 from labshare.store import ledger as ledger_store
 from labshare.store import people as people_store
 from labshare.store import projects as projects_store
-from labshare.store import usage
+from labshare.store import qualifications, usage
 from labshare.store.engine import Database, open_database
 from labshare.store.tables import balances as balance_rows
 from labshare.store.tables import bookings as booking_rows
@@ -209,7 +212,7 @@ def test_every_use_kept_the_rules_of_booking_on_the_day_it_was_booked(demo: Made
         people_ids = set(db.execute(sa.select(persons.c.id)).scalars())
         numbers = [booking.instrument_number for booking in demo.uses]
         rules = bookings_store.rules_of(db, numbers)
-        held = people_store.qualified_on(db, people_ids, numbers)
+        held = qualifications.qualified_on(db, people_ids, numbers)
     # What comes is judged whole, the long past by every seventh use. Whoever applied in a round had no advance window.
     direct = sorted((b for b in demo.uses if b.plan_id is None), key=lambda b: (b.starts_at, b.instrument_number))
     for booking in [*(b for b in direct if b.ends_at > NOW), *direct[::7]]:
@@ -221,13 +224,15 @@ def test_every_use_kept_the_rules_of_booking_on_the_day_it_was_booked(demo: Made
             span=booking.span,
             person_id=booking.person_id,
             project_id=booking.project_id,
+            trainer_id=booking.trainer_id,
         )
         context = Context(
             now=booking.created_at,
             rules=rules[booking.instrument_number],
             project=project,
             is_member=project.pi_id == booking.person_id or (project.id, booking.person_id) in members,
-            qualified=booking.instrument_number in held.get(booking.person_id, {}),
+            held=Held(level=int(booking.instrument_number in held.get(booking.person_id, {}))),
+            trainer=Held(level=Level.TRAINER),
             closed_dates=calendars.closed_dates_over(booking.span),
         )
         assert check(wish, context, RULES) == (), booking
@@ -398,22 +403,22 @@ def test_the_same_day_tells_the_same_story_on_both_databases(made: dict[str, Mad
 
 
 def _told(demo: Made) -> list[tuple[Any, ...]]:
-    """Everything but what a round has published, what waits and what repeats: services give those ids of their own."""
+    """Everything but what a round published, what waits, repeats or trains somebody: services give those their ids."""
     with demo.read() as db:
         logins = {row.id: row.login for row in db.execute(sa.select(persons.c.id, persons.c.login))}
     return sorted(
         (b.id, b.instrument_number, b.state, b.starts_at, b.ends_at, logins[b.booked_by_id])
         for b in demo.bookings
-        if b.plan_id is None and b.series_id is None and b.booked_by_id is not None and not b.setup
+        if b.plan_id is None and b.series_id is None and b.trainer_id is None and b.booked_by_id is not None
+        if not b.setup
         if b.state is not BookingState.PENDING
     )
 
 
 def test_each_step_is_told_with_how_many_there_are(demo: Made) -> None:
-    codes = [
-        "registry", "people", "work", "rounds", "use", "approval", "modes", "bookings", "notices", "ledger", "trial",
-    ]  # fmt: skip
-    assert demo.heard == [(code, done, 11) for done, code in enumerate([*codes, "done"])]
+    before = ["registry", "people", "work", "rounds", "use", "approval", "modes", "qualifications"]
+    codes = [*before, "bookings", "notices", "ledger", "trial", "done"]
+    assert demo.heard == [(code, done, 12) for done, code in enumerate(codes)]
 
 
 def test_one_booking_waits_for_a_centre(demo: Made) -> None:
@@ -423,6 +428,21 @@ def test_one_booking_waits_for_a_centre(demo: Made) -> None:
         rules = bookings_store.rules_of(db, [waiting.instrument_number])[waiting.instrument_number]
     assert waiting.organisation_id != rules.host_id
     assert waiting.hold_expires_at == min(NOW + timedelta(days=2), waiting.starts_at)
+
+
+def test_one_qualification_ends_soon_one_has_lapsed_and_one_is_asked_for(demo: Made) -> None:
+    """The user's first page says the first two; whoever asks books meanwhile, with a trainer."""
+    with demo.read() as db:
+        people = {each.login: each for each in people_store.actors(db)}
+        mine = {each.line.instrument_id: each.state for each in qualifications_service.mine(db, people[USER], NOW)}
+        (ask,) = qualifications_service.waiting(db, people["manager.imskl"], NOW)
+    assert {name: state for name, state in mine.items() if state != "valid"} == {
+        STATION: "soon",
+        SPECTROMETER: "never_used",
+    }
+    assert (ask.login, ask.instrument_id) == (NEWCOMER, BAY)
+    (training,) = (each for each in demo.bookings if each.trainer_id is not None)
+    assert (training.person_id, training.trainer_id) == (people[NEWCOMER].person_id, people[TRAINER].person_id)
 
 
 def test_somebody_books_every_week(demo: Made) -> None:

@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from labshare.domain.agreements import Selector
 from labshare.domain.people import Grant, Role
 from labshare.domain.profiles import Size
-from labshare.errors import Refused
+from labshare.errors import Malformed, Refused
 from labshare.services import affiliations, balances, people_document
 from labshare.services import people as people_service
 from labshare.services.people_document import Loaded
-from labshare.store import agreements, due, organisations, people, projects
+from labshare.store import agreements, due, organisations, people, projects, qualifications
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import FESEM, NOW, OFFICE, XRD, actor, furnish, span
+from tests.furniture import FESEM, MANAGER, NMR, NOW, OFFICE, XRD, actor, furnish, span
 from tests.services.test_agreements import a_rule, an_agreement, by_industry, put
 from tests.services.test_agreements import load as load_agreements
 
@@ -99,8 +99,8 @@ def test_a_file_brings_organisations_people_and_verified_projects(house: Databas
             Grant(role=Role.RESEARCHER),
         }
         # The end of 31 December in Hanoi (UTC+7) is 17:00 of that day in UTC.
-        assert people.qualification(db, partner.id, FESEM) == (True, datetime(2026, 12, 31, 17, tzinfo=UTC))
-        assert people.qualification(db, partner.id, XRD) == (True, None)
+        held = qualifications.qualified_on(db, [partner.id], [FESEM, XRD])
+        assert held == {partner.id: {FESEM: datetime(2026, 12, 31, 17, tzinfo=UTC), XRD: None}}
         project = projects.by_code(db, "DN-09")
         assert project is not None
         assert project.is_current(NOW)
@@ -134,7 +134,7 @@ def test_what_the_file_says_anew_replaces_what_it_said(house: Database) -> None:
         actor = people.actor(db, partner.id)
         assert actor is not None
         assert actor.grants == (Grant(role=Role.PARTNER, organisation_id="O-CHILD"),)
-        assert people.qualification(db, partner.id, XRD) == (False, None)
+        assert XRD not in qualifications.qualified_on(db, [partner.id], [FESEM, XRD])[partner.id]
         line = projects.lines_of(db, partner.id)[0]
         assert (line.project.title, line.project.version) == ("Lớp phủ cứng", 2)
         assert [member.login for member in line.members] == ["colleague"]
@@ -212,3 +212,24 @@ def test_a_project_of_another_programme_is_counted_anew(house: Database, tmp_pat
         assert balances.recount(db, NOW) == 0
         found = {key.rule_id: each.matched_minutes for key, each in agreements.balances_of(db).items()}
     assert found["hợp đồng"] == 0
+
+
+def test_no_file_takes_away_what_an_instrument_scientist_granted(house: Database) -> None:
+    """The file grants N001 until the year's end and N002 at level 2; N001 is raised here, N003 granted."""
+    load(house, FILE)
+    with house.write() as db:
+        partner = people.by_login(db, "partner.child")
+        assert partner is not None
+        for number, level in ((FESEM, 3), (NMR, 1)):
+            qualifications.put(db, partner.id, number, level=level, until=None, by=MANAGER, now=NOW)
+    load(house, FILE)
+    load(house, FILE.replace(', { instrument = "N002", level = 2 }', ""))
+    with house.read() as db:
+        held = {line.instrument_number: line.held.level for line in qualifications.of_person(db, partner.id)}
+        assert due.when(db, "qualification_ends", partner.id) == NOW
+    assert held == {FESEM: 3, NMR: 1}
+
+
+def test_a_level_in_a_file_is_one_of_three(house: Database) -> None:
+    with pytest.raises(Malformed):
+        load(house, FILE.replace("level = 2", "level = 4"))

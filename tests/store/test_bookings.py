@@ -10,6 +10,7 @@ import pytest
 from labshare.domain.bookings import BookingState
 from labshare.errors import Busy, Malformed, NotFound, Stale
 from labshare.store import bookings as store
+from labshare.store import person_times
 from labshare.store.engine import Database, open_database
 from tests.furniture import COLLEAGUE, FESEM, NMR, RESEARCHER, XRD, a_booking, counted, furnish, span
 
@@ -83,7 +84,7 @@ def test_only_what_occupies_the_span_is_in_the_way(house: Database) -> None:
             FESEM: [span(23, 9, 11)],
             XRD: [span(23, 10, 12)],
         }
-        (busy,) = store.person_busy(db, COLLEAGUE, span(23, 11, 14))
+        (busy,) = person_times.person_busy(db, COLLEAGUE, span(23, 11, 14))
         assert (busy.id, busy.instrument_id) == (elsewhere.id, "N002")
 
 

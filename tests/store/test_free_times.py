@@ -25,10 +25,10 @@ def test_candidates_are_in_use_and_booked_by_time(database: Database) -> None:
         furnish(db)
         assert [each.place.id for each in store.candidates(db, Asked(), RESEARCHER)] == ["N001", "N002", "N003"]
         here = store.candidates(db, Asked(search=Search(centre_id="C-ONE")), RESEARCHER)
-        assert [(each.rules.id, each.qualified, each.place.centre_en) for each in here] == [
+        assert [(each.rules.id, each.held.level > 0, each.place.centre_en) for each in here] == [
             ("N001", True, "Centre One"), ("N002", False, "Centre One"),
         ]  # fmt: skip
-        assert [each.qualified for each in store.candidates(db, Asked(number=FESEM), MANAGER)] == [False]
+        assert [each.is_qualified for each in store.candidates(db, Asked(number=FESEM), MANAGER)] == [False]
         # As calendars have them too.
         assert here[0].rules == bookings_store.rules_of(db, [FESEM])[FESEM]
         db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(retired_at=NOW))

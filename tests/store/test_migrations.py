@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -177,4 +178,42 @@ def test_letters_that_wait_are_sent_and_read_in_the_app_after_a_migration(own_da
         (waiting,) = notices_store.due(db, now)
         assert (waiting.email, waiting.notice.created_at, waiting.notice.read_at) == ("old@x.vn", now, None)
         assert notices_store.unread(db, letter) == 1
+    database.dispose()
+
+
+def test_levels_become_three_and_whoever_is_qualified_is_looked_at(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    config = alembic_config()
+    person = UUID(int=7)
+    with database.write() as db:
+        config.attributes["connection"] = db
+        command.upgrade(config, "0015")
+        db.exec_driver_sql("INSERT INTO organisations (id) VALUES ('O-OLD')")
+        db.exec_driver_sql("INSERT INTO centres (id, host_id) VALUES ('C-OLD', 'O-OLD')")
+        db.exec_driver_sql("INSERT INTO capabilities (id) VALUES ('SEM')")
+        for number in (1, 2):
+            db.exec_driver_sql(
+                "INSERT INTO instruments (number, id, centre_id, capability_id, booking_mode, min_minutes, max_minutes,"
+                " granularity_minutes, advance_days)"
+                f" VALUES ({number}, 'N{number}', 'C-OLD', 'SEM', 'time', 1, 2, 1, 1)"
+            )
+        db.exec_driver_sql(f"INSERT INTO persons (id, login, organisation_id) VALUES ('{person.hex}', 'old', 'O-OLD')")
+        for number, level in ((1, 2), (2, 9)):
+            db.exec_driver_sql(
+                "INSERT INTO qualifications (person_id, instrument_number, level, granted_at)"
+                f" VALUES ('{person.hex}', {number}, {level}, 0)"
+            )
+        for rule, level in ((1, 2), (2, 7)):
+            params = json.dumps({"level": level})
+            db.exec_driver_sql(
+                "INSERT INTO booking_rules (id, scope_kind, scope_id, kind, params, since)"
+                f" VALUES ('{UUID(int=rule).hex}', 'centre', 'C-OLD', 'overnight', '{params}', 0)"
+            )
+    assert migrate(database)
+    with database.read() as db:
+        levels = db.exec_driver_sql("SELECT level FROM qualifications ORDER BY instrument_number").scalars().all()
+        params = db.exec_driver_sql("SELECT params FROM booking_rules ORDER BY id").scalars().all()
+        found = [(row.kind, row.noun_id) for row in db.execute(sa.select(due))]
+    assert (levels, params) == ([2, 3], ['{"level": 2}', '{"level": 3}'])
+    assert found == [("qualification_ends", str(person))]
     database.dispose()

@@ -11,7 +11,7 @@ from labshare.domain.people import Grant, Role, SignIn
 from labshare.store import people
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import FESEM, MANAGER, NOW, RESEARCHER, XRD, actor, furnish
+from tests.furniture import MANAGER, NOW, RESEARCHER, actor, furnish
 
 
 @pytest.fixture
@@ -101,9 +101,3 @@ def test_names_are_found_by_id(house: Database) -> None:
     with house.read() as db:
         assert people.names(db, [RESEARCHER, MANAGER]) == {RESEARCHER: "Researcher", MANAGER: "Manager"}
         assert people.names(db, []) == {}
-
-
-def test_a_qualification_is_for_one_instrument(house: Database) -> None:
-    with house.read() as db:
-        assert people.qualification(db, RESEARCHER, FESEM) == (True, None)
-        assert people.qualification(db, RESEARCHER, XRD) == (False, None)

@@ -225,12 +225,16 @@ def test_a_signed_in_person_sees_where_they_stand(
     with house.write() as db:
         held = {"person_id": researcher, "instrument_number": 100, "granted_at": now}
         db.execute(sa.insert(t.qualifications).values(held))
-    assert "Bạn đủ điều kiện" in text_of(page(client, "/instruments/N100"))
+    assert "còn hiệu lực" in text_of(page(client, "/instruments/N100"))
     with house.write() as db:
         db.execute(
             sa.update(t.qualifications).where(t.qualifications.c.instrument_number == 100).values(expires_at=now)
         )
-    assert "đã hết hạn ngày 23/11/2026" in text_of(page(client, "/instruments/N100"))
+    text = text_of(page(client, "/instruments/N100"))
+    assert "đã hết hạn" in text
+    # Until 8:00 of that day.
+    assert "đến hết 23/11/2026" in text
+    assert "Xin cấp chứng nhận" in text
 
 
 @pytest.mark.parametrize("address", ["/instruments/N999", "/centres/C-X", "/instruments/%00", "/centres/%27"])

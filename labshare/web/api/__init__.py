@@ -18,6 +18,7 @@ from labshare.web.api import (
     instruments,
     notices,
     projects,
+    qualifications,
     series,
     waitlist,
 )
@@ -37,6 +38,7 @@ router = Router(
         *feeds.HANDLERS,
         *waitlist.HANDLERS,
         *notices.HANDLERS,
+        *qualifications.HANDLERS,
     ],
     request_max_body_size=LARGEST_BODY,
     include_in_schema=True,

@@ -21,6 +21,7 @@ from labshare.services import Connection, calendars, wishes
 from labshare.services import bookings as service
 from labshare.services.bookings import BookingLine
 from labshare.services.calendars import CalendarEntry
+from labshare.services.qualifications import near_end
 from labshare.services.share_warnings import notices
 from labshare.web import given
 from labshare.web.api import paging, reading
@@ -60,6 +61,8 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
     # Until when the centre decides on it while it is pending, and what the centre said.
     decide_by: datetime | None = None
     decision_note: str | None = None
+    # Who is present while its user is in training.
+    trainer: UUID | None = None
     # The series that it belongs to.
     series: UUID | None = None
     # Why the centre's own rules were passed for it; for those who manage its calendar.
@@ -68,7 +71,9 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MadeBooking(BookingView, frozen=True, kw_only=True):
-    """A booking that was just made or changed. It stands; `notices` say of which agreed shares it goes beyond."""
+    """A booking that was just made or changed. It stands; `notices` say of which agreed shares it goes beyond, and that
+    the caller's qualification ends soon.
+    """
 
     notices: tuple[ProblemRefusal, ...] = ()
 
@@ -105,6 +110,8 @@ class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     setup: Text = ""
     hold: UUID | None = None
     override_reason: Text = ""
+    # Who is present while the caller, who is not qualified yet, uses the instrument: see listTrainers.
+    trainer: UUID | None = None
 
 
 class NewBookings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -289,7 +296,7 @@ def wish_of(db: Connection, me: Actor, new: NewBooking) -> Wish:
     if new.person is not None and new.person != me.login:
         wish = wishes.for_person(db, me, wish, new.person, new.project)
     given = {"override": new.override_reason, "mode": new.mode, "setup": new.setup, "replaces_id": new.hold}
-    return msgspec.structs.replace(wish, **given)
+    return msgspec.structs.replace(wish, **given, trainer_id=new.trainer)
 
 
 def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> None:
@@ -324,7 +331,8 @@ def _window(first: str, last: str) -> Span:
 
 def _made(db: Connection, me: Actor, booking_id: UUID, now: datetime) -> MadeBooking:
     line = service.show(db, me, booking_id)
-    said = tuple(told(each) for each in notices(db, me, line.booking, now))
+    found = (*near_end(db, me, line.booking, now), *notices(db, me, line.booking, now))
+    said = tuple(told(each) for each in found)
     return MadeBooking(**msgspec.structs.asdict(line_view(me, line)), notices=said)
 
 
@@ -354,6 +362,7 @@ def _view(line: BookingLine) -> BookingView:
         held_until=booking.hold_expires_at if booking.state is BookingState.HELD else None,
         decide_by=booking.hold_expires_at if booking.state is BookingState.PENDING else None,
         decision_note=booking.decision_note,
+        trainer=booking.trainer_id,
         series=booking.series_id,
         version=booking.version,
     )

@@ -131,7 +131,17 @@ CONFIG = OpenAPIConfig(
     security=[{"token": []}],
     tags=[
         Tag(name=name)
-        for name in ("instruments", "bookings", "series", "waitlist", "booking rules", "projects", "feeds", "notices")
+        for name in (
+            "instruments",
+            "bookings",
+            "series",
+            "waitlist",
+            "booking rules",
+            "qualifications",
+            "projects",
+            "feeds",
+            "notices",
+        )
     ],
     use_handler_docstrings=True,
 )

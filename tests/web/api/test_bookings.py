@@ -77,6 +77,7 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
         "held_until": None,
         "decide_by": None,
         "decision_note": "",
+        "trainer": None,
         "series": None,
         "override_reason": None,
         "version": 1,
@@ -150,7 +151,7 @@ def test_a_calendar_shows_rivals_as_occupied_and_nothing_else(
     assert other == {
         "id": None, "instrument": "N001", "starts_at": "2026-11-25T06:00:00Z", "ends_at": "2026-11-25T08:00:00Z",
         "kind": "use", "state": None, "project": None, "purpose": None, "series": None,
-        "override_reason": None, "version": None, "decide_by": None, "decision_note": None,
+        "override_reason": None, "version": None, "decide_by": None, "decision_note": None, "trainer": None,
         "person": None, "booked_by": None, "mode": None, "setup": "", "held_until": None,
     }  # fmt: skip
     assert "secret" not in answer.text

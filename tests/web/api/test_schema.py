@@ -38,6 +38,13 @@ METHODS = {
     "/api/v1/notices/read": {"post"},
     "/api/v1/notices/preferences": {"get", "patch"},
     "/api/v1/notices/{notice_id}/read": {"post"},
+    "/api/v1/qualifications": {"get"},
+    "/api/v1/qualifications/asks": {"get", "post"},
+    "/api/v1/qualifications/asks/{ask_id}/grant": {"post"},
+    "/api/v1/qualifications/asks/{ask_id}/decline": {"post"},
+    "/api/v1/qualifications/waiting": {"get"},
+    "/api/v1/qualifications/revoke": {"post"},
+    "/api/v1/qualifications/trainers": {"get"},
 }
 
 
@@ -59,7 +66,7 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
     for path, methods in METHODS.items():
         for method in methods:
             some_id = "00000000-0000-0000-0000-000000000001"
-            names = ("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "notice_id", "hold_id")
+            names = ("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "notice_id", "hold_id", "ask_id")
             ids = dict.fromkeys(names, some_id)
             url = path.format(instrument_id="N001", **ids)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
@@ -93,7 +100,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["BookingView"]["properties"].keys() == {
         "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "series", "override_reason",
-        "version", "decide_by", "decision_note", "person", "booked_by", "mode", "setup", "held_until",
+        "version", "decide_by", "decision_note", "person", "booked_by", "mode", "setup", "held_until", "trainer",
     }  # fmt: skip
     referred = re.findall(r"'#/components/schemas/([^']+)'", str(document))
     assert set(referred) <= schemas.keys()
@@ -103,10 +110,13 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 # An answer with a key is kept for a day, and that of a new feed is a secret of which only the hash is kept.
 WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
 # Somebody has a handful of feeds, an instrument of rules, waits for ten things at most, a search for time tells the
-# first few places, and what waits for a centre is told whole, as somebody must look at each.
+# first few places, what waits for a centre is told whole, as somebody must look at each, and who
+# is qualified is for a few.
 ON_ONE_PAGE = {
     "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals", "/api/v1/booking-rules",
     "/api/v1/notices/preferences",
+    "/api/v1/qualifications", "/api/v1/qualifications/asks", "/api/v1/qualifications/waiting",
+    "/api/v1/qualifications/trainers",
 }  # fmt: skip
 
 

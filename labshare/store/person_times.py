@@ -1,0 +1,93 @@
+"""Where a person is, and what they used: by themselves or as the trainer of somebody.
+
+What must not live here: what that means for a wish (domain/bookings.py, domain/courtesy.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labshare.domain.bookings import WAITING, BookingKind, BookingState, Neighbour
+from labshare.domain.clauses import PersonUse
+from labshare.domain.timespan import Span
+from labshare.store.bookings import BACK, END, OCCUPYING_STATES, START, over
+from labshare.store.tables import bookings, instruments
+
+PERSON: sa.BindParameter[Any] = sa.bindparam("person_id", type_=sa.Uuid())
+_DURING = sa.and_(
+    bookings.c.state.in_(OCCUPYING_STATES),
+    bookings.c.starts_at < END,
+    bookings.c.starts_at > BACK,
+    bookings.c.ends_at > START,
+)
+_WHERE = (
+    sa.select(
+        bookings.c.id,
+        bookings.c.kind,
+        bookings.c.state,
+        bookings.c.starts_at,
+        bookings.c.ends_at,
+        bookings.c.hold_expires_at,
+        instruments.c.id.label("instrument_id"),
+    )
+    .join(instruments, instruments.c.number == bookings.c.instrument_number)
+    .where(_DURING)
+)
+# A trainer is there, whether the instrument asks for it or not. Each half has an index of its own.
+_BUSY = _WHERE.where(bookings.c.person_id == PERSON, bookings.c.attended).union_all(
+    _WHERE.where(bookings.c.trainer_id == PERSON)
+)
+_OF_PERSON = (
+    sa.select(
+        bookings.c.id,
+        instruments.c.id,
+        instruments.c.centre_id,
+        bookings.c.starts_at,
+        bookings.c.ends_at,
+        instruments.c.capability_id,
+    )
+    .join(instruments, instruments.c.number == bookings.c.instrument_number)
+    .where(bookings.c.person_id == PERSON, bookings.c.kind == BookingKind.USE)
+)
+# What a round gave to somebody is not what they booked themselves.
+_OWN_USES = _OF_PERSON.where(bookings.c.plan_id.is_(None), _DURING)
+_MISSED = _OF_PERSON.where(
+    sa.or_(
+        bookings.c.state == BookingState.NO_SHOW,
+        sa.and_(bookings.c.state == BookingState.CANCELLED, bookings.c.late_notice),
+    ),
+    bookings.c.starts_at > START,
+)
+
+
+def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour, ...]:
+    """Where this person is during the span: the use itself, since set-up and clean-up may be somebody else's."""
+    return tuple(
+        Neighbour(
+            id=row.id,
+            kind=BookingKind(row.kind),
+            occupied=Span(row.starts_at, row.ends_at),
+            instrument_id=row.instrument_id,
+            hold_expires_at=row.hold_expires_at if row.state in WAITING else None,
+        )
+        for row in db.execute(_BUSY, {"person_id": person_id, **over(span)})
+    )
+
+
+def own_uses(db: Connection, person_id: UUID, span: Span) -> tuple[PersonUse, ...]:
+    """What this person booked themselves during the span, on whatever instrument; not what a round gave them."""
+    return _person_uses(db, _OWN_USES, {"person_id": person_id, **over(span)})
+
+
+def missed(db: Connection, person_id: UUID, since: datetime) -> tuple[PersonUse, ...]:
+    """Bookings to which this person did not come, or which they gave back too late, that began after then."""
+    return _person_uses(db, _MISSED, {"person_id": person_id, "start": since.replace(second=0, microsecond=0)})
+
+
+def _person_uses(db: Connection, query: sa.Select[*tuple[Any, ...]], params: dict[str, Any]) -> tuple[PersonUse, ...]:
+    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5]) for row in db.execute(query, params))

@@ -1,0 +1,359 @@
+"""Qualifications, who asked for them, and safety courses, as rows; with the last use of each, where it counts.
+
+What must not live here: when a qualification ends (domain/qualifications.py), or who may grant (services).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+from sqlalchemy.engine import Connection
+
+from labshare.domain.affiliations import AffiliationState
+from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules
+from labshare.domain.qualifications import Ask, AskState, Demand, Held, good_until
+from labshare.store.tables import (
+    bookings,
+    centres,
+    instruments,
+    persons,
+    qualification_asks,
+    qualifications,
+    safety_courses,
+)
+from labshare.store.types import UTCMinute
+
+# After every use that anybody will book.
+ALWAYS = datetime(2200, 1, 1, tzinfo=UTC)
+_NOBODY = UUID(int=0)
+_USED = (BookingState.CONFIRMED, BookingState.IN_USE, BookingState.DONE)
+# Of somebody behind whom nobody stands a qualification counts for nothing.
+_IS_HERE = sa.and_(
+    persons.c.affiliation == AffiliationState.CONFIRMED, persons.c.disabled_at.is_(None), persons.c.erased_at.is_(None)
+)
+# A use has begun before `before`, and is not the booking `but`, which would move.
+_BEFORE = sa.bindparam("before", type_=UTCMinute())
+_BUT = sa.bindparam("but", type_=sa.Uuid())
+
+
+def last_use(person_id: ColumnElement[Any], number: ColumnElement[Any], role: ColumnElement[Any]) -> Any:
+    """The end of the last use of an instrument by a person in a role, their own or the trainer's: `bookings.person_id`
+    or `bookings.trainer_id`. Walks back along that person's bookings, so it is asked only where it counts.
+    """
+    return (
+        sa.select(bookings.c.ends_at)
+        .where(
+            role == person_id,
+            bookings.c.instrument_number == number,
+            bookings.c.kind == BookingKind.USE,
+            bookings.c.state.in_(_USED),
+            bookings.c.starts_at < _BEFORE,
+            bookings.c.id != _BUT,
+        )
+        .order_by(bookings.c.starts_at.desc())
+        .limit(1)
+        .correlate(persons, qualifications, instruments)
+        .scalar_subquery()
+    )
+
+
+def uses(*, before: datetime = ALWAYS, but: UUID | None = None) -> dict[str, Any]:
+    """The parameters of a query with `held_columns`."""
+    return {"before": before, "but": but or _NOBODY}
+
+
+def held_columns(person_id: ColumnElement[Any], number: ColumnElement[Any], counts: ColumnElement[bool]) -> list[Any]:
+    """What `held_from` reads of a query that joins `qualifications` and `safety_courses`; uses where they count."""
+    return [
+        qualifications.c.level,
+        qualifications.c.granted_at,
+        qualifications.c.expires_at,
+        sa.case((counts, last_use(person_id, number, bookings.c.person_id))).label("last_own"),
+        sa.case((counts, last_use(person_id, number, bookings.c.trainer_id))).label("last_trained"),
+        safety_courses.c.completed_on,
+    ]
+
+
+_NOTHING = Held()
+
+
+def held_from(row: Mapping[Any, Any]) -> Held:
+    if row["level"] is None and row["completed_on"] is None:
+        # Of ten thousand instruments one person may use a few.
+        return _NOTHING
+    used = [each for each in (row["last_own"], row["last_trained"]) if each is not None]
+    return Held(
+        level=row["level"] or 0,
+        granted_at=row["granted_at"],
+        expires_at=row["expires_at"],
+        last_used_at=max(used, default=None),
+        course_on=row["completed_on"],
+    )
+
+
+_NUMBER, _COUNTS = sa.bindparam("number", type_=sa.Integer), sa.bindparam("counts", type_=sa.Boolean)
+_OF_WISH = (
+    sa.select(persons.c.id, *held_columns(persons.c.id, _NUMBER, _COUNTS))
+    .select_from(
+        persons.outerjoin(
+            qualifications,
+            sa.and_(
+                qualifications.c.person_id == persons.c.id, qualifications.c.instrument_number == _NUMBER, _IS_HERE
+            ),
+        ).outerjoin(
+            safety_courses,
+            sa.and_(safety_courses.c.person_id == persons.c.id, safety_courses.c.centre_id == sa.bindparam("centre")),
+        )
+    )
+    .where(persons.c.id.in_(sa.bindparam("person_ids", expanding=True)))
+)
+
+
+def held(
+    db: Connection,
+    person_ids: Iterable[UUID],
+    rules: InstrumentRules,
+    *,
+    before: datetime = ALWAYS,
+    but: UUID | None = None,
+) -> dict[UUID, Held]:
+    """What each of these people holds for an instrument, with their last use that began before then. One query."""
+    params = {
+        "person_ids": sorted(set(person_ids)),
+        "number": rules.number,
+        "centre": rules.centre_id,
+        "counts": rules.demand.counts_uses,
+        **uses(before=before, but=but),
+    }
+    return {row["id"]: held_from(row) for row in db.execute(_OF_WISH, params).mappings()}
+
+
+class QualificationLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody holds for one instrument, with the names that a list shows beside it."""
+
+    person_id: UUID
+    person: str
+    login: str
+    instrument_number: int
+    instrument_id: str
+    name_vi: str
+    name_en: str
+    centre_id: str
+    centre_vi: str
+    centre_en: str
+    timezone: str
+    qualification: str
+    demand: Demand
+    held: Held
+    warned_of: datetime | None = None
+
+
+_NAMES = (
+    persons.c.name.label("person"),
+    persons.c.login,
+    instruments.c.id.label("instrument_id"),
+    instruments.c.name_vi,
+    instruments.c.name_en,
+    instruments.c.centre_id,
+    centres.c.name_vi.label("centre_vi"),
+    centres.c.name_en.label("centre_en"),
+)
+_DEMAND = (instruments.c.lapse_months, instruments.c.first_use_days, instruments.c.course_months)
+COUNTS_USES = sa.or_(instruments.c.lapse_months > 0, instruments.c.first_use_days > 0)
+_LINES = (
+    sa.select(
+        qualifications.c.person_id,
+        qualifications.c.instrument_number,
+        *_NAMES,
+        centres.c.timezone,
+        instruments.c.qualification,
+        qualifications.c.warned_of,
+        *_DEMAND,
+        *held_columns(qualifications.c.person_id, qualifications.c.instrument_number, COUNTS_USES),
+    )
+    .select_from(qualifications)
+    .join(persons, persons.c.id == qualifications.c.person_id)
+    .join(instruments, instruments.c.number == qualifications.c.instrument_number)
+    .join(centres, centres.c.id == instruments.c.centre_id)
+    .outerjoin(
+        safety_courses,
+        sa.and_(
+            safety_courses.c.person_id == qualifications.c.person_id,
+            safety_courses.c.centre_id == instruments.c.centre_id,
+        ),
+    )
+    .where(_IS_HERE)
+    .order_by(instruments.c.id, persons.c.name, persons.c.login)
+)
+
+
+def lines(db: Connection, *where: ColumnElement[bool]) -> list[QualificationLine]:
+    return [_line(row) for row in db.execute(_LINES.where(*where), uses()).mappings()]
+
+
+def where(*, person_id: UUID, number: int) -> tuple[ColumnElement[bool], ...]:
+    """The condition of `lines` for one person at one instrument."""
+    return (qualifications.c.person_id == person_id, qualifications.c.instrument_number == number)
+
+
+def of_person(db: Connection, person_id: UUID) -> list[QualificationLine]:
+    """All that a person holds, in the order of the instruments' codes."""
+    return lines(db, qualifications.c.person_id == person_id)
+
+
+def of_instrument(db: Connection, number: int, *, level: int = 1) -> list[QualificationLine]:
+    """Who holds at least this level for an instrument, by name."""
+    return lines(db, qualifications.c.instrument_number == number, qualifications.c.level >= level)
+
+
+def qualified_on(
+    db: Connection, person_ids: Iterable[UUID], numbers: Iterable[int]
+) -> dict[UUID, dict[int, datetime | None]]:
+    """Which of these instruments each of these persons is qualified for, and until when (None: without an end)."""
+    found: dict[UUID, dict[int, datetime | None]] = {}
+    among = (
+        qualifications.c.person_id.in_(set(person_ids)),
+        qualifications.c.instrument_number.in_(sorted(set(numbers))),
+    )
+    for line in lines(db, *among):
+        if not line.demand.course_months or line.held.course_on is not None:
+            until = good_until(line.held, line.demand, line.timezone)
+            found.setdefault(line.person_id, {})[line.instrument_number] = until
+    return found
+
+
+def _line(row: Mapping[Any, Any]) -> QualificationLine:
+    names = {name: row[name] for name in QualificationLine.__struct_fields__ if name not in ("demand", "held")}
+    demand = Demand(**{name: row[name] for name in Demand.__struct_fields__})
+    return QualificationLine(demand=demand, held=held_from(row), **names)
+
+
+# ---------------------------------------------------------------- written under the lock of the person
+
+
+def put(
+    db: Connection, person_id: UUID, number: int, *, level: int, until: datetime | None, by: UUID, now: datetime
+) -> None:
+    """Let the person hold this, in place of what they held for the instrument."""
+    take(db, person_id, number)
+    db.execute(
+        qualifications.insert().values(
+            person_id=person_id,
+            instrument_number=number,
+            level=level,
+            granted_by_id=by,
+            granted_at=now,
+            expires_at=until,
+        )
+    )
+
+
+def take(db: Connection, person_id: UUID, number: int) -> bool:
+    """Let the person hold nothing for the instrument. False when they held nothing."""
+    return db.execute(qualifications.delete().where(*where(person_id=person_id, number=number))).rowcount == 1
+
+
+def warned(db: Connection, person_id: UUID, number: int, end: datetime) -> None:
+    theirs = where(person_id=person_id, number=number)
+    db.execute(qualifications.update().where(*theirs).values(warned_of=end))
+
+
+def choose(db: Connection, number: int, demand: Demand) -> None:
+    """What an instrument demands from now on."""
+    values = msgspec.structs.asdict(demand)
+    db.execute(sa.update(instruments).where(instruments.c.number == number).values(values))
+
+
+def put_course(db: Connection, person_id: UUID, centre_id: str, completed_on: date, *, by: UUID, now: datetime) -> None:
+    theirs = (safety_courses.c.person_id == person_id, safety_courses.c.centre_id == centre_id)
+    db.execute(safety_courses.delete().where(*theirs))
+    db.execute(
+        safety_courses.insert().values(
+            person_id=person_id, centre_id=centre_id, completed_on=completed_on, recorded_by_id=by, recorded_at=now
+        )
+    )
+
+
+def courses_of(db: Connection, person_id: UUID) -> dict[str, date]:
+    """When this person completed the safety course of each centre, by centre."""
+    query = sa.select(safety_courses.c.centre_id, safety_courses.c.completed_on)
+    return {row[0]: row[1] for row in db.execute(query.where(safety_courses.c.person_id == person_id))}
+
+
+# ---------------------------------------------------------------- who asks
+
+
+class AskLine(msgspec.Struct, frozen=True, kw_only=True):
+    """An ask with the names that a list shows beside it."""
+
+    ask: Ask
+    person: str
+    login: str
+    instrument_id: str
+    name_vi: str
+    name_en: str
+    centre_id: str
+    centre_vi: str
+    centre_en: str
+
+
+_ASKS = (
+    sa.select(qualification_asks, *_NAMES)
+    .join(persons, persons.c.id == qualification_asks.c.person_id)
+    .join(instruments, instruments.c.number == qualification_asks.c.instrument_number)
+    .join(centres, centres.c.id == instruments.c.centre_id)
+)
+
+
+def add_ask(db: Connection, ask: Ask) -> None:
+    db.execute(qualification_asks.insert().values(msgspec.structs.asdict(ask)))
+
+
+def is_asked(db: Connection, person_id: UUID, number: int) -> bool:
+    """Whether this person waits for an answer about the instrument."""
+    waiting = (
+        qualification_asks.c.person_id == person_id,
+        qualification_asks.c.instrument_number == number,
+        qualification_asks.c.state == AskState.WAITING,
+    )
+    return db.execute(sa.select(sa.exists().where(*waiting))).scalar_one()
+
+
+def ask(db: Connection, ask_id: UUID) -> AskLine | None:
+    row = db.execute(_ASKS.where(qualification_asks.c.id == ask_id)).one_or_none()
+    return None if row is None else _ask_line(row)
+
+
+def decide(db: Connection, ask: Ask) -> bool:
+    """Write what was answered; False when it does not wait any more."""
+    values = {name: getattr(ask, name) for name in ("state", "answer", "decided_by_id", "decided_at")}
+    standing = (qualification_asks.c.id == ask.id, qualification_asks.c.state == AskState.WAITING)
+    return db.execute(qualification_asks.update().where(*standing).values(values)).rowcount == 1
+
+
+def asks_of(db: Connection, person_id: UUID, *, limit: int = 50) -> list[AskLine]:
+    """What a person asked and what was answered, the newest first."""
+    query = _ASKS.where(qualification_asks.c.person_id == person_id).order_by(qualification_asks.c.asked_at.desc())
+    return [_ask_line(row) for row in db.execute(query.limit(limit))]
+
+
+def waiting(
+    db: Connection, centre_ids: Collection[str] | None, numbers: Collection[int], *, limit: int = 200
+) -> list[AskLine]:
+    """What waits at these centres (None: at all) or at these instruments, the oldest first."""
+    query = _ASKS.where(qualification_asks.c.state == AskState.WAITING, _IS_HERE)
+    if centre_ids is not None:
+        reached = instruments.c.centre_id.in_(sorted(centre_ids))
+        query = query.where(sa.or_(reached, instruments.c.number.in_(sorted(numbers))))
+    return [_ask_line(row) for row in db.execute(query.order_by(qualification_asks.c.asked_at).limit(limit))]
+
+
+def _ask_line(row: Any) -> AskLine:
+    names = {name: getattr(row, name) for name in AskLine.__struct_fields__ if name != "ask"}
+    return AskLine(ask=msgspec.convert(row, Ask, from_attributes=True), **names)

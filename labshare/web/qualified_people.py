@@ -1,0 +1,163 @@
+"""The people of one instrument, for the managers of its centre: who is qualified and until when, granting and revoking,
+what the instrument demands, and safety courses.
+
+What must not live here: what people ask for (qualifications.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.params import FromPath
+
+from labshare.domain.people import Actor
+from labshare.domain.qualifications import Demand, Level
+from labshare.errors import LabShareError, Malformed, WrongState
+from labshare.services import Connection, Database, qualifications
+from labshare.web import given
+from labshare.web.errors import heading
+from labshare.web.qualifications import item_of, level_choices, read_level, read_until, usual_until
+from labshare.web.rendering import Form, Request, redirect, render
+from labshare.web.typed import typed_date
+
+
+class PersonForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody by login, with what is granted, written down or said of them."""
+
+    login: str = ""
+    level: str = str(Level.USER.value)
+    until: str = ""
+    completed_on: str = ""
+    note: str = ""
+
+
+class DemandForm(msgspec.Struct, frozen=True, kw_only=True):
+    lapse_months: str = ""
+    first_use_days: str = ""
+    course_months: str = ""
+
+
+@get("/instruments/{instrument_id:str}/people", sync_to_thread=True)
+def people(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, instrument_id: FromPath[str]
+) -> Response[str]:
+    return _page(request, database, me, now, instrument_id)
+
+
+@post("/instruments/{instrument_id:str}/people", sync_to_thread=True)
+def give(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument_id: FromPath[str],
+    data: Form[PersonForm],
+) -> Response[str]:
+    def work(db: Connection) -> None:
+        level, until = read_level(data.level), read_until(data.until)
+        qualifications.give(db, me, instrument_id, data.login, level=level, until=until, now=now)
+
+    return _done(request, database, me, now, instrument_id, work, "qualification_granted", data)
+
+
+@post("/instruments/{instrument_id:str}/people/revoke", sync_to_thread=True)
+def revoke(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument_id: FromPath[str],
+    data: Form[PersonForm],
+) -> Response[str]:
+    def work(db: Connection) -> None:
+        qualifications.revoke(db, me, instrument_id, data.login, note=data.note, now=now)
+
+    return _done(request, database, me, now, instrument_id, work, "qualification_revoked")
+
+
+@post("/instruments/{instrument_id:str}/people/course", sync_to_thread=True)
+def course(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument_id: FromPath[str],
+    data: Form[PersonForm],
+) -> Response[str]:
+    def work(db: Connection) -> None:
+        completed_on = typed_date(data.completed_on, "completed_on")
+        qualifications.record_course(db, me, instrument_id, data.login, completed_on, now)
+
+    return _done(request, database, me, now, instrument_id, work, "safety_course_recorded", data)
+
+
+@post("/instruments/{instrument_id:str}/people/demand", sync_to_thread=True)
+def demand(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument_id: FromPath[str],
+    data: Form[DemandForm],
+) -> Response[str]:
+    def work(db: Connection) -> None:
+        values = {name: _number(getattr(data, name), name) for name in Demand.__struct_fields__}
+        qualifications.choose(db, me, instrument_id, Demand(**values), now)
+
+    return _done(request, database, me, now, instrument_id, work, "qualification_demand_chosen")
+
+
+def _number(text: str, field: str) -> int:
+    """A whole number; nothing typed asks for nothing. Raises `Malformed`."""
+    text = text.strip() or "0"
+    if not (text.isascii() and text.isdecimal() and len(text) < 6):
+        raise Malformed("malformed_number", field=field)
+    return int(text)
+
+
+def _done(
+    request: Request,
+    database: Database,
+    me: Actor,
+    now: datetime,
+    instrument_id: str,
+    work: Callable[[Connection], None],
+    notice: str,
+    form: PersonForm | None = None,
+) -> Response[str]:
+    try:
+        with database.write() as db:
+            work(db)
+    except (Malformed, WrongState) as error:
+        return _page(request, database, me, now, instrument_id, error, form)
+    return redirect(request, f"/instruments/{instrument_id}/people", notice=notice)
+
+
+def _page(
+    request: Request,
+    database: Database,
+    me: Actor,
+    now: datetime,
+    instrument_id: str,
+    error: LabShareError | None = None,
+    form: PersonForm | None = None,
+) -> Response[str]:
+    with database.read() as db:
+        rules, standings = qualifications.people_of(db, me, instrument_id, now)
+    return render(
+        request,
+        "qualifications/people.html",
+        status=error.status if error else 200,
+        rules=rules,
+        people=[item_of(each) for each in standings],
+        levels=level_choices(list(Level)),
+        form=form or PersonForm(until=usual_until(now).isoformat()),
+        refusals=error.refusals if error else (),
+        heading=heading(error.status) if error else "",
+    )
+
+
+router = Router("/", route_handlers=[people, give, revoke, course, demand])
