@@ -159,15 +159,18 @@ def next_digest(now: datetime) -> datetime:
 def of_change(action: str, before: Booking | None, after: Booking, by_id: UUID) -> NoticeKind | None:
     """What a booking's person is told of a change, made by the word of the audit: nothing of what they did themselves,
     and nothing here of decisions, offers and plans, which tell by themselves.
+
+    What moves to another instrument is cancelled there and made here.
     """
     if after.person_id in (None, by_id):
         return None
-    if action == "book":
-        # The hold of a form ends in the write of what is booked from it.
-        return NoticeKind.BOOKING_MADE if after.state in OCCUPYING else None
-    if action == "move" and before is not None and before.span != after.span:
-        return NoticeKind.BOOKING_MOVED
-    return {"cancel": NoticeKind.BOOKING_CANCELLED, "miss": NoticeKind.BOOKING_MISSED}.get(action)
+    if action == "move" and after.state in OCCUPYING and before is not None:
+        return NoticeKind.BOOKING_MOVED if before.span != after.span else None
+    if action in ("book", "move") and after.state in OCCUPYING:
+        return NoticeKind.BOOKING_MADE
+    if action in ("cancel", "move"):
+        return NoticeKind.BOOKING_CANCELLED
+    return NoticeKind.BOOKING_MISSED if action == "miss" else None
 
 
 def begins_to_wait(before: Booking | None, after: Booking) -> bool:
@@ -176,5 +179,6 @@ def begins_to_wait(before: Booking | None, after: Booking) -> bool:
 
 
 def waits_no_more(before: Booking | None, after: Booking) -> bool:
-    """Whether its centre need not decide any more, or its person not answer an offer."""
-    return before is not None and before.state in WAITING and after.state is not before.state
+    """Whether its centre need not decide any more, or its person not answer an offer; a form's hold asks nobody."""
+    was_asked = before is not None and before.state in WAITING and not before.form_hold
+    return was_asked and after.state is not before.state

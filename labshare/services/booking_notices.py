@@ -13,7 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from labshare.domain.approvals import is_waiting
-from labshare.domain.bookings import Booking, InstrumentRules
+from labshare.domain.bookings import Booking, BookingState, InstrumentRules
 from labshare.domain.notices import NoticeKind, begins_to_wait, of_change, waits_no_more
 from labshare.services import notices
 from labshare.store import booking_pages, people
@@ -79,7 +79,7 @@ def _ask(db: Connection, changed: Sequence[Changed], now: datetime) -> None:
         if not begins_to_wait(before, after):
             continue
         kind, noun_id = (ASK_SERIES, after.series_id) if after.series_id else (ASK, after.id)
-        if before is None:
+        if before is None or before.state is BookingState.HELD:
             new[kind][noun_id] = now
         else:
             # It was asked about before, perhaps at this moment.

@@ -97,6 +97,13 @@ def test_what_is_put_off_is_sent_at_seven_in_the_morning(now: datetime, morning:
     [
         ("book", None, BOOKING, K.BOOKING_MADE),
         ("move", BOOKING, but(starts_at=at(25, 10)), K.BOOKING_MOVED),
+        # To another instrument: one is given up and one is made.
+        ("move", BOOKING, but(state=BookingState.CANCELLED), K.BOOKING_CANCELLED),
+        ("move", None, BOOKING, K.BOOKING_MADE),
+        # A form's hold becomes the booking, or gives way to the dates of a series.
+        ("book", but(state=BookingState.HELD), BOOKING, K.BOOKING_MADE),
+        ("book", but(state=BookingState.HELD), but(state=BookingState.RELEASED), None),
+        ("hold", None, but(state=BookingState.HELD), None),
         # Only the words are others.
         ("move", BOOKING, but(purpose="x"), None),
         ("describe", BOOKING, but(purpose="x"), None),
@@ -127,5 +134,6 @@ def test_a_centre_is_asked_when_a_booking_begins_to_wait_and_no_more_once_it_doe
     assert waits_no_more(waits, BOOKING)
     # An offer that is taken is answered, though its centre may have to decide.
     assert waits_no_more(but(state=BookingState.HELD), waits)
+    assert not waits_no_more(but(state=BookingState.HELD, form_hold=1), BOOKING)
     assert not waits_no_more(waits, waits)
     assert not waits_no_more(None, BOOKING)

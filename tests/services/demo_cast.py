@@ -99,6 +99,7 @@ def story(**changes: Any) -> Story:
         "shares": (),
         "outages": (),
         "blocks": (),
+        "regular": {"login": "user", "project": "P", "centre": "C", "purpose": ""},
         "rounds": (),
     }
     return msgspec.convert(values | changes, Story)

@@ -13,7 +13,7 @@ from labshare.domain.bookings import Booking, BookingState, Wish
 from labshare.domain.notices import Notice, NoticeKind
 from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
 from labshare.domain.timespan import Span
-from labshare.services import approvals, bookings, notices, series, ticking
+from labshare.services import approvals, bookings, moves, notices, series, ticking
 from labshare.services.writing import ended, write
 from labshare.store import bookings as store
 from labshare.store import notices as notices_store
@@ -30,6 +30,7 @@ from tests.furniture import (
     XRD,
     a_booking,
     actor,
+    add_instrument,
     counted,
     furnish,
     span,
@@ -109,6 +110,16 @@ def test_a_person_is_told_who_else_books_moves_and_cancels_for_them(house: Datab
     assert (second.page, second.until, second.booking_id) == (f"/bookings/{made.id}", span(25, 10, 12).start, made.id)
     assert (second.name_vi, second.name_en, second.series_id) == ("Máy XRD", "XRD instrument", None)
     assert told(house, MANAGER) == told(house, COLLEAGUE) == []
+
+
+def test_what_a_manager_moves_to_another_instrument_is_told_as_one_given_up_and_one_made(house: Database) -> None:
+    made = book(house)
+    with house.write() as db:
+        add_instrument(db, 9, "C-ONE", "XRD")
+        moved = moves.move_to(db, actor(MANAGER), made.id, 9, span(25, 10, 12), seen_version=1, now=NOW)
+    given_up, taken = sorted(told(house, RESEARCHER), key=lambda each: each.kind)
+    assert (given_up.kind, given_up.booking_id) == (K.BOOKING_CANCELLED, made.id)
+    assert (taken.kind, taken.booking_id, taken.until) == (K.BOOKING_MADE, moved.id, span(25, 10, 12).start)
 
 
 def test_a_person_is_told_that_the_centre_noted_their_absence(house: Database) -> None:
