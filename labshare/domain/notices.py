@@ -180,5 +180,6 @@ def begins_to_wait(before: Booking | None, after: Booking) -> bool:
 
 def waits_no_more(before: Booking | None, after: Booking) -> bool:
     """Whether its centre need not decide any more, or its person not answer an offer; a form's hold asks nobody."""
-    was_asked = before is not None and before.state in WAITING and not before.form_hold
-    return was_asked and after.state is not before.state
+    if before is None or before.form_hold:
+        return False
+    return before.state in WAITING and after.state is not before.state

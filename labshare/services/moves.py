@@ -11,16 +11,26 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.bookings import Booking, BookingKind, BookingState
+from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.modes import Mode
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, Stale, WrongState
-from labshare.services import bookings
+from labshare.services import bookings, training
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import require_for
-from labshare.services.writing import payer_of, undone, write
+from labshare.services.writing import Locked, payer_of, undone, write
 from labshare.store import bookings as store
 from labshare.store.engine import Connection
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a move says beside its times; what is None the booking keeps. `override` as in a wish."""
+
+    purpose: str | None = None
+    mode: Mode | None = None
+    setup: str | None = None
+    override: str = ""
 
 
 def move_to(
@@ -29,10 +39,10 @@ def move_to(
     booking_id: UUID,
     number: int,
     span: Span,
+    said: Said | None = None,
     *,
     seen_version: int,
     now: datetime,
-    override: str = "",
 ) -> Booking:
     """Give a booking other times, on its own instrument or on another one that can do the same.
 
@@ -41,27 +51,37 @@ def move_to(
     what is bound to its instrument (a block, a hold, a session of a plan), `Refused` where the other cannot do the
     same, and as `bookings.move` does.
     """
+    said = said or Said()
     if store.get(db, booking_id).instrument_number == number:
-        return bookings.move(db, actor, booking_id, span, seen_version=seen_version, now=now, override=override)
+        more = msgspec.structs.asdict(said)
+        return bookings.move(db, actor, booking_id, span, seen_version=seen_version, now=now, **more)
     booking, locked = bookings.held_with(db, actor, booking_id, [number])
     if booking.version != seen_version:
         raise Stale("booking_changed")
     bookings.require_movable(booking, now)
     _require_unbound(booking)
-    before, after = locked[booking.instrument_number], locked[number]
+    wish = bookings.again(booking, span, said.purpose, rules=locked[number], mode=said.mode, setup=said.setup)
+    wish = with_reason(msgspec.structs.replace(wish, instrument_number=number), said.override)
+    return _exchange(db, actor, booking, wish, locked, now)
+
+
+def _exchange(db: Connection, actor: Actor, booking: Booking, wish: Wish, locked: Locked, now: datetime) -> Booking:
+    """Give up the booking and take what is wished on another instrument, both in one call."""
+    before, after = locked[booking.instrument_number], locked[wish.instrument_number]
     if before.capability_id != after.capability_id:
         raise Refused([Refusal(code="instrument_of_other_kind")])
-    wish = bookings.again(booking, span, rules=after)
-    wish = with_reason(msgspec.structs.replace(wish, instrument_number=number), override)
     payer = payer_of(db, wish)
     require_for(actor, wish, payer, after)
     require_override(actor, wish, after)
     given_up = bookings.cancelling(db, actor, booking, before, now)
     taken = bookings.adding(locked, wish, payer, actor, now)
     try:
-        return write(db, actor, [given_up, taken], locked, now, action="move")[1]
+        gone, made = write(db, actor, [given_up, taken], locked, now, action="move")
     except Refused as error:
         raise type(error)(_of_one(error.refusals)) from None
+    training.tell(db, actor, [gone], locked, "cancel", now)
+    training.tell(db, actor, [made], locked, "book", now)
+    return made
 
 
 def trial(

@@ -160,8 +160,8 @@ def _moved(db: Connection, me: Actor, booking_id: UUID, span: Span, form: MoveFo
         move_as_asked(db, me, booking_id, span, form, now)
         return booking_id
     seen = read_version(form.version)
-    why = form.override_reason
-    return moves.move_to(db, me, booking_id, target.number, span, seen_version=seen, now=now, override=why).id
+    said = moves.Said(override=form.override_reason)
+    return moves.move_to(db, me, booking_id, target.number, span, said, seen_version=seen, now=now).id
 
 
 def _target(db: Connection, me: Actor, booking_id: UUID, form: MoveForm) -> InstrumentRules:

@@ -17,10 +17,11 @@ from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refused
-from labshare.services import Connection, calendars, wishes
+from labshare.services import Connection, calendars, moves, wishes
 from labshare.services import bookings as service
 from labshare.services.bookings import BookingLine
 from labshare.services.calendars import CalendarEntry
+from labshare.services.moves import Said
 from labshare.services.qualifications import near_end
 from labshare.services.share_warnings import notices
 from labshare.web import given
@@ -121,10 +122,15 @@ class NewBookings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class BookingChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What shall be different; an absent field stays. `version` may be given here instead of in If-Match."""
+    """What shall be different; an absent field stays. `version` may be given here instead of in If-Match.
+
+    On another `instrument`, which must be of the same kind, it is a new booking, whose id the answer has, and the one
+    that was there is cancelled: both or neither.
+    """
 
     starts_at: Moment | UnsetType = UNSET
     ends_at: Moment | UnsetType = UNSET
+    instrument: Code | UnsetType = UNSET
     purpose: Text | UnsetType = UNSET
     mode: Mode | UnsetType = UNSET
     setup: Text | UnsetType = UNSET
@@ -245,8 +251,7 @@ def change(
     seen = reading.seen_version(request.headers.get("if-match"), set_or_none(asked.version))
 
     def work(db: Connection) -> Response[MadeBooking]:
-        _change(db, me, booking_id, asked, seen, now)
-        view = _made(db, me, booking_id, now)
+        view = _made(db, me, _change(db, me, booking_id, asked, seen, now), now)
         return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key, body=body)
@@ -299,21 +304,25 @@ def wish_of(db: Connection, me: Actor, new: NewBooking) -> Wish:
     return msgspec.structs.replace(wish, **given, trainer_id=new.trainer)
 
 
-def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> None:
+def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> UUID:
+    """Make the change; returns the id of the booking that stands then."""
     standing = service.show(db, me, booking_id).booking
-    purpose, mode, setup = set_or_none(asked.purpose), set_or_none(asked.mode), set_or_none(asked.setup)
-    if any(each is not UNSET for each in (asked.starts_at, asked.ends_at, asked.mode, asked.setup)):
+    said = Said(
+        purpose=set_or_none(asked.purpose),
+        mode=set_or_none(asked.mode),
+        setup=set_or_none(asked.setup),
+        override=asked.override_reason,
+    )
+    if any(each is not UNSET for each in (asked.starts_at, asked.ends_at, asked.instrument, asked.mode, asked.setup)):
         starts_at = standing.starts_at if asked.starts_at is UNSET else asked.starts_at
         ends_at = standing.ends_at if asked.ends_at is UNSET else asked.ends_at
-        span = reading.span(starts_at, ends_at)
-        service.move(
-            db, me, booking_id, span, seen_version=seen, now=now,
-            purpose=purpose, mode=mode, setup=setup, override=asked.override_reason,
-        )  # fmt: skip
-    elif purpose is not None:
-        service.describe(db, me, booking_id, purpose, seen_version=seen, now=now)
-    else:
+        span, number = reading.span(starts_at, ends_at), standing.instrument_number
+        if asked.instrument is not UNSET:
+            number = calendars.rules_of(db, asked.instrument).number
+        return moves.move_to(db, me, booking_id, number, span, said, seen_version=seen, now=now).id
+    if said.purpose is None:
         raise Malformed("nothing_to_change")
+    return service.describe(db, me, booking_id, said.purpose, seen_version=seen, now=now).id
 
 
 def _calendar(db: Connection, me: Actor, instrument: str, window: Span) -> BookingList:

@@ -22,7 +22,7 @@ from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.domain.test_agreements import an_agreement
-from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, NOW, a_booking, span
+from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, NOW, a_booking, add_instrument, span
 from tests.services.test_agreements import a_rule, load
 from tests.services.test_agreements import an_agreement as an_agreement_of
 from tests.web.api.conftest import Caller, codes, nothing_changes
@@ -102,6 +102,24 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
     }  # fmt: skip
     assert researcher.get(path).json()["state"] == "cancelled"
     assert researcher.get("/bookings").json() == {"items": [], "next": None}
+
+
+def test_a_booking_goes_to_another_instrument_of_its_kind(researcher: Caller, house: Database) -> None:
+    with house.write() as db:
+        add_instrument(db, 4, "C-ONE", "XRD")
+    booking = researcher.post("/bookings", wish(instrument="N002")).json()
+    path = f"/bookings/{booking['id']}"
+    with nothing_changes(house):
+        other_kind = researcher.patch(path, {"instrument": "N003", "version": 1})
+        unknown = researcher.patch(path, {"instrument": "N999", "version": 1})
+    assert (other_kind.status_code, codes(other_kind)) == (422, ["instrument_of_other_kind"])
+    assert unknown.status_code == 404
+    moved = researcher.patch(path, {"instrument": "N004", "purpose": "TiO2", "version": 1})
+    assert (moved.status_code, moved.headers["etag"]) == (200, '"1"')
+    changed = {"id": moved.json()["id"], "instrument": "N004", "purpose": "TiO2"}
+    assert moved.json() == booking | changed
+    assert moved.json()["id"] != booking["id"]
+    assert researcher.get(path).json()["state"] == "cancelled"
 
 
 def test_a_booking_beyond_a_share_of_what_is_booked_stands_with_a_notice(
@@ -411,7 +429,7 @@ def test_two_versions_that_differ_are_one_too_many(researcher: Caller, house: Da
         {"version": "1", "purpose": "x"},
         {"version": 2**31, "purpose": "x"},
         {"starts_at": None, "version": 1},
-        {"instrument": "N002", "version": 1},
+        {"capability": "XRD", "version": 1},
         {"state": "cancelled", "version": 1},
         {"project": "DN-01", "version": 1},
     ],

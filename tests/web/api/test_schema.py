@@ -79,7 +79,7 @@ def test_bodies_that_handlers_read_themselves_are_described(document: dict[str, 
     assert new["properties"]["starts_at"]["format"] == "date-time"
     change = document["paths"]["/api/v1/bookings/{booking_id}"]["patch"]["requestBody"]
     assert set(change["content"]["application/json"]["schema"]["properties"]) == {
-        "starts_at", "ends_at", "purpose", "mode", "setup", "override_reason", "version",
+        "starts_at", "ends_at", "instrument", "purpose", "mode", "setup", "override_reason", "version",
     }  # fmt: skip
 
 
