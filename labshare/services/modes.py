@@ -24,7 +24,7 @@ AHEAD = timedelta(days=14)
 
 
 def staffed(db: Connection, actor: Actor, now: datetime) -> list[BookingLine]:
-    """The uses of the coming two weeks that the staff of the actor's own centres run or help with, the earliest first."""
+    """The uses of the coming two weeks that need the staff of the actor's own centres, the earliest first."""
     minute = now.replace(second=0, microsecond=0)
     return store.staffed(db, actor.centre_ids, Span(minute, minute + AHEAD)) if actor.centre_ids else []
 
