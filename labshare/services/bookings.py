@@ -20,7 +20,6 @@ from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Stale, WrongState
 from labshare.services import clauses, training
-from labshare.services.calendars import viewer
 from labshare.services.charging import Outcome, charge
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import has_booked_as_leader, in_place, is_answered_for, require_for
@@ -34,7 +33,7 @@ from labshare.store.engine import Connection
 
 LONGEST_PURPOSE = 500
 
-# What the readers below hand out; pages name this type, and never the store.
+# What the readers below hand out; pages name this, and never the store.
 BookingLine = booking_pages.BookingLine
 
 
@@ -54,9 +53,8 @@ def book_all(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime
     """
     changes, locked = planned(db, actor, wishes, now)
     written = write(db, actor, changes, locked, now, action="book")
-    for change in changes:
-        if change.before is not None:
-            due_store.forget(db, HOLD_EXPIRES, change.before.id)
+    for held in filter(None, (change.before for change in changes)):
+        due_store.forget(db, HOLD_EXPIRES, held.id)
     training.tell(db, actor, written, locked, "book", now)
     return written
 
@@ -181,7 +179,7 @@ def block(
 
 
 def may_change(actor: Actor, line: BookingLine) -> bool:
-    """Whether the actor may move or cancel a booking while that is to be done at all."""
+    """Whether the actor may move or cancel it while that is to be done at all."""
     return is_answered_for(actor, line) or may(actor, Action.MANAGE_CALENDAR, centre=line.centre_id)
 
 
@@ -204,11 +202,6 @@ def mine(
         db, actor.person_id, since=since, until=until, states=states or OCCUPYING, after=after, limit=limit
     )
     return [training.as_seen(actor, line) for line in found]
-
-
-def for_others(db: Connection, actor: Actor, since: datetime) -> list[BookingLine]:
-    """What the actor booked for others that ends after `since`, the earliest first, as far as they may still see it."""
-    return booking_pages.lines_for_others(db, viewer(actor), since)
 
 
 def show(db: Connection, actor: Actor, booking_id: UUID) -> BookingLine:

@@ -20,11 +20,11 @@ from labshare.store import modes as store
 from labshare.store.engine import Connection
 
 # For so long ahead the staff are told who needs them.
-AHEAD = timedelta(days=7)
+AHEAD = timedelta(days=14)
 
 
 def staffed(db: Connection, actor: Actor, now: datetime) -> list[BookingLine]:
-    """The uses of the coming week that the staff of the actor's own centres run or help with, the earliest first."""
+    """The uses of the coming two weeks that need the staff of the actor's own centres, the earliest first."""
     minute = now.replace(second=0, microsecond=0)
     return store.staffed(db, actor.centre_ids, Span(minute, minute + AHEAD)) if actor.centre_ids else []
 

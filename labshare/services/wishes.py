@@ -16,7 +16,9 @@ from labshare.domain.bookings import Booking, BookingState, InstrumentRules, Wis
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, NotFound, Refusal, Refused
+from labshare.services.calendars import viewer
 from labshare.services.writing import Change, Payer
+from labshare.store import booking_pages
 from labshare.store import bookings as store
 from labshare.store import people as people_store
 from labshare.store import projects as projects_store
@@ -77,6 +79,11 @@ def is_answered_for(actor: Actor, line: BookingLine) -> bool:
     booking = line.booking
     has_booked = booking.booked_by_id == actor.person_id and line.leader_id == actor.person_id
     return booking.person_id == actor.person_id or has_booked
+
+
+def for_others(db: Connection, actor: Actor, since: datetime) -> list[BookingLine]:
+    """What the actor booked for others that ends after `since`, the earliest first, as far as they may still see it."""
+    return booking_pages.lines_for_others(db, viewer(actor), since)
 
 
 def has_booked_as_leader(db: Connection, actor: Actor, booking: Booking) -> bool:

@@ -61,7 +61,7 @@ def next_bookings(db: Connection, actor: Actor, now: datetime) -> Section | None
 
 
 def staffed(db: Connection, actor: Actor, now: datetime) -> Section | None:
-    """For the home page of a manager: the uses of the coming week that need the staff."""
+    """For the home page of a manager: the uses of the coming two weeks that need the staff."""
     lines = modes.staffed(db, actor, now)
     if not lines:
         return None

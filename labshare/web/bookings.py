@@ -22,7 +22,17 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
-from labshare.services import Connection, approvals, booking_rules, bookings, clauses, free_times, prices, projects
+from labshare.services import (
+    Connection,
+    approvals,
+    booking_rules,
+    bookings,
+    clauses,
+    free_times,
+    prices,
+    projects,
+    wishes,
+)
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
@@ -63,7 +73,7 @@ HOUR = timedelta(hours=1)
 @get("/bookings", sync_to_thread=True)
 def mine(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
     with database.read() as db:
-        lines, others = bookings.mine(db, me, now), bookings.for_others(db, me, now)
+        lines, others = bookings.mine(db, me, now), wishes.for_others(db, me, now)
     return render(request, "bookings/mine.html", days=by_day(lines), for_others=for_others(others))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -143,14 +144,16 @@ def test_neighbours_read_the_set_up_and_nothing_else(house: Database) -> None:
     assert (seen(MANAGER).setup, seen(MANAGER).mode) == ("cryo stage", Mode.ASSISTED)
 
 
-def test_the_staff_of_a_centre_are_told_which_uses_of_the_week_need_them(house: Database) -> None:
+def test_the_staff_of_a_centre_are_told_which_uses_need_them(house: Database) -> None:
     helped = book(house, mode=Mode.ASSISTED)
     run = book(house, COMPETITOR, span(26, 9, 11), mode=Mode.COMMISSIONED)
     book(house, when=span(27, 9, 11))
-    # The 30th, 8:00, is a week away; the use of the 30th begins an hour later.
+    # A week before NOW the 30th, 8:00, is two weeks away; the use of the 30th begins an hour later.
     book(house, when=span(30, 9, 11), mode=Mode.ASSISTED)
     with house.read() as db:
-        assert [line.booking.id for line in modes.staffed(db, actor(MANAGER), NOW)] == [helped.id, run.id]
+        earlier = NOW - timedelta(days=7)
+        assert [line.booking.id for line in modes.staffed(db, actor(MANAGER), earlier)] == [helped.id, run.id]
+        assert len(modes.staffed(db, actor(MANAGER), NOW)) == 3
         assert modes.staffed(db, actor(RESEARCHER), NOW) == []
 
 

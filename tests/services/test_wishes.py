@@ -111,7 +111,7 @@ def test_who_leads_the_project_no_more_sees_it_no_more(house: Database) -> None:
     with pytest.raises(NotFound), house.write() as db:
         bookings.cancel(db, actor(RESEARCHER), made.id, seen_version=1, now=NOW)
     with house.read() as db:
-        assert bookings.for_others(db, actor(RESEARCHER), NOW) == []
+        assert wishes.for_others(db, actor(RESEARCHER), NOW) == []
 
 
 def test_what_one_booked_for_others_is_listed(house: Database) -> None:
@@ -120,8 +120,8 @@ def test_what_one_booked_for_others_is_listed(house: Database) -> None:
     book(house, RESEARCHER, RESEARCHER, span(27, 9, 11))
     by_manager = book(house, MANAGER, COMPETITOR, span(27, 13, 15))
     with house.read() as db:
-        assert [line.booking.id for line in bookings.for_others(db, actor(RESEARCHER), NOW)] == [sooner.id, later.id]
-        assert [line.booking.id for line in bookings.for_others(db, actor(MANAGER), NOW)] == [by_manager.id]
+        assert [line.booking.id for line in wishes.for_others(db, actor(RESEARCHER), NOW)] == [sooner.id, later.id]
+        assert [line.booking.id for line in wishes.for_others(db, actor(MANAGER), NOW)] == [by_manager.id]
         assert [line.booking.id for line in bookings.mine(db, actor(COLLEAGUE), NOW)] == [sooner.id, later.id]
 
 
