@@ -30,23 +30,7 @@ from labshare.settings import Settings
 from labshare.store import facts
 from labshare.store.engine import open_database
 from tests.furniture import furnish
-
-SECRET = "a secret that only these tests use"
-
-
-@contextmanager
-def taken_port() -> Generator[int]:
-    """A port on which somebody listens."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        yield holder.getsockname()[1]
-
-
-def free_port() -> int:
-    with taken_port() as port:
-        return port
-
+from tests.serving import SECRET, free_port, taken_port
 
 # ---------------------------------------------------------------- addresses
 
