@@ -45,6 +45,7 @@ def test_crossing_ranges_on_a_server_that_is_killed(database_url: str, tmp_path:
     print(
         f"\n{'crossing ranges, 24 clients':38} {database_url.partition(':')[0]:10} {found.answers.total()} calls in"
         f" {found.seconds:.0f} s, {found.kills} kills: by status {answers}, {found.retried} sent again; {found.stand}"
-        f" stand; {found.looks} looks, {found.overlaps} overlaps, {found.deadlocks} deadlocks, {len(found.faults)} faults"
+        f" stand; {found.looks} looks, {found.overlaps} overlaps, {found.deadlocks} deadlocks,"
+        f" {len(found.faults)} faults"
     )
     assert (found.faults, found.overlaps, found.deadlocks) == ([], 0, 0)
