@@ -257,14 +257,13 @@ def _never(db: Connection, entry: WaitingEntry, rules: InstrumentRules, now: dat
     span = Span(first, first + entry.minutes * MINUTE)
     wish = Wish(instrument_number=rules.number, span=span, person_id=entry.person_id, project_id=entry.project_id)
     payer = payer_of(db, wish)
-    has, until = people_store.qualification(db, entry.person_id, rules.number)
     context = Context(
         now=now,
         rules=rules,
         project=payer.project,
         is_member=payer.is_member,
-        qualified=has,
-        qualified_until=until,
+        qualified=payer.qualified,
+        qualified_until=payer.qualified_until,
     )
     return check(wish, context, (bookable, length, qualified, project_pays))
 

@@ -113,27 +113,7 @@ _NEIGHBOURS = sa.select(
     bookings.c.occupied_until,
     bookings.c.hold_expires_at,
 ).where(bookings.c.instrument_number == sa.bindparam("number"), OCCUPIES)
-_PERSON_BUSY = (
-    sa.select(
-        bookings.c.id,
-        bookings.c.kind,
-        bookings.c.state,
-        bookings.c.starts_at,
-        bookings.c.ends_at,
-        bookings.c.hold_expires_at,
-        instruments.c.id.label("instrument_id"),
-    )
-    .join(instruments, instruments.c.number == bookings.c.instrument_number)
-    .where(
-        bookings.c.person_id == sa.bindparam("person_id"),
-        bookings.c.attended,
-        bookings.c.state.in_(_OCCUPYING),
-        bookings.c.starts_at < _END,
-        bookings.c.starts_at > _BACK,
-        bookings.c.ends_at > _START,
-    )
-)
-_OF_PERSON = (
+_MISSED = (
     sa.select(
         bookings.c.id,
         instruments.c.id,
@@ -143,22 +123,15 @@ _OF_PERSON = (
         instruments.c.capability_id,
     )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
-    .where(bookings.c.person_id == sa.bindparam("person_id"), bookings.c.kind == BookingKind.USE)
-)
-# What a round gave to somebody is not what they booked themselves.
-_OWN_USES = _OF_PERSON.where(
-    bookings.c.plan_id.is_(None),
-    bookings.c.state.in_(_OCCUPYING),
-    bookings.c.starts_at < _END,
-    bookings.c.starts_at > _BACK,
-    bookings.c.ends_at > _START,
-)
-_MISSED = _OF_PERSON.where(
-    sa.or_(
-        bookings.c.state == BookingState.NO_SHOW,
-        sa.and_(bookings.c.state == BookingState.CANCELLED, bookings.c.late_notice),
-    ),
-    bookings.c.starts_at > _START,
+    .where(
+        bookings.c.person_id == sa.bindparam("person_id"),
+        bookings.c.kind == BookingKind.USE,
+        sa.or_(
+            bookings.c.state == BookingState.NO_SHOW,
+            sa.and_(bookings.c.state == BookingState.CANCELLED, bookings.c.late_notice),
+        ),
+        bookings.c.starts_at > _START,
+    )
 )
 _BUSY = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until).where(
     bookings.c.instrument_number.in_(NUMBERS), OCCUPIES
@@ -261,32 +234,10 @@ def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]
     )
 
 
-def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour, ...]:
-    """Where this person is during the span: the use itself, since set-up and clean-up may be somebody else's."""
-    return tuple(
-        Neighbour(
-            id=row.id,
-            kind=BookingKind(row.kind),
-            occupied=Span(row.starts_at, row.ends_at),
-            instrument_id=row.instrument_id,
-            hold_expires_at=row.hold_expires_at if row.state in WAITING else None,
-        )
-        for row in db.execute(_PERSON_BUSY, {"person_id": person_id, **over(span)})
-    )
-
-
-def own_uses(db: Connection, person_id: UUID, span: Span) -> tuple[PersonUse, ...]:
-    """What this person booked themselves during the span, on whatever instrument; not what a round gave them."""
-    return _person_uses(db, _OWN_USES, {"person_id": person_id, **over(span)})
-
-
 def missed(db: Connection, person_id: UUID, since: datetime) -> tuple[PersonUse, ...]:
     """Bookings to which this person did not come, or which they gave back too late, that began after then."""
-    return _person_uses(db, _MISSED, {"person_id": person_id, "start": since.replace(second=0, microsecond=0)})
-
-
-def _person_uses(db: Connection, query: sa.Select[*tuple[Any, ...]], params: dict[str, Any]) -> tuple[PersonUse, ...]:
-    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5]) for row in db.execute(query, params))
+    asked = {"person_id": person_id, "start": since.replace(second=0, microsecond=0)}
+    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5]) for row in db.execute(_MISSED, asked))
 
 
 def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, list[Span]]:

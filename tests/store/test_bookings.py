@@ -83,8 +83,6 @@ def test_only_what_occupies_the_span_is_in_the_way(house: Database) -> None:
             FESEM: [span(23, 9, 11)],
             XRD: [span(23, 10, 12)],
         }
-        (busy,) = store.person_busy(db, COLLEAGUE, span(23, 11, 14))
-        assert (busy.id, busy.instrument_id) == (elsewhere.id, "N002")
 
 
 def test_a_run_of_months_is_still_found_in_its_last_week(house: Database) -> None:
