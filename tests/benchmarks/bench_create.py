@@ -1,7 +1,7 @@
 """What a booking costs with every sort of rule on, and what a refusal does: by the service alone, and through the API.
 
-The house is that of tests/strict_house.py. Through the API the sign-in by token, the codes and the answer come to it. CPU
-is that of this process; PostgreSQL's own is not in it. `make bench` prints a line for each, and its queries.
+The house is that of tests/strict_house.py. Through the API the sign-in by token, the codes and the answer come to it.
+CPU is that of this process; PostgreSQL's own is not in it. `make bench` prints a line for each, and its queries.
 """
 
 from __future__ import annotations
