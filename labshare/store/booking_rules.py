@@ -190,12 +190,12 @@ _OF: dict[Holder, ColumnElement[Any]] = {
 
 
 def _begun_lately(holder: Holder) -> list[ColumnElement[bool]]:
-    """None began longer ago than the longest may last: so far back an index goes. A class has one by the ends of uses,
-    which must not be passed over for another.
+    """A person's uses are found by their start, and none began longer ago than the longest may last. Those of the other
+    holders are found by their end.
     """
-    if holder is Holder.ACCESS_CLASS:
+    if holder is not Holder.PERSON:
         return []
-    return [bookings.c.occupied_from > sa.bindparam("back", type_=UTCMinute())]
+    return [bookings.c.starts_at > sa.bindparam("back", type_=UTCMinute())]
 
 
 def _one(place: int, scope: ScopeKind, holder: Holder) -> sa.Select[int, int, int]:

@@ -1,5 +1,7 @@
-"""What the limits of a centre's own rules cost in a very large centre: 300 instruments, 54,000 bookings ahead and as many
-behind within 60 days, all of one access class, organisation and project, and none of another class.
+"""What the limits of a centre's own rules cost in a very large centre.
+
+300 instruments, 54,000 bookings ahead and as many behind within 60 days, all of one access class, organisation and
+project, and none of another class.
 
 CPU is that of this process on SQLite; PostgreSQL counts in its server, so there the time it takes is told as well.
 `make bench` prints a line for each holder.

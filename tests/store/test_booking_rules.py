@@ -88,17 +88,26 @@ def test_what_goes_beyond_a_limit_is_not_counted_to_its_end(house: Database) -> 
     assert found == [Taken(3, 180), Taken(4, 240), Taken(4, 240), Taken(4, 240)]
 
 
-def test_a_class_is_counted_by_an_index_of_its_own(house: Database) -> None:
-    """What other classes have ahead at the same instruments is not read."""
+@pytest.mark.parametrize(
+    ("holder", "plan"),
+    [
+        (Holder.PERSON, "person_id=? AND starts_at>? AND starts_at<?"),
+        (Holder.TEAM, "project_id=? AND ends_at>?"),
+        (Holder.ORGANISATION, "organisation_id=? AND ends_at>?"),
+        (Holder.ACCESS_CLASS, "access_class=? AND instrument_number=? AND ends_at>?"),
+    ],
+)
+def test_what_is_over_is_not_read(house: Database, holder: Holder, plan: str) -> None:
+    """Each holder's uses are found by an index that begins where they may not be over, however many there were."""
     if not house.is_sqlite:
         return
-    seat = Seat(uuid4(), CENTRE, Holder.ACCESS_CLASS, "industry", None, 9)
+    seat = Seat(uuid4(), CENTRE, holder, uuid4() if holder in (Holder.PERSON, Holder.TEAM) else "industry", None, 9)
     with counted(house.engine) as statements, house.read() as db:
         store.taken(db, [seat], NOW)
         (statement,) = statements
-        plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1,) * statement.count("?"))
-        text = " ".join(str(row) for row in plan)
-    assert "access_class=? AND instrument_number=? AND ends_at>?" in text
+        steps = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1,) * statement.count("?"))
+        text = " ".join(str(step) for step in steps)
+    assert plan in text
 
 
 def test_a_rule_is_read_back_and_ended(house: Database) -> None:
