@@ -186,7 +186,7 @@ def create(
         wish = wish_of(db, me, new)
 
     def work(db: Connection) -> Response[MadeBooking]:
-        view = _new(db, me, new, service.book(db, me, wish, now), now)
+        view = _made(db, me, service.book(db, me, wish, now).id, now)
         location = f"/api/v1/bookings/{view.id}"
         return answer(request, view, version=view.version, status=201, location=location)
 
@@ -211,8 +211,7 @@ def create_all(
 
     def work(db: Connection) -> Response[MadeBookings]:
         made = service.book_all(db, me, wishes, now)
-        items = (_new(db, me, asked, each, now) for asked, each in zip(new, made, strict=True))
-        return answer(request, MadeBookings(items=tuple(items)), status=201)
+        return answer(request, MadeBookings(items=tuple(_made(db, me, each.id, now) for each in made)), status=201)
 
     try:
         return once(request, database, me, now, work, key=key, body=body)
@@ -240,8 +239,7 @@ def change(
 
     def work(db: Connection) -> Response[MadeBooking]:
         _change(db, me, booking_id, asked, seen, now)
-        line = service.show(db, me, booking_id)
-        view = _made(db, me, line_view(me, line), line.booking, now)
+        view = _made(db, me, booking_id, now)
         return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key, body=body)
@@ -324,15 +322,10 @@ def _window(first: str, last: str) -> Span:
     return window
 
 
-def _new(db: Connection, me: Actor, asked: NewBooking, booking: Booking, now: datetime) -> MadeBooking:
-    """A booking that was just made, from what was asked. Who gave a reason for passing rules may read it again."""
-    view = _view(booking, asked.instrument, asked.project)
-    return _made(db, me, msgspec.structs.replace(view, override_reason=booking.override_reason or None), booking, now)
-
-
-def _made(db: Connection, me: Actor, view: BookingView, booking: Booking, now: datetime) -> MadeBooking:
-    said = tuple(told(each) for each in notices(db, me, booking, now))
-    return MadeBooking(**msgspec.structs.asdict(view), notices=said)
+def _made(db: Connection, me: Actor, booking_id: UUID, now: datetime) -> MadeBooking:
+    line = service.show(db, me, booking_id)
+    said = tuple(told(each) for each in notices(db, me, line.booking, now))
+    return MadeBooking(**msgspec.structs.asdict(line_view(me, line)), notices=said)
 
 
 def line_view(me: Actor, line: BookingLine) -> BookingView:
