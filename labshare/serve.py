@@ -31,7 +31,10 @@ from labshare.store.process import Claim
 
 PORTS_TRIED = 100
 # Connections that may wait while the application starts up or is busy.
-BACKLOG = 128
+BACKLOG = 512
+# Connections that may be open: each page that shows live updates keeps one. Granian's own limit is its backlog of 128,
+# and whoever comes next waits until somebody leaves. A process may usually open 1,024 files, databases included.
+MOST_CONNECTIONS = 900
 # Only who already runs on this machine may say for whom they ask.
 TRUSTED_PROXIES = ["127.0.0.1", "::1"]
 CLAIM_SECONDS = 5
@@ -117,7 +120,14 @@ class _Server(Server):
     """granian on a socket that listens already."""
 
     def __init__(self, target: ASGIApp, listener: Listener) -> None:
-        super().__init__(target, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
+        super().__init__(
+            target,
+            interface=Interfaces.ASGINL,
+            websockets=False,
+            log_enabled=False,
+            backlog=BACKLOG,
+            backpressure=MOST_CONNECTIONS,
+        )
         self._listener = listener
 
     def _init_shared_socket(self) -> None:

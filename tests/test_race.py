@@ -2,6 +2,8 @@
 
 Each process makes random tries to book, move and cancel through the services, as the serving process does. What it may
 see are the house's own refusals; anything else is counted as a fault and printed.
+
+The races over HTTP (tests/races.py) run here in a small size, so that they do not rot; `make bench` runs them whole.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import multiprocessing
 import random
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -35,6 +38,7 @@ from tests.furniture import (
     at,
     furnish,
 )
+from tests.races import crossing, same_slot_by_stores, same_slot_served
 
 # The proof that counts, and a look in passing.
 WHOLE = pytest.param(8, 400, marks=pytest.mark.slow)
@@ -115,3 +119,24 @@ def test_no_interval_is_given_twice_however_many_ask(database_url: str, processe
     assert min(seen["booked"], seen["moved"], seen["cancelled"], seen["TimeTaken"]) > processes * tries // 160
     assert _overlaps(database) == []
     database.dispose()
+
+
+@pytest.mark.slow
+def test_one_of_many_gets_the_slot_that_all_want(database_url: str, tmp_path: Path) -> None:
+    found = same_slot_served(database_url, tmp_path / "log", clients=20, rounds=2)
+    assert found.are_fair, found.answers
+
+
+@pytest.mark.slow
+def test_one_of_many_gets_it_from_two_processes_too(database_url: str) -> None:
+    found = same_slot_by_stores(database_url, clients=20, rounds=2, processes=2)
+    assert found.are_fair, found.answers
+
+
+@pytest.mark.slow
+def test_a_killed_server_loses_nothing_and_leaves_nothing_behind(database_url: str, tmp_path: Path) -> None:
+    found = crossing(database_url, tmp_path / "log", clients=8, calls=25, kills=2, seed=20261129)
+    assert (found.faults, found.overlaps, found.deadlocks) == ([], 0, 0)
+    # Nothing else was answered, and every kind of call met others.
+    assert set(found.answers) <= {0, 200, 201, 409, 412}
+    assert min(found.answers[status] for status in (200, 201, 409)) > 10

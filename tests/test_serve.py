@@ -30,23 +30,7 @@ from labshare.settings import Settings
 from labshare.store import facts
 from labshare.store.engine import open_database
 from tests.furniture import furnish
-
-SECRET = "a secret that only these tests use"
-
-
-@contextmanager
-def taken_port() -> Generator[int]:
-    """A port on which somebody listens."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        yield holder.getsockname()[1]
-
-
-def free_port() -> int:
-    with taken_port() as port:
-        return port
-
+from tests.serving import SECRET, free_port, served, taken_port
 
 # ---------------------------------------------------------------- addresses
 
@@ -272,6 +256,27 @@ def test_what_the_demo_hands_over_leads_to_the_port_it_took(
         CliRunner().invoke(serving.demo, ["--directory", str(tmp_path)], catch_exceptions=False)
     ((base_url, url),) = answered
     assert base_url == url != f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.slow
+def test_many_pages_with_live_updates_leave_nobody_outside(tmp_path: Path, sqlite_template: Path) -> None:
+    """Granian by itself lets in 128 connections and leaves the next one waiting."""
+
+    async def ask(address: tuple[str, int]) -> tuple[bytes, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET /live?instruments=N001 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return await reader.readline(), writer
+
+    async def ask_at_once(address: tuple[str, int]) -> set[bytes]:
+        async with asyncio.timeout(60):
+            answers = await asyncio.gather(*(ask(address) for _ in range(200)))
+        for _, writer in answers:
+            writer.close()
+        return {line for line, _ in answers}
+
+    path = furnished(sqlite_template, tmp_path / "served.sqlite3")
+    with served(f"sqlite:///{path}", tmp_path / "log") as server:
+        assert asyncio.run(ask_at_once(server.address)) == {b"HTTP/1.1 200 OK\r\n"}
 
 
 def _stops_whatever_is_open(process: subprocess.Popen[str], url: str) -> None:

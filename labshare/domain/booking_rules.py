@@ -288,6 +288,11 @@ def is_short_notice(posted: Iterable[Posted], scope: Scope, start: datetime, now
     )
 
 
+def most_of(rule: Limit) -> int:
+    """What a limit allows: uses, or minutes."""
+    return rule.most if isinstance(rule, MostBookings) else rule.most_minutes
+
+
 def measure(rule: Limit, span: Span, now: datetime) -> int:
     """What a use counts under a limit: one, or its minutes; nothing where it begins beyond the limit's days."""
     if rule.within_days is not None and span.start >= now + timedelta(days=rule.within_days):

@@ -26,6 +26,7 @@ from labshare.domain.booking_rules import (
     hours_on_dates,
     is_short_notice,
     measure,
+    most_of,
     overnight_level,
 )
 from labshare.domain.opening import DAY_MINUTES, OpeningHours, format_opening, open_spans
@@ -97,7 +98,7 @@ def _over(posted: Posted, house: HouseRules, span: Span, now: datetime) -> Refus
     rule = posted.rule
     if not isinstance(rule, MostBookings | MostMinutes) or posted.id not in house.taken:
         return None
-    most = rule.most if isinstance(rule, MostBookings) else rule.most_minutes
+    most = most_of(rule)
     taken, wished = house.taken[posted.id], measure(rule, span, now)
     freed = measure(rule, house.before, now) if house.before else 0
     if taken + wished <= most or wished <= freed:

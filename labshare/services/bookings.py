@@ -74,11 +74,12 @@ def planned(
     locked = store.lock(db, {wish.instrument_number for wish in asked}, {*persons, *trainers, *also})
     by_payer = {(wish.project_id, wish.person_id): wish for wish in asked}
     payers = {key: payer_of(db, wish) for key, wish in by_payer.items()}
+    changes: list[Change] = []
     for wish in asked:
-        rules = locked[wish.instrument_number]
-        require_for(actor, wish, payers[wish.project_id, wish.person_id], rules)
+        rules, payer = locked[wish.instrument_number], payers[wish.project_id, wish.person_id]
+        require_for(actor, wish, payer, rules)
         require_override(actor, wish, rules)
-    changes = [adding(locked, wish, payers[wish.project_id, wish.person_id], actor, now) for wish in asked]
+        changes.append(adding(locked, wish, payer, actor, now))
     return in_place(db, actor, changes, now), locked
 
 

@@ -6,9 +6,9 @@ What must not live here: what they mean (domain/courtesy.py, domain/ordering.py)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from uuid import UUID
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,8 +22,6 @@ from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal
 from labshare.services.holidays import closed_around
-from labshare.store import bookings as bookings_store
-from labshare.store import person_times
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
 
@@ -70,63 +68,63 @@ def covering_at(book: Rulebook, rules: InstrumentRules, moment: datetime) -> lis
     return [each for each in book.agreements_at(moment) if covers(each.covered, here)]
 
 
+class Wanted(NamedTuple):
+    """What the clauses of courtesy ask of a person: their uses of these weeks, and since when what they missed."""
+
+    weeks: Span | None = None
+    since: datetime | None = None
+
+
+def wanted(
+    covering: Sequence[Agreement], rules: InstrumentRules, wish: Wish, now: datetime, primes: Sequence[Posted] = ()
+) -> Wanted:
+    """What must be read for `conducts`; nothing where no clause has prime time or strikes."""
+    penalties = [each.courtesy.penalties for each in covering if each.courtesy and each.courtesy.penalties]
+    # The strikes that can still bar: the last of them within the block, the first so many days before that.
+    days = max((each.within_days + each.block_days for each in penalties), default=None)
+    has_prime = bool(primes) or any(each.courtesy and each.courtesy.prime for each in covering)
+    return Wanted(
+        weeks=weeks_around(wish.span, rules.timezone) if has_prime else None,
+        since=None if days is None else now - timedelta(days=days),
+    )
+
+
 def conducts(
-    db: Connection,
     covering: Sequence[Agreement],
     rules: InstrumentRules,
     wish: Wish,
-    now: datetime,
     *,
     primes: Sequence[Posted] = (),
-    planned: Sequence[PersonUse] = (),
-    leaving: Collection[UUID] = (),
+    uses: Sequence[PersonUse] = (),
+    missed: Sequence[PersonUse] = (),
 ) -> tuple[Conduct, ...]:
     """The clauses of courtesy among those that hold for a wish (R20, R21), and the limits of prime time that centres
-    post by themselves (`primes`). To be called under the lock of its person.
+    post by themselves (`primes`), with what was read of its person as `wanted` says, under their lock.
 
-    `planned` are uses of the same person that the same call will write, `leaving` the bookings that it takes away or
-    moves. None where a session of a plan moves: its length is what the round gave. Two queries where a clause has prime
-    time, one where it has strikes.
+    `uses` are those that they booked themselves, without what leaves and with what the same call will write.
     """
-    held = [each for each in covering if each.courtesy]
-    if not (held or primes) or wish.person_id is None or _is_session(db, wish):
+    held = [(each, each.courtesy) for each in covering if each.courtesy]
+    if not (held or primes):
         return ()
     weeks = weeks_around(wish.span, rules.timezone)
     closed = closed_around(weeks.start.date(), weeks.end.date())
-    has_prime = bool(primes) or any(map(_has_prime, held))
-    uses = _uses(db, wish.person_id, {wish.replaces_id, *leaving}, weeks) if has_prime else ()
-    posted = (prime_conduct(each, (*uses, *planned), closed) for each in primes)
-    return (*_of_agreements(db, held, wish.person_id, (*uses, *planned), closed, now), *posted)
+    of_agreements = (
+        Conduct(
+            clause=courtesy,
+            uses=tuple(use.span for use in uses if covers(each.covered, use)),
+            # What can bar nobody any more by this clause is left out by the clause itself.
+            strikes=tuple(use.span.start for use in missed if covers(each.covered, use)),
+            closed=closed,
+        )
+        for each, courtesy in held
+    )
+    return (*of_agreements, *(prime_conduct(each, uses, closed) for each in primes))
 
 
 def prime_conduct(posted: Posted, uses: Sequence[PersonUse], closed: frozenset[date]) -> Conduct:
     """A limit of prime time outside any agreement as the clause of courtesy that it would be in one."""
     clause = Courtesy(prime=posted.rule.prime if isinstance(posted.rule, PrimeLimit) else None)
     return Conduct(clause=clause, uses=tuple(use.span for use in uses if posted.scope.holds(use.site)), closed=closed)
-
-
-def _is_session(db: Connection, wish: Wish) -> bool:
-    return wish.replaces_id is not None and bookings_store.get(db, wish.replaces_id).plan_id is not None
-
-
-def _of_agreements(
-    db: Connection,
-    held: Sequence[Agreement],
-    person_id: UUID,
-    uses: Sequence[PersonUse],
-    closed: frozenset[date],
-    now: datetime,
-) -> tuple[Conduct, ...]:
-    return tuple(
-        Conduct(
-            clause=each.courtesy,
-            uses=tuple(use.span for use in _inside(each, uses)),
-            strikes=_strikes(db, each, person_id, now),
-            closed=closed,
-        )
-        for each in held
-        if each.courtesy
-    )
 
 
 def not_missed(
@@ -158,24 +156,3 @@ def _courtesies(db: Connection, rules: InstrumentRules, booking: Booking) -> lis
     if booking.kind is not BookingKind.USE:
         return []
     return [each.courtesy for each in covering_at(rulebook(db), rules, booking.starts_at) if each.courtesy]
-
-
-def _has_prime(agreement: Agreement) -> bool:
-    return agreement.courtesy is not None and agreement.courtesy.prime is not None
-
-
-def _uses(db: Connection, person_id: UUID, without: Collection[UUID | None], weeks: Span) -> tuple[PersonUse, ...]:
-    return tuple(use for use in person_times.own_uses(db, person_id, weeks) if use.id not in without)
-
-
-def _strikes(db: Connection, agreement: Agreement, person_id: UUID, now: datetime) -> tuple[datetime, ...]:
-    """The strikes that can still bar: the last of them within the block, the first so many days before that."""
-    penalties = agreement.courtesy.penalties if agreement.courtesy else None
-    if penalties is None:
-        return ()
-    since = now - timedelta(days=penalties.within_days + penalties.block_days)
-    return tuple(use.span.start for use in _inside(agreement, person_times.missed(db, person_id, since)))
-
-
-def _inside(agreement: Agreement, uses: Sequence[PersonUse]) -> list[PersonUse]:
-    return [use for use in uses if covers(agreement.covered, use)]

@@ -23,6 +23,7 @@ from labshare.domain.booking_rules import (
     PrimeLimit,
     is_short_notice,
     measure,
+    most_of,
 )
 from labshare.domain.bookings import (
     LONGEST_MINUTES,
@@ -81,7 +82,7 @@ def _seats(book: Rulebook, booking: Booking, rules: InstrumentRules) -> list[tup
     if booking.kind is not BookingKind.USE or booking.plan_id is not None:
         return []
     return [
-        (Seat(each.id, each.scope, rule.holder, holder_id, rule.within_days), rule)
+        (Seat(each.id, each.scope, rule.holder, holder_id, rule.within_days, most_of(rule)), rule)
         for each in book.posted_at(rules.site)
         if isinstance(rule := each.rule, MostBookings | MostMinutes)
         if (holder_id := _holder_id(rule.holder, booking)) is not None

@@ -30,9 +30,11 @@ from labshare.store.engine import Connection
 def notices(db: Connection, reader: Actor, booking: Booking, now: datetime) -> tuple[Refusal, ...]:
     """What a booking that lies ahead means for moving shares; empty once it has begun or is given back.
 
-    One or two queries, and where a rule of this kind counts there those of a count.
+    One query, and where a rule of this kind is in force two more, and those of a count.
     """
     if booking.state not in OCCUPYING or booking.starts_at <= now:
+        return ()
+    if not any(term.rule.is_moving for term in in_force(db, booking.occupied)):
         return ()
     rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
     added = uses(rules, booking)

@@ -15,7 +15,6 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.agreements import Agreement
 from labshare.domain.bookings import (
     BLOCK_RULES,
     OCCUPYING,
@@ -23,64 +22,33 @@ from labshare.domain.bookings import (
     Booking,
     BookingKind,
     BookingState,
-    Context,
     InstrumentRules,
-    Neighbour,
-    Wish,
     check,
     is_time_taken,
 )
-from labshare.domain.clauses import PersonUse
-from labshare.domain.clearances import Clearance
-from labshare.domain.modes import is_run_by_staff
 from labshare.domain.people import Actor
-from labshare.domain.projects import Project
 from labshare.domain.rulebook import Rulebook
-from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, TimeTaken
-from labshare.services import agreements, booking_notices, clauses, clearances, freeing, holding, house_rules
+from labshare.services import agreements, booking_notices, freeing, house_rules
 from labshare.services.agreements import Weighed
-from labshare.services.calendars import closed_dates_over, kept_time
+from labshare.services.contexts import Change, Payer, context, payer_of, surroundings
 from labshare.services.counting import uses
 from labshare.services.house_rules import Counted
-from labshare.store import audit, outbox, person_times
+from labshare.store import audit, outbox
 from labshare.store import bookings as store
 from labshare.store import due as due_store
-from labshare.store import projects as projects_store
-from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
+
+# What a change is made of comes with the way to write it.
+__all__ = ["APPROVAL_ENDS", "Change", "Judged", "Locked", "Payer", "ended", "judge", "make", "numbered", "payer_of",
+           "refuse", "sift", "tell", "undone", "write"]  # fmt: skip
 
 # Instruments under lock, by number.
 Locked = Mapping[int, InstrumentRules]
 # The deadline of a hold, which ends by itself unless confirmed, and of a booking that waits for its centre.
 HOLD_EXPIRES = "hold_expires"
 APPROVAL_ENDS = "approval_ends"
-
-
-class Payer(msgspec.Struct, frozen=True):
-    """The project of a wish, None where there is no such, and whether its person belongs to it."""
-
-    project: Project | None = None
-    is_member: bool = False
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One booking before and after: a new one has no `before`, an ended one is in a state that occupies nothing.
-
-    `wish` is what the rules judge, on account of `payer`. Without one nothing is asked: time only comes free, or
-    somebody else has judged.
-    """
-
-    after: Booking
-    before: Booking | None = None
-    wish: Wish | None = None
-    payer: Payer = Payer()
-
-    @property
-    def occupies(self) -> bool:
-        """Whether the booking takes time once the change is made."""
-        return self.after.state in OCCUPYING
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +105,7 @@ def judge(
     When `sifting`, what is refused stands in nobody's way and is not weighed: it will be left out.
     """
     # Read under the locks, which a signing waits for.
-    book = rulebook(db)
+    book = rulebook(db, next((each.payer.stamp for each in changes), None))
     leaving = {change.before.id for change in changes if change.before}
     counted = _counted(db, book, changes, locked, leaving, now)
     planned: list[tuple[Change, InstrumentRules]] = []
@@ -147,13 +115,13 @@ def judge(
         rules = locked[change.after.instrument_number]
         found = house_rules.locked_to(book, reader, change.before, change.after, rules, now)
         if change.wish is not None:
-            neighbours = store.neighbours(db, rules.number, change.after.occupied)
-            others = [each for each in neighbours if each.id not in leaving]
+            beside = surroundings(db, book, rules, change, change.wish, now)
+            others = [each for each in beside.read.neighbours if each.id not in leaving]
             due |= {each.id: _expiring(db, each.id, now) for each in others if each.is_due(now)}
             standing = [each for each in others if not each.is_due(now)]
-            context = _context(db, rules, book, change.wish, change.payer, standing, planned, leaving, now)
-            context = house_rules.with_house(db, book, counted, change.wish, change.before, change.after, context)
-            found += check(change.wish, context, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
+            known = context(db, rules, book, change, change.wish, beside, standing, planned, leaving, now)
+            known = house_rules.with_house(db, book, counted, change.wish, change.before, change.after, known)
+            found += check(change.wish, known, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
         refusals.append(found)
         if change.occupies and not (found and sifting):
             planned.append((change, rules))
@@ -247,13 +215,6 @@ def tell(db: Connection, changed: Locked) -> None:
         outbox.post(db, "calendar", {"instrument": rules.id, "version": rules.calendar_version, "number": rules.number})
 
 
-def payer_of(db: Connection, wish: Wish) -> Payer:
-    """The project that a wish names, if its person may be told of it. One query."""
-    if wish.project_id is None or wish.person_id is None:
-        return Payer()
-    return Payer(*projects_store.with_membership(db, wish.project_id, wish.person_id))
-
-
 def ended(booking: Booking, state: BookingState, now: datetime) -> Change:
     """The change that takes a booking out of the calendar."""
     return Change(before=booking, after=msgspec.structs.replace(booking, state=state, updated_at=now))
@@ -272,102 +233,11 @@ def _expiring(db: Connection, booking_id: UUID, now: datetime) -> Change:
     return ended(store.get(db, booking_id), BookingState.EXPIRED, now)
 
 
-def _context(
-    db: Connection,
-    rules: InstrumentRules,
-    book: Rulebook,
-    wish: Wish,
-    payer: Payer,
-    standing: Sequence[Neighbour],
-    planned: Sequence[tuple[Change, InstrumentRules]],
-    leaving: Collection[UUID],
-    now: datetime,
-) -> Context:
-    """Everything the rules look at, read under the lock, with what the same call has planned already."""
-    asked = rules.occupied(wish.span, wish.kind)
-    held = holding.where_asked(db, rules, wish, [each.after for each, _ in planned])
-    covering = clauses.covering(book, rules, wish)
-    return Context(
-        now=now,
-        rules=rules,
-        neighbours=(*standing, *_planned_here(planned, rules)),
-        person_busy=_busy(db, _who_attends(rules, wish), wish, planned, leaving, now),
-        kept=tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked)),
-        project=payer.project,
-        is_member=payer.is_member,
-        held=held.user,
-        trainer=held.trainer,
-        trainer_busy=_busy(db, wish.trainer_id, wish, planned, leaving, now),
-        closed_dates=closed_dates_over(wish.span),
-        conducts=clauses.conducts(
-            db,
-            covering,
-            rules,
-            wish,
-            now,
-            primes=house_rules.primes(book, rules, wish, now),
-            planned=_own(planned, wish),
-            leaving=leaving,
-        ),
-        lacking=_lacking(db, covering, payer, wish, now),
-    )
-
-
-def _planned_here(planned: Sequence[tuple[Change, InstrumentRules]], rules: InstrumentRules) -> list[Neighbour]:
-    here = (each.after for each, _ in planned if each.after.instrument_number == rules.number)
-    return [_neighbour(each, each.occupied) for each in here]
-
-
-def _who_attends(rules: InstrumentRules, wish: Wish) -> UUID | None:
-    return None if not rules.attended or is_run_by_staff(wish, rules) else wish.person_id
-
-
-def _busy(
-    db: Connection,
-    person_id: UUID | None,
-    wish: Wish,
-    planned: Sequence[tuple[Change, InstrumentRules]],
-    leaving: Collection[UUID],
-    now: datetime,
-) -> tuple[Neighbour, ...]:
-    """Where somebody who must be there for a wish is meanwhile; nowhere when nobody must."""
-    if person_id is None:
-        return ()
-    busy = person_times.person_busy(db, person_id, wish.span)
-    mine = [_neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, person_id)]
-    return (*(each for each in busy if each.id not in leaving and not each.is_due(now)), *mine)
-
-
 def _counted(
     db: Connection, book: Rulebook, changes: Sequence[Change], locked: Locked, leaving: Collection[UUID], now: datetime
 ) -> Counted:
     wished = [(each.after, locked[each.after.instrument_number]) for each in changes if each.wish is not None]
     return Counted(db, book, wished, leaving, now)
-
-
-def _lacking(
-    db: Connection, covering: Sequence[Agreement], payer: Payer, wish: Wish, now: datetime
-) -> tuple[Clearance, ...]:
-    """Clearances are told to those who belong to the project alone."""
-    return clearances.of_wish(db, covering, payer.project, wish, now) if payer.project and payer.is_member else ()
-
-
-def _neighbour(booking: Booking, span: Span) -> Neighbour:
-    return Neighbour(id=booking.id, kind=booking.kind, occupied=span)
-
-
-def _has(booking: Booking, person_id: UUID) -> bool:
-    return (booking.attended and booking.person_id == person_id) or booking.trainer_id == person_id
-
-
-def _own(planned: Sequence[tuple[Change, InstrumentRules]], wish: Wish) -> list[PersonUse]:
-    """What the same person books in the same call, as far as it is no session of a plan."""
-    return [
-        PersonUse(each.after.id, rules.id, rules.centre_id, each.after.span, rules.capability_id)
-        for each, rules in planned
-        if each.after.person_id == wish.person_id and each.after.plan_id is None and each.wish
-        if each.wish.kind is BookingKind.USE
-    ]
 
 
 def _weighed(

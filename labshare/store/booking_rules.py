@@ -117,16 +117,22 @@ def _of(row: Any) -> Posted:
 
 
 class Seat(NamedTuple):
-    """A limit of one holder: of what is booked inside its scope on their account, and begins within so many days."""
+    """A limit of one holder: of what is booked inside its scope on their account, and begins within so many days.
+
+    `most` is what it allows, in uses or in minutes.
+    """
 
     rule_id: UUID
     scope: Scope
     holder: Holder
     holder_id: UUID | str
     within_days: int | None
+    most: int
 
 
 class Taken(NamedTuple):
+    """Whole, or more than the limit allows: what goes far beyond a limit is not counted to its end."""
+
     uses: int
     minutes: int
 
@@ -143,7 +149,8 @@ def lock(db: Connection, rule_ids: Collection[UUID]) -> None:
 def taken(db: Connection, seats: Sequence[Seat], now: datetime, *, leaving: Collection[UUID] = ()) -> list[Taken]:
     """What each seat's holder still has ahead, but for the bookings that leave: one query, whatever it is asked.
 
-    Blocks, what a round gave, and holds whose time is over do not count.
+    Blocks, what a round gave, and holds whose time is over do not count. Nothing is read beyond the use that is one too
+    many (each has a minute at least), so the cost grows with what a limit allows and not with what a centre has.
     """
     if not seats:
         return []
@@ -157,6 +164,7 @@ def taken(db: Connection, seats: Sequence[Seat], now: datetime, *, leaving: Coll
             f"scope_{place}": seat.scope.id,
             f"holder_{place}": seat.holder_id,
             f"until_{place}": next_minute(until),
+            f"enough_{place}": seat.most + 1,
         }
     query = _counting(tuple((seat.scope.kind, seat.holder) for seat in seats))
     return [Taken(row[1], row[2]) for row in sorted(tuple(row) for row in db.execute(query, params))]
@@ -181,26 +189,33 @@ _OF: dict[Holder, ColumnElement[Any]] = {
 }
 
 
+def _begun_lately(holder: Holder) -> list[ColumnElement[bool]]:
+    """A person's uses are found by their start, and none began longer ago than the longest may last. Those of the other
+    holders are found by their end.
+    """
+    if holder is not Holder.PERSON:
+        return []
+    return [bookings.c.starts_at > sa.bindparam("back", type_=UTCMinute())]
+
+
 def _one(place: int, scope: ScopeKind, holder: Holder) -> sa.Select[int, int, int]:
-    """How many uses, and their minutes. None began longer ago than the longest may last: so far back an index goes."""
+    """How many uses, and their minutes."""
     inside = sa.select(instruments.c.number).where(_WITHIN[scope] == sa.bindparam(f"scope_{place}", type_=sa.Text()))
     is_over = sa.and_(
         bookings.c.state == BookingState.HELD,
         bookings.c.hold_expires_at <= sa.bindparam("now", type_=UTCDateTime()),
     )
-    return sa.select(
-        sa.literal(place, sa.Integer),
-        sa.func.count(),
-        total(length(raw(bookings.c.starts_at), raw(bookings.c.ends_at))),
-    ).where(
+    found = sa.select(length(raw(bookings.c.starts_at), raw(bookings.c.ends_at)).label("minutes")).where(
         _OF[holder] == sa.bindparam(f"holder_{place}", type_=_OF[holder].type),
         bookings.c.instrument_number.in_(inside),
         bookings.c.kind == BookingKind.USE,
         bookings.c.state.in_(AHEAD),
         bookings.c.ends_at > sa.bindparam("minute", type_=UTCMinute()),
-        bookings.c.occupied_from > sa.bindparam("back", type_=UTCMinute()),
+        *_begun_lately(holder),
         bookings.c.starts_at < sa.bindparam(f"until_{place}", type_=UTCMinute()),
         bookings.c.plan_id.is_(None),
         sa.or_(bookings.c.hold_expires_at.is_(None), ~is_over),
         bookings.c.id.not_in(sa.bindparam("leaving", expanding=True, type_=sa.Uuid())),
     )
+    enough = found.limit(sa.bindparam(f"enough_{place}", type_=sa.Integer())).subquery()
+    return sa.select(sa.literal(place, sa.Integer), sa.func.count(), total(enough.c.minutes))

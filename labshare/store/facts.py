@@ -12,7 +12,7 @@ from labshare.store.tables import facts
 
 # What changes with all that share rules are made of: a signing, a trial, a round that is announced or withdrawn.
 STAMP = "agreements_stamp"
-_STAMP = sa.select(facts.c.value).where(facts.c.name == STAMP)
+STAMP_VALUE = sa.select(facts.c.value).where(facts.c.name == STAMP)
 
 
 def get(db: Connection, name: str) -> str | None:
@@ -27,7 +27,7 @@ def add(db: Connection, name: str, value: str) -> None:
 
 def stamp(db: Connection) -> str | None:
     """The stamp of the rules in force; None while there was never any."""
-    return db.execute(_STAMP).scalar_one_or_none()
+    return db.execute(STAMP_VALUE).scalar_one_or_none()
 
 
 def renew_stamp(db: Connection) -> None:

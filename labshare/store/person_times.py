@@ -1,4 +1,4 @@
-"""Where a person is, and what they used: by themselves or as the trainer of somebody.
+"""Where a person is, by themselves or as the trainer of somebody, and what they missed.
 
 What must not live here: what that means for a wish (domain/bookings.py, domain/courtesy.py).
 """
@@ -54,8 +54,6 @@ _OF_PERSON = (
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
     .where(bookings.c.person_id == PERSON, bookings.c.kind == BookingKind.USE)
 )
-# What a round gave to somebody is not what they booked themselves.
-_OWN_USES = _OF_PERSON.where(bookings.c.plan_id.is_(None), _DURING)
 _MISSED = _OF_PERSON.where(
     sa.or_(
         bookings.c.state == BookingState.NO_SHOW,
@@ -79,15 +77,7 @@ def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour,
     )
 
 
-def own_uses(db: Connection, person_id: UUID, span: Span) -> tuple[PersonUse, ...]:
-    """What this person booked themselves during the span, on whatever instrument; not what a round gave them."""
-    return _person_uses(db, _OWN_USES, {"person_id": person_id, **over(span)})
-
-
 def missed(db: Connection, person_id: UUID, since: datetime) -> tuple[PersonUse, ...]:
     """Bookings to which this person did not come, or which they gave back too late, that began after then."""
-    return _person_uses(db, _MISSED, {"person_id": person_id, "start": since.replace(second=0, microsecond=0)})
-
-
-def _person_uses(db: Connection, query: sa.Select[*tuple[Any, ...]], params: dict[str, Any]) -> tuple[PersonUse, ...]:
-    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5]) for row in db.execute(query, params))
+    asked = {"person_id": person_id, "start": since.replace(second=0, microsecond=0)}
+    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5]) for row in db.execute(_MISSED, asked))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain.affiliations import AffiliationState
 from labshare.domain.projects import Member, Project, ProjectLine, ProjectName, ProjectState
+from labshare.store import facts
 from labshare.store.tables import organisations, persons, project_members, projects
 
 
@@ -23,6 +24,26 @@ def with_membership(db: Connection, project_id: UUID, person_id: UUID) -> tuple[
     if row is None:
         return None, False
     return msgspec.convert(row, Project, from_attributes=True), bool(row.is_member)
+
+
+class Standing(NamedTuple):
+    """How a person stands to a project, and the stamp of the rules that they are judged by."""
+
+    project: Project | None
+    is_member: bool
+    stamp: str | None
+
+
+def standing_of(db: Connection, project_id: UUID, person_id: UUID) -> Standing:
+    """What `with_membership` says, and the stamp. One query, to be asked under the locks of a booking: the end of an
+    affiliation and a signing wait for them.
+    """
+    row: Any = db.execute(_STANDING, {"project_id": project_id, "person_id": person_id}).one()
+    return Standing(
+        None if row.id is None else msgspec.convert(row, Project, from_attributes=True),
+        bool(row.is_member),
+        row.stamp,
+    )
 
 
 def by_code(db: Connection, code: str) -> Project | None:
@@ -164,6 +185,17 @@ _PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid())
 # Built once: every booking asks it.
 _WITH_MEMBERSHIP = sa.select(projects, sa.and_(belongs(_PERSON_ID), _is_here(_PERSON_ID)).label("is_member")).where(
     projects.c.id == sa.bindparam("project_id")
+)
+
+# One row, whether there is such a project or not.
+_STANDING = (
+    sa.select(
+        projects,
+        sa.and_(belongs(_PERSON_ID), _is_here(_PERSON_ID)).label("is_member"),
+        facts.STAMP_VALUE.scalar_subquery().label("stamp"),
+    )
+    .select_from(persons.outerjoin(projects, projects.c.id == sa.bindparam("project_id")))
+    .where(persons.c.id == _PERSON_ID)
 )
 
 

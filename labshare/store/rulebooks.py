@@ -15,15 +15,15 @@ _BOOKS: dict[str, Rulebook] = {}
 MOST_BOOKS = 8
 
 
-def rulebook(db: Connection) -> Rulebook:
+def rulebook(db: Connection, stamp: str | None = None) -> Rulebook:
     """All that agreements say, as sandboxes change it, for every round, and the rules of booking that centres posted.
-    One query, and four more when it has changed.
+    One query, none where the `stamp` was read before, and four more when it has changed.
 
-    A booking asks under the locks of its instruments, in a statement of its own: `hold_still` makes a signing wait for
-    these locks, so that the stamp which is read is that of the agreements which judge the booking, whichever process
+    A booking reads the stamp in a statement that begins when it has the locks of its instruments: `hold_still` makes a
+    signing wait for these locks, so that the stamp is that of the agreements which judge the booking, whichever process
     signed them. A stamp is never used twice, on no database, so what was read under it once need not be read again.
     """
-    stamp = facts.stamp(db)
+    stamp = stamp or facts.stamp(db)
     if stamp is None:
         # Nobody has signed since there are stamps, and no centre has posted a rule of booking, which makes one.
         return Rulebook(agreements.every_version(db), sandboxes.every_holding(db), rounds.horizons(db))

@@ -861,6 +861,8 @@ bookings = Table(
     # What a project's team or an organisation still has ahead, for the limits of a centre's own rules.
     Index("ix_bookings_project_ends", "project_id", "ends_at"),
     Index("ix_bookings_organisation_ends", "organisation_id", "ends_at"),
+    # A class has many bookings everywhere: those of each instrument in the scope of a limit are found by themselves.
+    Index("ix_bookings_class_instrument_ends", "access_class", "instrument_number", "ends_at"),
 )
 # Few are booked for somebody else.
 Index(

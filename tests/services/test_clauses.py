@@ -189,7 +189,8 @@ def test_without_a_clause_a_booking_asks_no_question_more(house: Database) -> No
         rules, book = store.rules_of(db, [NMR])[NMR], rulebook(db)
         with counted(house.engine) as seen:
             covering = clauses.covering(book, rules, wish)
-            assert clauses.conducts(db, covering, rules, wish, NOW) == ()
+            assert clauses.wanted(covering, rules, wish, NOW) == (None, None)
+            assert clauses.conducts(covering, rules, wish) == ()
     assert seen == []
 
 

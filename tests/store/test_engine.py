@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from labshare.errors import Busy, StartupError
+from labshare.store import engine as engine_module
 from labshare.store.engine import Database, open_database
 from labshare.store.facts import STAMP
 from labshare.store.tables import facts
@@ -105,3 +106,20 @@ def test_an_empty_pool_is_busy_and_not_a_fault(database_url: str) -> None:
     with database.read(), pytest.raises(Busy), database.read():
         pass
     database.dispose()
+
+
+def test_a_connection_whose_server_went_away_while_it_rested_is_replaced(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database_url.startswith("sqlite"):
+        return
+    monkeypatch.setattr(engine_module, "REST_SECONDS", -1.0)
+    one, other = open_database(database_url, pool_size=1), open_database(database_url, pool_size=1)
+    with one.read() as db:
+        first = db.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+    with other.read() as db:
+        db.execute(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": first})
+    with one.read() as db:
+        assert db.execute(sa.text("SELECT pg_backend_pid()")).scalar_one() != first
+    one.dispose()
+    other.dispose()

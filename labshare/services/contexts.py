@@ -1,0 +1,218 @@
+"""Everything the rules look at for one wish, read under its locks, with what the same call has planned already.
+
+What stands on the instrument and in the person's time comes in one query (store/surroundings.py). What must not live
+here: the rules (domain/bookings.py), or the writing of what they allow (writing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from labshare.domain.agreements import Agreement
+from labshare.domain.booking_rules import Posted
+from labshare.domain.bookings import (
+    OCCUPYING,
+    Booking,
+    BookingKind,
+    Context,
+    InstrumentRules,
+    KeptTime,
+    Neighbour,
+    Wish,
+)
+from labshare.domain.clauses import PersonUse
+from labshare.domain.clearances import Clearance
+from labshare.domain.modes import is_run_by_staff
+from labshare.domain.projects import Project
+from labshare.domain.rulebook import Rulebook
+from labshare.domain.timespan import Span
+from labshare.services import clauses, clearances, holding, house_rules
+from labshare.services.calendars import closed_dates_over, kept_time
+from labshare.services.counting import hull
+from labshare.store import person_times
+from labshare.store import projects as projects_store
+from labshare.store import rounds as rounds_store
+from labshare.store.engine import Connection
+from labshare.store.surroundings import Around, AskedPerson, around
+
+
+class Payer(msgspec.Struct, frozen=True):
+    """The project of a wish, None where there is no such; whether its person belongs to it; and the stamp of the rules,
+    where it was read.
+    """
+
+    project: Project | None = None
+    is_member: bool = False
+    stamp: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One booking before and after: a new one has no `before`, an ended one is in a state that occupies nothing.
+
+    `wish` is what the rules judge, on account of `payer`. Without one nothing is asked: time only comes free, or
+    somebody else has judged.
+    """
+
+    after: Booking
+    before: Booking | None = None
+    wish: Wish | None = None
+    payer: Payer = Payer()
+
+    @property
+    def occupies(self) -> bool:
+        """Whether the booking takes time once the change is made."""
+        return self.after.state in OCCUPYING
+
+
+# What the same call writes before a wish, each with the rules of its instrument.
+Planned = Sequence[tuple[Change, InstrumentRules]]
+
+
+class Surroundings(NamedTuple):
+    """What stands around a change, and the clauses for which it was read."""
+
+    read: Around
+    covering: Sequence[Agreement]
+    primes: Sequence[Posted]
+
+
+def payer_of(db: Connection, wish: Wish) -> Payer:
+    """The project that a wish names, if its person may be told of it. One query, to be asked under the locks of the
+    wish.
+    """
+    if wish.project_id is None or wish.person_id is None:
+        return Payer()
+    return Payer(*projects_store.standing_of(db, wish.project_id, wish.person_id))
+
+
+def surroundings(
+    db: Connection, book: Rulebook, rules: InstrumentRules, change: Change, wish: Wish, now: datetime
+) -> Surroundings:
+    """Read what stands around a change. One query."""
+    # A session keeps the length that its round gave, whatever the clauses of courtesy say.
+    is_session = change.before is not None and change.before.plan_id is not None
+    covering = clauses.covering(book, rules, wish)
+    primes = () if is_session else house_rules.primes(book, rules, wish, now)
+    courteous = () if is_session else covering
+    person = None
+    if wish.person_id is not None:
+        weeks, since = clauses.wanted(courteous, rules, wish, now, primes)
+        person = AskedPerson(wish.person_id, hull([wish.span, *([weeks] if weeks else [])]) or wish.span, since)
+    return Surroundings(around(db, rules.number, change.after.occupied, person), covering, primes)
+
+
+def context(
+    db: Connection,
+    rules: InstrumentRules,
+    book: Rulebook,
+    change: Change,
+    wish: Wish,
+    found: Surroundings,
+    standing: Sequence[Neighbour],
+    planned: Planned,
+    leaving: Collection[UUID],
+    now: datetime,
+) -> Context:
+    """What the rules look at, but for the centre's own."""
+    is_session = change.before is not None and change.before.plan_id is not None
+    payer, gone = change.payer, {wish.replaces_id, *leaving}
+    held = holding.where_asked(db, rules, wish, [each.after for each, _ in planned])
+    own = [each.use for each in found.read.times if each.is_own and each.use.id not in gone]
+    return Context(
+        now=now,
+        rules=rules,
+        neighbours=(*standing, *_planned_here(planned, rules)),
+        person_busy=_elsewhere(rules, wish, found.read, planned, leaving, now),
+        trainer_busy=_trainer_busy(db, wish, planned, leaving, now),
+        kept=_kept(db, book, rules, wish),
+        project=payer.project,
+        is_member=payer.is_member,
+        held=held.user,
+        trainer=held.trainer,
+        closed_dates=closed_dates_over(wish.span),
+        conducts=()
+        if is_session
+        else clauses.conducts(
+            found.covering,
+            rules,
+            wish,
+            primes=found.primes,
+            uses=(*own, *_own(planned, wish)),
+            missed=found.read.missed,
+        ),
+        lacking=_lacking(db, found.covering, payer, wish, now),
+    )
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _kept(db: Connection, book: Rulebook, rules: InstrumentRules, wish: Wish) -> tuple[KeptTime, ...]:
+    """What rounds keep of the instrument: no query while none was announced over that time."""
+    asked = rules.occupied(wish.span, wish.kind)
+    if not any(horizon.overlaps(asked) for horizon in book.rounds.values()):
+        return ()
+    return tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked))
+
+
+def _planned_here(planned: Planned, rules: InstrumentRules) -> list[Neighbour]:
+    here = (each.after for each, _ in planned if each.after.instrument_number == rules.number)
+    return [_neighbour(each, each.occupied) for each in here]
+
+
+def _elsewhere(
+    rules: InstrumentRules, wish: Wish, read: Around, planned: Planned, leaving: Collection[UUID], now: datetime
+) -> tuple[Neighbour, ...]:
+    """Where the person of a wish is meanwhile, if they must be there to use the instrument: the uses themselves, since
+    set-up and clean-up may be somebody else's.
+    """
+    if not rules.attended or wish.person_id is None or is_run_by_staff(wish, rules):
+        return ()
+    busy = (each.place for each in read.times if each.attended and each.place.occupied.overlaps(wish.span))
+    return _where(busy, wish.person_id, planned, leaving, now)
+
+
+def _trainer_busy(
+    db: Connection, wish: Wish, planned: Planned, leaving: Collection[UUID], now: datetime
+) -> tuple[Neighbour, ...]:
+    """Where the trainer is meanwhile. One query, where one is named."""
+    if wish.trainer_id is None:
+        return ()
+    return _where(person_times.person_busy(db, wish.trainer_id, wish.span), wish.trainer_id, planned, leaving, now)
+
+
+def _where(
+    busy: Iterable[Neighbour], person_id: UUID, planned: Planned, leaving: Collection[UUID], now: datetime
+) -> tuple[Neighbour, ...]:
+    mine = [_neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, person_id)]
+    return (*(each for each in busy if each.id not in leaving and not each.is_due(now)), *mine)
+
+
+def _lacking(
+    db: Connection, covering: Sequence[Agreement], payer: Payer, wish: Wish, now: datetime
+) -> tuple[Clearance, ...]:
+    """Clearances are told to those who belong to the project alone."""
+    return clearances.of_wish(db, covering, payer.project, wish, now) if payer.project and payer.is_member else ()
+
+
+def _neighbour(booking: Booking, span: Span) -> Neighbour:
+    return Neighbour(id=booking.id, kind=booking.kind, occupied=span)
+
+
+def _has(booking: Booking, person_id: UUID) -> bool:
+    return (booking.attended and booking.person_id == person_id) or booking.trainer_id == person_id
+
+
+def _own(planned: Planned, wish: Wish) -> list[PersonUse]:
+    """What the same person books in the same call, as far as it is no session of a plan."""
+    return [
+        PersonUse(each.after.id, rules.id, rules.centre_id, each.after.span, rules.capability_id)
+        for each, rules in planned
+        if each.after.person_id == wish.person_id and each.after.plan_id is None and each.wish
+        if each.wish.kind is BookingKind.USE
+    ]

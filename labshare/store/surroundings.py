@@ -1,0 +1,170 @@
+"""What stands around a wish, read under its locks: on its instrument, and in the time of its person. One query for all.
+
+What must not live here: what is made of it (services/contexts.py), or what a whole search reads (free_times.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labshare.domain.bookings import OCCUPYING, WAITING, BookingKind, BookingState, Neighbour
+from labshare.domain.clauses import PersonUse
+from labshare.domain.timespan import Span
+from labshare.store.bookings import LONGEST
+from labshare.store.tables import bookings, instruments
+from labshare.store.types import UTCMinute
+
+
+class AskedPerson(NamedTuple):
+    """Whose time is read over which span, and since when the bookings that they missed (None: those are not asked)."""
+
+    id: UUID
+    span: Span
+    missed_since: datetime | None = None
+
+
+class PersonTime(NamedTuple):
+    """A booking of a person: where they are, as its user or its trainer, and whether they booked it themselves, which
+    no round did for them.
+    """
+
+    place: Neighbour
+    use: PersonUse
+    attended: bool
+    is_own: bool
+
+
+class Around(NamedTuple):
+    """What occupies the instrument; what the person has on whatever instrument; to what they did not come in time."""
+
+    neighbours: tuple[Neighbour, ...] = ()
+    times: tuple[PersonTime, ...] = ()
+    missed: tuple[PersonUse, ...] = ()
+
+
+def around(db: Connection, number: int, occupied: Span, person: AskedPerson | None = None) -> Around:
+    """Whatever stands on the instrument during `occupied`, and in the person's time as it is asked. One query."""
+    params: dict[str, Any] = {
+        "number": number,
+        "start": occupied.start,
+        "end": occupied.end,
+        "back": occupied.start - LONGEST,
+    }
+    if person is not None:
+        over = person.span
+        params |= {
+            "person_id": person.id,
+            "own_start": over.start,
+            "own_end": over.end,
+            "own_back": over.start - LONGEST,
+        }
+        if person.missed_since is not None:
+            params["since"] = person.missed_since.replace(second=0, microsecond=0)
+    query = _query(person is not None, person is not None and person.missed_since is not None)
+    rows: Sequence[Any] = db.execute(query, params).all()
+    return Around(
+        tuple(_neighbour(row) for row in rows if row.part == _NEAR),
+        tuple(
+            PersonTime(
+                _neighbour(row),
+                _use(row),
+                bool(row.attended) or row.part == _TRAINER,
+                row.part == _PERSON and row.kind == BookingKind.USE and row.plan_id is None,
+            )
+            for row in rows
+            if row.part in (_PERSON, _TRAINER)
+        ),
+        tuple(_use(row) for row in rows if row.part == _MISSED),
+    )
+
+
+def _neighbour(row: Any) -> Neighbour:
+    return Neighbour(
+        id=row.id,
+        kind=BookingKind(row.kind),
+        occupied=Span(row.begins, row.ends),
+        instrument_id=row.instrument_id,
+        hold_expires_at=row.hold_expires_at if row.state in WAITING else None,
+    )
+
+
+def _use(row: Any) -> PersonUse:
+    return PersonUse(row.id, row.instrument_id, row.centre_id, Span(row.begins, row.ends), row.capability_id)
+
+
+# ---------------------------------------------------------------- the statement
+
+_NEAR, _PERSON, _TRAINER, _MISSED = range(4)
+_NOWHERE = (sa.literal(""), sa.literal(""), sa.literal(""))
+_SITE = (instruments.c.id, instruments.c.centre_id, instruments.c.capability_id)
+# Written out, so that the index of what occupies serves, which a parameter could not promise.
+_OCCUPYING = bookings.c.state.in_([sa.literal_column(f"'{state}'") for state in sorted(OCCUPYING)])
+
+
+def _minute(name: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=UTCMinute())
+
+
+def _columns(part: int, begins: Any, ends: Any, site: Sequence[Any]) -> sa.Select[*tuple[Any, ...]]:
+    instrument_id, centre_id, capability_id = site
+    return sa.select(
+        sa.literal(part, sa.Integer).label("part"),
+        bookings.c.id,
+        bookings.c.kind,
+        bookings.c.state,
+        begins.label("begins"),
+        ends.label("ends"),
+        bookings.c.hold_expires_at,
+        bookings.c.attended,
+        bookings.c.plan_id,
+        instrument_id.label("instrument_id"),
+        centre_id.label("centre_id"),
+        capability_id.label("capability_id"),
+    )
+
+
+# Statements are built once: on the path of a booking, building one would cost more than running it.
+@lru_cache(maxsize=3)
+def _query(has_person: bool, has_missed: bool) -> sa.CompoundSelect[*tuple[Any, ...]]:
+    c = bookings.c
+    parts = [
+        _columns(_NEAR, c.occupied_from, c.occupied_until, _NOWHERE).where(
+            c.instrument_number == sa.bindparam("number"),
+            _OCCUPYING,
+            c.occupied_from < _minute("end"),
+            c.occupied_from > _minute("back"),
+            c.occupied_until > _minute("start"),
+        )
+    ]
+    person_id = sa.bindparam("person_id", type_=sa.Uuid())
+    theirs = c.person_id == person_id
+    here = instruments.c.number == c.instrument_number
+    if has_person:
+        # Each role has an index of its own.
+        parts += (
+            _columns(part, c.starts_at, c.ends_at, _SITE)
+            .join(instruments, here)
+            .where(
+                role,
+                _OCCUPYING,
+                c.starts_at < _minute("own_end"),
+                c.starts_at > _minute("own_back"),
+                c.ends_at > _minute("own_start"),
+            )
+            for part, role in ((_PERSON, theirs), (_TRAINER, c.trainer_id == person_id))
+        )
+    if has_missed:
+        is_missed = sa.or_(c.state == BookingState.NO_SHOW, sa.and_(c.state == BookingState.CANCELLED, c.late_notice))
+        parts.append(
+            _columns(_MISSED, c.starts_at, c.ends_at, _SITE)
+            .join(instruments, here)
+            .where(theirs, c.kind == BookingKind.USE, is_missed, c.starts_at > _minute("since"))
+        )
+    return sa.union_all(*parts)
