@@ -29,11 +29,13 @@ from labshare.domain.clauses import PersonUse
 from labshare.domain.clearances import Clearance
 from labshare.domain.modes import is_run_by_staff
 from labshare.domain.projects import Project
+from labshare.domain.qualifications import Held
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
 from labshare.services import clauses, clearances, holding, house_rules
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import hull
+from labshare.services.holding import Holding
 from labshare.store import person_times
 from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
@@ -42,13 +44,15 @@ from labshare.store.surroundings import Around, AskedPerson, around
 
 
 class Payer(msgspec.Struct, frozen=True):
-    """The project of a wish, None where there is no such; whether its person belongs to it; and the stamp of the rules,
-    where it was read.
+    """The project of a wish, None where there is no such, and whether its person belongs to it; as far as they were
+    read, the stamp of the rules, and what the person holds for the instrument of that `wish`.
     """
 
     project: Project | None = None
     is_member: bool = False
     stamp: str | None = None
+    held: Held = Held()
+    wish: Wish | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +91,10 @@ def payer_of(db: Connection, wish: Wish) -> Payer:
     """
     if wish.project_id is None or wish.person_id is None:
         return Payer()
-    return Payer(*projects_store.standing_of(db, wish.project_id, wish.person_id))
+    found = projects_store.standing_of(
+        db, wish.project_id, wish.person_id, wish.instrument_number, before=wish.span.start, but=wish.replaces_id
+    )
+    return Payer(*found, wish)
 
 
 def surroundings(
@@ -121,7 +128,7 @@ def context(
     """What the rules look at, but for the centre's own."""
     is_session = change.before is not None and change.before.plan_id is not None
     payer, gone = change.payer, {wish.replaces_id, *leaving}
-    held = holding.where_asked(db, rules, wish, [each.after for each, _ in planned])
+    held = _holding(db, rules, wish, payer, planned)
     own = [each.use for each in found.read.times if each.is_own and each.use.id not in gone]
     return Context(
         now=now,
@@ -158,6 +165,13 @@ def _kept(db: Connection, book: Rulebook, rules: InstrumentRules, wish: Wish) ->
     if not any(horizon.overlaps(asked) for horizon in book.rounds.values()):
         return ()
     return tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked))
+
+
+def _holding(db: Connection, rules: InstrumentRules, wish: Wish, payer: Payer, planned: Planned) -> Holding:
+    """What the people of a wish hold: no query where it came with the project, and nothing is planned before."""
+    if payer.wish == wish and wish.trainer_id is None and not planned:
+        return Holding(user=payer.held)
+    return holding.where_asked(db, rules, wish, [each.after for each, _ in planned])
 
 
 def _planned_here(planned: Planned, rules: InstrumentRules) -> list[Neighbour]:

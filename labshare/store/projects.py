@@ -14,8 +14,10 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain.affiliations import AffiliationState
 from labshare.domain.projects import Member, Project, ProjectLine, ProjectName, ProjectState
+from labshare.domain.qualifications import Held
 from labshare.store import facts
-from labshare.store.tables import organisations, persons, project_members, projects
+from labshare.store import qualifications as qualifications_store
+from labshare.store.tables import instruments, organisations, persons, project_members, projects
 
 
 def with_membership(db: Connection, project_id: UUID, person_id: UUID) -> tuple[Project | None, bool]:
@@ -27,22 +29,29 @@ def with_membership(db: Connection, project_id: UUID, person_id: UUID) -> tuple[
 
 
 class Standing(NamedTuple):
-    """How a person stands to a project, and the stamp of the rules that they are judged by."""
+    """How a person stands to a project, the stamp of the rules that they are judged by, and what they hold for an
+    instrument.
+    """
 
     project: Project | None
     is_member: bool
     stamp: str | None
+    held: Held
 
 
-def standing_of(db: Connection, project_id: UUID, person_id: UUID) -> Standing:
-    """What `with_membership` says, and the stamp. One query, to be asked under the locks of a booking: the end of an
-    affiliation and a signing wait for them.
+def standing_of(
+    db: Connection, project_id: UUID, person_id: UUID, number: int, *, before: datetime, but: UUID | None
+) -> Standing:
+    """What `with_membership` says, the stamp, and what `qualifications.held` says of this person. One query, to be
+    asked under the locks of a booking: the end of an affiliation, a revocation and a signing wait for them.
     """
-    row: Any = db.execute(_STANDING, {"project_id": project_id, "person_id": person_id}).one()
+    asked = {"project_id": project_id, "person_id": person_id, "number": number}
+    row: Any = db.execute(_STANDING, asked | qualifications_store.uses(before=before, but=but)).one()
     return Standing(
         None if row.id is None else msgspec.convert(row, Project, from_attributes=True),
         bool(row.is_member),
         row.stamp,
+        qualifications_store.held_from(row._asdict()),
     )
 
 
@@ -193,8 +202,19 @@ _STANDING = (
         projects,
         sa.and_(belongs(_PERSON_ID), _is_here(_PERSON_ID)).label("is_member"),
         facts.STAMP_VALUE.scalar_subquery().label("stamp"),
+        *qualifications_store.held_columns(
+            persons.c.id, instruments.c.number, instruments.c.lapse_months + instruments.c.first_use_days > 0
+        ),
     )
-    .select_from(persons.outerjoin(projects, projects.c.id == sa.bindparam("project_id")))
+    .select_from(
+        qualifications_store.holding(
+            persons.outerjoin(projects, projects.c.id == sa.bindparam("project_id")).join(
+                instruments, instruments.c.number == sa.bindparam("number")
+            ),
+            instruments.c.number,
+            instruments.c.centre_id,
+        )
+    )
     .where(persons.c.id == _PERSON_ID)
 )
 

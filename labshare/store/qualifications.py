@@ -97,20 +97,20 @@ def held_from(row: Mapping[Any, Any]) -> Held:
     )
 
 
+def holding(people: sa.FromClause, number: ColumnElement[Any], centre_id: ColumnElement[Any]) -> sa.FromClause:
+    """People (`persons` among them) with what they hold for an instrument and the safety course of its centre."""
+    return people.outerjoin(
+        qualifications,
+        sa.and_(qualifications.c.person_id == persons.c.id, qualifications.c.instrument_number == number, _IS_HERE),
+    ).outerjoin(
+        safety_courses, sa.and_(safety_courses.c.person_id == persons.c.id, safety_courses.c.centre_id == centre_id)
+    )
+
+
 _NUMBER, _COUNTS = sa.bindparam("number", type_=sa.Integer), sa.bindparam("counts", type_=sa.Boolean)
 _OF_WISH = (
     sa.select(persons.c.id, *held_columns(persons.c.id, _NUMBER, _COUNTS))
-    .select_from(
-        persons.outerjoin(
-            qualifications,
-            sa.and_(
-                qualifications.c.person_id == persons.c.id, qualifications.c.instrument_number == _NUMBER, _IS_HERE
-            ),
-        ).outerjoin(
-            safety_courses,
-            sa.and_(safety_courses.c.person_id == persons.c.id, safety_courses.c.centre_id == sa.bindparam("centre")),
-        )
-    )
+    .select_from(holding(persons, _NUMBER, sa.bindparam("centre", type_=sa.Text)))
     .where(persons.c.id.in_(sa.bindparam("person_ids", expanding=True)))
 )
 
