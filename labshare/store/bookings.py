@@ -29,6 +29,7 @@ from labshare.domain.bookings import (
 from labshare.domain.clauses import PersonUse
 from labshare.domain.opening import parse_opening
 from labshare.domain.timespan import Span
+from labshare.domain.units import capacities, when_full
 from labshare.errors import NotFound, Stale
 from labshare.store.projects import belongs
 from labshare.store.tables import bookings, centres, instruments, organisations, persons, projects
@@ -50,6 +51,7 @@ RULE_COLUMNS = (
     instruments.c.advance_days,
     instruments.c.setup_minutes,
     instruments.c.cleanup_minutes,
+    instruments.c.capacity,
     instruments.c.attended,
     instruments.c.qualification,
     instruments.c.calendar_version,
@@ -158,9 +160,9 @@ _MISSED = _OF_PERSON.where(
     ),
     bookings.c.starts_at > _START,
 )
-_BUSY = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until).where(
-    bookings.c.instrument_number.in_(NUMBERS), OCCUPIES
-)
+# As `units.when_full` reads them.
+WHEN_TAKEN = (bookings.c.instrument_number, bookings.c.kind, bookings.c.occupied_from, bookings.c.occupied_until)
+_BUSY = sa.select(*WHEN_TAKEN).where(bookings.c.instrument_number.in_(NUMBERS), OCCUPIES)
 _BEHIND_CODES = sa.select(
     sa.select(instruments.c.number).where(instruments.c.id == sa.bindparam("instrument_id")).scalar_subquery(),
     sa.select(projects.c.id)
@@ -285,13 +287,10 @@ def _person_uses(db: Connection, query: sa.Select[*tuple[Any, ...]], params: dic
     return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5]) for row in db.execute(query, params))
 
 
-def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, list[Span]]:
-    """Occupied ranges by instrument over the span, unsorted: for suggestions and planning."""
-    wanted = sorted(set(numbers))
-    found: dict[int, list[Span]] = {number: [] for number in wanted}
-    for number, start, end in db.execute(_BUSY, {"numbers": wanted, **over(span)}):
-        found[number].append(Span(start, end))
-    return found
+def busy_spans(db: Connection, rules: Mapping[int, InstrumentRules], span: Span) -> dict[int, list[Span]]:
+    """When these instruments are full over the span, by number, unsorted: for suggestions and planning."""
+    rows = db.execute(_BUSY, {"numbers": sorted(rules), **over(span)})
+    return {number: [] for number in rules} | when_full(rows, capacities(rules.values()))
 
 
 # ---------------------------------------------------------------- the one way in

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, Table, UniqueConstraint
 
+from labshare.domain.units import MOST_UNITS
 from labshare.store.types import UTCDateTime, UTCMinute
 
 metadata = sa.MetaData(
@@ -143,6 +144,8 @@ instruments = Table(
     Column("advance_days", sa.Integer, nullable=False),
     Column("setup_minutes", sa.Integer, nullable=False, server_default="0"),
     Column("cleanup_minutes", sa.Integer, nullable=False, server_default="0"),
+    # How many uses it takes at a time: the places of a glovebox, the nodes of a cluster.
+    Column("capacity", sa.Integer, nullable=False, server_default="1"),
     _text("products"),
     # Whose bookings wait for the centre, and how many hours it has to decide (domain/approvals.py).
     Column("approval", sa.Text, nullable=False, server_default="none"),
@@ -154,6 +157,7 @@ instruments = Table(
     Column("retired_at", UTCDateTime),
     CheckConstraint("booking_mode IN ('time', 'service', 'pooled')", name="booking_mode"),
     CheckConstraint("min_minutes >= 0 AND max_minutes >= min_minutes", name="lengths"),
+    CheckConstraint(f"capacity BETWEEN 1 AND {MOST_UNITS}", name="capacity"),
 )
 
 taxonomies = Table(
@@ -800,6 +804,8 @@ bookings = Table(
     Column("created_at", UTCDateTime, nullable=False),
     Column("updated_at", UTCDateTime, nullable=False),
     Column("version", sa.Integer, nullable=False, server_default="1"),
+    # Which of the instrument's units a use takes, from 0; a block takes all of them (guard.py).
+    Column("unit", sa.Integer, nullable=False, server_default="0"),
     CheckConstraint("kind IN ('use', 'maintenance', 'engineering', 'closure')", name="kind"),
     CheckConstraint(
         "state IN ('held', 'pending', 'confirmed', 'in_use', 'done',"
@@ -809,6 +815,7 @@ bookings = Table(
     CheckConstraint("occupied_from <= starts_at AND starts_at < ends_at AND ends_at <= occupied_until", name="times"),
     # Calendar queries look back this far and no further: 92 days.
     CheckConstraint("occupied_until - occupied_from <= 132480", name="longest"),
+    CheckConstraint("unit >= 0", name="unit"),
     CheckConstraint("kind <> 'use' OR (person_id IS NOT NULL AND project_id IS NOT NULL)", name="use_has_project"),
     Index("ix_bookings_instrument_occupied", "instrument_number", "occupied_from"),
     Index("ix_bookings_person_starts", "person_id", "starts_at"),
