@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from itertools import accumulate
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from labshare.domain.timespan import Span, merged
+from labshare.domain.timespan import Span, clipped, merged
 from labshare.errors import Refusal
 
 USE = "use"
+# Instants or minutes.
+T = TypeVar("T", datetime, int)
 # The most that an instrument may take at a time, so that a block knows what it takes whatever becomes of the capacity.
 MOST_UNITS = 256
 
@@ -123,17 +126,30 @@ class Laid(msgspec.Struct, frozen=True):
 
 def full(capacity: int, uses: Iterable[Span], blocks: Iterable[Span] = ()) -> list[Span]:
     """When no unit is left: as many uses at a time as the capacity, or a block. Sorted and disjoint."""
-    edges = sorted(edge for each in uses for edge in ((each.start, 1), (each.end, -1)))
-    found, depth, since = list(blocks), 0, None
-    # At one instant what ends comes before what begins: half-open spans that touch are never at the same time.
+    crowds = crowded(capacity, ((each.start, each.end) for each in uses))
+    return merged([*(Span(start, end) for start, end in crowds), *blocks])
+
+
+def crowded(count: int, uses: Iterable[tuple[T, T]]) -> list[tuple[T, T]]:
+    """When at least so many of these half-open intervals hold, in order."""
+    # At one instant what ends comes before what begins: intervals that only touch never hold together.
+    edges = sorted(edge for start, end in uses for edge in ((start, 1), (end, -1)))
+    found: list[tuple[T, T]] = []
+    depth, since = 0, None
     for moment, step in edges:
         depth += step
-        if depth >= capacity and since is None:
+        if since is None and depth >= count:
             since = moment
-        elif depth < capacity and since is not None:
-            found.append(Span(since, moment))
+        elif since is not None and depth < count:
+            found.append((since, moment))
             since = None
-    return merged(found)
+    return found
+
+
+def most(uses: Iterable[Span], within: Span) -> int:
+    """How many of these uses are there at a time, at most, during a span."""
+    edges = sorted(edge for each in clipped(uses, within) for edge in ((each.start, 1), (each.end, -1)))
+    return max(accumulate((step for _, step in edges), initial=0))
 
 
 def in_gaps(capacity: int, standing: Sequence[Laid], new: Sequence[Laid]) -> dict[UUID, int] | None:

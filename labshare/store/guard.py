@@ -198,8 +198,8 @@ def _standing_postgresql(db: Connection) -> bool:
     definition = db.execute(query, {"name": NAME}).scalar_one_or_none() or ""
     # PostgreSQL writes the expression in words of its own, which differ between its versions; its parts do not.
     parts = ("gist", "int8range", "instrument_number", "<< 40", "occupied_from", "occupied_until", "int4range", "unit")
-    words = {word for word in re.findall(r"'(\w+)'", definition)} - {"use"}
-    is_whole = all(part in definition for part in parts) and definition.count("&&") == 2  # noqa: PLR2004
+    words = set[str](re.findall(r"'(\w+)'", definition)) - {"use"}
+    is_whole = all(part in definition for part in parts) and definition.count("&&") == 2
     return is_whole and words == {state.value for state in OCCUPYING} and _units_stand_postgresql(db)
 
 
