@@ -28,6 +28,7 @@ from labshare.services import (
     demo_approvals,
     demo_notices,
     demo_sandbox,
+    demo_units,
     people_document,
     registry,
 )
@@ -313,6 +314,24 @@ def bring_news(stage: Stage) -> None:
     demo_notices.bring(stage.db, [each for each in leads if each not in signs], managers, stage.now)
 
 
+def share_places(stage: Stage) -> None:
+    """Uses beside others, on instruments that take several."""
+    cast, projects = stage.cast, stage.cast.projects
+    asks: list[demo_units.Beside] = []
+    for use in sorted(stage.author.bookings, key=lambda each: each.starts_at):
+        rules = stage.rules[use.instrument_number]
+        if rules.capacity > 1 and use.kind is BookingKind.USE and use.starts_at > stage.now:
+            users = tuple(
+                (cast.people[person_id], projects[told.project])
+                for told in stage.story.users
+                if rules.centre_id in told.centres
+                for person_id in cast.members[told.project]
+                if person_id != use.person_id
+            )
+            asks.append(demo_units.Beside(number=rules.number, span=use.span, users=users))
+    demo_units.share(stage.db, asks, stage.now)
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("registry", load_registry),
     ("people", load_people),
@@ -320,6 +339,7 @@ STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("rounds", bring_rounds),
     ("use", use_instruments),
     ("approval", let_one_wait),
+    ("places", share_places),
     ("bookings", book_further),
     ("notices", bring_news),
     ("ledger", post_ledger),

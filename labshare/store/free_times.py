@@ -108,8 +108,8 @@ def _candidate(row: Any) -> Candidate:
 def busy(
     db: Connection, asked: Asked, span: Span, now: datetime, found: Iterable[Candidate], *, but: UUID | None = None
 ) -> dict[int, list[Span]]:
-    """When these instruments are full during the span, by number. What is due to end and the booking `but` take nothing;
-    `found` are those of the instruments that may serve.
+    """When these instruments are full during the span, by number; neither what is due to end nor the booking `but`
+    takes any of it. `found` are those of the instruments that may serve.
     """
     conditions: list[ColumnElement[bool]] = [
         bookings.c.instrument_number.in_(asked.numbers),

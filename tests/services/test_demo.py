@@ -1,5 +1,5 @@
-"""The demo tells one sound story (demo.py, demo_approvals.py, demo_bookings.py, demo_notices.py): nobody is in two
-places, nothing overlaps or breaks a rule, and the books balance.
+"""The demo tells one sound story (demo.py with demo_approvals.py, demo_bookings.py, demo_notices.py, demo_units.py,
+demo_exchanges.py): nobody is in two places, nothing overlaps or breaks a rule, and the books balance.
 """
 
 from __future__ import annotations
@@ -120,13 +120,14 @@ def silent(code: str, done: int, steps: int) -> None:
 
 
 def assert_nothing_overlaps(found: list[Booking]) -> None:
-    """Sorted by start, some two neighbours meet when any two do."""
-    by_instrument: dict[int, list[Booking]] = {}
+    """Sorted by start, some two neighbours of a unit meet when any two do."""
+    by_unit: dict[tuple[int, int], list[Booking]] = {}
     for booking in found:
         if booking.state in OCCUPYING:
-            by_instrument.setdefault(booking.instrument_number, []).append(booking)
-    assert len(by_instrument) == 32
-    for held in by_instrument.values():
+            by_unit.setdefault((booking.instrument_number, booking.unit), []).append(booking)
+    # The furnaces, N003, are two.
+    assert (len({number for number, _ in by_unit}), [key for key in by_unit if key[1]]) == (32, [(3, 1)])
+    for held in by_unit.values():
         held.sort(key=lambda booking: booking.occupied_from)
         assert all(before.occupied_until <= after.occupied_from for before, after in pairwise(held))
 
