@@ -827,6 +827,27 @@ bookings = Table(
 _NOT_FIRM = bookings.c.state.in_(("held", "pending"))
 Index("ix_bookings_not_firm", bookings.c.occupied_until, sqlite_where=_NOT_FIRM, postgresql_where=_NOT_FIRM)
 
+# ---------------------------------------------------------------- bookings that change hands
+
+# A booking that its person offers to another, for nothing or for one of theirs (domain/exchanges.py).
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("booking_id", sa.Uuid, ForeignKey("bookings.id"), nullable=False),
+    Column("giver_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("receiver_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("other_id", sa.Uuid, ForeignKey("bookings.id")),
+    Column("state", sa.Text, nullable=False),
+    Column("answer_by", UTCDateTime, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    CheckConstraint("giver_id <> receiver_id", name="two_people"),
+    CheckConstraint("state IN ('open', 'accepted', 'declined', 'withdrawn')", name="state"),
+)
+# Nobody is promised what was promised to another.
+_STANDS = exchanges.c.state == "open"
+Index("uq_exchanges_open", exchanges.c.booking_id, unique=True, sqlite_where=_STANDS, postgresql_where=_STANDS)
+
 # ---------------------------------------------------------------- the waitlist
 
 waiting_entries = Table(

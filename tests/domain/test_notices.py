@@ -44,7 +44,7 @@ def test_a_notice_has_no_place_for_a_reason_a_title_or_evidence() -> None:
 def test_each_noun_is_told_of_by_its_name() -> None:
     """A kind begins with its noun, so that words of two nouns are never mixed up."""
     assert {kind.partition("_")[0] for kind in NoticeKind} == {
-        "affiliation", "organisation", "project", "ledger", "booking", "slot", "round",
+        "affiliation", "organisation", "project", "ledger", "booking", "slot", "round", "exchange",
     }  # fmt: skip
 
 

@@ -34,6 +34,11 @@ METHODS = {
     "/api/v1/notices/read": {"post"},
     "/api/v1/notices/preferences": {"get", "patch"},
     "/api/v1/notices/{notice_id}/read": {"post"},
+    "/api/v1/exchanges": {"get", "post"},
+    "/api/v1/exchanges/colleagues": {"get"},
+    "/api/v1/exchanges/{exchange_id}": {"delete"},
+    "/api/v1/exchanges/{exchange_id}/accept": {"post"},
+    "/api/v1/exchanges/{exchange_id}/decline": {"post"},
 }
 
 
@@ -98,10 +103,11 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 # An answer with a key is kept for a day, and that of a new feed is a secret of which only the hash is kept.
 WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
 # Somebody has a handful of feeds, an instrument of rules, waits for ten things at most, a search for time tells the
-# first few places, and what waits for a centre is told whole, as somebody must look at each.
+# first few places, has a handful of bookings on offer and of colleagues, and what waits for a centre is told whole, as somebody must look at each.
 ON_ONE_PAGE = {
     "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals", "/api/v1/booking-rules",
     "/api/v1/notices/preferences",
+    "/api/v1/exchanges", "/api/v1/exchanges/colleagues",
 }  # fmt: skip
 
 
