@@ -30,6 +30,7 @@ TESTED_IN: dict[str, str] = {
     "labshare/services/demo_approvals.py": "tests/services/test_demo.py",
     "labshare/services/demo_bookings.py": "tests/services/test_demo.py",
     "labshare/services/demo_notices.py": "tests/services/test_demo.py",
+    "labshare/services/demo_exchanges.py": "tests/services/test_demo.py",
     "labshare/services/demo_units.py": "tests/services/test_demo.py",
     "labshare/services/leeways.py": "tests/services/test_free_times.py",
     "labshare/web/given.py": "tests/web/test_auth.py",

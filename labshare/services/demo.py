@@ -27,6 +27,7 @@ from labshare.services import (
     counting,
     demo_approvals,
     demo_notices,
+    demo_exchanges,
     demo_sandbox,
     demo_units,
     people_document,
@@ -332,6 +333,13 @@ def share_places(stage: Stage) -> None:
     demo_units.share(stage.db, asks, stage.now)
 
 
+def offer_bookings(stage: Stage) -> None:
+    """A booking that a colleague would give to a researcher, and one that somebody would swap for theirs."""
+    to = next(each for each in stage.cast.people.values() if each.login.startswith("researcher."))
+    ahead = sorted((each for each in stage.author.bookings if each.starts_at > stage.now), key=lambda b: b.starts_at)
+    demo_exchanges.offer(stage.db, to, ahead, stage.cast.people, stage.rules, stage.now)
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("registry", load_registry),
     ("people", load_people),
@@ -342,6 +350,7 @@ STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("places", share_places),
     ("bookings", book_further),
     ("notices", bring_news),
+    ("exchanges", offer_bookings),
     ("ledger", post_ledger),
     ("trial", run_trial),
 )

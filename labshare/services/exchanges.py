@@ -219,19 +219,9 @@ def _handed(
     As with other times, the centre approves anew. It leaves the series and the reasons that it had for its person.
     """
     rules = locked[booking.instrument_number]
-    project_id = instead.project_id if instead else project_id
-    purpose = instead.purpose if instead else booking.purpose if booking.project_id == project_id else ""
-    wish = Wish(
-        instrument_number=rules.number,
-        span=booking.span,
-        person_id=to.person_id,
-        project_id=project_id,
-        purpose=purpose,
-        replaces_id=booking.id,
-    )
+    wish = _wish(booking, instead, to, project_id)
     payer = payer_of(db, wish)
-    project = payer.project
-    organisation_id = project.organisation_id if project else None
+    organisation_id = payer.project.organisation_id if payer.project else None
     state, until = bookings.standing_for(to, rules, booking.kind, organisation_id, booking.starts_at, now)
     after = msgspec.structs.replace(
         booking,
@@ -239,19 +229,35 @@ def _handed(
         hold_expires_at=until,
         person_id=to.person_id,
         booked_by_id=to.person_id,
-        project_id=project_id,
+        project_id=wish.project_id,
         organisation_id=organisation_id,
-        access_class=project.access_class if project else None,
-        activity=project.activity if project else None,
-        agreement_id=project.agreement_id if project else None,
+        access_class=payer.project.access_class if payer.project else None,
+        activity=payer.project.activity if payer.project else None,
+        agreement_id=payer.project.agreement_id if payer.project else None,
+        purpose=wish.purpose,
         attended=rules.attended,
-        purpose=purpose,
         override_reason="",
         series_id=None,
         decision_note="",
         updated_at=now,
     )
     return Change(before=booking, after=after, wish=wish, payer=payer)
+
+
+def _wish(booking: Booking, instead: Booking | None, to: Actor, project_id: UUID | None) -> Wish:
+    """The booking as a wish of somebody else; what it is for goes along within one project alone."""
+    if instead is not None:
+        project_id, purpose = instead.project_id, instead.purpose
+    else:
+        purpose = booking.purpose if booking.project_id == project_id else ""
+    return Wish(
+        instrument_number=booking.instrument_number,
+        span=booking.span,
+        person_id=to.person_id,
+        project_id=project_id,
+        purpose=purpose,
+        replaces_id=booking.id,
+    )
 
 
 def _told(refusals: Sequence[Refusal]) -> list[Refusal]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from labshare import formats
 from labshare.domain.people import Action, Actor, may, require
@@ -59,7 +59,7 @@ def listing(request: Request, database: given.Database, me: given.Me, now: given
 
 
 @get(f"{PAGE}/new", sync_to_thread=True)
-def new(request: Request, database: given.Database, me: given.Me, booking: str = "") -> Response[str]:
+def new(request: Request, database: given.Database, me: given.Me, booking: FromQuery[str] = "") -> Response[str]:
     """The two forms, for one of the reader's own bookings."""
     require(me, Action.BOOK)
     with database.read() as db:
@@ -154,7 +154,7 @@ def asked_section(db: Connection, actor: Actor, now: datetime) -> Section | None
         return None
     return Section(
         title=gettext("Offered to you"),
-        icon="users",
+        icon="handshake",
         lines=tuple(
             Line(href=PAGE, title=_words(line.gives), detail=line.giver, due_at=line.exchange.answer_by)
             for line in exchanges.asked_of(db, actor, now)

@@ -57,7 +57,7 @@ class OfferedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExchangeView(msgspec.Struct, frozen=True, kw_only=True):
-    """An exchange that may be answered until `answer_by`. `is_asked`: by the caller. `to` is told of a colleague alone."""
+    """An exchange that may be answered until `answer_by`, by the caller if `is_asked`. `to` names a colleague alone."""
 
     id: UUID
     is_asked: bool
@@ -94,7 +94,7 @@ def listing(request: Request, database: given.Database, me: given.Me, now: given
         return answer(request, _mine(db, me, now))
 
 
-@get("/exchanges/colleagues", sync_to_thread=True, operation_id="listColleagues", summary="To whom I may give a booking",
+@get("/exchanges/colleagues", sync_to_thread=True, operation_id="listColleagues", summary="Whom I may give one to",
      tags=["exchanges"], responses=problems(403))  # fmt: skip
 def colleagues(request: Request, database: given.Database, me: given.Me) -> Response[ColleagueList]:
     """Whoever shares a project with the caller."""
@@ -168,7 +168,8 @@ def decline(
 
 
 @delete("/exchanges/{exchange_id:uuid}", sync_to_thread=True, operation_id="withdrawExchange",
-        summary="Withdraw an offer", tags=["exchanges"], status_code=200, responses=problems(404, 422, 503))  # fmt: skip
+        summary="Withdraw an offer", tags=["exchanges"], status_code=200,
+        responses=problems(404, 422, 503))  # fmt: skip
 def withdraw(
     request: Request,
     database: given.Database,

@@ -102,8 +102,8 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 # An answer with a key is kept for a day, and that of a new feed is a secret of which only the hash is kept.
 WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
-# Somebody has a handful of feeds, an instrument of rules, waits for ten things at most, a search for time tells the
-# first few places, has a handful of bookings on offer and of colleagues, and what waits for a centre is told whole, as somebody must look at each.
+# Somebody has a handful of feeds, an instrument of rules, waits for ten things at most, offers ten bookings at most, a
+# search for time tells the first few places, and what waits for a centre is told whole, as somebody must look at each.
 ON_ONE_PAGE = {
     "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals", "/api/v1/booking-rules",
     "/api/v1/notices/preferences",
