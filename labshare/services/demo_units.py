@@ -35,7 +35,9 @@ def share(db: Connection, asks: Iterable[Beside], now: datetime) -> int:
     for ask in asks:
         if made == MOST:
             break
-        made += any(_booked(db, ask, user, project, now) for user, project in ask.users)
+        # Each time somebody else is asked first.
+        users = (*ask.users[made:], *ask.users[:made])
+        made += any(_booked(db, ask, user, project, now) for user, project in users)
     return made
 
 

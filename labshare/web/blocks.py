@@ -239,8 +239,10 @@ def _left(rules: InstrumentRules, uses: Iterable[Span], found: Span) -> str:
     """How many of several may still come, '' where there is only ever one."""
     if rules.capacity == 1:
         return ""
-    left = rules.capacity - most(uses, found)
-    return gettext("at least %(left)s of %(all)s places") % {"left": left, "all": rules.capacity}
+    left, everything = rules.capacity - most(uses, found), rules.capacity
+    if left == everything:
+        return gettext("all %(all)s places") % {"all": everything}
+    return gettext("at least %(left)s of %(all)s places") % {"left": left, "all": everything}
 
 
 def _free_stretch(rules: InstrumentRules, axis: Axis, start: int, end: int, left: str) -> Iterator[Stretch]:

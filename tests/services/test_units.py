@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -118,18 +119,16 @@ def test_two_change_places_in_one_call(house: Database) -> None:
     third = book(house, span(25, 10, 11))
 
     def at(booking: Booking, when: Span) -> Change:
-        times = {"starts_at": when.start, "ends_at": when.end, "occupied_from": when.start, "occupied_until": when.end}
-        return Change(before=booking, after=Booking(**{**_fields(booking), **times}))
+        after = msgspec.structs.replace(
+            booking, starts_at=when.start, ends_at=when.end, occupied_from=when.start, occupied_until=when.end
+        )
+        return Change(before=booking, after=after)
 
     changes = [at(first, third.span), at(third, first.span)]
     with house.write() as db:
         locked = store.lock(db, [XRD])
         write(db, actor(RESEARCHER), changes, locked, NOW, action="move")
     assert units(house)[second.id] == second.unit
-
-
-def _fields(booking: Booking) -> dict[str, Any]:
-    return {name: getattr(booking, name) for name in booking.__struct_fields__}
 
 
 def test_a_hold_that_is_due_leaves_its_unit(house: Database) -> None:
@@ -141,7 +140,8 @@ def test_a_hold_that_is_due_leaves_its_unit(house: Database) -> None:
 
 def test_time_is_looked_for_where_a_unit_is_left(house: Database) -> None:
     """From 8 to 12 one is there, from 10 to 18 another: full from 10 to 12, so a use of 3 hours fits from 12 on."""
-    book(house, span(25, 10, 18)), book(house, span(25, 8, 12), COLLEAGUE)
+    book(house, span(25, 10, 18))
+    book(house, span(25, 8, 12), COLLEAGUE)
     with house.read() as db:
         wish = Wish(instrument_number=XRD, span=span(25, 10, 13), person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
         found = free_times.suggest(db, wish, NOW, count=3)
@@ -162,7 +162,8 @@ def test_one_unit_costs_no_query_more(house: Database) -> None:
 
 
 def test_fewer_units_than_uses_stand_ask_nobody_to_leave(house: Database) -> None:
-    book(house, span(25, 9, 12)), book(house, span(25, 9, 12), COLLEAGUE)
+    book(house, span(25, 9, 12))
+    book(house, span(25, 9, 12), COLLEAGUE)
     with house.write() as db:
         db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(capacity=1))
     assert sorted(units(house).values()) == [0, 1]

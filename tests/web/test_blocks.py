@@ -255,6 +255,9 @@ def test_a_stretch_is_free_while_a_unit_is_left() -> None:
     with speaking("en"):
         three = list(blocks.free(given, msgspec.structs.replace(RULES, capacity=3), WEEK, at(23, 8)))
     assert [(each.block.time, each.block.note) for each in three] == [("08:00–18:00", "at least 1 of 3 places")]
+    with speaking("en"):
+        alone = list(blocks.free(calendar(), msgspec.structs.replace(RULES, capacity=3), WEEK, at(23, 8)))
+    assert [each.block.note for each in alone] == ["all 3 places"]
     assert [time for time, _ in free(given, at(23, 8), capacity=2)] == ["08:00–10:00", "11:00–18:00"]
 
 

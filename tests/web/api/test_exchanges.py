@@ -70,14 +70,11 @@ def test_no_and_withdrawing_tell_what_is_left(
     researcher: Caller, calling: Callable[[str], Caller], mine: Booking
 ) -> None:
     colleague = calling("colleague")
-    for answer in (
-        lambda id: colleague.post(f"/exchanges/{id}/decline", {}),
-        lambda id: researcher.delete(f"/exchanges/{id}"),
-    ):
+    for who, method, path in ((colleague, "POST", "/decline"), (researcher, "DELETE", "")):
         made = researcher.post("/exchanges", wanted(mine, to=str(COLLEAGUE))).json()
-        said = answer(made["id"])
+        said = who.call(method, f"/exchanges/{made['id']}{path}")
         assert (said.status_code, said.json()["items"]) == (200, [])
-        assert answer(made["id"]).status_code == 422
+        assert who.call(method, f"/exchanges/{made['id']}{path}").status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
         for method in methods:
             some_id = "00000000-0000-0000-0000-000000000001"
             ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "notice_id"), some_id)
+            ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "exchange_id"), some_id)
             url = path.format(instrument_id="N001", **ids)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
 
