@@ -26,6 +26,7 @@ from labshare.domain.projects import AccessClass, Project, ProjectState
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, TimeTaken
 from labshare.services import balances, booking_rules, bookings, calendars, free_times, notices, people, waitlist
+from labshare.services import balances, booking_rules, bookings, calendars, exchanges, free_times, people, waitlist
 from labshare.services.demo import load_demo
 from labshare.store import bookings as bookings_store
 from labshare.store import ledger as ledger_store
@@ -412,6 +413,11 @@ def _told(demo: Made) -> list[tuple[Any, ...]]:
 def test_each_step_is_told_with_how_many_there_are(demo: Made) -> None:
     codes = ["registry", "people", "work", "rounds", "use", "approval", "bookings", "notices", "ledger", "trial"]
     assert demo.heard == [(code, done, 10) for done, code in enumerate([*codes, "done"])]
+    codes = [
+        *("registry", "people", "work", "rounds", "use", "approval", "places", "bookings", "exchanges", "ledger"),
+        *("trial", "done"),
+    ]
+    assert demo.heard == [(code, done, 11) for done, code in enumerate(codes)]
 
 
 def test_one_booking_waits_for_a_centre(demo: Made) -> None:
@@ -448,6 +454,19 @@ def test_a_centre_has_posted_its_rules(demo: Made) -> None:
     with demo.read() as db:
         found = [each.rule for each in booking_rules.of_scope(db, Scope(ScopeKind.CENTRE, "C-IMSKL"))]
     assert {type(each) for each in found} == {MostBookings, CutOff, ShortNotice}
+
+
+def test_the_furnaces_are_used_by_two_at_a_time(demo: Made) -> None:
+    beside = [each for each in demo.bookings if each.unit == 1]
+    assert {each.instrument_number for each in beside} == {3}
+    assert len({each.person_id for each in beside}) > 1
+
+
+def test_a_researcher_is_offered_a_booking_and_asked_for_a_swap(demo: Made) -> None:
+    with demo.read() as db:
+        (to,) = people_store.actors(db, persons.c.login == "researcher.ims")
+        asked = exchanges.asked_of(db, to, NOW)
+    assert sorted(line.wants is not None for line in asked) == [False, True]
 
 
 @pytest.mark.parametrize("name", ["story.toml", "people.toml"])
