@@ -1,7 +1,7 @@
 """Bookings in the database: the one lock, the one way in, and what stands in the way.
 
 What must not live here: rules (domain/bookings.py), the guard's DDL (guard.py) and calendars (calendars.py). No other
-file writes `bookings`.
+file writes `bookings`, but units.py, for the same path.
 """
 
 from __future__ import annotations
