@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -170,3 +172,43 @@ def test_fewer_units_than_uses_stand_ask_nobody_to_leave(house: Database) -> Non
     with pytest.raises((TimeTaken, Refused)):
         book(house, span(25, 11, 13))
     assert book(house, span(25, 12, 13)).unit == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_booked_moved_and_cancelled_a_count_of_hours_says_what_may_be(house: Database, seed: int) -> None:
+    """Two at a time, from 8 to 18 on one day: what is taken is what two already have an hour of, and nothing else."""
+    rng = random.Random(seed)
+    standing: dict[UUID, Booking] = {}
+    answers: Counter[str] = Counter()
+
+    def is_taken(when: Span, but: UUID | None) -> bool:
+        others = [each.span for key, each in standing.items() if key != but]
+        hours = (span(25, hour, hour + 1) for hour in range(8, 18))
+        return any(when.overlaps(hour) and sum(each.overlaps(hour) for each in others) > 1 for hour in hours)
+
+    for _ in range(60):
+        start = rng.randrange(8, 17)
+        when = span(25, start, rng.randrange(start + 1, min(start + 4, 18) + 1))
+        key = rng.choice(list(standing)) if standing and rng.random() < 0.5 else None
+        with house.write() as db:
+            if key and rng.random() < 0.5:
+                service.cancel(db, actor(RESEARCHER), key, seen_version=standing.pop(key).version, now=NOW)
+                continue
+            wish = Wish(instrument_number=XRD, span=when, project_id=PUBLIC_PROJECT)
+            try:
+                with db.begin_nested():
+                    if key:
+                        seen = standing[key].version
+                        made = service.move(db, actor(RESEARCHER), key, when, seen_version=seen, now=NOW)
+                    else:
+                        made = service.book(db, actor(RESEARCHER), wish, NOW)
+            except TimeTaken:
+                assert is_taken(when, key)
+                answers["taken"] += 1
+            else:
+                assert not is_taken(when, key)
+                standing[made.id] = made
+                answers["moved" if key else "booked"] += 1
+        found = units(house)
+        assert {found[each] for each in standing} <= {0, 1}
+    assert min(answers[each] for each in ("taken", "moved", "booked")) > 2
