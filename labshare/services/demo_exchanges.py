@@ -11,7 +11,7 @@ from uuid import UUID
 
 from labshare.domain.bookings import Booking, InstrumentRules
 from labshare.domain.people import Actor
-from labshare.errors import NotFound, Refused
+from labshare.errors import NotFound, Refused, Stale
 from labshare.services import exchanges
 from labshare.store.engine import Connection
 
@@ -40,7 +40,7 @@ def _gives(db: Connection, to: Actor, booking: Booking, people: Mapping[UUID, Ac
     giver = people[booking.person_id]
     try:
         exchanges.hand_over(db, giver, booking.id, to.person_id, seen_version=booking.version, now=now)
-    except (NotFound, Refused):
+    except (NotFound, Refused, Stale):
         return False
     return True
 
@@ -52,6 +52,6 @@ def _asks(
     giver = people[booking.person_id]
     try:
         exchanges.swap(db, giver, booking.id, code, wanted.starts_at, seen_version=booking.version, now=now)
-    except Refused:
+    except (Refused, Stale):
         return False
     return True

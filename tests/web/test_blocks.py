@@ -241,7 +241,7 @@ def test_what_others_have_is_told_by_when_it_is_full() -> None:
         entry(span(26, 14, 15), kind=BookingKind.CLOSURE, state=BookingState.CONFIRMED),
     ]
     with speaking("en"):
-        found = list(blocks.occupied(rows, WEEK, sees_bookings=False, capacity=2))
+        found = list(blocks.occupied(rows, WEEK, at(23, 8), sees_bookings=False, capacity=2))
     assert [(each.block.title, each.block.kind, each.block.time) for each in found] == [
         ("Yours: AFM", "mine", "10:00–12:00"),
         ("Closure", "closure", "14:00–15:00"),

@@ -60,8 +60,8 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
     for path, methods in METHODS.items():
         for method in methods:
             some_id = "00000000-0000-0000-0000-000000000001"
-            ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "notice_id"), some_id)
-            ids = dict.fromkeys(("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "exchange_id"), some_id)
+            nouns = ("booking", "feed", "series", "entry", "rule", "notice", "exchange")
+            ids = {f"{noun}_id": some_id for noun in nouns}
             url = path.format(instrument_id="N001", **ids)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
 

@@ -8,7 +8,7 @@ from alembic import op
 from labshare.store.types import UTCDateTime
 
 revision = "0019"
-down_revision = "0015"
+down_revision = "0016"
 
 # Both databases add a column with its check in place; a batch would copy every booking, and drop the guard.
 COLUMNS = (
