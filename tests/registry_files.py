@@ -31,9 +31,9 @@ SMALL = {
         "id,number,centre_id,capability_id,name_vi,name_en,description_vi,description_en,manufacturer,model,pid,"
         "bookable_unit,booking_mode,operated_by,attended,qualification,hazards,opening,spans_closed_hours,"
         "typical_minutes,min_minutes,max_minutes,granularity_minutes,advance_days,setup_minutes,cleanup_minutes,"
-        "products,source,verification,verification_note\n"
+        "capacity,products,source,verification,verification_note\n"
         "N1,1,C-A,SEM,Máy A,Instrument A,,,Hitachi,S-4800,,hour,time,user,yes,licence,vacuum heat,"
-        "Mon-Fri 08:00-18:00,,120,30,600,30,28,,15,NEW:P1 NEW:P2,s,illustrative,\n"
+        "Mon-Fri 08:00-18:00,,120,30,600,30,28,,15,,NEW:P1 NEW:P2,s,illustrative,\n"
     ),
     "taxonomies.csv": (
         "id,name_vi,name_en,description_vi,description_en,effective_from,effective_until,"

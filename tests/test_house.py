@@ -22,11 +22,14 @@ COLUMNS = ("domain", "scheduler", "store", "services", "web")
 # A module without a test file of its own, and the test file that names it and holds it instead.
 TESTED_IN: dict[str, str] = {
     "labshare/store/tables.py": "tests/store/test_migrations.py",
+    "labshare/store/exchanges.py": "tests/services/test_exchanges.py",
+    "labshare/store/units.py": "tests/services/test_units.py",
     "labshare/store/people_document.py": "tests/services/test_people_document.py",
     "labshare/store/approvals.py": "tests/services/test_approvals.py",
     "labshare/services/sessions.py": "tests/services/test_bookings.py",
     "labshare/services/demo_approvals.py": "tests/services/test_demo.py",
     "labshare/services/demo_bookings.py": "tests/services/test_demo.py",
+    "labshare/services/booking_changes.py": "tests/services/test_bookings.py",
     "labshare/services/demo_notices.py": "tests/services/test_demo.py",
     "labshare/services/demo_modes.py": "tests/services/test_demo.py",
     "labshare/store/modes.py": "tests/services/test_modes.py",
@@ -37,6 +40,8 @@ TESTED_IN: dict[str, str] = {
     "labshare/services/holding.py": "tests/services/test_qualifications.py",
     "labshare/store/person_times.py": "tests/store/test_bookings.py",
     "labshare/web/qualified_people.py": "tests/web/test_qualifications.py",
+    "labshare/services/demo_exchanges.py": "tests/services/test_demo.py",
+    "labshare/services/demo_units.py": "tests/services/test_demo.py",
     "labshare/services/leeways.py": "tests/services/test_free_times.py",
     "labshare/web/given.py": "tests/web/test_auth.py",
     "labshare/web/headers.py": "tests/web/test_pages.py",

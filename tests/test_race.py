@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import random
+import threading
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -140,3 +141,54 @@ def test_a_killed_server_loses_nothing_and_leaves_nothing_behind(database_url: s
     # Nothing else was answered, and every kind of call met others.
     assert set(found.answers) <= {0, 200, 201, 409, 412}
     assert min(found.answers[status] for status in (200, 201, 409)) > 10
+
+
+# ---------------------------------------------------------------- an instrument for several
+
+UNITS, ROUNDS = 3, 6
+
+
+def _rush(url: str, who: UUID, start: threading.Barrier, seen: Counter[str]) -> None:
+    """Ask for the same two hours of each of some weeks, at the same moment as the others."""
+    database = open_database(url, pool_size=1, lock_timeout_seconds=60, sqlite_wait_seconds=60)
+    for week in range(ROUNDS):
+        begins = at(25, 9) + timedelta(days=7 * week)
+        wish = Wish(instrument_number=XRD, span=Span(begins, begins + timedelta(hours=2)), project_id=PUBLIC_PROJECT)
+        start.wait()
+        try:
+            with database.write() as db:
+                service.book(db, actor(who), wish, NOW)
+            seen["booked"] += 1
+        except TimeTaken:
+            seen["taken"] += 1
+        except Exception as fault:  # noqa: BLE001 - a fault of any kind is what this test looks for
+            seen[f"fault: {fault!r}"] += 1
+    database.dispose()
+
+
+def test_three_places_are_given_three_times_however_many_ask(database_url: str) -> None:
+    """Twice as many ask as there are places: half of them have one, in every round."""
+    database = open_database(database_url)
+    with database.write() as db:
+        furnish(db)
+        db.execute(sa.update(t.instruments).values(attended=False, capacity=UNITS))
+    start = threading.Barrier(2 * UNITS)
+    answers = [Counter[str]() for _ in range(2 * UNITS)]
+    # Each with a store of its own, as if it were another server.
+    clients = [
+        threading.Thread(target=_rush, args=(database_url, who, start, answer))
+        for who, answer in zip([RESEARCHER, COLLEAGUE, MANAGER] * 2, answers, strict=True)
+    ]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    seen = sum(answers, Counter[str]())
+    assert seen == {"booked": UNITS * ROUNDS, "taken": UNITS * ROUNDS}
+    query = sa.select(t.bookings.c.occupied_from, t.bookings.c.unit).order_by(t.bookings.c.occupied_from)
+    with database.read() as db:
+        found = Counter(tuple(row) for row in db.execute(query))
+    assert len(found) == UNITS * ROUNDS
+    assert set(found.values()) == {1}
+    assert {unit for _, unit in found} == set(range(UNITS))
+    database.dispose()

@@ -23,6 +23,7 @@ from labshare.domain.opening import OpeningHours, minute_of_day
 from labshare.domain.projects import AccessClass, Activity, Project, usable
 from labshare.domain.qualifications import Demand, Held, qualified, trained
 from labshare.domain.timespan import Span
+from labshare.domain.units import taken
 from labshare.errors import Param, Refusal
 
 
@@ -102,6 +103,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     # Held while its form is open: 1, and 2 once that was prolonged (domain/holds.py).
     form_hold: int = 0
     decision_note: str = ""
+    # Of those of the instrument, by which the database tells uses of the same time apart (units.py).
+    unit: int = 0
     created_at: datetime
     updated_at: datetime
     version: int = 1
@@ -131,6 +134,7 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
     advance_days: int
     setup_minutes: int
     cleanup_minutes: int
+    capacity: int = 1
     attended: bool
     qualification: str
     retired: bool = False
@@ -303,19 +307,6 @@ def kept_for_round(wish: Wish, context: Context) -> tuple[Refusal, ...]:
         Refusal(code="kept_for_round", params={"round": kept.round_code, "freed_at": kept.freed_at.isoformat()})
         for kept in context.kept
         if kept.span.overlaps(asked)
-    )
-
-
-def taken(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    """Somebody, or the centre itself, has that time. Who it is stays behind the reader's mask."""
-    asked = context.rules.occupied(wish.span, wish.kind)
-    return tuple(
-        Refusal(
-            code="time_taken" if other.kind is BookingKind.USE else f"time_taken_{other.kind}",
-            params={"from": other.occupied.start.isoformat(), "until": other.occupied.end.isoformat()},
-        )
-        for other in context.neighbours
-        if other.id != wish.replaces_id and other.occupied.overlaps(asked)
     )
 
 

@@ -43,17 +43,18 @@ def capacity(
     planned: Iterable[Span],
     downs: Collection[Span] = (),
     *,
+    units: int = 1,
     is_built: bool = True,
 ) -> Capacity:
     """The capacity of one instrument over `span`. `opened` are its open hours there, as `open_spans` gives them;
-    `downs` is when it was down unplanned.
+    `downs` is when it was down unplanned. Where several may use it at a time, each minute counts once for each unit.
     """
     left_open = subtracted(opened, closures)
     allocable = subtracted(left_open, planned)
     offered = subtracted(allocable, downs) if downs else allocable
     return Capacity(
-        calendar=span.minutes,
-        open=total_minutes(left_open),
-        allocable=total_minutes(allocable),
-        offered=total_minutes(offered) if is_built else 0,
+        calendar=units * span.minutes,
+        open=units * total_minutes(left_open),
+        allocable=units * total_minutes(allocable),
+        offered=units * total_minutes(offered) if is_built else 0,
     )

@@ -41,6 +41,9 @@ class NoticeKind(StrEnum):
     BOOKING_CANCELLED = "booking_cancelled"
     BOOKING_MISSED = "booking_missed"
     SLOT_OFFERED = "slot_offered"
+    EXCHANGE_ASKED = "exchange_asked"
+    EXCHANGE_ACCEPTED = "exchange_accepted"
+    EXCHANGE_DECLINED = "exchange_declined"
     ROUND_PLACED = "round_placed"
     ROUND_UNPLACED = "round_unplaced"
     ROUND_WITHDRAWN = "round_withdrawn"
@@ -65,7 +68,8 @@ K = NoticeKind
 # In the order in which they are chosen from. A group is shown to whomever it concerns.
 GROUPS: dict[str, tuple[NoticeKind, ...]] = {
     "bookings": (K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CANCELLED, K.BOOKING_MISSED, K.BOOKING_APPROVED,
-                 K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.SLOT_OFFERED),
+                 K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.SLOT_OFFERED, K.EXCHANGE_ASKED, K.EXCHANGE_ACCEPTED,
+                 K.EXCHANGE_DECLINED),
     "rounds": (K.ROUND_PLACED, K.ROUND_UNPLACED, K.ROUND_WITHDRAWN),
     "qualifications": (K.QUALIFICATION_GRANTED, K.QUALIFICATION_DECLINED, K.QUALIFICATION_REVOKED,
                        K.QUALIFICATION_ENDS, K.TRAINING_BOOKED, K.TRAINING_CANCELLED),

@@ -143,7 +143,7 @@ class Instrument(Sourced, frozen=True, kw_only=True):
     """Bookable equipment, with the PIDINST fields that are known of it.
 
     `number` orders locks and never changes. Lengths are minutes, `advance_days` calendar days; all are 0 for what is
-    not booked by time.
+    not booked by time. `capacity` is how many may use it at a time.
     """
 
     id: str
@@ -172,6 +172,7 @@ class Instrument(Sourced, frozen=True, kw_only=True):
     advance_days: int = 0
     setup_minutes: int = 0
     cleanup_minutes: int = 0
+    capacity: int = 1
     products: tuple[ProductRef, ...] = ()
     retired_at: datetime | None = None
 

@@ -24,6 +24,7 @@ from labshare.domain.registry import (
     Zone,
 )
 from labshare.domain.registry_terms import TIME_UNITS, BookingMode, Relation
+from labshare.domain.units import MOST_UNITS
 from labshare.errors import Refusal
 
 # The booking guard of PostgreSQL keeps the number in the bits above the fortieth of a signed 64-bit integer.
@@ -189,6 +190,7 @@ def lengths_can_be_booked(row: Instrument, _: Mapping[str, Read]) -> Iterator[Fo
     """Every length is whole steps, the shortest fits into the opening hours, and nothing is negative or endless."""
     for column in ("typical_minutes", "setup_minutes", "cleanup_minutes"):
         yield from _within(column, getattr(row, column), 0, LONGEST_MINUTES)
+    yield from _within("capacity", row.capacity, 1, MOST_UNITS if row.booking_mode is BookingMode.TIME else 1)
     if row.booking_mode is not BookingMode.TIME:
         return
     for column in ("min_minutes", "granularity_minutes", "advance_days"):

@@ -48,8 +48,10 @@ _WORDS = ("name_vi", "name_en", "description_vi", "description_en")
 _SOURCE = ("source", "verification", "verification_note")
 _RULES = (
     *("opening", "spans_closed_hours", "typical_minutes", "min_minutes", "max_minutes", "granularity_minutes"),
-    *("advance_days", "setup_minutes", "cleanup_minutes"),
+    *("advance_days", "setup_minutes", "cleanup_minutes", "capacity"),
 )
+# Files of before there were these columns are read as if each of their cells were empty.
+NEWER = frozenset({"capacity"})
 
 
 class File(msgspec.Struct, frozen=True):
@@ -199,7 +201,7 @@ class _Reading:
             elif header.count(name) > 1:
                 self.fault(1, "registry_column_twice", name)
         for name in self.file.columns:
-            if name not in header:
+            if name not in header and name not in NEWER:
                 self.fault(1, "registry_column_missing", name)
         return len(self.faults) == before
 

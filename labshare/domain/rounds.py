@@ -234,6 +234,13 @@ def offered_by_time(draft: Draft) -> Iterable[Refusal]:
             yield Refusal(code="offer_not_by_time", params={"instrument": rules.id})
 
 
+def one_at_a_time(draft: Draft) -> Iterable[Refusal]:
+    """A plan gives an instrument to one session at a time; where several may use it, there is room to book directly."""
+    for rules in draft.instruments.values():
+        if rules.capacity > 1:
+            yield Refusal(code="offer_for_several", params={"instrument": rules.id, "capacity": rules.capacity})
+
+
 def not_kept_elsewhere(draft: Draft) -> Iterable[Refusal]:
     """Contested time has one owner (ARCHITECTURE.md, decision 11)."""
     for other in draft.kept:
@@ -248,6 +255,7 @@ ROUND_RULES: tuple[RoundRule, ...] = (
     not_too_long,
     slots_fit,
     offered_by_time,
+    one_at_a_time,
     offers_inside,
     not_kept_elsewhere,
 )

@@ -308,7 +308,7 @@ def sites(db: Connection, now: datetime) -> list[Site]:
             instrument_id=each.instrument_id,
             centre_id=each.centre_id,
             host_id=hosts[each.centre_id],
-            minutes=total_minutes(capacity.opened(each, span)) // 4,
+            minutes=each.capacity * total_minutes(capacity.opened(each, span)) // 4,
         )
         for each in capacity_store.timed_instruments(db, span)
     ]

@@ -8,30 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
-from labshare.domain.approvals import standing
 from labshare.domain.bookings import MOVABLE, OCCUPYING, Booking, BookingKind, BookingState, InstrumentRules, Wish
-from labshare.domain.modes import Mode, mode_of, still_offered
+from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may, require
-from labshare.domain.projects import Project
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Stale, WrongState
 from labshare.services import clauses, training
+from labshare.services.booking_changes import (
+    adding,
+    again,
+    cancelling,
+    describing,
+    moving,
+    purpose_of,
+)
 from labshare.services.charging import Outcome, charge
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import has_booked_as_leader, in_place, is_answered_for, require_for
-from labshare.services.writing import HOLD_EXPIRES, Change, Locked, Payer, ended, payer_of, refuse, write
+from labshare.services.writing import HOLD_EXPIRES, Change, Locked, ended, payer_of, refuse, write
 from labshare.store import booking_pages
 from labshare.store import bookings as store
 from labshare.store import due as due_store
 from labshare.store import people as people_store
 from labshare.store import usage as usage_store
 from labshare.store.engine import Connection
-
-LONGEST_PURPOSE = 500
 
 # What the readers below hand out; pages name this, and never the store.
 BookingLine = booking_pages.BookingLine
@@ -171,9 +175,8 @@ def block(
         raise Malformed("block_kind")
     rules = store.lock(db, [number])[number]
     require(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
-    wish = Wish(instrument_number=number, span=span, purpose=_purpose(purpose), kind=kind)
-    booking = _new(rules, wish, None, actor, now)
-    return _write(db, actor, Change(after=booking, wish=wish), rules, now, action="block")
+    wish = Wish(instrument_number=number, span=span, purpose=purpose_of(purpose), kind=kind)
+    return _write(db, actor, adding({number: rules}, wish, Payer(), actor, now), rules, now, action="block")
 
 
 # ---------------------------------------------------------------- looking at one's own
@@ -216,7 +219,7 @@ def show(db: Connection, actor: Actor, booking_id: UUID) -> BookingLine:
     return training.as_seen(actor, line)
 
 
-# ---------------------------------------------------------------- changes of one, for a series too
+# ---------------------------------------------------------------- one that may be changed
 
 
 def held(
@@ -265,134 +268,13 @@ def require_movable(booking: Booking, now: datetime) -> None:
         raise WrongState("booking_begun")
 
 
-def again(
-    booking: Booking,
-    span: Span,
-    purpose: str | None = None,
-    *,
-    rules: InstrumentRules,
-    mode: Mode | None = None,
-    setup: str | None = None,
-) -> Wish:
-    """A booking as the wish for itself at another time; what is not given it keeps, as far as that is still offered."""
-    kept_mode, kept_setup = still_offered(booking.mode, booking.setup, rules)
-    return Wish(
-        mode=mode or kept_mode,
-        setup=kept_setup if setup is None else setup,
-        instrument_number=booking.instrument_number,
-        span=span,
-        person_id=booking.person_id,
-        project_id=booking.project_id,
-        purpose=booking.purpose if purpose is None else _purpose(purpose),
-        replaces_id=booking.id,
-        kind=booking.kind,
-        trainer_id=booking.trainer_id,
-    )
-
-
-def adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime) -> Change:
-    """The change that makes a new booking of a wish."""
-    after = _new(locked[wish.instrument_number], wish, payer.project, actor, now)
-    return Change(after=after, wish=wish, payer=payer)
-
-
-def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, now: datetime, *, by: Actor) -> Change:
-    """The change that gives a booking the times and the purpose of the wish for it; other times are approved anew."""
-    occupied = rules.occupied(wish.span, booking.kind)
-    state, until = booking.state, booking.hold_expires_at
-    if wish.span != booking.span and state is not BookingState.HELD:
-        state, until = standing_for(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
-    moved = msgspec.structs.replace(
-        booking,
-        starts_at=wish.span.start,
-        ends_at=wish.span.end,
-        occupied_from=occupied.start,
-        occupied_until=occupied.end,
-        purpose=wish.purpose,
-        mode=(mode := mode_of(wish, rules)),
-        setup=wish.setup,
-        attended=_attends(wish, rules, mode),
-        state=state,
-        hold_expires_at=until,
-        override_reason=wish.override or booking.override_reason,
-        updated_at=now,
-    )
-    return Change(before=booking, after=moved, wish=wish, payer=payer)
-
-
-def describing(booking: Booking, purpose: str, now: datetime) -> Change:
-    """The change that says in other words what a booking is for."""
-    return Change(before=booking, after=msgspec.structs.replace(booking, purpose=_purpose(purpose), updated_at=now))
-
-
-def cancelling(db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime) -> Change:
-    """The change that gives the time back, late or in time by the notice that an agreement asks of its user (R21)."""
-    if booking.form_hold:
-        # Nobody had said that they would come, and nobody who waits is told that they gave something back.
-        return ended(booking, BookingState.RELEASED, now)
-    answers = booking.trainer_id == actor.person_id or may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
-    is_bound = booking.person_id == actor.person_id or not answers
-    late = is_bound and clauses.is_late(db, rules, booking, now)
-    return ended(msgspec.structs.replace(booking, late_notice=late), BookingState.CANCELLED, now)
-
-
 # ---------------------------------------------------------------- parts
 
 
 def _asked(actor: Actor, wish: Wish) -> Wish:
     """The wish with the person it is for, oneself unless it says so, and its texts in one line."""
-    wish = msgspec.structs.replace(wish, person_id=wish.person_id or actor.person_id, purpose=_purpose(wish.purpose))
+    wish = msgspec.structs.replace(wish, person_id=wish.person_id or actor.person_id, purpose=purpose_of(wish.purpose))
     return with_reason(wish, wish.override)
-
-
-def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Actor, now: datetime) -> Booking:
-    """The booking that a wish becomes; what the project says is copied onto it."""
-    occupied = rules.occupied(wish.span, wish.kind)
-    mode = mode_of(wish, rules) if wish.kind is BookingKind.USE else Mode.SELF
-    organisation_id = project.organisation_id if project else None
-    state, until = standing_for(actor, rules, wish.kind, organisation_id, wish.span.start, now)
-    return Booking(
-        id=uuid4(),
-        instrument_number=rules.number,
-        kind=wish.kind,
-        state=state,
-        hold_expires_at=until,
-        starts_at=wish.span.start,
-        ends_at=wish.span.end,
-        occupied_from=occupied.start,
-        occupied_until=occupied.end,
-        person_id=wish.person_id,
-        booked_by_id=actor.person_id,
-        trainer_id=wish.trainer_id,
-        project_id=wish.project_id,
-        organisation_id=organisation_id,
-        access_class=project.access_class if project else None,
-        activity=project.activity if project else None,
-        agreement_id=project.agreement_id if project else None,
-        attended=_attends(wish, rules, mode),
-        mode=mode,
-        setup=wish.setup,
-        purpose=wish.purpose,
-        override_reason=wish.override,
-        created_at=now,
-        updated_at=now,
-    )
-
-
-def _attends(wish: Wish, rules: InstrumentRules, mode: Mode) -> bool:
-    """Whether somebody must be there for a use: nobody who has it run by the staff."""
-    return rules.attended and wish.person_id is not None and mode is not Mode.COMMISSIONED
-
-
-def standing_for(
-    actor: Actor, rules: InstrumentRules, kind: BookingKind, organisation_id: str | None, start: datetime, now: datetime
-) -> tuple[BookingState, datetime | None]:
-    """How a booking by this actor stands, and until when the centre may decide. Who answers for the centre waits for
-    nobody, and neither does whom they book for.
-    """
-    if may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id):
-        return BookingState.CONFIRMED, None
-    return standing(rules, kind, organisation_id, start, now)
 
 
 def _write(
@@ -418,10 +300,3 @@ def _locked(
     if booking.version != seen_version:
         raise Stale("booking_changed")
     return booking, rules
-
-
-def _purpose(text: str) -> str:
-    text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    if len(text) > LONGEST_PURPOSE:
-        raise Malformed("purpose_too_long", most=LONGEST_PURPOSE)
-    return text

@@ -45,6 +45,7 @@ def measured(
             closures[each.number],
             planned[each.number],
             downs.get(each.number, ()),
+            units=each.capacity,
             is_built=each.is_built,
         )
         for each in instruments

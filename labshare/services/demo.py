@@ -27,10 +27,12 @@ from labshare.services import (
     balances,
     counting,
     demo_approvals,
+    demo_exchanges,
     demo_modes,
     demo_notices,
     demo_qualifications,
     demo_sandbox,
+    demo_units,
     people_document,
     registry,
 )
@@ -345,6 +347,31 @@ def bring_news(stage: Stage) -> None:
     demo_notices.bring(stage.db, [each for each in leads if each not in signs], managers, stage.now)
 
 
+def share_places(stage: Stage) -> None:
+    """Uses beside others, on instruments that take several."""
+    cast, projects = stage.cast, stage.cast.projects
+    asks: list[demo_units.Beside] = []
+    for use in sorted(stage.author.bookings, key=lambda each: each.starts_at):
+        rules = stage.rules[use.instrument_number]
+        if rules.capacity > 1 and use.kind is BookingKind.USE and use.starts_at > stage.now:
+            users = tuple(
+                (cast.people[person_id], projects[told.project])
+                for told in stage.story.users
+                if rules.centre_id in told.centres
+                for person_id in cast.members[told.project]
+                if person_id != use.person_id
+            )
+            asks.append(demo_units.Beside(number=rules.number, span=use.span, users=users))
+    demo_units.share(stage.db, asks, stage.now)
+
+
+def offer_bookings(stage: Stage) -> None:
+    """A booking that a colleague would give to a researcher, and one that somebody would swap for theirs."""
+    to = next(each for each in stage.cast.people.values() if each.login == "researcher.ims")
+    ahead = sorted((each for each in stage.author.bookings if each.starts_at > stage.now), key=lambda b: b.starts_at)
+    demo_exchanges.offer(stage.db, to, ahead, stage.cast.people, stage.rules, stage.now)
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("registry", load_registry),
     ("people", load_people),
@@ -354,8 +381,10 @@ STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("approval", let_one_wait),
     ("modes", offer_modes),
     ("qualifications", qualify),
+    ("places", share_places),
     ("bookings", book_further),
     ("notices", bring_news),
+    ("exchanges", offer_bookings),
     ("ledger", post_ledger),
     ("trial", run_trial),
 )

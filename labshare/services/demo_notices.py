@@ -12,7 +12,7 @@ from uuid import UUID
 from labshare.domain.bookings import BookingState
 from labshare.domain.people import Actor
 from labshare.errors import Refused
-from labshare.services import bookings, calendars, free_times
+from labshare.services import booking_changes, bookings, calendars, free_times
 from labshare.services.bookings import BookingLine
 from labshare.store import booking_pages
 from labshare.store.engine import Connection
@@ -37,7 +37,7 @@ def bring(db: Connection, leads: Iterable[UUID], managers: Mapping[str, Actor], 
 def _moved(db: Connection, manager: Actor, line: BookingLine, now: datetime) -> bool:
     """Whether it could be moved; a clause or a share may say no where the calendar does not."""
     booking, rules = line.booking, calendars.rules_of(db, line.instrument_id)
-    for span in free_times.suggest(db, bookings.again(booking, booking.span, rules=rules), now, count=TRIED):
+    for span in free_times.suggest(db, booking_changes.again(booking, booking.span, rules=rules), now, count=TRIED):
         if span == booking.span or span.minutes != booking.span.minutes:
             continue
         try:

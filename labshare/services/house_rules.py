@@ -106,9 +106,9 @@ def with_house(
     posted = book.posted_at(known.rules.site)
     if not posted or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
         return known
-    house = HouseRules(
-        rules=posted, taken=counted.of(book, (after, known.rules)), before=before.span if before else None
-    )
+    # To whoever gets the booking of somebody else, all of it is new.
+    had = before.span if before and before.person_id == after.person_id else None
+    house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had)
     known = msgspec.structs.replace(known, house=house)
     if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
         return known

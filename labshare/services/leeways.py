@@ -121,7 +121,7 @@ class Looking:
         # A use that begins last ends as long after as the longest one lasts.
         after = max(each.max_minutes + each.cleanup_minutes for each in rules)
         around = hull.widened(max(each.setup_minutes for each in rules), after)
-        self._busy = store.busy(db, asked, around, self.now, but=self._who.replaces_id)
+        self._busy = store.busy(db, asked, around, self.now, self.candidates, but=self._who.replaces_id)
         self._kept = store.kept(db, asked, around)
         edges = sorted({*self.book.courtesy_edges(hull), *self._short_notice_edges(hull)})
         self._edges = [

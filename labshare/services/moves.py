@@ -16,7 +16,7 @@ from labshare.domain.modes import Mode
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused, Stale, WrongState
-from labshare.services import bookings, training
+from labshare.services import booking_changes, bookings, training
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import require_for
 from labshare.services.writing import Locked, payer_of, undone, write
@@ -60,7 +60,7 @@ def move_to(
         raise Stale("booking_changed")
     bookings.require_movable(booking, now)
     _require_unbound(booking)
-    wish = bookings.again(booking, span, said.purpose, rules=locked[number], mode=said.mode, setup=said.setup)
+    wish = booking_changes.again(booking, span, said.purpose, rules=locked[number], mode=said.mode, setup=said.setup)
     wish = with_reason(msgspec.structs.replace(wish, instrument_number=number), said.override)
     return _exchange(db, actor, booking, wish, locked, now)
 
@@ -73,8 +73,8 @@ def _exchange(db: Connection, actor: Actor, booking: Booking, wish: Wish, locked
     payer = payer_of(db, wish)
     require_for(actor, wish, payer, after)
     require_override(actor, wish, after)
-    given_up = bookings.cancelling(db, actor, booking, before, now)
-    taken = bookings.adding(locked, wish, payer, actor, now)
+    given_up = booking_changes.cancelling(db, actor, booking, before, now)
+    taken = booking_changes.adding(locked, wish, payer, actor, now)
     try:
         gone, made = write(db, actor, [given_up, taken], locked, now, action="move")
     except Refused as error:

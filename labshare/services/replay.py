@@ -111,7 +111,9 @@ def load(db: Connection, asked: Asked, now: datetime) -> Case:
     counters = [counter for found in touched for counter, _ in found]
     whole = hull([period, *(counter.window for counter in counters)])
     assert whole is not None
-    found = demand.load(db, period, {each.number for each in within}, asked.freedom_days, whole.start)
+    # A plan gives an instrument to one at a time: what several use stands as it was, and is counted.
+    numbers = {each.number for each in within if each.capacity == 1}
+    found = demand.load(db, period, numbers, asked.freedom_days, whole.start)
     if not found.facts.requests:
         raise Refused([Refusal(code="replay_no_demand", params={"centres": ", ".join(asked.overlay.centres)})])
     tally = Tally(db, counters, whole, period.start)

@@ -217,7 +217,7 @@ def _piece(
     hours = opened(each, piece)
     closures = by_kind[BookingKind.CLOSURE]
     planned = by_kind[BookingKind.MAINTENANCE] + by_kind[BookingKind.ENGINEERING]
-    found = capacity(piece, hours, closures, planned, downs, is_built=each.is_built)
+    found = capacity(piece, hours, closures, planned, downs, units=each.capacity, is_built=each.is_built)
     states = state_minutes(
         piece,
         inside,

@@ -19,7 +19,7 @@ from labshare.domain.people import Action, Actor, may
 from labshare.domain.series import Conflicts, Reach, Repeat, Series, occurrences, shifted, to_rrule
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Stale, WrongState
-from labshare.services import bookings, free_times, training
+from labshare.services import booking_changes, bookings, free_times, training
 from labshare.services.holds import giving_way
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import has_booked_as_leader
@@ -155,14 +155,15 @@ def move(
     """
     anchor, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
     spans = shifted([each.span for each in ahead], anchor.span, span, rules.timezone)
-    payer = payer_of(db, bookings.again(anchor, span, rules=rules))
+    payer = payer_of(db, booking_changes.again(anchor, span, rules=rules))
     wishes = [
-        with_reason(bookings.again(each, to, purpose, rules=rules), override)
+        with_reason(booking_changes.again(each, to, purpose, rules=rules), override)
         for each, to in zip(ahead, spans, strict=True)
     ]
     require_override(actor, wishes[0], rules)
     changes = [
-        bookings.moving(each, wish, rules, payer, now, by=actor) for each, wish in zip(ahead, wishes, strict=True)
+        booking_changes.moving(each, wish, rules, payer, now, by=actor)
+        for each, wish in zip(ahead, wishes, strict=True)
     ]
     return _write(db, actor, changes, rules, now, action="move")
 
@@ -172,7 +173,7 @@ def describe(
 ) -> list[Booking]:
     """Say in other words what those ahead are for; their times stay. Raises as `move` does."""
     _, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
-    changes = [bookings.describing(each, purpose, now) for each in ahead]
+    changes = [booking_changes.describing(each, purpose, now) for each in ahead]
     return write(db, actor, changes, {rules.number: rules}, now, action="describe")
 
 
@@ -181,7 +182,7 @@ def cancel(
 ) -> list[Booking]:
     """Give back the time of those that lie ahead. Raises as `move` does."""
     _, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
-    changes = [bookings.cancelling(db, actor, each, rules, now) for each in ahead]
+    changes = [booking_changes.cancelling(db, actor, each, rules, now) for each in ahead]
     return _write(db, actor, changes, rules, now, action="cancel")
 
 

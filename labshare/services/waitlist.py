@@ -43,7 +43,7 @@ from labshare.domain.waitlist import (
 )
 from labshare.domain.windows import days_span
 from labshare.errors import NotFound, Refusal, Refused, WrongState
-from labshare.services import bookings, calendars, holding, notices
+from labshare.services import booking_changes, bookings, calendars, holding, notices
 from labshare.services.leeways import Looking, Who
 from labshare.services.writing import HOLD_EXPIRES, Change, ended, payer_of, write
 from labshare.store import bookings as bookings_store
@@ -138,9 +138,9 @@ def accept(db: Connection, actor: Actor, entry_id: UUID, now: datetime) -> Booki
     Raises `WrongState` once it has ended, and `Refused` where the rules say no by now.
     """
     booking, rules = _offered(db, actor, entry_id, now)
-    wish = bookings.again(booking, booking.span, rules=rules)
+    wish = booking_changes.again(booking, booking.span, rules=rules)
     kind, payer_id, start = booking.kind, booking.organisation_id, booking.starts_at
-    state, until = bookings.standing_for(actor, rules, kind, payer_id, start, now)
+    state, until = booking_changes.standing_for(actor, rules, kind, payer_id, start, now)
     after = msgspec.structs.replace(booking, state=state, hold_expires_at=until, updated_at=now)
     change = Change(before=booking, after=after, wish=wish, payer=payer_of(db, wish))
     (taken,) = write(db, actor, [change], {rules.number: rules}, now, action="accept_offer")

@@ -34,11 +34,13 @@ from labshare.services.agreements import Weighed
 from labshare.services.contexts import Change, Payer, context, payer_of, surroundings
 from labshare.services.counting import uses
 from labshare.services.house_rules import Counted
+from labshare.services.units import units_of
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
 from labshare.store import due as due_store
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
+from labshare.store.units import lift_all
 
 # What a change is made of comes with the way to write it.
 __all__ = ["APPROVAL_ENDS", "Change", "Judged", "Locked", "Payer", "ended", "judge", "make", "numbered", "payer_of",
@@ -59,6 +61,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[tuple[Refusal, ...], ...]
     weighed: Weighed
     due: tuple[Change, ...]
+    locked: Locked
 
     @property
     def all_refusals(self) -> tuple[Refusal, ...]:
@@ -129,7 +132,7 @@ def judge(
                 counted.add(book, (change.after, rules))
     weighing = [each for each, found in zip(changes, refusals, strict=True) if not (found and sifting)]
     weighed = _weighed(db, book, [*weighing, *due.values()], locked, now, reader)
-    return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()))
+    return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()), locked=locked)
 
 
 def sift(
@@ -175,11 +178,14 @@ def undone(db: Connection) -> Generator[None]:
 
 def make(db: Connection, changes: Sequence[Change], judged: Judged) -> list[Booking]:
     """Write changes that were judged and not refused, and the balances that they move."""
+    units = units_of(db, [(each.before, each.after) for each in [*changes, *judged.due]], judged.locked)
+    changes = [_in_unit(change, units) for change in changes]
     everything = [*changes, *judged.due]
-    standing = [change for change in everything if change.before and change.occupies]
-    if len(standing) > 1:
+    others = {key: unit for key, unit in units.items() if all(key != each.after.id for each in changes)}
+    standing = [change.after.id for change in everything if change.before and change.occupies]
+    if len(standing) > 1 or others:
         # One may go where another still stands: all are lifted out of the calendar before the first is put down.
-        store.lift(db, [change.after.id for change in standing])
+        lift_all(db, standing, others)
     written = {
         change.after.id: store.change(db, _signed(judged, change), seen_version=change.before.version)
         for change in sorted(everything, key=lambda change: change.occupies)
@@ -194,6 +200,13 @@ def make(db: Connection, changes: Sequence[Change], judged: Judged) -> list[Book
         if booking.state is BookingState.PENDING and booking.hold_expires_at is not None:
             due_store.schedule(db, APPROVAL_ENDS, booking.id, booking.hold_expires_at)
     return [written[change.after.id] for change in changes]
+
+
+def _in_unit(change: Change, units: Mapping[UUID, int]) -> Change:
+    unit = units.get(change.after.id, change.after.unit)
+    if unit == change.after.unit:
+        return change
+    return msgspec.structs.replace(change, after=msgspec.structs.replace(change.after, unit=unit))
 
 
 def _signed(judged: Judged, change: Change) -> Booking:

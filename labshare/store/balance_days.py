@@ -20,6 +20,7 @@ from labshare.domain.bookings import OCCUPYING, BookingKind, BookingState
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.rulebook import Party
 from labshare.domain.timespan import Span
+from labshare.store.bookings import LONGEST
 from labshare.store.minutes import raw, total
 from labshare.store.tables import balance_days, balances, bookings, centres, equipment_states, instruments, projects
 from labshare.store.types import UTCMinute
@@ -150,14 +151,15 @@ def ahead(
 
     A use that is done and has a record counts as it was delivered: nothing of it lies ahead. One query.
     """
-    # Bookings of an instrument never overlap: only the last one to start before the span can reach into it.
+    # Where one at a time uses an instrument, only the last one to start before the span can reach into it.
     last = sa.func.max(bookings.c.occupied_from)
     before = (
         sa.select(last)
         .where(bookings.c.instrument_number == instruments.c.number, bookings.c.occupied_from <= span.start, _OCCUPYING)
         .scalar_subquery()
     )
-    places = _PLACES.add_columns(before.label("first"))
+    back = sa.literal(span.start - LONGEST, UTCMinute)
+    places = _PLACES.add_columns(sa.case((instruments.c.capacity == 1, before), else_=back).label("first"))
     if numbers is not None:
         places = places.where(instruments.c.number.in_(sorted(numbers)))
     # The limit limits nothing: it makes SQLite begin with the instruments, each of which then reads a few bookings.

@@ -1,7 +1,7 @@
 """Bookings in the database: the one lock, the one way in, and what stands in the way.
 
 What must not live here: rules (domain/bookings.py), the guard's DDL (guard.py), where people are (person_times.py) and
-calendars (calendars.py). No other file writes `bookings`.
+calendars (calendars.py). No other file writes `bookings`, but units.py, for the same path.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from labshare.domain.modes import Mode
 from labshare.domain.opening import parse_opening
 from labshare.domain.qualifications import Demand
 from labshare.domain.timespan import Span
+from labshare.domain.units import capacities, when_full
 from labshare.errors import NotFound, Stale
 from labshare.store.projects import belongs
 from labshare.store.tables import bookings, centres, instruments, persons, projects
@@ -51,6 +52,7 @@ RULE_COLUMNS = (
     instruments.c.advance_days,
     instruments.c.setup_minutes,
     instruments.c.cleanup_minutes,
+    instruments.c.capacity,
     instruments.c.attended,
     instruments.c.qualification,
     instruments.c.calendar_version,
@@ -115,9 +117,9 @@ _NEIGHBOURS = sa.select(
     bookings.c.occupied_until,
     bookings.c.hold_expires_at,
 ).where(bookings.c.instrument_number == sa.bindparam("number"), OCCUPIES)
-_BUSY = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until).where(
-    bookings.c.instrument_number.in_(NUMBERS), OCCUPIES
-)
+# As `units.when_full` reads them.
+WHEN_TAKEN = (bookings.c.instrument_number, bookings.c.kind, bookings.c.occupied_from, bookings.c.occupied_until)
+_BUSY = sa.select(*WHEN_TAKEN).where(bookings.c.instrument_number.in_(NUMBERS), OCCUPIES)
 _BEHIND_CODES = sa.select(
     sa.select(instruments.c.number).where(instruments.c.id == sa.bindparam("instrument_id")).scalar_subquery(),
     sa.select(projects.c.id)
@@ -224,13 +226,10 @@ def neighbours(db: Connection, number: int, span: Span) -> tuple[Neighbour, ...]
     )
 
 
-def busy_spans(db: Connection, numbers: Iterable[int], span: Span) -> dict[int, list[Span]]:
-    """Occupied ranges by instrument over the span, unsorted: for suggestions and planning."""
-    wanted = sorted(set(numbers))
-    found: dict[int, list[Span]] = {number: [] for number in wanted}
-    for number, start, end in db.execute(_BUSY, {"numbers": wanted, **over(span)}):
-        found[number].append(Span(start, end))
-    return found
+def busy_spans(db: Connection, rules: Mapping[int, InstrumentRules], span: Span) -> dict[int, list[Span]]:
+    """When these instruments are full over the span, by number, unsorted: for suggestions and planning."""
+    rows = db.execute(_BUSY, {"numbers": sorted(rules), **over(span)})
+    return {number: [] for number in rules} | when_full(rows, capacities(rules.values()))
 
 
 # ---------------------------------------------------------------- the one way in

@@ -33,6 +33,7 @@ class TimedInstrument(msgspec.Struct, frozen=True, kw_only=True):
     centre_id: str
     opening: OpeningHours
     timezone: str
+    capacity: int = 1
     is_built: bool = True
 
 
@@ -58,6 +59,7 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
             instruments.c.centre_id,
             instruments.c.opening,
             centres.c.timezone,
+            instruments.c.capacity,
             centres.c.stage,
         )
         .join(centres, centres.c.id == instruments.c.centre_id)
@@ -75,9 +77,10 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
             centre_id=centre_id,
             opening=_opening(opening),
             timezone=timezone,
+            capacity=capacity,
             is_built=stage != "planned",
         )
-        for number, instrument_id, centre_id, opening, timezone, stage in db.execute(query)
+        for number, instrument_id, centre_id, opening, timezone, capacity, stage in db.execute(query)
     ]
 
 

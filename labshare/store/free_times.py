@@ -6,6 +6,7 @@ What must not live here: where a use fits (domain/availability.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,7 +22,8 @@ from labshare.domain.qualifications import End, Held, ends
 from labshare.domain.registry_search import Search
 from labshare.domain.rounds import KEEPING
 from labshare.domain.timespan import Span
-from labshare.store.bookings import LONGEST, OCCUPIES, RULE_COLUMNS, over, rules_from
+from labshare.domain.units import capacities, when_full
+from labshare.store.bookings import LONGEST, OCCUPIES, RULE_COLUMNS, WHEN_TAKEN, over, rules_from
 from labshare.store.qualifications import COUNTS_USES, held_columns, held_from, uses
 from labshare.store.registry_search import numbers_matching
 from labshare.store.tables import bookings, centres, instruments, offers, qualifications, rounds, safety_courses
@@ -127,8 +129,12 @@ def _candidate(row: Any) -> Candidate:
     return Candidate(rules, held_from(row), place)
 
 
-def busy(db: Connection, asked: Asked, span: Span, now: datetime, *, but: UUID | None = None) -> dict[int, list[Span]]:
-    """What occupies these instruments during the span, by number; what is due to end and the booking `but` do not."""
+def busy(
+    db: Connection, asked: Asked, span: Span, now: datetime, found: Iterable[Candidate], *, but: UUID | None = None
+) -> dict[int, list[Span]]:
+    """When these instruments are full during the span, by number; neither what is due to end nor the booking `but`
+    takes any of it. `found` are those of the instruments that may serve.
+    """
     conditions: list[ColumnElement[bool]] = [
         bookings.c.instrument_number.in_(asked.numbers),
         OCCUPIES,
@@ -140,8 +146,8 @@ def busy(db: Connection, asked: Asked, span: Span, now: datetime, *, but: UUID |
     ]
     if but is not None:
         conditions.append(bookings.c.id != but)
-    query = sa.select(bookings.c.instrument_number, bookings.c.occupied_from, bookings.c.occupied_until)
-    return _by_number(db.execute(query.where(*conditions), over(span)))
+    rows = db.execute(sa.select(*WHEN_TAKEN).where(*conditions), over(span))
+    return when_full(rows, capacities(each.rules for each in found))
 
 
 def kept(db: Connection, asked: Asked, span: Span) -> dict[int, list[Span]]:

@@ -192,9 +192,9 @@ def instrument_names(db: Connection, numbers: Iterable[int]) -> dict[int, Instru
 
 
 def offerable(db: Connection, centre_ids: Iterable[str] | None) -> list[InstrumentName]:
-    """Instruments that a round may offer, of these centres or (None) of all: those booked by time and in service."""
+    """Instruments that a round may offer, of these centres or (None) of all: booked by time, for one at a time."""
     query = sa.select(instruments.c.number).where(
-        instruments.c.booking_mode == "time", instruments.c.retired_at.is_(None)
+        instruments.c.booking_mode == "time", instruments.c.capacity == 1, instruments.c.retired_at.is_(None)
     )
     if centre_ids is not None:
         query = query.where(instruments.c.centre_id.in_(sorted(centre_ids)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, Table, UniqueConstraint
 
+from labshare.domain.units import MOST_UNITS
 from labshare.store.types import UTCDateTime, UTCMinute
 
 metadata = sa.MetaData(
@@ -143,6 +144,8 @@ instruments = Table(
     Column("advance_days", sa.Integer, nullable=False),
     Column("setup_minutes", sa.Integer, nullable=False, server_default="0"),
     Column("cleanup_minutes", sa.Integer, nullable=False, server_default="0"),
+    # How many uses it takes at a time: the places of a glovebox, the nodes of a cluster.
+    Column("capacity", sa.Integer, nullable=False, server_default="1"),
     _text("products"),
     # Whose bookings wait for the centre, and how many hours it has to decide (domain/approvals.py).
     Column("approval", sa.Text, nullable=False, server_default="none"),
@@ -161,6 +164,7 @@ instruments = Table(
     Column("retired_at", UTCDateTime),
     CheckConstraint("booking_mode IN ('time', 'service', 'pooled')", name="booking_mode"),
     CheckConstraint("min_minutes >= 0 AND max_minutes >= min_minutes", name="lengths"),
+    CheckConstraint(f"capacity BETWEEN 1 AND {MOST_UNITS}", name="capacity"),
 )
 
 taxonomies = Table(
@@ -846,6 +850,8 @@ bookings = Table(
     Column("created_at", UTCDateTime, nullable=False),
     Column("updated_at", UTCDateTime, nullable=False),
     Column("version", sa.Integer, nullable=False, server_default="1"),
+    # Which of the instrument's units a use takes, from 0; a block takes all of them (guard.py).
+    Column("unit", sa.Integer, nullable=False, server_default="0"),
     CheckConstraint("kind IN ('use', 'maintenance', 'engineering', 'closure')", name="kind"),
     CheckConstraint(
         "state IN ('held', 'pending', 'confirmed', 'in_use', 'done',"
@@ -855,6 +861,7 @@ bookings = Table(
     CheckConstraint("occupied_from <= starts_at AND starts_at < ends_at AND ends_at <= occupied_until", name="times"),
     # Calendar queries look back this far and no further: 92 days.
     CheckConstraint("occupied_until - occupied_from <= 132480", name="longest"),
+    CheckConstraint("unit >= 0", name="unit"),
     CheckConstraint("kind <> 'use' OR (person_id IS NOT NULL AND project_id IS NOT NULL)", name="use_has_project"),
     Index("ix_bookings_instrument_occupied", "instrument_number", "occupied_from"),
     Index("ix_bookings_person_starts", "person_id", "starts_at"),
@@ -878,6 +885,27 @@ Index("ix_bookings_trainer_starts", bookings.c.trainer_id, bookings.c.starts_at,
 # Few are not firm, and readers of shares look for them all.
 _NOT_FIRM = bookings.c.state.in_(("held", "pending"))
 Index("ix_bookings_not_firm", bookings.c.occupied_until, sqlite_where=_NOT_FIRM, postgresql_where=_NOT_FIRM)
+
+# ---------------------------------------------------------------- bookings that change hands
+
+# A booking that its person offers to another, for nothing or for one of theirs (domain/exchanges.py).
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("id", sa.Uuid, primary_key=True),
+    Column("booking_id", sa.Uuid, ForeignKey("bookings.id"), nullable=False),
+    Column("giver_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("receiver_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
+    Column("other_id", sa.Uuid, ForeignKey("bookings.id")),
+    Column("state", sa.Text, nullable=False),
+    Column("answer_by", UTCDateTime, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    CheckConstraint("giver_id <> receiver_id", name="two_people"),
+    CheckConstraint("state IN ('open', 'accepted', 'declined', 'withdrawn')", name="state"),
+)
+# Nobody is promised what was promised to another.
+_STANDS = exchanges.c.state == "open"
+Index("uq_exchanges_open", exchanges.c.booking_id, unique=True, sqlite_where=_STANDS, postgresql_where=_STANDS)
 
 # ---------------------------------------------------------------- the waitlist
 

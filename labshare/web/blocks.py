@@ -6,7 +6,7 @@ is not known here either. Where a day or a week puts the blocks is in weeks.py a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from math import lcm
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from labshare.domain.bookings import WAITING, BookingKind, BookingState, Instrum
 from labshare.domain.modes import Mode
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.timespan import MINUTE, Span, clipped, next_minute, subtracted
+from labshare.domain.units import full, most
 from labshare.i18n import gettext, word
 from labshare.services.calendars import Calendar, CalendarEntry
 from labshare.web.grid import Axis, Window, pieces, place, times
@@ -26,6 +27,8 @@ from labshare.web.grid import Axis, Window, pieces, place, times
 # A block lower than this has room for one line; a phone draws one that is longer than the other a little higher.
 LOW_MINUTES, LONG_MINUTES = 45, 180
 USUAL_MINUTES = 60
+# More beside each other could not be told apart.
+MOST_LANES = 8
 # As fine as a hand can point: a quarter of an hour is 12 pixels high.
 FINEST_MINUTES = 15
 
@@ -86,25 +89,59 @@ def of_day(stretches: Iterable[Stretch], day: int, shown: Window, prefix: str = 
         for each in stretches
         if each.start < first + DAY_MINUTES and each.end > first
     )
-    for start, end, last, block in sorted(parts, key=lambda part: part[0]):
-        if start < end:
-            size = " low" if end - start < LOW_MINUTES else " long" if end - start >= LONG_MINUTES else ""
-            css = f"{block.kind}{size} {place(start, end)}"
-            is_last = last == first + end
-            yield msgspec.structs.replace(block, css=css, id=f"{prefix}-{day}-{start}", is_last=is_last)
+    ordered = sorted((part for part in parts if part[0] < part[1]), key=lambda part: part[0])
+    lanes = _lanes([(start, end) for start, end, _, _ in ordered])
+    for (start, end, last, block), (at, of) in zip(ordered, lanes, strict=True):
+        size = " low" if end - start < LOW_MINUTES else " long" if end - start >= LONG_MINUTES else ""
+        side = f" at{at} of{of}" if of > 1 else ""
+        key = f"{prefix}-{day}-{start}" + (f"-{at}" if at else "")
+        css = f"{block.kind}{size}{side} {place(start, end)}"
+        yield msgspec.structs.replace(block, css=css, id=key, is_last=last == first + end)
+
+
+def _lanes(ordered: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """For each part, in order of time, its lane and how many there are beside each other where it stands."""
+    lanes: list[int] = []
+    ends: list[int] = []
+    counts: list[int] = []
+    for start, end in ordered:
+        if ends and start >= max(ends):
+            counts += [len(ends)] * (len(lanes) - len(counts))
+            ends = []
+        lane = next((at for at, until in enumerate(ends) if until <= start), len(ends))
+        ends[lane : lane + 1] = [end]
+        lanes.append(lane)
+    counts += [len(ends)] * (len(lanes) - len(counts))
+    # Where there are more than can be told apart, the rest stand behind one another.
+    return [(lane % MOST_LANES, min(count, MOST_LANES)) for lane, count in zip(lanes, counts, strict=True)]
 
 
 # ---------------------------------------------------------------- occupied
 
 
-def occupied(entries: Iterable[CalendarEntry], axis: Axis, now: datetime, *, sees_bookings: bool) -> Iterator[Stretch]:
-    """What occupies the instrument. `sees_bookings`: the reader answers for the centre and may open each one."""
+def occupied(
+    entries: Sequence[CalendarEntry], axis: Axis, now: datetime, *, sees_bookings: bool, capacity: int = 1
+) -> Iterator[Stretch]:
+    """What occupies the instrument. `sees_bookings`: the reader answers for the centre and may open each one.
+
+    Where several use it at a time, what is masked is told by when the instrument is full.
+    """
     for entry in entries:
+        if capacity > 1 and entry.state is None:
+            continue
         held = Span(entry.occupied_from, entry.occupied_until)
         block = _block(entry, axis, sees_bookings=sees_bookings)
         if handle := _handle(entry, axis, now):
             block = msgspec.structs.replace(block, handle=handle)
         yield Stretch(*axis.minutes(held), block)
+    if capacity > 1 and any(entry.state is None for entry in entries):
+        for each in full(capacity, _uses(entries)):
+            start, end = axis.minutes(each)
+            yield Stretch(start, end, Block("taken", times(start, end, axis), gettext("Full")))
+
+
+def _uses(entries: Iterable[CalendarEntry]) -> list[Span]:
+    return [Span(each.occupied_from, each.occupied_until) for each in entries if each.kind is BookingKind.USE]
 
 
 def _handle(entry: CalendarEntry, axis: Axis, now: datetime) -> Handle | None:
@@ -200,13 +237,25 @@ def free(calendar: Calendar, rules: InstrumentRules, axis: Axis, now: datetime) 
     latest = min(calendar.span.end, now + timedelta(days=rules.advance_days) - rules.min_minutes * MINUTE)
     if earliest >= latest:
         return
-    busy = [Span(entry.occupied_from, entry.occupied_until) for entry in calendar.entries[rules.number]]
-    busy += [offer.span for offer in calendar.kept[rules.number]]
+    entries = calendar.entries[rules.number]
+    uses = _uses(entries)
+    blocked = [Span(each.occupied_from, each.occupied_until) for each in entries if each.kind is not BookingKind.USE]
+    busy = full(rules.capacity, uses, blocked) + [offer.span for offer in calendar.kept[rules.number]]
     for found in free_stretches(rules, Span(earliest, latest), calendar.opened[rules.number], busy):
-        yield from _free_stretch(rules, axis, *axis.minutes(found))
+        yield from _free_stretch(rules, axis, *axis.minutes(found), _left(rules, uses, found))
 
 
-def _free_stretch(rules: InstrumentRules, axis: Axis, start: int, end: int) -> Iterator[Stretch]:
+def _left(rules: InstrumentRules, uses: Iterable[Span], found: Span) -> str:
+    """How many of several may still come, '' where there is only ever one."""
+    if rules.capacity == 1:
+        return ""
+    left, everything = rules.capacity - most(uses, found), rules.capacity
+    if left == everything:
+        return gettext("all %(all)s places") % {"all": everything}
+    return gettext("at least %(left)s of %(all)s places") % {"left": left, "all": everything}
+
+
+def _free_stretch(rules: InstrumentRules, axis: Axis, start: int, end: int, left: str) -> Iterator[Stretch]:
     """One block for each day of the stretch; its link asks for a usual use that begins as early as the block does."""
     raster = rules.raster
     usual = min(max(rules.min_minutes, rules.granularity_minutes, USUAL_MINUTES), rules.max_minutes)
@@ -214,7 +263,7 @@ def _free_stretch(rules: InstrumentRules, axis: Axis, start: int, end: int) -> I
         first, last = day * DAY_MINUTES + begins, day * DAY_MINUTES + ends
         if first + rules.min_minutes <= end:
             href = booking_link(rules, axis, first, min(first + usual, end))
-            yield Stretch(first, last, Block("free", times(first, last, axis), gettext("Free"), href=href))
+            yield Stretch(first, last, Block("free", times(first, last, axis), gettext("Free"), left, href))
 
 
 def booking_link(rules: InstrumentRules, axis: Axis, start: int, end: int) -> str:

@@ -80,7 +80,9 @@ def day_board(
 
     def row(rules: InstrumentRules) -> Row:
         stretches = [
-            *blocks.occupied(calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings),
+            *blocks.occupied(
+                calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings, capacity=rules.capacity
+            ),
             *blocks.kept(calendar, rules, axis),
             *(blocks.free(calendar, rules, axis, now) if may_book else ()),
         ]

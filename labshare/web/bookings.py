@@ -25,6 +25,7 @@ from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
 from labshare.services import (
     Connection,
     approvals,
+    booking_changes,
     booking_rules,
     bookings,
     clauses,
@@ -318,7 +319,7 @@ def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
 
 def wish_of(booking: Booking, span: Span, rules: InstrumentRules) -> Wish:
     """A booking as the wish for itself at another time, on its own instrument or on that one."""
-    wish = bookings.again(booking, span, rules=rules)
+    wish = booking_changes.again(booking, span, rules=rules)
     return msgspec.structs.replace(wish, instrument_number=rules.number)
 
 

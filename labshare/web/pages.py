@@ -14,6 +14,7 @@ from labshare.web import (
     approvals,
     booking_lines,
     clearances,
+    exchanges,
     given,
     organisations,
     projects,
@@ -32,6 +33,7 @@ Provider = Callable[[Connection, Actor, datetime], Section | None]
 PROVIDERS: tuple[Provider, ...] = (
     affiliations.my_section,
     waitlist.offers_section,
+    exchanges.asked_section,
     organisations.waiting_section,
     affiliations.waiting_section,
     clearances.waiting_section,

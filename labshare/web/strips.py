@@ -17,6 +17,7 @@ from labshare import formats
 from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules
 from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.units import crowded
 from labshare.i18n import gettext, language
 from labshare.services.calendars import Occupancy, Occupied
 from labshare.web.grid import Axis, Window, pieces
@@ -24,6 +25,8 @@ from labshare.web.grid import Axis, Window, pieces
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Looked up a thousand times for each board, which an enumeration is too slow for.
 USE, HELD = BookingKind.USE.value, BookingState.HELD.value
+# Beside what is one's own there may be room for others, where several use an instrument at a time.
+BESIDE = frozenset({"mine", "mine held"})
 Minutes = tuple[int, int]
 Painted = tuple[str, int, int]
 
@@ -79,11 +82,15 @@ def cells(
                 if max(opens, start) < min(closes, end):
                     day.painted.append(("kept", max(opens, start), min(closes, end)))
     midnight, last = (axis.start - EPOCH) // MINUTE, axis.days * DAY_MINUTES
-    for row in shown.occupied[rules.number]:
-        kind = _kind(row)
-        for index, start, end in pieces(max(0, row.start_minute - midnight), min(last, row.end_minute - midnight)):
+    rows = shown.occupied[rules.number]
+    painted = [(_kind(row), row.start_minute, row.end_minute) for row in rows]
+    if rules.capacity > 1:
+        painted = _crowded(rules, rows, painted)
+    for kind, begins, ends in painted:
+        for index, start, end in pieces(max(0, begins - midnight), min(last, ends - midnight)):
             day = days[index]
-            day.busy.append((start, end))
+            if kind not in BESIDE or rules.capacity == 1:
+                day.busy.append((start, end))
             day.painted.append((kind, start, end))
     first, ends, spoken = window.first * 60, window.last * 60, language()
     midnights = range(0, last, DAY_MINUTES)
@@ -91,6 +98,14 @@ def cells(
         Cell(each, _bars(day, first, ends), _words(day, now - passed, soonest - passed, spoken))
         for each, day, passed in zip(isos, days, midnights, strict=True)
     )
+
+
+def _crowded(rules: InstrumentRules, rows: Iterable[Occupied], painted: Iterable[Painted]) -> list[Painted]:
+    """Where several use it at a time: when it is full or blocked, and over that what is one's own."""
+    uses = [(row.start_minute, row.end_minute) for row in rows if row.kind == USE]
+    others = [each for each in painted if each[0] not in BESIDE and each[0] != "taken"]
+    mine = [each for each in painted if each[0] in BESIDE]
+    return [*others, *(("taken", start, end) for start, end in crowded(rules.capacity, uses)), *mine]
 
 
 def free_minutes(opened: Iterable[Minutes], busy: Iterable[Minutes], since: int) -> int:

@@ -58,7 +58,9 @@ def week(
     """The week that `day` lies in; `calendar` must cover it. `sees_bookings`: the reader answers for the centre."""
     axis = week_of(day)
     opened = [part for span in calendar.opened[rules.number] for part in pieces(*axis.minutes(span))]
-    taken = list(blocks.occupied(calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings))
+    taken = list(
+        blocks.occupied(calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings, capacity=rules.capacity)
+    )
     shown = window(opened, _beyond(taken, window(opened)))
     stretches = [*taken, *blocks.kept(calendar, rules, axis)]
     if may_book:

@@ -35,6 +35,12 @@ def test_nobody_is_offered_the_time_of_an_instrument_that_is_down_or_not_built()
     assert capacity(hours(0, 24), [hours(8, 18)], [], [], is_built=False).offered == 0
 
 
+def test_every_minute_counts_once_for_each_unit() -> None:
+    # A day of 1,440 minutes, 600 of them open, 60 under maintenance, 120 down: three times each.
+    found = capacity(hours(0, 24), [hours(8, 18)], [], [hours(8, 9)], [hours(10, 12)], units=3)
+    assert found == Capacity(calendar=4320, open=1800, allocable=1620, offered=1260)
+
+
 def test_capacities_add_up() -> None:
     one = Capacity(calendar=10, open=5, allocable=4, offered=3)
     other = Capacity(calendar=1, open=1, allocable=0, offered=0)

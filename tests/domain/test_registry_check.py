@@ -35,6 +35,8 @@ from tests.registry_files import SMALL, faults, files, read
         ("instruments", "30,600,30,28", "60,30,30,28", 2, "max_minutes", "registry_max_below_min"),
         ("instruments", "30,600,30,28", "30,600,30,", 2, "advance_days", "registry_not_positive"),
         ("instruments", "30,600,30,28,,15", "30,600,30,28,,-15", 2, "cleanup_minutes", "registry_out_of_range"),
+        ("instruments", "28,,15,,NEW", "28,,15,0,NEW", 2, "capacity", "registry_out_of_range"),
+        ("instruments", "28,,15,,NEW", "28,,15,257,NEW", 2, "capacity", "registry_out_of_range"),
         # 93 days of 24 h are 133,920 minutes; no single booking may be longer than 92 days.
         ("instruments", "30,600,30,28", "30,133920,30,28", 2, "max_minutes", "registry_out_of_range"),
         # 92 days are 132,480 minutes, of which 15 are the clean-up: 132,450 fit, and the next whole step does not.

@@ -22,7 +22,7 @@ def test_cells_become_values() -> None:
     assert format_opening(instrument.opening) == "Mon-Fri 08:00-18:00"
     assert instrument.hazards == (Hazard.VACUUM, Hazard.HEAT)
     assert [str(product) for product in instrument.products] == ["NEW:P1", "NEW:P2"]
-    assert (instrument.setup_minutes, instrument.cleanup_minutes) == (0, 15)
+    assert (instrument.setup_minutes, instrument.cleanup_minutes, instrument.capacity) == (0, 15, 1)
     assert instrument.is_illustrative
     assert instrument.is_bookable
 
@@ -75,6 +75,19 @@ def test_another_order_of_rows_and_columns_is_accepted_and_written_canonically()
     content["capabilities.csv"] = b"name_en,id,name_vi\nScanning electron microscopy,SEM, Hi\xe1\xbb\x83n vi \n"
     expected = files(capabilities=("Hiển vi điện tử quét", "Hiển vi"))
     assert write_registry(read(content)) == expected
+
+
+def test_files_from_before_there_was_a_capacity_are_read() -> None:
+    content = files()
+    before = content["instruments.csv"].replace(b"capacity,", b"").replace(b",15,,NEW", b",15,NEW")
+    assert read(content | {"instruments.csv": before}) == read(content)
+
+
+def test_how_many_use_it_at_a_time_is_read_and_written() -> None:
+    content = files(instruments=("28,,15,,NEW", "28,,15,3,NEW"))
+    registry = read(content)
+    assert registry.instruments[0].capacity == 3
+    assert write_registry(registry) == content
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_accepted() -> None:

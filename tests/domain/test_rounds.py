@@ -163,6 +163,10 @@ def test_only_instruments_in_service_that_are_booked_by_time_are_offered() -> No
     assert codes(a_round(), retired=True) == ["offer_not_by_time"]
 
 
+def test_what_several_use_at_a_time_is_not_offered() -> None:
+    assert codes(a_round(), capacity=2) == ["offer_for_several"]
+
+
 def test_offers_lie_inside_the_round_and_never_overlap() -> None:
     assert codes(a_round(), offer(Span(at(4, 8), at(5, 1)))) == ["offer_outside_round"]
     assert codes(a_round(), offer(span(0, 8, 12)), offer(span(0, 11, 13))) == ["offer_twice"]

@@ -1,5 +1,6 @@
-"""The demo tells one sound story (demo.py, demo_approvals.py, demo_bookings.py, demo_notices.py and
-demo_qualifications.py): nobody is in two places, nothing overlaps or breaks a rule, and the books balance.
+"""The demo tells one sound story (demo.py with demo_approvals.py, demo_bookings.py, demo_notices.py, demo_units.py,
+demo_exchanges.py, demo_modes.py, demo_qualifications.py): nobody is in two places, nothing overlaps or breaks a rule,
+and the books balance.
 """
 
 from __future__ import annotations
@@ -27,7 +28,17 @@ from labshare.domain.projects import AccessClass, Project, ProjectState
 from labshare.domain.qualifications import Held, Level
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, TimeTaken
-from labshare.services import balances, booking_rules, bookings, calendars, free_times, notices, people, waitlist
+from labshare.services import (
+    balances,
+    booking_rules,
+    bookings,
+    calendars,
+    exchanges,
+    free_times,
+    notices,
+    people,
+    waitlist,
+)
 from labshare.services import qualifications as qualifications_service
 from labshare.services.demo import load_demo
 from labshare.services.demo_qualifications import BAY, NEWCOMER, SPECTROMETER, STATION, TRAINER, USER
@@ -124,13 +135,14 @@ def silent(code: str, done: int, steps: int) -> None:
 
 
 def assert_nothing_overlaps(found: list[Booking]) -> None:
-    """Sorted by start, some two neighbours meet when any two do."""
-    by_instrument: dict[int, list[Booking]] = {}
+    """Sorted by start, some two neighbours of a unit meet when any two do."""
+    by_unit: dict[tuple[int, int], list[Booking]] = {}
     for booking in found:
         if booking.state in OCCUPYING:
-            by_instrument.setdefault(booking.instrument_number, []).append(booking)
-    assert len(by_instrument) == 32
-    for held in by_instrument.values():
+            by_unit.setdefault((booking.instrument_number, booking.unit), []).append(booking)
+    # The furnaces, N003, are two.
+    assert (len({number for number, _ in by_unit}), [key for key in by_unit if key[1]]) == (32, [(3, 1)])
+    for held in by_unit.values():
         held.sort(key=lambda booking: booking.occupied_from)
         assert all(before.occupied_until <= after.occupied_from for before, after in pairwise(held))
 
@@ -403,22 +415,25 @@ def test_the_same_day_tells_the_same_story_on_both_databases(made: dict[str, Mad
 
 
 def _told(demo: Made) -> list[tuple[Any, ...]]:
-    """Everything but what a round published, what waits, repeats or trains somebody: services give those their ids."""
+    """Everything but what a round published, waits, repeats, trains somebody or stands beside another: services give
+    those their ids.
+    """
     with demo.read() as db:
         logins = {row.id: row.login for row in db.execute(sa.select(persons.c.id, persons.c.login))}
     return sorted(
         (b.id, b.instrument_number, b.state, b.starts_at, b.ends_at, logins[b.booked_by_id])
         for b in demo.bookings
         if b.plan_id is None and b.series_id is None and b.trainer_id is None and b.booked_by_id is not None
-        if not b.setup
-        if b.state is not BookingState.PENDING
+        if b.state is not BookingState.PENDING and b.unit == 0 and not b.setup
     )
 
 
 def test_each_step_is_told_with_how_many_there_are(demo: Made) -> None:
-    before = ["registry", "people", "work", "rounds", "use", "approval", "modes", "qualifications"]
-    codes = [*before, "bookings", "notices", "ledger", "trial", "done"]
-    assert demo.heard == [(code, done, 12) for done, code in enumerate(codes)]
+    codes = [
+        *("registry", "people", "work", "rounds", "use", "approval", "modes", "qualifications", "places", "bookings"),
+        *("notices", "exchanges", "ledger", "trial", "done"),
+    ]
+    assert demo.heard == [(code, done, 14) for done, code in enumerate(codes)]
 
 
 def test_one_booking_waits_for_a_centre(demo: Made) -> None:
@@ -478,6 +493,19 @@ def test_one_microscope_is_had_in_every_mode(demo: Made) -> None:
     assert booked.keys() == set(Mode)
     assert booked[Mode.SELF].booked_by_id != booked[Mode.SELF].person_id
     assert not booked[Mode.COMMISSIONED].attended
+
+
+def test_the_furnaces_are_used_by_two_at_a_time(demo: Made) -> None:
+    beside = [each for each in demo.bookings if each.unit == 1]
+    assert {each.instrument_number for each in beside} == {3}
+    assert len({each.person_id for each in beside}) > 1
+
+
+def test_a_researcher_is_offered_a_booking_and_asked_for_a_swap(demo: Made) -> None:
+    with demo.read() as db:
+        (to,) = people_store.actors(db, persons.c.login == "researcher.ims")
+        asked = exchanges.asked_of(db, to, NOW)
+    assert sorted(line.wants is not None for line in asked) == [False, True]
 
 
 @pytest.mark.parametrize("name", ["story.toml", "people.toml"])

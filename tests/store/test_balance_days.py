@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.agreements import Balance, BalanceKey
 from labshare.domain.balance_days import day_of, minutes_of
 from labshare.domain.bookings import BookingState
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.rulebook import Party
+from labshare.domain.timespan import Span
 from labshare.store import agreements as store
 from labshare.store import balance_days as days_store
 from labshare.store import bookings as booking_store
 from labshare.store.balance_days import Held
 from labshare.store.engine import Database
+from labshare.store.tables import instruments
 from tests.furniture import FESEM, NOW, XRD, a_booking, at, counted, span
 from tests.store.test_agreements import a_balance, house
 
@@ -85,6 +88,15 @@ def test_a_long_use_that_began_long_before_is_found(house: Database, state: Book
     with house.write() as db:
         booking_store.add(db, [a_booking(FESEM, span(1, 0, 24 * 40), state=state)])
         assert [piece[1:] for piece in days_store.ahead(db, span(25, 9, 12))] == [minutes_of(span(25, 9, 12))]
+
+
+def test_of_several_at_a_time_none_hides_another(house: Database) -> None:
+    """The last to begin before the span, at 8:30, is over by then; the one of 8:00 in another unit reaches into it."""
+    with house.write() as db:
+        db.execute(sa.update(instruments).where(instruments.c.number == FESEM).values(capacity=2))
+        short = a_booking(FESEM, Span(at(25, 8, 30), at(25, 9)), unit=1)
+        booking_store.add(db, [a_booking(FESEM, span(25, 8, 11)), short])
+        assert [piece[1:] for piece in days_store.ahead(db, span(25, 9, 12))] == [minutes_of(span(25, 9, 11))]
 
 
 def test_keys_sort_as_balances_lock() -> None:

@@ -80,7 +80,7 @@ def test_only_what_occupies_the_span_is_in_the_way(house: Database) -> None:
         store.add(db, [inside, before, gone, elsewhere])
     with house.read() as db:
         assert [n.id for n in store.neighbours(db, FESEM, span(23, 9, 14))] == [inside.id]
-        assert store.busy_spans(db, [FESEM, XRD], span(23, 10, 14)) == {
+        assert store.busy_spans(db, store.rules_of(db, [FESEM, XRD]), span(23, 10, 14)) == {
             FESEM: [span(23, 9, 11)],
             XRD: [span(23, 10, 12)],
         }

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from labshare.domain.bookings import BookingState
+from labshare.domain.bookings import BookingKind, BookingState
 from labshare.domain.registry_search import Search
 from labshare.store import bookings as bookings_store
 from labshare.store import free_times as store
@@ -45,9 +45,28 @@ def test_holds_that_are_due_and_the_booking_that_moves_are_in_nobodys_way(databa
     with database.write() as db:
         furnish(db)
         bookings_store.add(db, [due, stands, moves, gone])
-        assert sorted(store.busy(db, Asked(), WHOLE, NOW)[FESEM]) == [stands.span, moves.span]
-        assert store.busy(db, Asked(number=FESEM), WHOLE, NOW, but=moves.id) == {FESEM: [stands.span]}
-        assert store.busy(db, Asked(number=XRD), WHOLE, NOW) == {}
+        assert sorted(store.busy(db, Asked(), WHOLE, NOW, ())[FESEM]) == [stands.span, moves.span]
+        assert store.busy(db, Asked(number=FESEM), WHOLE, NOW, (), but=moves.id) == {FESEM: [stands.span]}
+        assert store.busy(db, Asked(number=XRD), WHOLE, NOW, ()) == {}
+
+
+def test_an_instrument_for_two_is_busy_where_two_are_or_a_block(database: Database) -> None:
+    """From 9 to 10 one is there, from 10 to 11 two, from 11 to 12 one; a closure from 14 to 15 is alone."""
+    new = [
+        a_booking(FESEM, span(25, 9, 11)),
+        a_booking(FESEM, span(25, 10, 12), unit=1),
+        a_booking(FESEM, span(25, 14, 15), kind=BookingKind.CLOSURE),
+        a_booking(XRD, span(25, 9, 11)),
+    ]
+    with database.write() as db:
+        furnish(db)
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(capacity=2))
+        bookings_store.add(db, new)
+        found = store.busy(db, Asked(), WHOLE, NOW, store.candidates(db, Asked(), None))
+    assert {number: sorted(spans) for number, spans in found.items()} == {
+        FESEM: [span(25, 10, 11), span(25, 14, 15)],
+        XRD: [span(25, 9, 11)],
+    }
 
 
 def test_a_round_keeps_its_offer(database: Database) -> None:

@@ -229,7 +229,57 @@ def test_choices_stand_on_the_raster_of_the_instrument(
     assert (found.step, found.stride, found.least, found.most) == expected
 
 
+# ---------------------------------------------------------------- several at a time
+
+
+def test_what_others_have_is_told_by_when_it_is_full() -> None:
+    """Two of two from 10 to 11, one's own beside: others are not counted out one by one."""
+    mine = entry(span(26, 10, 12), is_own=True, id=ID, state=BookingState.CONFIRMED, purpose="AFM")
+    rows = [
+        entry(span(26, 9, 11)),
+        mine,
+        entry(span(26, 14, 15), kind=BookingKind.CLOSURE, state=BookingState.CONFIRMED),
+    ]
+    with speaking("en"):
+        found = list(blocks.occupied(rows, WEEK, at(23, 8), sees_bookings=False, capacity=2))
+    assert [(each.block.title, each.block.kind, each.block.time) for each in found] == [
+        ("Yours: AFM", "mine", "10:00–12:00"),
+        ("Closure", "closure", "14:00–15:00"),
+        ("Full", "taken", "10:00–11:00"),
+    ]
+
+
+def test_a_stretch_is_free_while_a_unit_is_left() -> None:
+    """Two of three at most from 10 to 11; where there are two units only, that hour is full."""
+    given = calendar(entry(span(26, 9, 11)), entry(span(26, 10, 12)))
+    with speaking("en"):
+        three = list(blocks.free(given, msgspec.structs.replace(RULES, capacity=3), WEEK, at(23, 8)))
+    assert [(each.block.time, each.block.note) for each in three] == [("08:00–18:00", "at least 1 of 3 places")]
+    with speaking("en"):
+        alone = list(blocks.free(calendar(), msgspec.structs.replace(RULES, capacity=3), WEEK, at(23, 8)))
+    assert [each.block.note for each in alone] == ["all 3 places"]
+    assert [time for time, _ in free(given, at(23, 8), capacity=2)] == ["08:00–10:00", "11:00–18:00"]
+
+
+def test_what_is_at_the_same_time_stands_side_by_side() -> None:
+    def stretch(start: int, end: int, kind: str) -> Stretch:
+        return Stretch(start * 60, end * 60, Block(kind, "", ""))
+
+    found = blocks.of_day(
+        [stretch(8, 10, "a"), stretch(9, 11, "b"), stretch(10, 12, "c"), stretch(12, 13, "d")], 0, DAY
+    )
+    # The third takes the lane that the first has left; the fourth stands alone.
+    assert [(each.css, each.id) for each in found] == [
+        ("a at0 of2 fh8 fm0 uh10 um0", "at-0-480"),
+        ("b at1 of2 fh9 fm0 uh11 um0", "at-0-540-1"),
+        ("c at0 of2 fh10 fm0 uh12 um0", "at-0-600"),
+        ("d fh12 fm0 uh13 um0", "at-0-720"),
+    ]
+
+
 # ---------------------------------------------------------------- a day
+
+DAY = Window(8, 18)
 
 
 def test_a_day_shows_its_part_of_each_stretch_in_the_order_of_time() -> None:

@@ -6,6 +6,7 @@ import re
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,3 +117,14 @@ def test_what_is_too_late_to_book_is_not_counted_as_free() -> None:
     # is not over.
     assert week(now=at(26, 8), cut_off=3)[3].words == "trống 7 giờ"
     assert week(now=at(26, 8), cut_off=24)[3].words == "hết giờ trống"
+
+
+def test_a_strip_for_several_shows_when_it_is_full_and_what_is_ones_own() -> None:
+    """Ten hours are drawn. Two of two are there from 10 to 11: 20 % from the left, 10 % wide; nine hours are left."""
+    rows = [occupied(span(26, 9, 11)), occupied(span(26, 10, 12), own_state="confirmed")]
+    rules = msgspec.structs.replace(RULES, capacity=2)
+    hours = [span(26, 8, 18)]
+    shown = Occupancy(span=WEEK.span, instruments=(rules,), occupied={1: rows}, opened={1: hours}, kept={1: []})
+    thursday = cells(shown, rules, opened_days(hours, WEEK), WEEK, OFFICE, WEEK.minute(at(23, 8)))[3]
+    assert bars(thursday) == [("open", 0, 100), ("taken", 20, 10), ("mine", 20, 20)]
+    assert thursday.words == "trống 9 giờ"

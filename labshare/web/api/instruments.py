@@ -76,6 +76,7 @@ class InstrumentView(InstrumentLine, frozen=True, kw_only=True):
     granularity_minutes: int
     setup_minutes: int
     cleanup_minutes: int
+    capacity: int
     advance_days: int
     # Who may run it as a booking chooses, and the set-ups that one may ask for.
     modes: tuple[Mode, ...]
@@ -192,7 +193,7 @@ _SAME = (
     *("id", "name_vi", "name_en", "manufacturer", "model", "booking_mode", "bookable_unit", "operated_by"),
     *("qualification", "verification", "description_vi", "description_en", "pid", "hazards", "attended"),
     *("min_minutes", "max_minutes", "granularity_minutes", "setup_minutes", "cleanup_minutes", "advance_days"),
-    *("source", "retired_at"),
+    *("capacity", "source", "retired_at"),
 )
 
 

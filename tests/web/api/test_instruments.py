@@ -73,7 +73,8 @@ def test_an_instrument_says_what_booking_it_asks_for(researcher: Caller) -> None
     expected: dict[str, Any] = {
         "id": "N003", "capability": "NMR", "centre": "C-TWO", "centre_en": "Centre Two", "host": "I-IMS", "zone": None,
         "booking_mode": "time", "timezone": "Asia/Ho_Chi_Minh", "opening": "Mon-Fri 08:00-18:00", "min_minutes": 30,
-        "max_minutes": 480, "granularity_minutes": 30, "setup_minutes": 0, "cleanup_minutes": 30, "advance_days": 60,
+        "max_minutes": 480, "granularity_minutes": 30, "setup_minutes": 0, "cleanup_minutes": 30, "capacity": 1,
+        "advance_days": 60,
         "qualification": None, "retired_at": None, "products": [],
     }  # fmt: skip
     assert {name: shown[name] for name in expected} == expected

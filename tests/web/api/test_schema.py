@@ -45,6 +45,11 @@ METHODS = {
     "/api/v1/qualifications/waiting": {"get"},
     "/api/v1/qualifications/revoke": {"post"},
     "/api/v1/qualifications/trainers": {"get"},
+    "/api/v1/exchanges": {"get", "post"},
+    "/api/v1/exchanges/colleagues": {"get"},
+    "/api/v1/exchanges/{exchange_id}": {"delete"},
+    "/api/v1/exchanges/{exchange_id}/accept": {"post"},
+    "/api/v1/exchanges/{exchange_id}/decline": {"post"},
 }
 
 
@@ -66,8 +71,8 @@ def test_no_endpoint_answers_without_a_token(client: Client) -> None:
     for path, methods in METHODS.items():
         for method in methods:
             some_id = "00000000-0000-0000-0000-000000000001"
-            names = ("booking_id", "feed_id", "series_id", "entry_id", "rule_id", "notice_id", "hold_id", "ask_id")
-            ids = dict.fromkeys(names, some_id)
+            nouns = ("booking", "feed", "series", "entry", "rule", "notice", "hold", "ask", "exchange")
+            ids = {f"{noun}_id": some_id for noun in nouns}
             url = path.format(instrument_id="N001", **ids)
             assert client.request(method.upper(), url).status_code == 401, (method, path)
 
@@ -109,14 +114,15 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 # An answer with a key is kept for a day, and that of a new feed is a secret of which only the hash is kept.
 WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
-# Somebody has a handful of feeds, an instrument of rules, waits for ten things at most, a search for time tells the
-# first few places, what waits for a centre is told whole, as somebody must look at each, and who
-# is qualified is for a few.
+# Somebody has a handful of feeds, an instrument of rules, waits for ten things at most, offers ten bookings at most, a
+# search for time tells the first few places, what waits for a centre is told whole, as somebody must look at each, and
+# who is qualified is for a few.
 ON_ONE_PAGE = {
     "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals", "/api/v1/booking-rules",
     "/api/v1/notices/preferences",
     "/api/v1/qualifications", "/api/v1/qualifications/asks", "/api/v1/qualifications/waiting",
     "/api/v1/qualifications/trainers",
+    "/api/v1/exchanges", "/api/v1/exchanges/colleagues",
 }  # fmt: skip
 
 

@@ -1,0 +1,152 @@
+"""What a booking becomes: the changes that make one of a wish, give it other times or words, and give its time back.
+
+What must not live here: who may do it (bookings.py), whether the rules let them, or the writing (writing.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid4
+
+import msgspec
+
+from labshare.domain.approvals import standing
+from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules, Wish
+from labshare.domain.modes import Mode, mode_of, still_offered
+from labshare.domain.people import Action, Actor, may
+from labshare.domain.projects import Project
+from labshare.domain.timespan import Span
+from labshare.errors import Malformed
+from labshare.services import clauses
+from labshare.services.writing import Change, Locked, Payer, ended
+from labshare.store.engine import Connection
+
+LONGEST_PURPOSE = 500
+
+
+def again(
+    booking: Booking,
+    span: Span,
+    purpose: str | None = None,
+    *,
+    rules: InstrumentRules,
+    mode: Mode | None = None,
+    setup: str | None = None,
+) -> Wish:
+    """A booking as the wish for itself at another time; what is not given it keeps, as far as that is still offered."""
+    kept_mode, kept_setup = still_offered(booking.mode, booking.setup, rules)
+    return Wish(
+        mode=mode or kept_mode,
+        setup=kept_setup if setup is None else setup,
+        instrument_number=booking.instrument_number,
+        span=span,
+        person_id=booking.person_id,
+        project_id=booking.project_id,
+        purpose=booking.purpose if purpose is None else purpose_of(purpose),
+        replaces_id=booking.id,
+        kind=booking.kind,
+        trainer_id=booking.trainer_id,
+    )
+
+
+def adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime) -> Change:
+    """The change that makes a new booking of a wish."""
+    after = _new(locked[wish.instrument_number], wish, payer.project, actor, now)
+    return Change(after=after, wish=wish, payer=payer)
+
+
+def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, now: datetime, *, by: Actor) -> Change:
+    """The change that gives a booking the times and the purpose of the wish for it; other times are approved anew."""
+    occupied = rules.occupied(wish.span, booking.kind)
+    state, until = booking.state, booking.hold_expires_at
+    if wish.span != booking.span and state is not BookingState.HELD:
+        state, until = standing_for(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
+    moved = msgspec.structs.replace(
+        booking,
+        starts_at=wish.span.start,
+        ends_at=wish.span.end,
+        occupied_from=occupied.start,
+        occupied_until=occupied.end,
+        purpose=wish.purpose,
+        mode=(mode := mode_of(wish, rules)),
+        setup=wish.setup,
+        attended=attends(wish, rules, mode),
+        state=state,
+        hold_expires_at=until,
+        override_reason=wish.override or booking.override_reason,
+        updated_at=now,
+    )
+    return Change(before=booking, after=moved, wish=wish, payer=payer)
+
+
+def describing(booking: Booking, purpose: str, now: datetime) -> Change:
+    """The change that says in other words what a booking is for."""
+    return Change(before=booking, after=msgspec.structs.replace(booking, purpose=purpose_of(purpose), updated_at=now))
+
+
+def cancelling(db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime) -> Change:
+    """The change that gives the time back, late or in time by the notice that an agreement asks of its user (R21)."""
+    if booking.form_hold:
+        # Nobody had said that they would come, and nobody who waits is told that they gave something back.
+        return ended(booking, BookingState.RELEASED, now)
+    answers = booking.trainer_id == actor.person_id or may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    is_bound = booking.person_id == actor.person_id or not answers
+    late = is_bound and clauses.is_late(db, rules, booking, now)
+    return ended(msgspec.structs.replace(booking, late_notice=late), BookingState.CANCELLED, now)
+
+
+def standing_for(
+    actor: Actor, rules: InstrumentRules, kind: BookingKind, organisation_id: str | None, start: datetime, now: datetime
+) -> tuple[BookingState, datetime | None]:
+    """How a booking by this actor stands, and until when the centre may decide. Who answers for the centre waits for
+    nobody, and neither does whom they book for.
+    """
+    if may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id):
+        return BookingState.CONFIRMED, None
+    return standing(rules, kind, organisation_id, start, now)
+
+
+def attends(wish: Wish, rules: InstrumentRules, mode: Mode) -> bool:
+    """Whether somebody must be there for a use: nobody who has it run by the staff."""
+    return rules.attended and wish.person_id is not None and mode is not Mode.COMMISSIONED
+
+
+def purpose_of(text: str) -> str:
+    text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    if len(text) > LONGEST_PURPOSE:
+        raise Malformed("purpose_too_long", most=LONGEST_PURPOSE)
+    return text
+
+
+def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Actor, now: datetime) -> Booking:
+    """The booking that a wish becomes; what the project says is copied onto it."""
+    occupied = rules.occupied(wish.span, wish.kind)
+    mode = mode_of(wish, rules) if wish.kind is BookingKind.USE else Mode.SELF
+    organisation_id = project.organisation_id if project else None
+    state, until = standing_for(actor, rules, wish.kind, organisation_id, wish.span.start, now)
+    return Booking(
+        id=uuid4(),
+        instrument_number=rules.number,
+        kind=wish.kind,
+        state=state,
+        hold_expires_at=until,
+        starts_at=wish.span.start,
+        ends_at=wish.span.end,
+        occupied_from=occupied.start,
+        occupied_until=occupied.end,
+        person_id=wish.person_id,
+        booked_by_id=actor.person_id,
+        trainer_id=wish.trainer_id,
+        project_id=wish.project_id,
+        organisation_id=organisation_id,
+        access_class=project.access_class if project else None,
+        activity=project.activity if project else None,
+        agreement_id=project.agreement_id if project else None,
+        attended=attends(wish, rules, mode),
+        mode=mode,
+        setup=wish.setup,
+        purpose=wish.purpose,
+        override_reason=wish.override,
+        created_at=now,
+        updated_at=now,
+    )

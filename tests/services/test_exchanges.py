@@ -1,0 +1,326 @@
+"""Bookings that change hands, on both databases: nothing until it is accepted, and then all, if the rules let them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from labshare.domain.bookings import Booking, BookingState
+from labshare.domain.exchanges import MOST_OPEN, Exchange
+from labshare.errors import NotFound, Refused, Stale, WrongState
+from labshare.services import approvals, bookings, exchanges, wishes
+from labshare.store import bookings as bookings_store
+from labshare.store import notices as notices_store
+from labshare.store import tables as t
+from labshare.store.engine import Database
+from tests.furniture import (
+    COLLEAGUE,
+    COMPETITOR,
+    FESEM,
+    INDUSTRY_PROJECT,
+    MANAGER,
+    NMR,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    furnish,
+    span,
+)
+from tests.services.test_agreements import a_rule, an_agreement, balances, load
+
+MINE, THEIRS = span(25, 9, 11), span(26, 14, 16)
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+def placed(house: Database, *new: Booking) -> None:
+    with house.write() as db:
+        bookings_store.add(db, new)
+
+
+def of(house: Database, booking: Booking) -> Booking:
+    with house.read() as db:
+        return bookings_store.get(db, booking.id)
+
+
+def given(house: Database, booking: Booking, to: UUID = COLLEAGUE) -> Exchange:
+    with house.write() as db:
+        who = actor(booking.person_id or RESEARCHER)
+        return exchanges.hand_over(db, who, booking.id, to, seen_version=booking.version, now=NOW)
+
+
+def swapped(house: Database, booking: Booking, instrument_id: str, moment: Any) -> Exchange:
+    with house.write() as db:
+        return exchanges.swap(
+            db, actor(RESEARCHER), booking.id, instrument_id, moment, seen_version=booking.version, now=NOW
+        )
+
+
+def accepted(house: Database, exchange: Exchange, who: UUID, seen: int, project: UUID | None = None) -> Booking:
+    with house.write() as db:
+        return exchanges.accept(db, actor(who), exchange.id, project, seen_version=seen, now=NOW)
+
+
+def letters(house: Database) -> list[tuple[UUID, str]]:
+    with house.read() as db:
+        return [(each.notice.person_id, each.notice.kind) for each in notices_store.due(db, NOW)]
+
+
+def emailed(house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.persons).values(email="somebody@example.org"))
+
+
+def matched(house: Database) -> list[int]:
+    """The minutes that each balance counts."""
+    with house.read() as db:
+        return [minutes for _, minutes, _ in balances(db).values()]
+
+
+# ---------------------------------------------------------------- handing over
+
+
+def test_a_booking_is_its_givers_until_it_is_taken(house: Database) -> None:
+    booking = a_booking(XRD, MINE, purpose="phase map", series_id=None)
+    placed(house, booking)
+    exchange = given(house, booking)
+    assert of(house, booking) == booking
+    with house.read() as db:
+        (line,) = exchanges.mine(db, actor(COLLEAGUE), NOW)
+    assert (line.gives.instrument_id, line.gives.starts_at, line.wants) == ("N002", MINE.start, None)
+    assert (line.giver, line.receiver) == ("Researcher", "Colleague")
+    taken = accepted(house, exchange, COLLEAGUE, line.version, PUBLIC_PROJECT)
+    assert (taken.person_id, taken.span, taken.state) == (COLLEAGUE, MINE, BookingState.CONFIRMED)
+    # Within their common project what it is for goes along.
+    assert (taken.project_id, taken.purpose, taken.version) == (PUBLIC_PROJECT, "phase map", 2)
+    with house.read() as db:
+        assert exchanges.mine(db, actor(COLLEAGUE), NOW) == exchanges.mine(db, actor(RESEARCHER), NOW) == []
+
+
+def test_each_side_is_written_to(house: Database) -> None:
+    emailed(house)
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    exchange = given(house, booking)
+    assert letters(house) == [(COLLEAGUE, "exchange_asked")]
+    accepted(house, exchange, COLLEAGUE, 1, PUBLIC_PROJECT)
+    assert sorted(letters(house)) == [(RESEARCHER, "exchange_accepted"), (COLLEAGUE, "exchange_asked")]
+
+
+def test_the_rules_judge_who_gets_it(house: Database) -> None:
+    """The colleague is elsewhere then; and lost the licence of the FE-SEM."""
+    booking = a_booking(FESEM, MINE)
+    placed(house, booking, a_booking(XRD, span(25, 10, 12), person_id=COLLEAGUE))
+    with house.write() as db:
+        db.execute(sa.delete(t.qualifications).where(t.qualifications.c.person_id == COLLEAGUE))
+    exchange = given(house, booking)
+    with pytest.raises(Refused) as refused:
+        accepted(house, exchange, COLLEAGUE, 1, PUBLIC_PROJECT)
+    assert {each.code for each in refused.value.refusals} == {"not_qualified", "person_elsewhere"}
+    assert of(house, booking) == booking
+    # It was not answered: once the rules let them, they may still take it.
+    with house.write() as db:
+        db.execute(sa.insert(t.qualifications).values(person_id=COLLEAGUE, instrument_number=FESEM, granted_at=NOW))
+        db.execute(sa.delete(t.bookings).where(t.bookings.c.person_id == COLLEAGUE))
+    assert accepted(house, exchange, COLLEAGUE, 1, PUBLIC_PROJECT).person_id == COLLEAGUE
+
+
+def test_the_receivers_project_must_be_theirs(house: Database) -> None:
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    exchange = given(house, booking)
+    for project in (INDUSTRY_PROJECT, None):
+        with pytest.raises(Refused):
+            accepted(house, exchange, COLLEAGUE, 1, project)
+    assert of(house, booking) == booking
+
+
+def test_the_centre_approves_another_person_anew(house: Database) -> None:
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    with house.write() as db:
+        approvals.choose(db, actor(MANAGER), "N002", "everybody", 24, NOW)
+    taken = accepted(house, given(house, booking), COLLEAGUE, 1, PUBLIC_PROJECT)
+    assert taken.state is BookingState.PENDING
+    assert taken.hold_expires_at == NOW + timedelta(hours=24)
+
+
+def test_shares_move_with_it(house: Database, tmp_path: Path) -> None:
+    """The cap counts the industry: two hours of a competitor's use, none once a public project has them."""
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule(share=Fraction(1, 2))))
+        db.execute(sa.insert(t.project_members).values(project_id=PUBLIC_PROJECT, person_id=COMPETITOR))
+        wish = wishes.wish_of(db, actor(COMPETITOR), "N002", "DN-01", MINE, "")
+        booking = bookings.book(db, actor(COMPETITOR), wish, NOW)
+    assert matched(house) == [120]
+    taken = accepted(house, given(house, booking), COLLEAGUE, booking.version, PUBLIC_PROJECT)
+    assert taken.organisation_id == "I-IMS"
+    assert matched(house) == [0]
+
+
+@pytest.mark.parametrize("answer", [exchanges.decline, exchanges.withdraw])
+def test_a_no_changes_nothing_and_is_the_end(house: Database, answer: Any) -> None:
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    exchange = given(house, booking)
+    who, stranger = (COLLEAGUE, RESEARCHER) if answer is exchanges.decline else (RESEARCHER, COLLEAGUE)
+    with pytest.raises(NotFound), house.write() as db:
+        answer(db, actor(stranger), exchange.id, NOW)
+    with house.write() as db:
+        answer(db, actor(who), exchange.id, NOW)
+    assert of(house, booking) == booking
+    with pytest.raises(WrongState):
+        accepted(house, exchange, COLLEAGUE, 1, PUBLIC_PROJECT)
+    # It may be offered again.
+    given(house, booking)
+
+
+def test_an_offer_runs_out_before_the_use_begins(house: Database) -> None:
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    exchange = given(house, booking)
+    assert exchange.answer_by == NOW + timedelta(hours=48)
+    with pytest.raises(WrongState), house.write() as db:
+        exchanges.accept(
+            db, actor(COLLEAGUE), exchange.id, PUBLIC_PROJECT, seen_version=1, now=NOW + timedelta(hours=48)
+        )
+
+
+def test_what_was_moved_is_not_taken_unseen(house: Database) -> None:
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    exchange = given(house, booking)
+    with house.write() as db:
+        bookings.move(db, actor(RESEARCHER), booking.id, THEIRS, seen_version=1, now=NOW)
+    with pytest.raises(Stale):
+        accepted(house, exchange, COLLEAGUE, 1, PUBLIC_PROJECT)
+    assert accepted(house, exchange, COLLEAGUE, 2, PUBLIC_PROJECT).span == THEIRS
+
+
+def test_a_booking_is_promised_once_and_only_to_colleagues(house: Database) -> None:
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    with pytest.raises(NotFound):
+        given(house, booking, COMPETITOR)
+    given(house, booking)
+    with pytest.raises(Refused) as refused:
+        given(house, booking, MANAGER)
+    assert [each.code for each in refused.value.refusals] == ["exchange_stands"]
+
+
+def test_nobody_asks_for_more_than_a_few_answers(house: Database) -> None:
+    many = [a_booking(XRD, span(25, hour, hour + 1)) for hour in range(MOST_OPEN + 1)]
+    placed(house, *many)
+    for each in many[:MOST_OPEN]:
+        given(house, each)
+    with pytest.raises(Refused) as refused:
+        given(house, many[-1])
+    assert [each.code for each in refused.value.refusals] == ["exchange_too_many"]
+
+
+def test_nobody_gives_what_is_not_theirs(house: Database) -> None:
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    for who in (COLLEAGUE, MANAGER):
+        with pytest.raises(NotFound), house.write() as db:
+            exchanges.hand_over(db, actor(who), booking.id, RESEARCHER, seen_version=1, now=NOW)
+
+
+# ---------------------------------------------------------------- swapping
+
+
+def test_two_swap_their_slots_with_what_they_do_in_them(house: Database) -> None:
+    mine = a_booking(XRD, MINE, purpose="mine")
+    theirs = a_booking(
+        FESEM, THEIRS, person_id=COMPETITOR, project_id=INDUSTRY_PROJECT, organisation_id="O-CO", purpose="theirs"
+    )
+    placed(house, mine, theirs)
+    exchange = swapped(house, mine, "N001", THEIRS.start)
+    taken = accepted(house, exchange, COMPETITOR, 2)
+    assert (taken.id, taken.person_id, taken.project_id, taken.purpose) == (
+        mine.id, COMPETITOR, INDUSTRY_PROJECT, "theirs",
+    )  # fmt: skip
+    other = of(house, theirs)
+    assert (other.person_id, other.project_id, other.purpose, other.span) == (
+        RESEARCHER, PUBLIC_PROJECT, "mine", THEIRS,
+    )  # fmt: skip
+
+
+def test_on_one_instrument_at_overlapping_hours_one_person_is_still_in_one_place(house: Database) -> None:
+    """Each is elsewhere in the slot that they leave, and in no other."""
+    mine, theirs = a_booking(XRD, MINE), a_booking(NMR, MINE, person_id=COLLEAGUE)
+    placed(house, mine, theirs)
+    accepted(house, swapped(house, mine, "N003", MINE.start), COLLEAGUE, 2)
+    assert (of(house, mine).person_id, of(house, theirs).person_id) == (COLLEAGUE, RESEARCHER)
+
+
+def test_who_asks_learns_nothing_of_whom_they_ask(house: Database) -> None:
+    """The NMR is cleaned for 30 minutes: who asks sees the hours that a calendar shows, who is asked their own."""
+    theirs = a_booking(
+        NMR, THEIRS, person_id=COMPETITOR, project_id=INDUSTRY_PROJECT,
+        occupied_until=THEIRS.end + timedelta(minutes=30),
+    )  # fmt: skip
+    mine = a_booking(XRD, MINE)
+    placed(house, mine, theirs)
+    swapped(house, mine, "N003", THEIRS.end + timedelta(minutes=10))
+    with house.read() as db:
+        (asked,) = exchanges.mine(db, actor(RESEARCHER), NOW)
+        (got,) = exchanges.asked_of(db, actor(COMPETITOR), NOW)
+    assert asked.wants is not None
+    assert got.wants is not None
+    assert (asked.receiver, asked.wants.ends_at) == (None, THEIRS.end + timedelta(minutes=30))
+    assert (got.giver, got.wants.ends_at) == ("Researcher", THEIRS.end)
+
+
+def test_what_the_rules_say_of_the_other_is_not_told(house: Database) -> None:
+    """The researcher has another use at the colleague's time; the colleague hears that it cannot be, and no more."""
+    mine, theirs = a_booking(XRD, MINE), a_booking(XRD, THEIRS, person_id=COLLEAGUE)
+    placed(house, mine, theirs, a_booking(NMR, THEIRS))
+    exchange = swapped(house, mine, "N002", THEIRS.start)
+    with pytest.raises(Refused) as refused:
+        accepted(house, exchange, COLLEAGUE, 2)
+    assert [(each.code, each.params) for each in refused.value.refusals] == [("exchange_other_refused", {})]
+    assert (of(house, mine), of(house, theirs)) == (mine, theirs)
+
+
+def test_there_is_nobody_to_swap_with(house: Database) -> None:
+    """Free time, a block, one's own, and one of several at a time."""
+    mine, own = a_booking(XRD, MINE), a_booking(XRD, THEIRS)
+    held = a_booking(NMR, THEIRS, person_id=COLLEAGUE, state=BookingState.HELD)
+    two = [a_booking(FESEM, THEIRS, person_id=who, unit=unit) for unit, who in enumerate((COLLEAGUE, COMPETITOR))]
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(capacity=2))
+    placed(house, mine, own, held, *two)
+    for instrument_id, moment in (
+        ("N001", MINE.start), ("N002", THEIRS.start), ("N003", THEIRS.start), ("N001", THEIRS.start),
+    ):  # fmt: skip
+        with pytest.raises(Refused) as refused:
+            swapped(house, mine, instrument_id, moment)
+        assert [each.code for each in refused.value.refusals] == ["exchange_no_holder"]
+
+
+def test_a_swap_is_over_when_the_other_has_no_such_booking_any_more(house: Database) -> None:
+    mine, theirs = a_booking(XRD, MINE), a_booking(NMR, THEIRS, person_id=COLLEAGUE)
+    placed(house, mine, theirs)
+    exchange = swapped(house, mine, "N003", THEIRS.start)
+    with house.write() as db:
+        bookings.cancel(db, actor(COLLEAGUE), theirs.id, seen_version=1, now=NOW)
+    with house.read() as db:
+        assert exchanges.mine(db, actor(RESEARCHER), NOW) == []
+    with pytest.raises(WrongState):
+        accepted(house, exchange, COLLEAGUE, 3)
+    assert of(house, mine) == mine

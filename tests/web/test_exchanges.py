@@ -1,0 +1,162 @@
+"""Bookings that change hands over HTTP: offered from a booking's page, answered without scripts, and who sees what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from labshare.domain.bookings import Booking
+from labshare.services import exchanges
+from labshare.store import bookings as bookings_store
+from labshare.store.engine import Database
+from tests.furniture import (
+    COLLEAGUE,
+    COMPETITOR,
+    INDUSTRY_PROJECT,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    span,
+)
+from tests.web.conftest import Client, send, sign_in, text_of
+
+MINE, THEIRS = span(25, 9, 11), span(26, 14, 16)
+
+
+def placed(house: Database, *new: Booking) -> None:
+    with house.write() as db:
+        bookings_store.add(db, new)
+
+
+def person_of(house: Database, booking: Booking) -> Any:
+    with house.read() as db:
+        return bookings_store.get(db, booking.id).person_id
+
+
+@pytest.fixture
+def mine(house: Database) -> Booking:
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    return booking
+
+
+@pytest.fixture
+def offered(house: Database, mine: Booking) -> str:
+    """The address of what the researcher offers the colleague."""
+    with house.write() as db:
+        exchange = exchanges.hand_over(db, actor(RESEARCHER), mine.id, COLLEAGUE, seen_version=1, now=NOW)
+    return f"/exchanges/{exchange.id}"
+
+
+def test_one_gives_a_booking_away_from_its_page(client: Client, house: Database, mine: Booking) -> None:
+    sign_in(client, "researcher")
+    assert f'href="/exchanges/new?booking={mine.id}"' in client.get(f"/bookings/{mine.id}").text
+    form = client.get(f"/exchanges/new?booking={mine.id}")
+    assert f'<option value="{COLLEAGUE}">Colleague</option>' in form.text
+    assert str(COMPETITOR) not in form.text
+    data = {"booking": str(mine.id), "version": "1", "receiver": str(COLLEAGUE)}
+    answer = send(client, "/exchanges/hand-over", data)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/exchanges")
+    assert "Bạn đề nghị: Máy XRD · 09:00–11:00 T4 25/11/2026" in text_of(client.get("/exchanges"))
+    sign_in(client, "colleague")
+    assert "Đề nghị chờ bạn trả lời" in text_of(client.get("/"))
+    page = client.get("/exchanges")
+    assert "Researcher nhường cho bạn" in text_of(page)
+    (line,) = exchanges_of(house, COLLEAGUE)
+    answer = send(client, f"/exchanges/{line}/accept", {"version": "1", "project": str(PUBLIC_PROJECT)})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/bookings/{mine.id}")
+    assert person_of(house, mine) == COLLEAGUE
+
+
+def exchanges_of(house: Database, person_id: Any) -> list[Any]:
+    with house.read() as db:
+        return [each.exchange.id for each in exchanges.mine(db, actor(person_id), NOW)]
+
+
+def test_a_swap_is_asked_of_whoever_has_the_time(client: Client, house: Database, mine: Booking) -> None:
+    theirs = a_booking(XRD, THEIRS, person_id=COMPETITOR, project_id=INDUSTRY_PROJECT, organisation_id="O-CO")
+    placed(house, theirs)
+    sign_in(client, "researcher")
+    data = {"booking": str(mine.id), "version": "1", "instrument": "N002", "date": "2026-11-26", "from": "15:00"}
+    assert send(client, "/exchanges/swap", data).status_code == 303
+    assert "Competitor" not in client.get("/exchanges").text
+    sign_in(client, "competitor")
+    page = text_of(client.get("/exchanges"))
+    assert "Researcher muốn đổi lấy lượt của bạn: Máy XRD · 14:00–16:00 T5 26/11/2026" in page
+    (line,) = exchanges_of(house, COMPETITOR)
+    assert send(client, f"/exchanges/{line}/accept", {"version": "2"}).status_code == 303
+    assert (person_of(house, mine), person_of(house, theirs)) == (COMPETITOR, RESEARCHER)
+
+
+def test_a_refusal_stands_on_the_page_and_changes_nothing(
+    client: Client, house: Database, mine: Booking, offered: str
+) -> None:
+    placed(house, a_booking(3, MINE, person_id=COLLEAGUE))
+    sign_in(client, "colleague")
+    page = send(client, f"{offered}/accept", {"version": "1", "project": str(PUBLIC_PROJECT)})
+    assert page.status_code == 422
+    assert 'data-code="person_elsewhere"' in page.text
+    assert person_of(house, mine) == RESEARCHER
+    stale = send(client, f"{offered}/accept", {"version": "7", "project": str(PUBLIC_PROJECT)})
+    assert stale.status_code == 412
+
+
+def test_no_and_withdrawing_change_nothing(client: Client, house: Database, mine: Booking, offered: str) -> None:
+    sign_in(client, "colleague")
+    assert send(client, f"{offered}/withdraw", {}).status_code == 404
+    assert send(client, f"{offered}/decline", {}).status_code == 303
+    assert send(client, f"{offered}/decline", {}).status_code == 422
+    sign_in(client, "researcher")
+    assert send(client, f"{offered}/withdraw", {}).status_code == 422
+    data = {"booking": str(mine.id), "version": "1", "receiver": str(COLLEAGUE)}
+    assert send(client, "/exchanges/hand-over", data).status_code == 303
+    (again,) = exchanges_of(house, RESEARCHER)
+    assert send(client, f"/exchanges/{again}/withdraw", {}).status_code == 303
+    assert "Không có đề nghị nào" in text_of(client.get("/exchanges"))
+    assert person_of(house, mine) == RESEARCHER
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "status", "code"),
+    [
+        ("hand-over", {"receiver": ""}, 400, "receiver"),
+        ("hand-over", {"receiver": str(COMPETITOR)}, 404, ""),
+        ("hand-over", {"version": "9"}, 412, "booking_changed"),
+        ("swap", {"from": "half past"}, 400, "from"),
+        ("swap", {"date": ""}, 400, "date"),
+        ("swap", {"instrument": "N999"}, 400, "instrument"),
+        ("swap", {}, 422, "exchange_no_holder"),
+    ],
+)
+def test_bad_input_is_told_beside_its_field(
+    client: Client, house: Database, mine: Booking, path: str, changes: dict[str, str], status: int, code: str
+) -> None:
+    sign_in(client, "researcher")
+    data = {
+        "booking": str(mine.id),
+        "version": "1",
+        "receiver": str(COLLEAGUE),
+        "instrument": "N003",
+        "date": "2026-11-26",
+        "from": "15:00",
+    }
+    page = send(client, f"/exchanges/{path}", data | changes)
+    assert page.status_code == status
+    assert (f'id="error-{code}"' in page.text) is (status == 400)
+    assert (f'data-code="{code}"' in page.text) is (status in (412, 422))
+    assert exchanges_of(house, RESEARCHER) == []
+
+
+def test_what_is_somebody_elses_is_not_there(client: Client, mine: Booking, offered: str) -> None:
+    sign_in(client, "competitor")
+    assert client.get(f"/exchanges/new?booking={mine.id}").status_code == 404
+    for answer in ("accept", "decline", "withdraw"):
+        assert send(client, f"{offered}/{answer}", {"version": "1"}).status_code == 404
+    sign_in(client, "manager")
+    # The manager may see and move it, and yet it is not theirs to give.
+    assert client.get(f"/exchanges/new?booking={mine.id}").status_code == 404
+    assert "/exchanges/new" not in client.get(f"/bookings/{mine.id}").text
