@@ -6,6 +6,7 @@ What must not live here: who may do it (bookings.py), whether the rules let them
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -118,6 +119,16 @@ def purpose_of(text: str) -> str:
     return text
 
 
+def copied(project: Project | None) -> dict[str, Any]:
+    """What a project says, as it is copied onto its bookings."""
+    return {
+        "organisation_id": project.organisation_id if project else None,
+        "access_class": project.access_class if project else None,
+        "activity": project.activity if project else None,
+        "agreement_id": project.agreement_id if project else None,
+    }
+
+
 def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Actor, now: datetime) -> Booking:
     """The booking that a wish becomes; what the project says is copied onto it."""
     occupied = rules.occupied(wish.span, wish.kind)
@@ -138,10 +149,7 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
         booked_by_id=actor.person_id,
         trainer_id=wish.trainer_id,
         project_id=wish.project_id,
-        organisation_id=organisation_id,
-        access_class=project.access_class if project else None,
-        activity=project.activity if project else None,
-        agreement_id=project.agreement_id if project else None,
+        **copied(project),
         attended=attends(wish, rules, mode),
         mode=mode,
         setup=wish.setup,

@@ -29,7 +29,7 @@ from labshare.services.booking_changes import (
 from labshare.services.charging import Outcome, charge
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import has_booked_as_leader, in_place, is_answered_for, require_for
-from labshare.services.writing import HOLD_EXPIRES, Change, Locked, ended, payer_of, refuse, write
+from labshare.services.writing import HOLD_EXPIRES, Change, Locked, Payer, ended, payer_of, refuse, write
 from labshare.store import booking_pages
 from labshare.store import bookings as store
 from labshare.store import due as due_store

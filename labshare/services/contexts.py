@@ -25,7 +25,7 @@ from labshare.domain.bookings import (
     Neighbour,
     Wish,
 )
-from labshare.domain.clauses import PersonUse
+from labshare.domain.clauses import Conduct, PersonUse
 from labshare.domain.clearances import Clearance
 from labshare.domain.modes import is_run_by_staff
 from labshare.domain.projects import Project
@@ -127,9 +127,8 @@ def context(
 ) -> Context:
     """What the rules look at, but for the centre's own."""
     is_session = change.before is not None and change.before.plan_id is not None
-    payer, gone = change.payer, {wish.replaces_id, *leaving}
+    payer = change.payer
     held = _holding(db, rules, wish, payer, planned)
-    own = [each.use for each in found.read.times if each.is_own and each.use.id not in gone]
     return Context(
         now=now,
         rules=rules,
@@ -142,16 +141,7 @@ def context(
         held=held.user,
         trainer=held.trainer,
         closed_dates=closed_dates_over(wish.span),
-        conducts=()
-        if is_session
-        else clauses.conducts(
-            found.covering,
-            rules,
-            wish,
-            primes=found.primes,
-            uses=(*own, *_own(planned, wish)),
-            missed=found.read.missed,
-        ),
+        conducts=() if is_session else _conducts(rules, wish, found, planned, {wish.replaces_id, *leaving}),
         lacking=_lacking(db, found.covering, payer, wish, now),
     )
 
@@ -165,6 +155,14 @@ def _kept(db: Connection, book: Rulebook, rules: InstrumentRules, wish: Wish) ->
     if not any(horizon.overlaps(asked) for horizon in book.rounds.values()):
         return ()
     return tuple(kept_time(offer) for offer in rounds_store.offers_over(db, [rules.number], asked))
+
+
+def _conducts(
+    rules: InstrumentRules, wish: Wish, found: Surroundings, planned: Planned, gone: Collection[UUID | None]
+) -> tuple[Conduct, ...]:
+    own = [each.use for each in found.read.times if each.is_own and each.use.id not in gone]
+    uses, missed = (*own, *_own(planned, wish)), found.read.missed
+    return clauses.conducts(found.covering, rules, wish, primes=found.primes, uses=uses, missed=missed)
 
 
 def _holding(db: Connection, rules: InstrumentRules, wish: Wish, payer: Payer, planned: Planned) -> Holding:

@@ -787,7 +787,7 @@ def test_whoever_is_touched_by_no_rule_asks_only_whether_the_agreements_are_the_
 def test_a_booking_asks_two_questions_more_for_all_agreements_and_their_courtesy(
     house: Database, tmp_path: Path
 ) -> None:
-    """Beside what it asks in a house without agreements: the stamp of the agreements, and the lock of the balances."""
+    """Beside what it asks in a house without agreements: the lock of the balances; the stamp comes with the project."""
 
     def asked(day: int) -> list[str]:
         wish = Wish(instrument_number=XRD, span=span(day, 8, 9), project_id=INDUSTRY_PROJECT)
@@ -808,7 +808,7 @@ def test_a_booking_asks_two_questions_more_for_all_agreements_and_their_courtesy
     more = asked(26)
     stamp, lock = (each for each in more if each not in without)
     assert len(more) == len(without) + 2
-    assert stamp.startswith("SELECT facts.value")
+    assert stamp.startswith("SELECT projects.id")
     assert "FROM balances" in lock
 
 

@@ -1,4 +1,6 @@
-"""What people do with instrument time, on both databases: written once, refused whole, masked from rivals."""
+"""What people do with instrument time (bookings.py, booking_changes.py, expiring.py), on both databases: written once,
+refused whole, masked from rivals.
+"""
 
 from __future__ import annotations
 

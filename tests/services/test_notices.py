@@ -222,9 +222,9 @@ def test_a_person_chooses_among_what_may_concern_them(house: Database) -> None:
     with house.read() as db:
         shown = {who: list(notices.preferences(db, actor(who))) for who in (RESEARCHER, MANAGER, PARTNER)}
     assert shown == {
-        RESEARCHER: ["bookings", "rounds", "people"],
-        MANAGER: ["bookings", "rounds", "centre", "people"],
-        PARTNER: ["bookings", "rounds", "agreements", "people"],
+        RESEARCHER: ["bookings", "rounds", "qualifications", "people"],
+        MANAGER: ["bookings", "rounds", "qualifications", "centre", "people"],
+        PARTNER: ["bookings", "rounds", "qualifications", "agreements", "people"],
     }
 
 
