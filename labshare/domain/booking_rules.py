@@ -90,6 +90,12 @@ class CutOff(_Rule, frozen=True, kw_only=True, tag="cut_off"):
     hours: int
 
 
+class Advance(_Rule, frozen=True, kw_only=True, tag="advance"):
+    """Nothing is booked that ends later than so many days from now; an instrument's own limit may be nearer."""
+
+    days: int
+
+
 class LockWindow(_Rule, frozen=True, kw_only=True, tag="lock_window"):
     """Within so many hours of its start a use is moved or cancelled by the managers alone."""
 
@@ -135,11 +141,12 @@ class Overnight(_Rule, frozen=True, kw_only=True, tag="overnight"):
 
 
 Limit = MostBookings | MostMinutes
-BookingRule = MostBookings | MostMinutes | CutOff | LockWindow | PrimeLimit | ShortNotice | DatedHours | Overnight
+BookingRule = Limit | CutOff | Advance | LockWindow | PrimeLimit | ShortNotice | DatedHours | Overnight
 KINDS: tuple[type[BookingRule], ...] = (
     MostBookings,
     MostMinutes,
     CutOff,
+    Advance,
     LockWindow,
     PrimeLimit,
     ShortNotice,
@@ -186,6 +193,7 @@ _MOST: dict[str, int] = {
     "most_minutes": 1_000_000,
     "within_days": 366,
     "hours": 24 * 92,
+    "days": 366,
     "day_minutes": 24 * 60,
     "week_minutes": 7 * 24 * 60,
     "level": max(Level),
@@ -278,6 +286,11 @@ def overnight_level(posted: Iterable[Posted]) -> int | None:
 def cut_off_hours(posted: Iterable[Posted]) -> int:
     """How many hours ahead a use must be booked; 0 where no rule says so."""
     return max((each.rule.hours for each in posted if isinstance(each.rule, CutOff)), default=0)
+
+
+def furthest_days(posted: Iterable[Posted]) -> int | None:
+    """How many days ahead a use must be over; None where no rule says so."""
+    return min((each.rule.days for each in posted if isinstance(each.rule, Advance)), default=None)
 
 
 def is_short_notice(posted: Iterable[Posted], scope: Scope, start: datetime, now: datetime) -> bool:

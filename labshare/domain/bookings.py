@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.booking_rules import Site
+from labshare.domain.booking_rules import Site, furthest_days
 from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import Clearance, refusal
 from labshare.domain.conduct_rules import not_blocked, prime_time
@@ -231,9 +231,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def advance_days(self) -> int:
-        """How far ahead one may book here: the instrument's limit, or the least of the agreements' (R20)."""
-        stated = (each.clause.advance_days for each in self.conducts if each.clause.advance_days is not None)
-        return min([self.rules.advance_days, *stated])
+        """How far ahead one may book here: the instrument's limit, or the least of the agreements' (R20) and of those
+        that its centre posted.
+        """
+        stated = (*(each.clause.advance_days for each in self.conducts), furthest_days(self.house.rules))
+        return min([self.rules.advance_days, *(each for each in stated if each is not None)])
 
     @property
     def least_minutes(self) -> int:
@@ -289,6 +291,9 @@ def is_on_raster(span: Span, rules: InstrumentRules) -> bool:
 
 
 def advance(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """A manager who passes the centre's rules passes what it posted of this, and no other limit."""
+    if wish.override:
+        context = msgspec.structs.replace(context, house=HouseRules())
     latest = context.now + timedelta(days=context.advance_days)
     if wish.span.end > latest:
         params = {"days": context.advance_days, "until": latest.replace(second=0, microsecond=0).isoformat()}

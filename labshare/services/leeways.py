@@ -19,6 +19,7 @@ from labshare.domain.booking_rules import (
     PrimeLimit,
     ShortNotice,
     cut_off_hours,
+    furthest_days,
     hours_on_dates,
     is_short_notice,
     overnight_level,
@@ -174,7 +175,10 @@ class Looking:
         dated = hours_on_dates(posted)
         # Where closed hours are for a few, what is offered keeps out of them.
         spans_closed_hours = rules.spans_closed_hours and overnight_level(posted) is None
-        rules = msgspec.structs.replace(rules, spans_closed_hours=spans_closed_hours)
+        furthest = furthest_days(posted) or rules.advance_days
+        rules = msgspec.structs.replace(
+            rules, spans_closed_hours=spans_closed_hours, advance_days=min(rules.advance_days, furthest)
+        )
         conducts = [self._holding(rules, posted, span, some) for span, some in self._edges]
         key = (
             *sorted(dated.items()),

@@ -41,6 +41,7 @@ class RuleForm(msgspec.Struct, frozen=True, kw_only=True):
     most_minutes: str = ""
     within_days: str = ""
     hours: str = ""
+    days: str = ""
     day_minutes: str = ""
     week_minutes: str = ""
     name: str = ""

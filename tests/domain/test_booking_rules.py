@@ -11,6 +11,7 @@ import pytest
 
 from labshare.domain.booking_rules import (
     KINDS,
+    Advance,
     BookingRule,
     CutOff,
     DatedHours,
@@ -42,6 +43,7 @@ EACH: tuple[BookingRule, ...] = (
     MostBookings(holder=Holder.PERSON, most=2, within_days=14),
     MostMinutes(holder=Holder.ORGANISATION, most_minutes=600),
     CutOff(hours=24),
+    Advance(days=28),
     LockWindow(hours=12),
     PrimeLimit(hours="Mon-Fri 08:00-18:00", day_minutes=300),
     ShortNotice(hours=6),
@@ -71,6 +73,7 @@ def test_there_is_an_example_of_every_kind() -> None:
         ("most_minutes", {"holder": "person", "most_minutes": -1}, "most_minutes"),
         ("most_bookings", {"holder": "nobody", "most": 1}, "most_bookings"),
         ("cut_off", {"hours": 0}, "hours"),
+        ("advance", {"days": 367}, "days"),
         ("lock_window", {"hours": 3000}, "hours"),
         ("prime_limit", {"hours": "Mon-Fri 08:00-18:00"}, "day_minutes"),
         ("prime_limit", {"hours": "", "day_minutes": 60}, "hours"),
@@ -140,6 +143,7 @@ def test_every_sort_of_rule_has_a_key_for_its_sentence() -> None:
         "most_bookings_within",
         "most_minutes",
         "cut_off",
+        "advance",
         "lock_window",
         "prime_limit_day",
         "short_notice",

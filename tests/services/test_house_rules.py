@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from labshare.domain.booking_rules import (
+    Advance,
     BookingRule,
     CutOff,
     DatedHours,
@@ -240,6 +241,21 @@ def test_nothing_is_booked_later_than_the_cut_off(house: Database) -> None:
     with pytest.raises(Refused):
         move(house, booking, span(23, 11, 12))
     move(house, booking, span(23, 13, 14))
+
+
+def test_nothing_is_booked_further_ahead_than_the_centre_posted(house: Database) -> None:
+    """Three days from Monday 23 November, 08:00, end on Thursday at 08:00; the instrument itself allows more."""
+    book(house, XRD, span(26, 9, 10))
+    posted(house, Advance(days=3))
+    book(house, XRD, span(25, 9, 10))
+    found = refused(house, XRD, span(26, 10, 11))
+    assert (found.code, found.params) == ("too_far_ahead", {"days": 3, "until": at(26, 8).isoformat()})
+    book(house, XRD, span(26, 10, 11), MANAGER, person_id=RESEARCHER, override="khách từ xa đến")
+    with house.read() as db:
+        wish = Wish(instrument_number=XRD, span=span(26, 12, 13), person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
+        offers = free_times.suggest(db, wish, NOW)
+    assert offers
+    assert all(each.end <= at(26, 8) for each in offers)
 
 
 def test_calendars_and_boards_know_the_cut_off(house: Database) -> None:

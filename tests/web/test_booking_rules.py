@@ -8,6 +8,7 @@ import pytest
 
 from labshare.domain.booking_rules import (
     KINDS,
+    Advance,
     BookingRule,
     CutOff,
     DatedHours,
@@ -49,6 +50,7 @@ def posted(house: Database, rule: BookingRule, scope: Scope = CENTRE) -> str:
         ),
         (RuleForm(kind="most_minutes", most_minutes="10"), MostMinutes(holder=Holder.PERSON, most_minutes=600)),
         (RuleForm(kind="cut_off", hours="24"), CutOff(hours=24)),
+        (RuleForm(kind="advance", days="28"), Advance(days=28)),
         (RuleForm(kind="lock_window", hours="2"), LockWindow(hours=2)),
         (
             RuleForm(kind="prime_limit", hours="Mon-Fri 08:00-12:00", day_minutes="1h30"),
