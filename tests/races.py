@@ -171,8 +171,10 @@ def same_slot_by_stores(url: str, clients: int, rounds: int, processes: int) -> 
 
 
 def _ask(url: str, who: Sequence[Actor], days: Sequence[datetime], together: Any, results: Any) -> None:
-    """One process: in each round all of these ask at once, in as many threads as a server has."""
-    database = open_database(url)
+    """One process: in each round all of these ask at once, in as many threads as a server has. They wait for as long as
+    it takes: on a machine that is busy a lock may come late, and who gave up would tell nothing.
+    """
+    database = open_database(url, lock_timeout_seconds=60)
 
     def ask(actor: Actor) -> str:
         wish = Wish(instrument_number=FIRST_NUMBER, span=span, project_id=PUBLIC_PROJECT)
