@@ -115,7 +115,9 @@ def _in_place(db: Connection, actor: Actor, change: Change, used: set[UUID], now
     if held.id in used or not stands(held, now):
         return msgspec.structs.replace(change, wish=msgspec.structs.replace(wish, replaces_id=None))
     used.add(held.id)
-    after = msgspec.structs.replace(change.after, id=held.id, created_at=held.created_at, version=held.version)
+    after = msgspec.structs.replace(
+        change.after, id=held.id, unit=held.unit, created_at=held.created_at, version=held.version
+    )
     return msgspec.structs.replace(change, before=held, after=after)
 
 
