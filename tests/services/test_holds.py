@@ -169,14 +169,22 @@ def test_a_hold_that_has_ended_counts_for_nothing(house: Database) -> None:
         book(house, COMPETITOR, replaces_id=hold(house, COMPETITOR, span(26, 9, 11)).id)
 
 
+def test_a_form_that_is_sent_again_is_judged_as_a_new_one(house: Database) -> None:
+    """Its hold is a booking by now, which stays and stands in the way like any other."""
+    made = book(house, replaces_id=hold(house).id)
+    with pytest.raises(Refused) as refused:
+        book(house, replaces_id=made.id)
+    assert codes(refused) == ["person_elsewhere", "time_taken"]
+    later = book(house, when=OTHER, replaces_id=made.id)
+    assert later.id != made.id
+    assert stored(house, made) == made
+
+
 def test_nobody_takes_the_hold_of_another_or_one_of_another_instrument(house: Database) -> None:
     held = hold(house)
     for who, number in ((COMPETITOR, XRD), (RESEARCHER, NMR)):
         with pytest.raises(NotFound):
             book(house, who, when=OTHER, number=number, replaces_id=held.id)
-    real = book(house, when=OTHER)
-    with pytest.raises(NotFound):
-        book(house, when=span(26, 9, 11), replaces_id=real.id)
     for do in (service.release, service.prolong):
         with pytest.raises(NotFound), house.write() as db:
             do(db, actor(COMPETITOR), held.id, NOW)
@@ -396,6 +404,8 @@ def test_an_offer_of_the_waitlist_is_no_hold_of_a_form(house: Database) -> None:
     for do in (service.release, service.prolong):
         with pytest.raises(NotFound), house.write() as db:
             do(db, actor(RESEARCHER), offer, NOW)
+    with pytest.raises(NotFound):
+        book(house, replaces_id=offer)
     # Nor does it count among the two.
     hold(house, when=span(26, 9, 11))
     hold(house, when=span(26, 13, 15))
