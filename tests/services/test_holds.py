@@ -38,6 +38,7 @@ from tests.furniture import (
     XRD,
     a_booking,
     actor,
+    add_project,
     at,
     counted,
     furnish,
@@ -284,6 +285,21 @@ def test_holds_weigh_on_caps_as_bookings_do(house: Database, tmp_path: Path) -> 
     with pytest.raises(Refused) as refused:
         hold(house, COMPETITOR, span(27, 8, 13))
     assert codes(refused) == ["agreement_cap_private"]
+
+
+def test_a_hold_for_one_project_makes_no_room_in_the_limit_of_another(house: Database) -> None:
+    """The second project has the one booking that it may have; a hold on account of the first is not its own."""
+    other = UUID(int=23)
+    with house.write() as db:
+        add_project(db, other, "KC-02", "I-IMS", RESEARCHER)
+        booking_rules.post(db, actor(MANAGER), CENTRE, MostBookings(holder=Holder.TEAM, most=1), NOW)
+    book(house, when=OTHER, project_id=other)
+    held = hold(house)
+    for take in (hold, book):
+        with pytest.raises(Refused) as refused:
+            take(house, replaces_id=held.id, project_id=other)
+        assert codes(refused) == ["rule_most_bookings"]
+    assert book(house, replaces_id=held.id).project_id == PUBLIC_PROJECT
 
 
 def test_holds_count_for_the_limits_of_the_centre(house: Database) -> None:
