@@ -58,8 +58,9 @@ def of_wish(
     One that stands there for the same project and the same words (`before`) is looked at for what is on record alone:
     they were looked at when it was made. A form's hold may have been made before its words were written.
     """
-    was_looked_at = before is not None and (before.project_id, before.purpose) == (project.id, wish.purpose)
-    words = None if was_looked_at else wish.purpose
+    words: str | None = wish.purpose
+    if before and not before.form_hold and (before.project_id, before.purpose) == (project.id, wish.purpose):
+        words = None
     return _Looking(db, agreements, {project.id: project}, now).lacking(project.id, words)
 
 

@@ -145,6 +145,9 @@ def test_words_that_come_after_the_hold_are_looked_at(house: Database) -> None:
     with house.write() as db:
         kept = holds.hold(db, actor(RESEARCHER), asked(XRD, ""), NOW)
     wanted = msgspec.structs.replace(asked(XRD, "Vỏ của UAV"), replaces_id=kept.id)
+    # Nor is it a way around to say in other words what the hold is for.
+    with house.write() as db:
+        bookings.describe(db, actor(RESEARCHER), kept.id, wanted.purpose, seen_version=1, now=NOW)
     assert held(house, wanted) == ["clearance_waiting"]
     assert on_record(house).found == ("UAV",)
 
