@@ -134,6 +134,17 @@ def accept(
     return taken[0]
 
 
+def wished(db: Connection, actor: Actor, exchange_id: UUID, project_id: UUID | None) -> Wish:
+    """What the actor would take, as a wish of theirs. Raises `NotFound` for what is not offered to them."""
+    exchange = store.get(db, exchange_id, actor.person_id)
+    if exchange.receiver_id != actor.person_id:
+        raise NotFound("exchange_not_found")
+    booking = bookings_store.get(db, exchange.booking_id)
+    other = bookings_store.get(db, exchange.other_id) if exchange.other_id else None
+    rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
+    return _wish(booking, other, actor, project_id, rules)
+
+
 def decline(db: Connection, actor: Actor, exchange_id: UUID, now: datetime) -> None:
     """Say no: nothing changes. Raises as `accept` does."""
     exchange = _asked(db, actor, exchange_id, now)
