@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.booking_rules import Holder, LockWindow, MostBookings, Scope, ScopeKind
 from labshare.domain.bookings import Booking, BookingState, Wish
@@ -24,6 +25,8 @@ from labshare.services import holds as service
 from labshare.services.writing import APPROVAL_ENDS, HOLD_EXPIRES
 from labshare.store import bookings as store
 from labshare.store import due
+from labshare.store import notices as notices_store
+from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import (
     COLLEAGUE,
@@ -285,6 +288,20 @@ def test_holds_weigh_on_caps_as_bookings_do(house: Database, tmp_path: Path) -> 
     with pytest.raises(Refused) as refused:
         hold(house, COMPETITOR, span(27, 8, 13))
     assert codes(refused) == ["agreement_cap_private"]
+
+
+def test_of_a_hold_that_never_becomes_a_booking_nobody_is_told(house: Database) -> None:
+    """The leader holds time for a member, with a trainer, moves it and gives it back."""
+    with house.write() as db:
+        values = {"person_id": MANAGER, "instrument_number": XRD, "granted_at": NOW, "level": 3}
+        db.execute(sa.insert(t.qualifications).values(values))
+        for_colleague = wish(person_id=COLLEAGUE, trainer_id=MANAGER)
+        held = service.hold(db, actor(RESEARCHER), for_colleague, NOW)
+        moved = bookings.move(db, actor(RESEARCHER), held.id, OTHER, seen_version=1, now=NOW)
+        assert bookings.cancel(db, actor(RESEARCHER), held.id, seen_version=2, now=NOW).state is S.RELEASED
+        for who in (COLLEAGUE, MANAGER):
+            assert notices_store.unread(db, who) == 0
+    assert (moved.state, moved.span) == (S.HELD, OTHER)
 
 
 def test_a_hold_for_one_project_makes_no_room_in_the_limit_of_another(house: Database) -> None:
