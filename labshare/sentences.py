@@ -71,9 +71,9 @@ def _as_span(params: dict[str, Param]) -> str | None:
     """Parameters `from` and `until` together are one span, so that a sentence need not say its day twice."""
     try:
         start, end = (datetime.fromisoformat(str(params[name])) for name in ("from", "until"))
-    except (KeyError, ValueError):
+        return formats.span(start, end) if start.tzinfo and end.tzinfo else None
+    except (KeyError, ValueError, OverflowError):
         return None
-    return formats.span(start, end) if start.tzinfo and end.tzinfo else None
 
 
 def _as_time(value: str) -> str | None:
@@ -82,8 +82,9 @@ def _as_time(value: str) -> str | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        if len(value) == len("2026-11-26"):
+            return formats.date(moment.date())
+        return formats.moment(moment) if moment.tzinfo else None
+    # What somebody sent as a name may look like the last minute of the calendar, which is none in another zone.
+    except (ValueError, OverflowError):
         return None
-    if len(value) == len("2026-11-26"):
-        return formats.date(moment.date())
-    return formats.moment(moment) if moment.tzinfo else None

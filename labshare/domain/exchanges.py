@@ -29,13 +29,16 @@ class ExchangeState(StrEnum):
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
-    """What the giver offers the receiver: a booking, for nothing or for the receiver's booking `other_id`."""
+    """What the giver offers the receiver: a booking, for nothing or for the receiver's booking `other_id`, as it
+    stood when they asked: nobody gets another time than the one they chose.
+    """
 
     id: UUID
     booking_id: UUID
     giver_id: UUID
     receiver_id: UUID
     other_id: UUID | None = None
+    other_version: int = 0
     state: ExchangeState = ExchangeState.OPEN
     answer_by: datetime
     created_at: datetime

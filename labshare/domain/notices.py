@@ -162,11 +162,12 @@ def next_digest(now: datetime) -> datetime:
 
 def of_change(action: str, before: Booking | None, after: Booking, by_id: UUID) -> NoticeKind | None:
     """What a booking's person is told of a change, made by the word of the audit: nothing of what they did themselves,
-    and nothing here of decisions, offers and plans, which tell by themselves.
+    and nothing here of decisions, offers and plans, which tell by themselves, or of a form's hold, which may yet become
+    nothing.
 
     What moves to another instrument is cancelled there and made here.
     """
-    if after.person_id in (None, by_id):
+    if after.person_id in (None, by_id) or after.form_hold:
         return None
     if action == "move" and after.state in OCCUPYING and before is not None:
         return NoticeKind.BOOKING_MOVED if before.span != after.span else None

@@ -96,6 +96,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime
     ends_at: datetime
     created_at: datetime
+    # Of the bookings that were given away, which nobody finds here any more.
+    left_version: int = 0
 
 
 def occurrences(repeat: Repeat, first: Span, zone: str) -> tuple[Span, ...]:

@@ -15,7 +15,7 @@ import msgspec
 
 from labshare.domain import clearances as rules
 from labshare.domain.agreements import Agreement, covers
-from labshare.domain.bookings import InstrumentRules, Wish
+from labshare.domain.bookings import Booking, InstrumentRules, Wish
 from labshare.domain.clearances import Clearance, ClearanceLine, ClearanceState, lacking
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
@@ -45,13 +45,22 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def of_wish(
-    db: Connection, agreements: Iterable[Agreement], project: Project, wish: Wish, now: datetime
+    db: Connection,
+    agreements: Iterable[Agreement],
+    project: Project,
+    wish: Wish,
+    now: datetime,
+    *,
+    before: Booking | None = None,
 ) -> tuple[Clearance, ...]:
     """The clearances that a direct booking lacks under the agreements that cover its instrument. Two queries at most.
 
-    A booking that moves is looked at for what is on record alone: its words were looked at when it was made.
+    One that stands there for the same project and the same words (`before`) is looked at for what is on record alone:
+    they were looked at when it was made. A form's hold may have been made before its words were written.
     """
-    words = wish.purpose if wish.replaces_id is None else None
+    words: str | None = wish.purpose
+    if before and not before.form_hold and (before.project_id, before.purpose) == (project.id, wish.purpose):
+        words = None
     return _Looking(db, agreements, {project.id: project}, now).lacking(project.id, words)
 
 

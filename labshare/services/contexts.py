@@ -142,7 +142,7 @@ def context(
         trainer=held.trainer,
         closed_dates=closed_dates_over(wish.span),
         conducts=() if is_session else _conducts(rules, wish, found, planned, {wish.replaces_id, *leaving}),
-        lacking=_lacking(db, found.covering, payer, wish, now),
+        lacking=_lacking(db, found.covering, change, wish, now),
     )
 
 
@@ -206,10 +206,11 @@ def _where(
 
 
 def _lacking(
-    db: Connection, covering: Sequence[Agreement], payer: Payer, wish: Wish, now: datetime
+    db: Connection, covering: Sequence[Agreement], change: Change, wish: Wish, now: datetime
 ) -> tuple[Clearance, ...]:
     """Clearances are told to those who belong to the project alone."""
-    return clearances.of_wish(db, covering, payer.project, wish, now) if payer.project and payer.is_member else ()
+    project, is_member = change.payer.project, change.payer.is_member
+    return clearances.of_wish(db, covering, project, wish, now, before=change.before) if project and is_member else ()
 
 
 def _neighbour(booking: Booking, span: Span) -> Neighbour:

@@ -16,7 +16,7 @@ from labshare.domain.bookings import Booking, InstrumentRules, Wish
 from labshare.domain.exchanges import MOST_OPEN, Exchange, ExchangeState, answer_by, may_change_hands
 from labshare.domain.modes import mode_of, still_offered
 from labshare.domain.notices import NoticeKind
-from labshare.domain.people import Action, Actor, require
+from labshare.domain.people import Action, Actor, may, require
 from labshare.errors import NotFound, Refusal, Refused, Stale, WrongState
 from labshare.services import booking_changes, bookings, notices, training
 from labshare.services.writing import Change, Locked, payer_of, write
@@ -24,6 +24,7 @@ from labshare.store import audit
 from labshare.store import bookings as bookings_store
 from labshare.store import exchanges as store
 from labshare.store import people as people_store
+from labshare.store import series as series_store
 from labshare.store.engine import Connection
 from labshare.store.names import Name
 
@@ -112,8 +113,7 @@ def accept(
     locked = bookings_store.lock(db, {each.instrument_number for each in pair}, persons)
     pair = [bookings_store.get(db, each.id) for each in pair]
     giver = people_store.confirmed(db, exchange.giver_id)
-    owners = [exchange.giver_id, exchange.receiver_id][: len(pair)]
-    if giver is None or [each.person_id for each in pair] != owners or not all(may_change_hands(b, now) for b in pair):
+    if giver is None or not _is_as_proposed(exchange, pair, giver, now):
         raise WrongState("exchange_over")
     if sum(each.version for each in pair) != seen_version:
         raise Stale("booking_changed")
@@ -126,10 +126,23 @@ def accept(
         taken = write(db, actor, changes, locked, now, action="swap" if exchange.other_id else "hand_over")
     except Refused as error:
         raise type(error)(_told(error.refusals)) from None
+    for left in (each for each in pair if each.series_id):
+        series_store.leave(db, left)
     training.tell(db, actor, pair, locked, "cancel", now)
     page = f"/bookings/{taken[1].id}" if exchange.other_id else "/bookings"
     _tell(db, exchange.giver_id, NoticeKind.EXCHANGE_ACCEPTED, locked[pair[0].instrument_number], page, now)
     return taken[0]
+
+
+def wished(db: Connection, actor: Actor, exchange_id: UUID, project_id: UUID | None) -> Wish:
+    """What the actor would take, as a wish of theirs. Raises `NotFound` for what is not offered to them."""
+    exchange = store.get(db, exchange_id, actor.person_id)
+    if exchange.receiver_id != actor.person_id:
+        raise NotFound("exchange_not_found")
+    booking = bookings_store.get(db, exchange.booking_id)
+    other = bookings_store.get(db, exchange.other_id) if exchange.other_id else None
+    rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
+    return _wish(booking, other, actor, project_id, rules)
 
 
 def decline(db: Connection, actor: Actor, exchange_id: UUID, now: datetime) -> None:
@@ -159,7 +172,7 @@ def _own(
         refusals.append(Refusal(code="exchange_of_round" if booking.plan_id else "exchange_not_possible"))
     if store.clear(db, booking.id, actor.person_id, now):
         refusals.append(Refusal(code="exchange_stands"))
-    if store.count_of(db, actor.person_id, now) >= MOST_OPEN:
+    if sum(line.exchange.giver_id == actor.person_id for line in mine(db, actor, now)) >= MOST_OPEN:
         refusals.append(Refusal(code="exchange_too_many", params={"most": MOST_OPEN}))
     if refusals:
         raise Refused(refusals)
@@ -181,6 +194,7 @@ def _propose(
         giver_id=actor.person_id,
         receiver_id=receiver_id,
         other_id=other.id if other else None,
+        other_version=other.version if other else 0,
         answer_by=answer_by(now, booking, *([other] if other else [])),
         created_at=now,
     )
@@ -198,6 +212,16 @@ def _asked(db: Connection, actor: Actor, exchange_id: UUID, now: datetime) -> Ex
     if not exchange.stands(now):
         raise WrongState("exchange_over")
     return exchange
+
+
+def _is_as_proposed(exchange: Exchange, pair: Sequence[Booking], giver: Actor, now: datetime) -> bool:
+    """Whether each still has the booking that they had, and what the giver gets is what they asked for."""
+    owners = [exchange.giver_id, exchange.receiver_id]
+    if any(
+        each.person_id != owner or not may_change_hands(each, now) for each, owner in zip(pair, owners, strict=False)
+    ):
+        return False
+    return exchange.other_id is None or (pair[1].version == exchange.other_version and may(giver, Action.BOOK))
 
 
 def _answer(db: Connection, actor: Actor, exchange: Exchange, state: ExchangeState, now: datetime) -> None:

@@ -106,8 +106,7 @@ def with_house(
     posted = book.posted_at(known.rules.site)
     if not posted or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
         return known
-    # To whoever gets the booking of somebody else, all of it is new.
-    had = before.span if before and before.person_id == after.person_id else None
+    had = before.span if before and _holders(before) == _holders(after) else None
     house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had)
     known = msgspec.structs.replace(known, house=house)
     if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
@@ -120,6 +119,11 @@ def with_house(
     levels = (level_until(each, rules.demand, rules.timezone, ends_at) for each in (held, known.trainer))
     house = msgspec.structs.replace(house, level=max(levels))
     return msgspec.structs.replace(known, house=house)
+
+
+def _holders(booking: Booking) -> tuple[object, ...]:
+    """Whose limits count a booking: for another person, or another project in place of a hold, all of it is new."""
+    return booking.person_id, booking.project_id, booking.organisation_id, booking.access_class
 
 
 def primes(book: Rulebook, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Posted, ...]:

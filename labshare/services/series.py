@@ -53,8 +53,8 @@ class SeriesLine(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def version(self) -> int:
-        """Grows with every change of any of the bookings; none is ever added or taken away."""
-        return sum(booking.version for booking in self.bookings)
+        """Grows with every change of any of the bookings, and when one is given away; none is ever added."""
+        return self.series.left_version + sum(booking.version for booking in self.bookings)
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +96,7 @@ def show(db: Connection, actor: Actor, series_id: UUID) -> SeriesLine:
     line = SeriesLine(series=found, instrument_id=rules.id, bookings=tuple(store.bookings_of(db, series_id)))
     if found.person_id == actor.person_id or may(actor, Action.SEE_BOOKING, centre=rules.centre_id):
         return line
-    if not all(has_booked_as_leader(db, actor, booking) for booking in line.bookings[:1]):
+    if not any(has_booked_as_leader(db, actor, booking) for booking in line.bookings[:1]):
         raise NotFound("series_not_found")
     return line
 
@@ -312,7 +312,8 @@ def _ahead(
     if anchor.series_id is None:
         raise WrongState("booking_not_in_series")
     everything = store.bookings_of(db, anchor.series_id)
-    if sum(booking.version for booking in everything) != seen_version:
+    left = store.get(db, anchor.series_id).left_version
+    if left + sum(booking.version for booking in everything) != seen_version:
         raise Stale("series_changed")
     within = {
         Reach.ONE: [each for each in everything if each.id == anchor.id],

@@ -78,7 +78,7 @@ def tell(
     """Tell the trainers of what others book, move or end for them; the users hear of it by booking_notices.py."""
     kind = _TOLD.get(action)
     for booking in bookings:
-        if kind is None or booking.trainer_id is None or booking.trainer_id == actor.person_id:
+        if kind is None or booking.form_hold or booking.trainer_id in (None, actor.person_id):
             continue
         rules = locked[booking.instrument_number]
         names, page = (rules.name_vi, rules.name_en), f"/bookings/{booking.id}"

@@ -98,8 +98,8 @@ def in_place(db: Connection, actor: Actor, changes: Sequence[Change], now: datet
     """The changes, each with the form's hold that its wish names in `replaces_id` as what it was before: the booking
     takes its row, so that there is no moment in which somebody else could have the time.
 
-    A hold that has ended counts for nothing. Raises `NotFound` for one that is not the actor's, or of another
-    instrument. One query for each hold.
+    A hold that has ended, or was booked already (a form that is sent again), counts for nothing. Raises `NotFound` for
+    one that is not the actor's, or of another instrument. One query for each hold.
     """
     used: set[UUID] = set()
     return [_in_place(db, actor, change, used, now) for change in changes]
@@ -109,13 +109,16 @@ def _in_place(db: Connection, actor: Actor, change: Change, used: set[UUID], now
     wish = change.wish
     if wish is None or wish.replaces_id is None:
         return change
-    held = own_hold(db, actor, wish.replaces_id)
-    if held.instrument_number != wish.instrument_number:
+    held = store.get(db, wish.replaces_id)
+    is_offer = held.state is BookingState.HELD and not held.form_hold
+    if held.booked_by_id != actor.person_id or held.instrument_number != wish.instrument_number or is_offer:
         raise NotFound("booking_not_found")
-    if held.id in used or not stands(held, now):
+    if held.id in used or not (held.form_hold and stands(held, now)):
         return msgspec.structs.replace(change, wish=msgspec.structs.replace(wish, replaces_id=None))
     used.add(held.id)
-    after = msgspec.structs.replace(change.after, id=held.id, created_at=held.created_at, version=held.version)
+    after = msgspec.structs.replace(
+        change.after, id=held.id, unit=held.unit, created_at=held.created_at, version=held.version
+    )
     return msgspec.structs.replace(change, before=held, after=after)
 
 

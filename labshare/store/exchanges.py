@@ -81,12 +81,6 @@ def clear(db: Connection, booking_id: UUID, giver_id: UUID, now: datetime) -> bo
     return db.execute(sa.select(exchanges.c.id).where(of_it)).first() is not None
 
 
-def count_of(db: Connection, giver_id: UUID, now: datetime) -> int:
-    """How many this person waits for an answer to."""
-    query = sa.select(sa.func.count()).select_from(exchanges)
-    return db.execute(query.where(exchanges.c.giver_id == giver_id, _IS_OPEN, exchanges.c.answer_by > now)).scalar_one()
-
-
 def uses_at(db: Connection, number: int, moment: datetime) -> list[Booking]:
     """The uses that occupy an instrument at this minute."""
     query = sa.select(bookings).where(
@@ -97,14 +91,18 @@ def uses_at(db: Connection, number: int, moment: datetime) -> list[Booking]:
 
 
 def colleagues(db: Connection, person_id: UUID) -> list[Name]:
-    """Whoever belongs to a project of this person, by name: they know each other."""
+    """Whoever belongs to a project of this person and is still here, by name: they know each other."""
     mine = sa.select(projects.c.id, projects.c.pi_id).where(belongs(person_id)).subquery()
     theirs = sa.union(
         sa.select(mine.c.pi_id),
         sa.select(project_members.c.person_id).where(project_members.c.project_id.in_(sa.select(mine.c.id))),
     )
     query = sa.select(persons.c.id, persons.c.name).where(
-        persons.c.id.in_(theirs), persons.c.id != person_id, persons.c.affiliation == "confirmed"
+        persons.c.id.in_(theirs),
+        persons.c.id != person_id,
+        persons.c.affiliation == "confirmed",
+        persons.c.disabled_at.is_(None),
+        persons.c.erased_at.is_(None),
     )
     return [
         Name(id=str(row.id), name_vi=row.name, name_en=row.name) for row in db.execute(query.order_by(persons.c.name))
@@ -139,7 +137,10 @@ _LINES = (
         exchanges.c.answer_by > sa.bindparam("now", type_=exchanges.c.answer_by.type),
         sa.or_(_MINE, exchanges.c.giver_id == sa.bindparam("viewer_id", type_=sa.Uuid)),
         _GIVEN.c.state.in_(("pending", "confirmed")),
-        sa.or_(exchanges.c.other_id.is_(None), _WANTED.c.state.in_(("pending", "confirmed"))),
+        sa.or_(
+            exchanges.c.other_id.is_(None),
+            sa.and_(_WANTED.c.state.in_(("pending", "confirmed")), _WANTED.c.version == exchanges.c.other_version),
+        ),
     )
     .order_by(exchanges.c.answer_by, exchanges.c.id)
 )

@@ -280,12 +280,6 @@ def put_course(db: Connection, person_id: UUID, centre_id: str, completed_on: da
     )
 
 
-def courses_of(db: Connection, person_id: UUID) -> dict[str, date]:
-    """When this person completed the safety course of each centre, by centre."""
-    query = sa.select(safety_courses.c.centre_id, safety_courses.c.completed_on)
-    return {row[0]: row[1] for row in db.execute(query.where(safety_courses.c.person_id == person_id))}
-
-
 # ---------------------------------------------------------------- who asks
 
 

@@ -29,6 +29,12 @@ def get(db: Connection, series_id: UUID) -> Series:
     return msgspec.convert(row, Series, from_attributes=True)
 
 
+def leave(db: Connection, booking: Booking) -> None:
+    """A booking, as it was, is no longer of its series. What it had come to still counts, and that it left."""
+    left = series.c.left_version + booking.version + 1
+    db.execute(sa.update(series).where(series.c.id == booking.series_id).values(left_version=left))
+
+
 def bookings_of(db: Connection, series_id: UUID) -> list[Booking]:
     """Every booking of a series, the earliest first, whatever its state."""
     query = sa.select(bookings).where(bookings.c.series_id == series_id)

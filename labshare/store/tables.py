@@ -791,6 +791,8 @@ series = Table(
     Column("starts_at", UTCMinute, nullable=False),
     Column("ends_at", UTCMinute, nullable=False),
     Column("created_at", UTCDateTime, nullable=False),
+    # What those that left it had come to, so that the version of the whole never falls.
+    Column("left_version", sa.Integer, nullable=False, server_default="0"),
 )
 
 # The rules of booking that centres posted. A rule is ended, never edited; `params` is JSON, read by its kind.
@@ -897,6 +899,8 @@ exchanges = Table(
     Column("giver_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
     Column("receiver_id", sa.Uuid, ForeignKey("persons.id"), nullable=False, index=True),
     Column("other_id", sa.Uuid, ForeignKey("bookings.id")),
+    # As the giver asked for it.
+    Column("other_version", sa.Integer, nullable=False, server_default="0"),
     Column("state", sa.Text, nullable=False),
     Column("answer_by", UTCDateTime, nullable=False),
     Column("created_at", UTCDateTime, nullable=False),

@@ -32,6 +32,7 @@ from labshare.web.booking_forms import (
     with_times,
 )
 from labshare.web.bookings import booking_page, wish_of
+from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import offers_near
 from labshare.web.rendering import Form, Request, local_path, redirect, render, wants_fragment
@@ -146,6 +147,11 @@ def move(
         with database.write() as db:
             moved_id = _moved(db, me, booking_id, span, data, now)
     except (Refused, Stale, WrongState) as error:
+        if isinstance(error, Refused):
+            with database.read() as db:
+                booking = bookings.show(db, me, booking_id).booking
+                wish = wish_of(booking, span, _target(db, me, booking_id, data))
+            hold_back(database, me, wish, error, now)
         if wants_fragment(request):
             return _proposal(request, database, me, booking_id, span, data, error, now)
         with database.read() as db:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -21,7 +22,7 @@ from labshare.domain.rounds import RoundState
 from labshare.domain.screening import Screening, WatchList
 from labshare.domain.time_requests import RequestState
 from labshare.errors import Forbidden, NotFound, Refused, Stale
-from labshare.services import bookings, plans, round_pages, rounds, time_requests
+from labshare.services import bookings, exchanges, holds, moves, plans, round_pages, rounds, time_requests
 from labshare.services import clearances as service
 from labshare.store import agreements as agreements_store
 from labshare.store import clearances as store
@@ -42,6 +43,7 @@ from tests.furniture import (
     RESEARCHER,
     XRD,
     actor,
+    add_project,
     counted,
     furnish,
     span,
@@ -136,6 +138,41 @@ def test_a_booking_that_stands_moves_with_the_words_it_has(house: Database) -> N
         screen(db, 3)
         moved = bookings.move(db, actor(RESEARCHER), booking.id, span(26, 9, 10), seen_version=1, now=NOW)
     assert moved.starts_at == span(26, 9, 10).start
+
+
+def test_words_that_come_after_the_hold_are_looked_at(house: Database) -> None:
+    """The form held its time before anything was written in it."""
+    with house.write() as db:
+        kept = holds.hold(db, actor(RESEARCHER), asked(XRD, ""), NOW)
+    wanted = msgspec.structs.replace(asked(XRD, "Vỏ của UAV"), replaces_id=kept.id)
+    # Nor is it a way around to say in other words what the hold is for.
+    with house.write() as db:
+        bookings.describe(db, actor(RESEARCHER), kept.id, wanted.purpose, seen_version=1, now=NOW)
+    assert held(house, wanted) == ["clearance_waiting"]
+    assert on_record(house).found == ("UAV",)
+
+
+def test_what_moves_to_another_instrument_is_looked_at_there(house: Database) -> None:
+    """At the NMR of Centre Two nobody looks; the XRD of Centre One is under the clause."""
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == NMR).values(capability_id="XRD"))
+    booking = book(house, asked(NMR, "Vỏ của UAV"))
+    with house.write() as db, pytest.raises(Refused) as caught:
+        moves.move_to(db, actor(RESEARCHER), booking.id, XRD, booking.span, seen_version=1, now=NOW)
+    assert [each.code for each in caught.value.refusals] == ["clearance_waiting"]
+
+
+def test_what_another_project_takes_over_is_looked_at_for_it(house: Database) -> None:
+    """The colleague takes it on account of a project whose title names what is looked for."""
+    other = UUID(int=23)
+    booking = book(house, asked(XRD, ""))
+    with house.write() as db:
+        add_project(db, other, "KC-02", "O-CO", COLLEAGUE)
+        db.execute(sa.update(t.projects).where(t.projects.c.id == other).values(title="Vỏ của UAV"))
+        found = exchanges.hand_over(db, actor(RESEARCHER), booking.id, COLLEAGUE, seen_version=1, now=NOW)
+    with house.write() as db, pytest.raises(Refused) as caught:
+        exchanges.accept(db, actor(COLLEAGUE), found.id, other, seen_version=1, now=NOW)
+    assert "clearance_waiting" in [each.code for each in caught.value.refusals]
 
 
 def test_a_list_for_foreign_users_asks_what_the_organisation_has_stated(house: Database) -> None:

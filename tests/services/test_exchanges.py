@@ -13,10 +13,12 @@ import sqlalchemy as sa
 
 from labshare.domain.bookings import Booking, BookingState
 from labshare.domain.exchanges import MOST_OPEN, Exchange
+from labshare.domain.series import Reach, Series
 from labshare.errors import NotFound, Refused, Stale, WrongState
-from labshare.services import approvals, bookings, exchanges, wishes
+from labshare.services import approvals, bookings, exchanges, series, wishes
 from labshare.store import bookings as bookings_store
 from labshare.store import notices as notices_store
+from labshare.store import series as series_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import (
@@ -230,6 +232,10 @@ def test_nobody_asks_for_more_than_a_few_answers(house: Database) -> None:
     with pytest.raises(Refused) as refused:
         given(house, many[-1])
     assert [each.code for each in refused.value.refusals] == ["exchange_too_many"]
+    # What is cancelled waits for nobody.
+    with house.write() as db:
+        bookings.cancel(db, actor(RESEARCHER), many[0].id, seen_version=1, now=NOW)
+    given(house, many[-1])
 
 
 def test_nobody_gives_what_is_not_theirs(house: Database) -> None:
@@ -238,6 +244,38 @@ def test_nobody_gives_what_is_not_theirs(house: Database) -> None:
     for who in (COLLEAGUE, MANAGER):
         with pytest.raises(NotFound), house.write() as db:
             exchanges.hand_over(db, actor(who), booking.id, RESEARCHER, seen_version=1, now=NOW)
+
+
+def test_a_booking_that_is_given_away_leaves_its_series(house: Database) -> None:
+    """Two at version 1 make 2. One leaves (1 + 1 stay counted), the other is described (2): 4, and never 2 again."""
+    series_id = UUID(int=77)
+    made = Series(
+        id=series_id, instrument_number=XRD, person_id=RESEARCHER, rrule="FREQ=DAILY", starts_at=MINE.start,
+        ends_at=MINE.end, created_at=NOW,
+    )  # fmt: skip
+    first, second = (a_booking(XRD, when, series_id=series_id) for when in (MINE, THEIRS))
+    with house.write() as db:
+        series_store.add(db, made)
+    placed(house, first, second)
+    assert accepted(house, given(house, first), COLLEAGUE, 1, PUBLIC_PROJECT).series_id is None
+    with house.write() as db:
+        bookings.describe(db, actor(RESEARCHER), second.id, "phase map", seen_version=1, now=NOW)
+        assert series.show(db, actor(RESEARCHER), series_id).version == 4
+    with pytest.raises(Stale), house.write() as db:
+        series.cancel(db, actor(RESEARCHER), second.id, Reach.ALL, seen_version=2, now=NOW)
+    # Of a series that nobody has a booking of any more, a stranger learns nothing either.
+    accepted(house, given(house, of(house, second)), COLLEAGUE, 2, PUBLIC_PROJECT)
+    for stranger in (COMPETITOR, COLLEAGUE):
+        with pytest.raises(NotFound), house.read() as db:
+            series.show(db, actor(stranger), series_id)
+    with house.read() as db:
+        assert series.show(db, actor(RESEARCHER), series_id).bookings == ()
+
+
+def test_who_is_disabled_is_nobodys_colleague(house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.persons).where(t.persons.c.id == COLLEAGUE).values(disabled_at=NOW))
+        assert [each.name_vi for each in exchanges.colleagues(db, actor(RESEARCHER))] == ["Manager"]
 
 
 # ---------------------------------------------------------------- swapping
@@ -324,3 +362,28 @@ def test_a_swap_is_over_when_the_other_has_no_such_booking_any_more(house: Datab
     with pytest.raises(WrongState):
         accepted(house, exchange, COLLEAGUE, 3)
     assert of(house, mine) == mine
+
+
+def test_nobody_gets_another_time_than_they_asked_for(house: Database) -> None:
+    """The colleague moves theirs from the afternoon to early the next day before they say yes."""
+    mine, theirs = a_booking(XRD, MINE), a_booking(NMR, THEIRS, person_id=COLLEAGUE)
+    placed(house, mine, theirs)
+    exchange = swapped(house, mine, "N003", THEIRS.start)
+    with house.write() as db:
+        bookings.move(db, actor(COLLEAGUE), theirs.id, span(27, 8, 9), seen_version=1, now=NOW)
+    with house.read() as db:
+        assert exchanges.mine(db, actor(RESEARCHER), NOW) == exchanges.mine(db, actor(COLLEAGUE), NOW) == []
+    with pytest.raises(WrongState):
+        accepted(house, exchange, COLLEAGUE, 3)
+    assert of(house, mine) == mine
+
+
+def test_who_may_not_book_any_more_gets_nothing_by_a_swap(house: Database) -> None:
+    mine, theirs = a_booking(XRD, MINE), a_booking(NMR, THEIRS, person_id=COLLEAGUE)
+    placed(house, mine, theirs)
+    exchange = swapped(house, mine, "N003", THEIRS.start)
+    with house.write() as db:
+        db.execute(sa.delete(t.grants).where(t.grants.c.person_id == RESEARCHER))
+    with pytest.raises(WrongState):
+        accepted(house, exchange, COLLEAGUE, 2)
+    assert (of(house, mine), of(house, theirs)) == (mine, theirs)

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.booking_rules import Holder, LockWindow, MostBookings, Scope, ScopeKind
 from labshare.domain.bookings import Booking, BookingState, Wish
@@ -24,6 +25,8 @@ from labshare.services import holds as service
 from labshare.services.writing import APPROVAL_ENDS, HOLD_EXPIRES
 from labshare.store import bookings as store
 from labshare.store import due
+from labshare.store import notices as notices_store
+from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import (
     COLLEAGUE,
@@ -38,6 +41,7 @@ from tests.furniture import (
     XRD,
     a_booking,
     actor,
+    add_project,
     at,
     counted,
     furnish,
@@ -169,14 +173,22 @@ def test_a_hold_that_has_ended_counts_for_nothing(house: Database) -> None:
         book(house, COMPETITOR, replaces_id=hold(house, COMPETITOR, span(26, 9, 11)).id)
 
 
+def test_a_form_that_is_sent_again_is_judged_as_a_new_one(house: Database) -> None:
+    """Its hold is a booking by now, which stays and stands in the way like any other."""
+    made = book(house, replaces_id=hold(house).id)
+    with pytest.raises(Refused) as refused:
+        book(house, replaces_id=made.id)
+    assert codes(refused) == ["person_elsewhere", "time_taken"]
+    later = book(house, when=OTHER, replaces_id=made.id)
+    assert later.id != made.id
+    assert stored(house, made) == made
+
+
 def test_nobody_takes_the_hold_of_another_or_one_of_another_instrument(house: Database) -> None:
     held = hold(house)
     for who, number in ((COMPETITOR, XRD), (RESEARCHER, NMR)):
         with pytest.raises(NotFound):
             book(house, who, when=OTHER, number=number, replaces_id=held.id)
-    real = book(house, when=OTHER)
-    with pytest.raises(NotFound):
-        book(house, when=span(26, 9, 11), replaces_id=real.id)
     for do in (service.release, service.prolong):
         with pytest.raises(NotFound), house.write() as db:
             do(db, actor(COMPETITOR), held.id, NOW)
@@ -276,6 +288,35 @@ def test_holds_weigh_on_caps_as_bookings_do(house: Database, tmp_path: Path) -> 
     with pytest.raises(Refused) as refused:
         hold(house, COMPETITOR, span(27, 8, 13))
     assert codes(refused) == ["agreement_cap_private"]
+
+
+def test_of_a_hold_that_never_becomes_a_booking_nobody_is_told(house: Database) -> None:
+    """The leader holds time for a member, with a trainer, moves it and gives it back."""
+    with house.write() as db:
+        values = {"person_id": MANAGER, "instrument_number": XRD, "granted_at": NOW, "level": 3}
+        db.execute(sa.insert(t.qualifications).values(values))
+        for_colleague = wish(person_id=COLLEAGUE, trainer_id=MANAGER)
+        held = service.hold(db, actor(RESEARCHER), for_colleague, NOW)
+        moved = bookings.move(db, actor(RESEARCHER), held.id, OTHER, seen_version=1, now=NOW)
+        assert bookings.cancel(db, actor(RESEARCHER), held.id, seen_version=2, now=NOW).state is S.RELEASED
+        for who in (COLLEAGUE, MANAGER):
+            assert notices_store.unread(db, who) == 0
+    assert (moved.state, moved.span) == (S.HELD, OTHER)
+
+
+def test_a_hold_for_one_project_makes_no_room_in_the_limit_of_another(house: Database) -> None:
+    """The second project has the one booking that it may have; a hold on account of the first is not its own."""
+    other = UUID(int=23)
+    with house.write() as db:
+        add_project(db, other, "KC-02", "I-IMS", RESEARCHER)
+        booking_rules.post(db, actor(MANAGER), CENTRE, MostBookings(holder=Holder.TEAM, most=1), NOW)
+    book(house, when=OTHER, project_id=other)
+    held = hold(house)
+    for take in (hold, book):
+        with pytest.raises(Refused) as refused:
+            take(house, replaces_id=held.id, project_id=other)
+        assert codes(refused) == ["rule_most_bookings"]
+    assert book(house, replaces_id=held.id).project_id == PUBLIC_PROJECT
 
 
 def test_holds_count_for_the_limits_of_the_centre(house: Database) -> None:
@@ -396,6 +437,8 @@ def test_an_offer_of_the_waitlist_is_no_hold_of_a_form(house: Database) -> None:
     for do in (service.release, service.prolong):
         with pytest.raises(NotFound), house.write() as db:
             do(db, actor(RESEARCHER), offer, NOW)
+    with pytest.raises(NotFound):
+        book(house, replaces_id=offer)
     # Nor does it count among the two.
     hold(house, when=span(26, 9, 11))
     hold(house, when=span(26, 13, 15))

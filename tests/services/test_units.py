@@ -16,7 +16,7 @@ from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
 from labshare.domain.timespan import Span
 from labshare.errors import Refused, TimeTaken
 from labshare.services import bookings as service
-from labshare.services import free_times
+from labshare.services import free_times, holds
 from labshare.services.writing import Change, write
 from labshare.store import bookings as store
 from labshare.store import tables as t
@@ -138,6 +138,24 @@ def test_a_hold_that_is_due_leaves_its_unit(house: Database) -> None:
     with house.write() as db:
         store.add(db, [a_booking(XRD, span(25, 9, 11), **held), a_booking(XRD, span(25, 9, 11), unit=1)])
     assert book(house, span(25, 10, 12)).unit == 0
+
+
+def test_a_hold_keeps_its_unit_when_it_becomes_the_booking(house: Database) -> None:
+    """Somebody has unit 0 at the same time; the form asks twice for the same times, and is booked then."""
+    when = span(25, 9, 11)
+    book(house, when, COLLEAGUE)
+    held = None
+    for purpose in ("", "phase map"):
+        wish = Wish(
+            instrument_number=XRD, span=when, project_id=PUBLIC_PROJECT, purpose=purpose,
+            replaces_id=held.id if held else None,
+        )  # fmt: skip
+        with house.write() as db:
+            held = holds.hold(db, actor(RESEARCHER), wish, NOW)
+        assert held.unit == 1
+    assert held is not None
+    made = book(house, when, replaces_id=held.id)
+    assert (made.id, made.unit) == (held.id, 1)
 
 
 def test_time_is_looked_for_where_a_unit_is_left(house: Database) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.agreements import Scope, Version
 from labshare.domain.screening import Screening, WatchList
-from labshare.store import agreements
+from labshare.services import exchanges
+from labshare.store import agreements, clearances
+from labshare.store import bookings as bookings_store
+from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.domain.test_agreements import an_agreement
-from tests.furniture import NOW, PUBLIC_PROJECT
+from tests.furniture import COLLEAGUE, NMR, NOW, PUBLIC_PROJECT, RESEARCHER, XRD, a_booking, actor, add_project, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
 ADDRESS = f"/clearances/{PUBLIC_PROJECT}/A"
@@ -96,3 +101,33 @@ def test_a_booking_that_is_refused_for_something_else_asks_for_no_clearance(scre
     assert book(screened, purpose="Màng mỏng", date="2026-11-24").status_code == 422
     sign_in(screened, "office")
     assert "Không có dự án nào chờ kiểm tra an ninh." in text_of(screened.get("/clearances"))
+
+
+def test_what_moves_to_where_it_is_looked_for_is_put_before_the_user_office(screened: Client, house: Database) -> None:
+    """At the NMR of Centre Two nobody looks."""
+    booking = a_booking(NMR, span(25, 9, 10), purpose="Vỏ của UAV")
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == NMR).values(capability_id="XRD"))
+        bookings_store.add(db, [booking])
+    sign_in(screened, "researcher")
+    moved = {"version": "1", "instrument": "N002", "date": "2026-11-25", "from": "9:00", "until": "10:00"}
+    answer = send(screened, f"/bookings/{booking.id}/move", moved)
+    assert (answer.status_code, 'data-code="clearance_waiting"' in answer.text) == (422, True)
+    with house.read() as db:
+        assert [line.project for line in clearances.lines(db)] == ["KC-01"]
+
+
+def test_what_is_taken_over_for_a_project_that_is_looked_for_is_put_before_the_user_office(
+    screened: Client, house: Database
+) -> None:
+    booking, other = a_booking(XRD, span(25, 9, 10)), UUID(int=23)
+    with house.write() as db:
+        bookings_store.add(db, [booking])
+        add_project(db, other, "KC-02", "I-IMS", COLLEAGUE)
+        db.execute(sa.update(t.projects).where(t.projects.c.id == other).values(title="Vỏ của UAV"))
+        found = exchanges.hand_over(db, actor(RESEARCHER), booking.id, COLLEAGUE, seen_version=1, now=NOW)
+    sign_in(screened, "colleague")
+    answer = send(screened, f"/exchanges/{found.id}/accept", {"version": "1", "project": str(other)})
+    assert (answer.status_code, 'data-code="clearance_waiting"' in answer.text) == (422, True)
+    with house.read() as db:
+        assert [line.project for line in clearances.lines(db)] == ["KC-02"]
