@@ -29,6 +29,7 @@ from labshare.services import (
     booking_rules,
     bookings,
     clauses,
+    exchanges,
     free_times,
     prices,
     projects,
@@ -305,6 +306,7 @@ def _known(db: Connection, me: Actor, line: BookingLine, rules: InstrumentRules,
         "manages": may(me, Action.MANAGE_CALENDAR, centre=line.centre_id),
         "estimates": [each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         "is_timed": True,
+        "on_offer": booking.person_id == me.person_id and exchanges.is_open(db, me, booking.id, now),
         "notices": (*near_end(db, me, booking, now), *notices(db, me, booking, now)),
     }
 
