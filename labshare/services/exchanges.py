@@ -50,6 +50,12 @@ def asked_of(db: Connection, actor: Actor, now: datetime) -> list[ExchangeLine]:
     return [line for line in mine(db, actor, now) if line.exchange.receiver_id == actor.person_id]
 
 
+def is_open(db: Connection, actor: Actor, booking_id: UUID, now: datetime) -> bool:
+    """Whether an exchange of the actor with this booking on one of its sides waits for an answer."""
+    sides = ((line.exchange.booking_id, line.exchange.other_id) for line in mine(db, actor, now))
+    return any(booking_id in each for each in sides)
+
+
 # ---------------------------------------------------------------- proposing
 
 

@@ -182,7 +182,7 @@ def _block(entry: CalendarEntry, axis: Axis, *, sees_bookings: bool) -> Block:
 
 
 def _setup(entry: CalendarEntry) -> str:
-    return gettext("set up: %(setup)s") % {"setup": entry.setup} if entry.setup else ""
+    return gettext("set-up: %(setup)s") % {"setup": entry.setup} if entry.setup else ""
 
 
 def _words(entry: CalendarEntry) -> tuple[str, str]:

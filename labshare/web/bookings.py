@@ -29,6 +29,7 @@ from labshare.services import (
     booking_rules,
     bookings,
     clauses,
+    exchanges,
     free_times,
     prices,
     projects,
@@ -45,6 +46,7 @@ from labshare.web.booking_forms import (
     ChangeForm,
     Faults,
     TimesForm,
+    booking_address,
     change_form,
     changes,
     read_id,
@@ -305,8 +307,20 @@ def _known(db: Connection, me: Actor, line: BookingLine, rules: InstrumentRules,
         "manages": may(me, Action.MANAGE_CALENDAR, centre=line.centre_id),
         "estimates": [each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         "is_timed": True,
+        "form_address": _form_address(me, line),
+        "on_offer": booking.person_id == me.person_id and exchanges.is_open(db, me, booking.id, now),
         "notices": (*near_end(db, me, booking, now), *notices(db, me, booking, now)),
     }
+
+
+def _form_address(me: Actor, line: BookingLine) -> str:
+    """Where the reader books what their open form keeps; '' for what no form of theirs keeps."""
+    booking = line.booking
+    if booking.state is not BookingState.HELD or not booking.form_hold or booking.booked_by_id != me.person_id:
+        return ""
+    return booking_address(
+        line.instrument_id, booking.span, project=str(booking.project_id), mode=booking.mode.value, hold=str(booking.id)
+    )
 
 
 def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def asked_section(db: Connection, actor: Actor, now: datetime) -> Section | None
         title=gettext("Offered to you"),
         icon="handshake",
         lines=tuple(
-            Line(href=PAGE, title=_words(line.gives), detail=line.giver, due_at=line.exchange.answer_by)
+            Line(href=PAGE, title=_words(line.gives), detail=_asks(line), due_at=line.exchange.answer_by)
             for line in exchanges.asked_of(db, actor, now)
         ),
         more=PAGE,
@@ -249,6 +249,13 @@ def _moment(form: ProposalForm) -> tuple[datetime | None, Faults]:
 def _item(line: ExchangeLine, me: Actor) -> Item:
     is_asked = line.exchange.receiver_id == me.person_id
     return Item(line, is_asked, _words(line.gives), _words(line.wants) if line.wants else "")
+
+
+def _asks(line: ExchangeLine) -> str:
+    """Who asks the reader, and whether they give or swap."""
+    if line.wants is None:
+        return gettext("%(giver)s offers it to you") % {"giver": line.giver}
+    return f"{gettext('%(giver)s asks to swap it for yours:') % {'giver': line.giver}} {_words(line.wants)}"
 
 
 def _words(offered: Offered) -> str:

@@ -98,7 +98,7 @@ def test_neighbours_see_the_set_up_and_not_whose_it_is(english: Client) -> None:
     send(english, "/bookings", {**FORM, "setup": "cryo stage", "purpose": "alloy 7"})
     sign_in(english, "competitor")
     week = english.get("/instruments/N002?date=2026-11-25").text
-    assert "set up: cryo stage" in week
+    assert "set-up: cryo stage" in week
     assert not {"alloy 7", "Researcher", "KC-01"} & set(re.findall(r"alloy 7|Researcher|KC-01", week))
 
 

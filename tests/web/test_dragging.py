@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from labshare.domain.timespan import Span
 from labshare.services import bookings
 from labshare.store.engine import Database
+from labshare.store.tables import instruments
 from tests.browser import enter, faults, overflow, small_targets, window
-from tests.furniture import COLLEAGUE, NOW, RESEARCHER, actor, at, span
+from tests.furniture import COLLEAGUE, NOW, RESEARCHER, XRD, actor, at, span
 from tests.web.test_moves import DAY, book, booked, times
 
 __all__ = ["booked"]
@@ -301,6 +304,22 @@ def test_a_phone_gets_the_list_and_the_dialog_fits(browser: Browser, site: str, 
         expect(page.locator("[name=from]")).to_have_value("11:00")
         page.goto(f"/centres/C-ONE/board?date={DAY}")
         assert (overflow(page), small_targets(page)) == (0, [])
+
+
+def test_a_phone_lists_what_is_at_the_same_time_one_under_the_other(
+    browser: Browser, site: str, house: Database, booked: UUID
+) -> None:
+    with house.write() as db:
+        db.execute(sa.update(instruments).where(instruments.c.number == XRD).values(capacity=2))
+        book(db, span(26, 9, 11), COLLEAGUE)
+    with window(browser, site, width=360) as page:
+        enter(page, "manager")
+        page.goto(f"/instruments/N002?date={DAY}")
+        boxes = [each.bounding_box() for each in column(page).locator("li").all()]
+        # Free from 08:00, two from 09:00 to 11:00, free until 18:00: none over another.
+        tops = [(box["y"], box["y"] + box["height"]) for box in boxes if box]
+        assert sum("09:00–11:00" in words for words in column(page).locator("li").all_inner_texts()) == 2
+        assert all(end <= start for (_, end), (start, _) in pairwise(tops))
 
 
 def test_without_a_script_nothing_is_promised(browser: Browser, site: str, booked: UUID) -> None:

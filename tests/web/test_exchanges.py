@@ -72,6 +72,15 @@ def test_one_gives_a_booking_away_from_its_page(client: Client, house: Database,
     assert person_of(house, mine) == COLLEAGUE
 
 
+def test_home_and_the_booking_say_that_an_offer_waits(client: Client, mine: Booking, offered: str) -> None:
+    sign_in(client, "researcher")
+    page = client.get(f"/bookings/{mine.id}")
+    assert "Có đề nghị nhường hoặc đổi lượt này đang chờ trả lời." in text_of(page)
+    assert 'href="/exchanges/new' not in page.text
+    sign_in(client, "colleague")
+    assert "Máy XRD · 09:00–11:00 T4 25/11/2026 Researcher nhường cho bạn" in text_of(client.get("/"))
+
+
 def exchanges_of(house: Database, person_id: Any) -> list[Any]:
     with house.read() as db:
         return [each.exchange.id for each in exchanges.mine(db, actor(person_id), NOW)]

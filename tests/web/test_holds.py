@@ -56,6 +56,20 @@ def test_a_filled_in_form_has_its_time_kept_and_books_it_in_place(researcher: Cl
     assert stored(house) == [(held, BookingState.CONFIRMED)]
 
 
+def test_the_page_of_a_hold_leads_back_to_its_form(researcher: Client) -> None:
+    held = id_in(hold(researcher))
+    page = researcher.get(f"/bookings/{held}").text
+    assert "It is not booked yet." in page
+    found = re.search(r'href="(/bookings/new[^"]+)"', page)
+    assert found is not None
+    form = researcher.get(found[1].replace("&amp;", "&")).text
+    assert f'name="hold" value="{held}"' in form
+    for value in ("2026-11-25", "09:00", "11:00"):
+        assert f'value="{value}"' in form
+    assert send(researcher, "/bookings", {**FORM, "hold": held}).status_code == 303
+    assert "It is not booked yet." not in researcher.get(f"/bookings/{held}").text
+
+
 @pytest.mark.parametrize("missing", ["from", "project"])
 def test_a_form_that_is_not_filled_in_keeps_nothing_and_says_nothing(
     researcher: Client, house: Database, missing: str

@@ -20,6 +20,9 @@ def test_a_manager_chooses_and_the_instrument_says_so(client: Client) -> None:
     assert re.findall(r'name="(\w+)" value="1" checked', page) == ["assisted", "commissioned"]
     assert "cryo stage" in page
     assert "with staff help, run by the staff" in client.get("/bookings/new?instrument=N002").text
+    page = client.get("/instruments/N002").text
+    assert "The user runs it, with the help of the staff" in page
+    assert "cryo stage" in page
 
 
 def test_what_cannot_be_offered_is_refused_with_what_was_typed(client: Client) -> None:
