@@ -76,7 +76,14 @@ def answer(db: Connection, exchange_id: UUID, state: ExchangeState) -> bool:
 def clear(db: Connection, booking_id: UUID, giver_id: UUID, now: datetime) -> bool:
     """Withdraw what nobody can accept any more; returns whether an exchange of this booking stands still."""
     of_it = sa.and_(exchanges.c.booking_id == booking_id, _IS_OPEN)
-    passed = sa.or_(exchanges.c.answer_by <= now, exchanges.c.giver_id != giver_id)
+    asked_for = sa.exists().where(
+        bookings.c.id == exchanges.c.other_id,
+        bookings.c.person_id == exchanges.c.receiver_id,
+        bookings.c.version == exchanges.c.other_version,
+        bookings.c.state.in_(("pending", "confirmed")),
+    )
+    gone = sa.and_(exchanges.c.other_id.is_not(None), sa.not_(asked_for))
+    passed = sa.or_(exchanges.c.answer_by <= now, exchanges.c.giver_id != giver_id, gone)
     db.execute(sa.update(exchanges).where(of_it, passed).values(state=ExchangeState.WITHDRAWN))
     return db.execute(sa.select(exchanges.c.id).where(of_it)).first() is not None
 

@@ -376,6 +376,8 @@ def test_nobody_gets_another_time_than_they_asked_for(house: Database) -> None:
     with pytest.raises(WrongState):
         accepted(house, exchange, COLLEAGUE, 3)
     assert of(house, mine) == mine
+    # It is promised to nobody, and may be offered again.
+    assert accepted(house, given(house, mine), COLLEAGUE, 1, PUBLIC_PROJECT).person_id == COLLEAGUE
 
 
 def test_who_may_not_book_any_more_gets_nothing_by_a_swap(house: Database) -> None:
