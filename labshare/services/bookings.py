@@ -17,7 +17,7 @@ from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Stale, WrongState
-from labshare.services import clauses, training
+from labshare.services import clauses, clearances, training
 from labshare.services.booking_changes import (
     adding,
     again,
@@ -115,9 +115,12 @@ def move(
 def describe(
     db: Connection, actor: Actor, booking_id: UUID, purpose: str, *, seen_version: int, now: datetime
 ) -> Booking:
-    """Say in other words what a booking is for; its time stays, so no rule is asked again. Raises `Stale`."""
+    """Say in other words what a booking is for; its time stays, so no rule is asked again but the screening of words.
+    Raises `Stale`, and `Refused` where the words need a clearance.
+    """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     require_movable(booking, now)
+    refuse(clearances.of_words(db, booking, rules, purpose_of(purpose), now))
     return _write(db, actor, describing(booking, purpose, now), rules, now, action="describe")
 
 

@@ -22,7 +22,7 @@ from labshare.domain.projects import Project
 from labshare.domain.rounds import Round
 from labshare.domain.screening import Hold, Screened, Screening, screen
 from labshare.domain.time_requests import TimeRequest
-from labshare.errors import NotFound, Stale
+from labshare.errors import NotFound, Refusal, Stale
 from labshare.services import clauses, holidays
 from labshare.store import audit, people
 from labshare.store import bookings as bookings_store
@@ -62,6 +62,26 @@ def of_wish(
     if before and not before.form_hold and (before.project_id, before.purpose) == (project.id, wish.purpose):
         words = None
     return _Looking(db, agreements, {project.id: project}, now).lacking(project.id, words)
+
+
+def of_words(
+    db: Connection, booking: Booking, instrument: InstrumentRules, words: str, now: datetime
+) -> tuple[Refusal, ...]:
+    """Why a booking that stands may not be said to be for this: what it would lack then."""
+    if booking.project_id is None:
+        return ()
+    project = projects_store.by_ids(db, [booking.project_id])[booking.project_id]
+    wish = Wish(
+        instrument_number=instrument.number,
+        span=booking.span,
+        person_id=booking.person_id,
+        project_id=project.id,
+        purpose=words,
+        replaces_id=booking.id,
+    )
+    covering = clauses.covering(rulebook(db), instrument, wish)
+    lacks = of_wish(db, covering, project, wish, now, before=booking)
+    return tuple(rules.refusal(each, project.code, now) for each in lacks)
 
 
 def of_requests(

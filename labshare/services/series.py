@@ -19,7 +19,7 @@ from labshare.domain.people import Action, Actor, may
 from labshare.domain.series import Conflicts, Reach, Repeat, Series, occurrences, shifted, to_rrule
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Stale, WrongState
-from labshare.services import booking_changes, bookings, free_times, training
+from labshare.services import booking_changes, bookings, clearances, free_times, training
 from labshare.services.holds import giving_way
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import has_booked_as_leader
@@ -172,7 +172,8 @@ def describe(
     db: Connection, actor: Actor, booking_id: UUID, purpose: str, reach: Reach, *, seen_version: int, now: datetime
 ) -> list[Booking]:
     """Say in other words what those ahead are for; their times stay. Raises as `move` does."""
-    _, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
+    anchor, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
+    refuse(clearances.of_words(db, anchor, rules, booking_changes.purpose_of(purpose), now))
     changes = [booking_changes.describing(each, purpose, now) for each in ahead]
     return write(db, actor, changes, {rules.number: rules}, now, action="describe")
 

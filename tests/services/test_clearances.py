@@ -140,13 +140,23 @@ def test_a_booking_that_stands_moves_with_the_words_it_has(house: Database) -> N
     assert moved.starts_at == span(26, 9, 10).start
 
 
+def test_a_booking_that_stands_is_not_said_to_be_for_what_is_looked_for(house: Database) -> None:
+    booking, elsewhere = book(house, asked(XRD, "")), book(house, asked(NMR, "", day=26))
+    with pytest.raises(Refused) as caught, house.write() as db:
+        bookings.describe(db, actor(RESEARCHER), booking.id, "Vỏ của UAV", seen_version=1, now=NOW)
+    assert [each.code for each in caught.value.refusals] == ["clearance_waiting"]
+    with house.write() as db:
+        assert bookings.describe(db, actor(RESEARCHER), booking.id, "Gốm", seen_version=1, now=NOW).purpose == "Gốm"
+        bookings.describe(db, actor(RESEARCHER), elsewhere.id, "Vỏ của UAV", seen_version=1, now=NOW)
+
+
 def test_words_that_come_after_the_hold_are_looked_at(house: Database) -> None:
     """The form held its time before anything was written in it."""
     with house.write() as db:
         kept = holds.hold(db, actor(RESEARCHER), asked(XRD, ""), NOW)
     wanted = msgspec.structs.replace(asked(XRD, "Vỏ của UAV"), replaces_id=kept.id)
     # Nor is it a way around to say in other words what the hold is for.
-    with house.write() as db:
+    with pytest.raises(Refused), house.write() as db:
         bookings.describe(db, actor(RESEARCHER), kept.id, wanted.purpose, seen_version=1, now=NOW)
     assert held(house, wanted) == ["clearance_waiting"]
     assert on_record(house).found == ("UAV",)
