@@ -270,7 +270,9 @@ def test_uses_of_one_call_count_for_each_other(house: Database) -> None:
 def test_a_trainer_who_was_present_used_the_instrument_too(house: Database) -> None:
     with house.write() as db:
         service.choose(db, actor(MANAGER), "N001", Demand(lapse_months=1), NOW)
-        # The end of 24 November is near; a training on the 20th moves it to 20 December.
+    assert codes(house) == ["qualification_lapses"]
+    with house.write() as db:
+        # It ended with 24 November; a training on the 20th moves that to 20 December.
         training = a_booking(FESEM, span(20, 9, 10), person_id=COLLEAGUE, trainer_id=RESEARCHER)
         bookings_store.add(db, [training])
     book(house)
