@@ -25,6 +25,7 @@ TESTED_IN: dict[str, str] = {
     "labshare/store/exchanges.py": "tests/services/test_exchanges.py",
     "labshare/store/units.py": "tests/services/test_units.py",
     "labshare/store/people_document.py": "tests/services/test_people_document.py",
+    "labshare/web/api/booking_views.py": "tests/web/api/test_bookings.py",
     "labshare/store/approvals.py": "tests/services/test_approvals.py",
     "labshare/services/sessions.py": "tests/services/test_bookings.py",
     "labshare/services/demo_approvals.py": "tests/services/test_demo.py",

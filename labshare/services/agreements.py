@@ -43,7 +43,7 @@ from labshare.store import audit
 from labshare.store import balance_days as days_store
 from labshare.store import capacity as capacity_store
 from labshare.store import projects as projects_store
-from labshare.store.engine import Connection
+from labshare.store.engine import Connection, is_writing
 from labshare.store.rulebooks import rulebook
 
 WEEK = timedelta(days=7)
@@ -78,7 +78,8 @@ def weigh(
     reader: Actor | None = None,
     book: Rulebook | None = None,
 ) -> Weighed:
-    """Lock every balance that this change moves, and judge it by every hard rule. Nothing is changed but new balances.
+    """Lock every balance that this change moves, and judge it by every hard rule. Nothing is changed but new balances,
+    and neither locked nor opened for who only looks.
 
     To be called under the locks of the instruments and before the bookings are written: a balance that is missing is
     opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know. `book` is
@@ -170,6 +171,9 @@ def _locked(db: Connection, book: Rulebook, counters: Sequence[Counter], now: da
     if not counters:
         return {}
     keys = {counter.key for counter in counters}
+    if not is_writing(db):
+        seen = store.see_balances(db, keys)
+        return seen | {each.key: each for each in balances.counted(db, [c for c in counters if c.key not in seen], now)}
     if held := store.lock_if_open(db, keys):
         return held
     there = store.existing(db, keys)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -29,7 +30,7 @@ from labshare.services.booking_changes import (
 from labshare.services.charging import Outcome, charge
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import has_booked_as_leader, in_place, is_answered_for, require_for
-from labshare.services.writing import HOLD_EXPIRES, Change, Locked, Payer, ended, payer_of, refuse, write
+from labshare.services.writing import HOLD_EXPIRES, Change, Locked, Payer, ended, judge, payer_of, refuse, write
 from labshare.store import booking_pages
 from labshare.store import bookings as store
 from labshare.store import due as due_store
@@ -39,6 +40,14 @@ from labshare.store.engine import Connection
 
 # What the readers below hand out; pages name this, and never the store.
 BookingLine = booking_pages.BookingLine
+
+
+class Booked(NamedTuple):
+    """A booking that was just made, with what was read for it."""
+
+    booking: Booking
+    rules: InstrumentRules
+    payer: Payer
 
 
 def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
@@ -55,12 +64,30 @@ def book_all(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime
 
     A refusal of one wish among several names its place as `item`.
     """
+    return [each.booking for each in booked(db, actor, wishes, now)]
+
+
+def booked(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime) -> list[Booked]:
+    """The same, for who tells more of the bookings than that they stand. Raises as `book` does."""
     changes, locked = planned(db, actor, wishes, now)
     written = write(db, actor, changes, locked, now, action="book")
     for held in filter(None, (change.before for change in changes)):
         due_store.forget(db, HOLD_EXPIRES, held.id)
     training.tell(db, actor, written, locked, "book", now)
-    return written
+    return [
+        Booked(booking, locked[booking.instrument_number], change.payer)
+        for booking, change in zip(written, changes, strict=True)
+    ]
+
+
+def look(db: Connection, actor: Actor, wish: Wish, now: datetime) -> None:
+    """Raise what `book` would, by what is seen on a connection for reading: without locks, and without an end to it
+    when nothing is wrong, as somebody may be faster.
+
+    For a time that is seen to be taken. When many want one slot, all but the first are answered without a queue.
+    """
+    changes, locked = planned(db, actor, [wish], now)
+    refuse(judge(db, changes, locked, now, reader=actor).all_refusals)
 
 
 def planned(

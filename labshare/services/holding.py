@@ -1,4 +1,5 @@
-"""What the people of a wish hold for its instrument, read under their locks: one query, where anything is asked for.
+"""What the people of a wish hold for its instrument, read under their locks: one query, where anything is asked for;
+and what the user of a booking is told of the end of it.
 
 What must not live here: what that means (domain/qualifications.py), or granting (qualifications.py).
 """
@@ -11,9 +12,11 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.bookings import Booking, BookingKind, InstrumentRules, Wish
+from labshare.domain.bookings import OCCUPYING, Booking, BookingKind, InstrumentRules, Wish
 from labshare.domain.modes import is_run_by_staff
-from labshare.domain.qualifications import Held
+from labshare.domain.people import Actor
+from labshare.domain.qualifications import Held, ends, told
+from labshare.errors import Refusal
 from labshare.store import qualifications as store
 from labshare.store.engine import Connection
 
@@ -52,6 +55,32 @@ def of_wish(db: Connection, rules: InstrumentRules, wish: Wish, planned: Sequenc
         user=used.get(wish.person_id, nothing) if wish.person_id else nothing,
         trainer=used.get(wish.trainer_id, nothing) if wish.trainer_id else nothing,
     )
+
+
+def near_end(
+    db: Connection, actor: Actor, booking: Booking, now: datetime, known: tuple[Held, InstrumentRules] | None = None
+) -> tuple[Refusal, ...]:
+    """What the user of a booking is told of the end of their qualification: one query, none for anybody else.
+
+    None either where what was `known` to them before the booking ends late enough: what they use later can only put the
+    end off.
+    """
+    is_own = booking.person_id == actor.person_id and booking.trainer_id is None
+    if not is_own or booking.state not in OCCUPYING or booking.starts_at <= now:
+        return ()
+    if known is not None and not _is_near(*known, booking, now):
+        return ()
+    found = store.lines(db, *store.where(person_id=actor.person_id, number=booking.instrument_number))
+    ahead = [end for line in found for end in ends(line.held, line.demand, line.timezone) if end.at > now]
+    said = told(ahead[0], booking.span) if ahead else None
+    return (said,) if said else ()
+
+
+def _is_near(held: Held, rules: InstrumentRules, booking: Booking, now: datetime) -> bool:
+    """Whether an end would be told of with this booking as the last use."""
+    ahead = ends(_with(held, booking.ends_at), rules.demand, rules.timezone)
+    first = next((end for end in ahead if end.at > now), None)
+    return first is not None and told(first, booking.span) is not None
 
 
 def _last(planned: Sequence[Booking], person_id: UUID) -> datetime | None:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from labshare.domain.approvals import read_note
-from labshare.domain.bookings import OCCUPYING, Booking, InstrumentRules
+from labshare.domain.bookings import InstrumentRules
 from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.qualifications import (
@@ -32,9 +32,8 @@ from labshare.domain.qualifications import (
     require_level,
     require_other,
     require_until,
-    told,
 )
-from labshare.errors import Forbidden, Malformed, NotFound, Refusal, WrongState
+from labshare.errors import Forbidden, Malformed, NotFound, WrongState
 from labshare.services import calendars, notices
 from labshare.store import audit
 from labshare.store import bookings as bookings_store
@@ -114,17 +113,6 @@ def people_of(
     require(actor, Action.GRANT_QUALIFICATION, centre=rules.centre_id)
     lines = sorted(store.of_instrument(db, rules.number), key=lambda line: -line.held.level)
     return rules, [_standing(line, now) for line in lines]
-
-
-def near_end(db: Connection, actor: Actor, booking: Booking, now: datetime) -> tuple[Refusal, ...]:
-    """What the user of a booking is told of the end of their qualification: one query, none for anybody else."""
-    is_own = booking.person_id == actor.person_id and booking.trainer_id is None
-    if not is_own or booking.state not in OCCUPYING or booking.starts_at <= now:
-        return ()
-    found = store.lines(db, *store.where(person_id=actor.person_id, number=booking.instrument_number))
-    ahead = [end for line in found for end in _ends(line) if end.at > now]
-    said = told(ahead[0], booking.span) if ahead else None
-    return (said,) if said else ()
 
 
 # ---------------------------------------------------------------- asking

@@ -25,16 +25,20 @@ from labshare.services.counting import hull, uses
 from labshare.services.terms import in_force
 from labshare.store import bookings as bookings_store
 from labshare.store.engine import Connection
+from labshare.store.rulebooks import rulebook
 
 
-def notices(db: Connection, reader: Actor, booking: Booking, now: datetime) -> tuple[Refusal, ...]:
+def notices(
+    db: Connection, reader: Actor, booking: Booking, now: datetime, stamp: str | None = None
+) -> tuple[Refusal, ...]:
     """What a booking that lies ahead means for moving shares; empty once it has begun or is given back.
 
-    One query, and where a rule of this kind is in force two more, and those of a count.
+    One query, none with a `stamp` that was read in the same transaction, and where a rule of this kind is in force two
+    more, and those of a count.
     """
     if booking.state not in OCCUPYING or booking.starts_at <= now:
         return ()
-    if not any(term.rule.is_moving for term in in_force(db, booking.occupied)):
+    if not any(term.rule.is_moving for term in rulebook(db, stamp).over(booking.occupied)):
         return ()
     rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
     added = uses(rules, booking)

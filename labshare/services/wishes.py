@@ -58,13 +58,18 @@ def person_for(
     raise Refused([Refusal(code="person_not_yours", params={"login": login})])
 
 
-def wish_of(db: Connection, actor: Actor, instrument_id: str, project_code: str, span: Span, purpose: str) -> Wish:
-    """The actor's own wish, from the codes that people use. Raises `NotFound` for an unknown instrument.
+def wish_of(
+    db: Connection, actor: Actor, instrument_id: str, project_code: str, span: Span, purpose: str
+) -> tuple[Wish, bool]:
+    """The actor's own wish, from the codes that people use, and whether something is seen to take that time already.
+    One query. Raises `NotFound` for an unknown instrument.
 
     A project that is not the actor's is left out: the rules say so together with whatever else is wrong.
     """
-    number, project_id = store.behind_codes(db, instrument_id, project_code, actor.person_id)
-    return Wish(instrument_number=number, span=span, person_id=actor.person_id, project_id=project_id, purpose=purpose)
+    person_id = actor.person_id
+    number, project_id, is_taken = store.behind_codes(db, instrument_id, project_code, person_id, span)
+    wish = Wish(instrument_number=number, span=span, person_id=person_id, project_id=project_id, purpose=purpose)
+    return wish, is_taken
 
 
 def for_person(db: Connection, actor: Actor, wish: Wish, login: str, project: str) -> Wish:

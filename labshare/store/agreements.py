@@ -52,10 +52,8 @@ _AMONG = {
 # Statements of the booking path are built once: building them costs more than asking.
 _IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
 _EXISTING = {dialect: sa.select(*_KEY).where(among) for dialect, among in _AMONG.items()}
-_LOCK = {
-    dialect: sa.select(balances).where(among).order_by(*_KEY).with_for_update(of=balances)
-    for dialect, among in _AMONG.items()
-}
+_SEE = {dialect: sa.select(balances).where(among) for dialect, among in _AMONG.items()}
+_LOCK = {dialect: see.order_by(*_KEY).with_for_update(of=balances) for dialect, see in _SEE.items()}
 # All of them or none: who still has to open one must hold no lock meanwhile. The writer on SQLite holds every lock.
 _LOCK_IF_OPEN = _LOCK | {
     "postgresql": _LOCK["postgresql"].where(
@@ -194,6 +192,11 @@ def lock_if_open(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKe
     """Lock these balances in key order and return them; where one has not been opened, lock and return none."""
     found = _balances(db.execute(_LOCK_IF_OPEN[db.dialect.name], {**_keys(db, keys), "many": len(keys)}))
     return found if len(found) == len(keys) else {}
+
+
+def see_balances(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
+    """Those of these balances that have been opened. Takes no lock."""
+    return _balances(db.execute(_SEE[db.dialect.name], _keys(db, keys)))
 
 
 def lock_balances(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:

@@ -20,13 +20,14 @@ from labshare.domain.booking_rules import Holder, Posted, Scope, ScopeKind, kind
 from labshare.domain.bookings import BookingKind, BookingState
 from labshare.domain.timespan import next_minute
 from labshare.errors import NotFound
-from labshare.store.bookings import LONGEST
+from labshare.store.bookings import LONGEST, is_in
+from labshare.store.engine import is_writing
 from labshare.store.facts import renew_stamp
 from labshare.store.minutes import length, raw, total
 from labshare.store.tables import booking_rules, bookings, capabilities, centres, instruments
 from labshare.store.types import UTCDateTime, UTCMinute
 
-AHEAD = tuple(sorted({BookingState.HELD, BookingState.PENDING, BookingState.CONFIRMED, BookingState.IN_USE}))
+_IS_AHEAD = is_in({BookingState.HELD, BookingState.PENDING, BookingState.CONFIRMED, BookingState.IN_USE})
 # Beyond what anybody may book ahead, for limits that name no days.
 FOR_EVER = timedelta(days=36_500)
 _STANDING = booking_rules.c.until.is_(None)
@@ -140,9 +141,9 @@ class Taken(NamedTuple):
 def lock(db: Connection, rule_ids: Collection[UUID]) -> None:
     """Queue those who count the same limits, in the order of ids: after instruments and persons, before balances.
 
-    SQLite has one writer, so nobody else counts meanwhile.
+    SQLite has one writer, so nobody else counts meanwhile. Who only looks does not queue.
     """
-    if rule_ids and db.dialect.name == "postgresql":
+    if rule_ids and db.dialect.name == "postgresql" and is_writing(db):
         db.execute(_LOCK, {"ids": sorted(rule_ids)})
 
 
@@ -155,7 +156,9 @@ def taken(db: Connection, seats: Sequence[Seat], now: datetime, *, leaving: Coll
     if not seats:
         return []
     minute = now.replace(second=0, microsecond=0)
-    params: dict[str, Any] = {"now": now, "minute": minute, "back": minute - LONGEST, "leaving": list(leaving)}
+    params: dict[str, Any] = {"now": now, "minute": minute, "back": minute - LONGEST}
+    if leaving:
+        params["leaving"] = list(leaving)
     for place, seat in enumerate(seats):
         ahead = FOR_EVER if seat.within_days is None else timedelta(days=seat.within_days)
         # A use begins on a whole minute: the first that lies beyond bounds the same uses.
@@ -166,14 +169,14 @@ def taken(db: Connection, seats: Sequence[Seat], now: datetime, *, leaving: Coll
             f"until_{place}": next_minute(until),
             f"enough_{place}": seat.most + 1,
         }
-    query = _counting(tuple((seat.scope.kind, seat.holder) for seat in seats))
+    query = _counting(tuple((seat.scope.kind, seat.holder) for seat in seats), bool(leaving))
     return [Taken(row[1], row[2]) for row in sorted(tuple(row) for row in db.execute(query, params))]
 
 
 # Statements are built once for each sort of question; building one costs more than running it.
 @lru_cache(maxsize=256)
-def _counting(shapes: tuple[tuple[ScopeKind, Holder], ...]) -> sa.CompoundSelect[int, int, int]:
-    return sa.union_all(*(_one(place, *shape) for place, shape in enumerate(shapes)))
+def _counting(shapes: tuple[tuple[ScopeKind, Holder], ...], leave: bool) -> sa.CompoundSelect[int, int, int]:
+    return sa.union_all(*(_one(place, *shape, leave) for place, shape in enumerate(shapes)))
 
 
 _WITHIN: dict[ScopeKind, ColumnElement[str]] = {
@@ -198,8 +201,8 @@ def _begun_lately(holder: Holder) -> list[ColumnElement[bool]]:
     return [bookings.c.starts_at > sa.bindparam("back", type_=UTCMinute())]
 
 
-def _one(place: int, scope: ScopeKind, holder: Holder) -> sa.Select[int, int, int]:
-    """How many uses, and their minutes."""
+def _one(place: int, scope: ScopeKind, holder: Holder, leave: bool) -> sa.Select[int, int, int]:
+    """How many uses, and their minutes, but for those that leave where any do."""
     inside = sa.select(instruments.c.number).where(_WITHIN[scope] == sa.bindparam(f"scope_{place}", type_=sa.Text()))
     is_over = sa.and_(
         bookings.c.state == BookingState.HELD,
@@ -209,13 +212,14 @@ def _one(place: int, scope: ScopeKind, holder: Holder) -> sa.Select[int, int, in
         _OF[holder] == sa.bindparam(f"holder_{place}", type_=_OF[holder].type),
         bookings.c.instrument_number.in_(inside),
         bookings.c.kind == BookingKind.USE,
-        bookings.c.state.in_(AHEAD),
+        _IS_AHEAD,
         bookings.c.ends_at > sa.bindparam("minute", type_=UTCMinute()),
         *_begun_lately(holder),
         bookings.c.starts_at < sa.bindparam(f"until_{place}", type_=UTCMinute()),
         bookings.c.plan_id.is_(None),
         sa.or_(bookings.c.hold_expires_at.is_(None), ~is_over),
-        bookings.c.id.not_in(sa.bindparam("leaving", expanding=True, type_=sa.Uuid())),
     )
+    if leave:
+        found = found.where(bookings.c.id.not_in(sa.bindparam("leaving", expanding=True, type_=sa.Uuid())))
     enough = found.limit(sa.bindparam(f"enough_{place}", type_=sa.Integer())).subquery()
     return sa.select(sa.literal(place, sa.Integer), sa.func.count(), total(enough.c.minutes))

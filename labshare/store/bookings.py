@@ -32,6 +32,7 @@ from labshare.domain.qualifications import Demand
 from labshare.domain.timespan import Span
 from labshare.domain.units import capacities, when_full
 from labshare.errors import NotFound, Stale
+from labshare.store.engine import is_writing
 from labshare.store.projects import belongs
 from labshare.store.tables import bookings, centres, instruments, persons, projects
 from labshare.store.types import UTCMinute
@@ -85,8 +86,16 @@ def over(span: Span) -> dict[str, datetime]:
     return {"start": span.start, "end": span.end, "back": span.start - LONGEST}
 
 
+def is_in(states: Iterable[BookingState]) -> sa.ColumnElement[bool]:
+    """Whether a booking is in one of these states, written out: so an index of some states serves, which a parameter
+    could not promise.
+    """
+    return bookings.c.state.in_([sa.literal_column(f"'{state}'") for state in sorted(states)])
+
+
+IS_OCCUPYING = is_in(OCCUPYING)
 OCCUPIES = sa.and_(
-    bookings.c.state.in_(OCCUPYING_STATES),
+    IS_OCCUPYING,
     bookings.c.occupied_from < END,
     bookings.c.occupied_from > BACK,
     bookings.c.occupied_until > START,
@@ -98,11 +107,10 @@ _LOCK_IN_ORDER = (
     .with_for_update()
 )
 _RAISE_VERSION = (
-    sa.update(instruments)
-    .where(instruments.c.number.in_(NUMBERS))
-    .values(calendar_version=instruments.c.calendar_version + 1)
-    .returning(*_RULE_COLUMNS)
+    sa.update(instruments).values(calendar_version=instruments.c.calendar_version + 1).returning(*_RULE_COLUMNS)
 )
+_RAISE_ONE = _RAISE_VERSION.where(instruments.c.number == sa.bindparam("at_number"))
+_RAISE_ALL = _RAISE_VERSION.where(instruments.c.number.in_(NUMBERS))
 _LOCK_PERSON = (
     sa.update(persons)
     .where(persons.c.id == sa.bindparam("person_id"))
@@ -125,6 +133,9 @@ _BEHIND_CODES = sa.select(
     sa.select(projects.c.id)
     .where(projects.c.code == sa.bindparam("code"), belongs(sa.bindparam("person_id", type_=sa.Uuid())))
     .scalar_subquery(),
+    sa.exists()
+    .where(instruments.c.id == sa.bindparam("instrument_id"), bookings.c.instrument_number == instruments.c.number)
+    .where(OCCUPIES),
 )
 _GET = sa.select(bookings).where(bookings.c.id == sa.bindparam("booking_id"))
 
@@ -135,14 +146,20 @@ _GET = sa.select(bookings).where(bookings.c.id == sa.bindparam("booking_id"))
 def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()) -> dict[int, InstrumentRules]:
     """Lock instruments in number order, then persons in id order, and return what the rules need of each instrument.
 
-    Raising `calendar_version` is the lock; it is undone with the transaction when nothing is written. Raises
-    `NotFound` when an instrument does not exist.
+    Raising `calendar_version` is the lock; it is undone with the transaction when nothing is written. Nothing is locked
+    for who only looks (`is_writing`). Raises `NotFound` when an instrument does not exist.
     """
     wanted = sorted(set(numbers))
+    if not is_writing(db):
+        found = rules_of(db, wanted)
+        if len(found) != len(wanted):
+            raise NotFound("instrument_not_found")
+        return found
     if len(wanted) > 1 and db.dialect.name == "postgresql":
         # UPDATE takes row locks in the order of its scan; only a sorted SELECT promises an order.
         db.execute(_LOCK_IN_ORDER, {"numbers": wanted})
-    rows = db.execute(_RAISE_VERSION, {"numbers": wanted}).mappings().all()
+    raising = (_RAISE_ONE, {"at_number": wanted[0]}) if len(wanted) == 1 else (_RAISE_ALL, {"numbers": wanted})
+    rows = db.execute(*raising).mappings().all()
     if len(rows) != len(wanted):
         raise NotFound("instrument_not_found")
     lock_persons(db, person_ids)
@@ -151,7 +168,7 @@ def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()
 
 def lock_persons(db: Connection, person_ids: Iterable[UUID]) -> None:
     """Lock persons in id order: nothing is booked for them before this transaction ends."""
-    for person_id in sorted(set(person_ids)):
+    for person_id in sorted(set(person_ids)) if is_writing(db) else ():
         db.execute(_LOCK_PERSON, {"person_id": person_id})
 
 
@@ -163,13 +180,17 @@ def instrument_number(db: Connection, instrument_id: str) -> int:
     return number
 
 
-def behind_codes(db: Connection, instrument_id: str, project_code: str, person_id: UUID) -> tuple[int, UUID | None]:
-    """An instrument's number and the id of a project of this person (None when it is not theirs). Raises `NotFound`."""
+def behind_codes(
+    db: Connection, instrument_id: str, project_code: str, person_id: UUID, span: Span
+) -> tuple[int, UUID | None, bool]:
+    """An instrument's number, the id of a project of this person (None when it is not theirs), and whether anything
+    takes the instrument, or a unit of it, during the span. One query. Raises `NotFound`.
+    """
     asked = {"instrument_id": instrument_id, "code": project_code, "person_id": person_id}
-    number, project_id = db.execute(_BEHIND_CODES, asked).one()
+    number, project_id, is_taken = db.execute(_BEHIND_CODES, asked | over(span)).one()
     if number is None:
         raise NotFound("instrument_not_found", instrument=instrument_id)
-    return number, project_id
+    return number, project_id, is_taken
 
 
 def rules_of(db: Connection, numbers: Iterable[int]) -> dict[int, InstrumentRules]:

@@ -43,6 +43,9 @@ class Database:
     def __init__(self, engine: Engine, *, wait_seconds: float) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        # On PostgreSQL a transaction shows its reader no more than statements by themselves do (READ COMMITTED), and to
+        # begin and end one are two of the three times that a reader of one row waits for the server.
+        self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = threading.Lock()
         self._wait_seconds = wait_seconds
         # Called after each commit, outside the transaction, with nothing: whoever wants to know looks (jobs.py).
@@ -50,8 +53,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Generator[Connection]:
-        """A connection for reading. Whatever it changed by mistake is rolled back."""
-        with _translated(), self.engine.connect() as db:
+        """A connection for reading. What it would change by mistake is rolled back on SQLite, refused on PostgreSQL."""
+        with _translated(), self._reading.connect() as db:
             yield db
             db.rollback()
 
@@ -118,10 +121,18 @@ def open_database(
         event.listen(engine, "begin", _begin_sqlite)
     else:
         milliseconds = int(lock_timeout_seconds * 1000)
-        options = f"-c lock_timeout={milliseconds} -c timezone=UTC"
-        engine = sa.create_engine(address, connect_args={"options": options}, **pool)
+        options = f"-c lock_timeout={milliseconds} -c timezone=UTC -c default_transaction_read_only=on"
+        engine = sa.create_engine(address, connect_args={"options": options}, skip_autocommit_rollback=True, **pool)
+        event.listen(engine, "connect", _write_in_transactions)
         _ping_after_rest(engine)
     return Database(engine, wait_seconds=sqlite_wait_seconds if kind == "sqlite" else lock_timeout_seconds)
+
+
+def is_writing(db: Connection) -> bool:
+    """Whether what is done on this connection is kept. On one that was lent for reading nothing is locked either: who
+    only looks judges what they see, and keeps nobody waiting.
+    """
+    return bool(db.get_execution_options().get("labshare_write", False))
 
 
 def _address(url: str) -> sa.URL:
@@ -147,6 +158,11 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _write_in_transactions(connection: Any, _: ConnectionPoolEntry) -> None:
+    # What is begun says that it writes; a statement by itself, as on a connection for reading, may not.
+    connection.read_only = False
+
+
 def _ping_after_rest(engine: Engine) -> None:
     """Try a connection that has rested before it is lent, as its server may have gone away meanwhile.
 
@@ -169,8 +185,7 @@ def _ping_after_rest(engine: Engine) -> None:
 
 
 def _begin_sqlite(db: Connection) -> None:
-    writes = db.get_execution_options().get("labshare_write", False)
-    db.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    db.exec_driver_sql("BEGIN IMMEDIATE" if is_writing(db) else "BEGIN")
 
 
 @contextmanager

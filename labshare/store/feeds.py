@@ -15,10 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Executable
 from sqlalchemy.engine import Connection, Row
 
-from labshare.domain.bookings import OCCUPYING
 from labshare.domain.feeds import Feed, FeedLine
 from labshare.domain.timespan import Span
-from labshare.store.bookings import NUMBERS, over
+from labshare.store.bookings import IS_OCCUPYING, NUMBERS, over
 from labshare.store.calendars import IS_OWN, Viewer, eyes, masked, private
 from labshare.store.tables import bookings, centres, feeds, instruments, persons, projects
 from labshare.store.types import IdDigits, UTCDateTime, UTCMinute, WholeSecond
@@ -134,7 +133,6 @@ def instruments_by_number(db: Connection, numbers: Iterable[int]) -> list[FeedIn
 
 
 _START, _END, _BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
-_OCCUPIES = bookings.c.state.in_(sorted(OCCUPYING))
 
 
 def _minute(column: ColumnElement[datetime]) -> ColumnElement[int]:
@@ -156,7 +154,7 @@ _EVENTS = (
         masked(_minute(bookings.c.ends_at), "end_minute", otherwise=_minute(bookings.c.occupied_until)),
         bookings.c.instrument_number,
         bookings.c.kind,
-        sa.type_coerce(_OCCUPIES, sa.Integer).label("occupies"),
+        sa.type_coerce(IS_OCCUPYING, sa.Integer).label("occupies"),
         sa.type_coerce(IS_OWN, sa.Integer).label("is_own"),
         masked(bookings.c.state, "state"),
         # Looked up for the rows that are named alone, which a join would not do.
@@ -172,7 +170,7 @@ _EVENTS = (
         bookings.c.occupied_until > _START,
         # A hold that its form let go was never told as anything that would be missed.
         sa.or_(
-            _OCCUPIES,
+            IS_OCCUPYING,
             sa.and_(bookings.c.updated_at >= sa.bindparam("since", type_=UTCDateTime()), bookings.c.form_hold == 0),
         ),
     )

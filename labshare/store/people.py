@@ -5,7 +5,7 @@ What must not live here: who may do what (domain/people.py), hashing, or anythin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,18 +42,38 @@ def names(db: Connection, ids: Iterable[UUID]) -> dict[UUID, str]:
     return {row.id: row.name for row in rows}
 
 
-def actors(db: Connection, *where: sa.ColumnElement[bool]) -> list[Actor]:
-    """Persons with all their grants, in the order of their logins. The disabled are not among them."""
-    query = (
+def actors_where(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """A statement for `actors_from`. Every request asks one before all else, so what can be is built once."""
+    return (
         sa.select(*_PERSON, *_GRANT)
         .select_from(persons.outerjoin(grants, sa.and_(grants.c.person_id == persons.c.id, _IS_CONFIRMED)))
         .where(persons.c.disabled_at.is_(None), persons.c.erased_at.is_(None), *where)
         .order_by(persons.c.login, grants.c.role, grants.c.centre_id, grants.c.organisation_id)
     )
+
+
+def actors_from(db: Connection, query: sa.Select[Any], asked: Mapping[str, object]) -> list[Actor]:
+    """Persons with all their grants, in the order of their logins. The disabled are not among them."""
     by_person: dict[UUID, list[RowMapping]] = {}
-    for row in db.execute(query).mappings():
+    for row in db.execute(query, asked).mappings():
         by_person.setdefault(row["id"], []).append(row)
     return [_actor(rows) for rows in by_person.values()]
+
+
+_SIGNED_IN = actors_where(
+    persons.c.id
+    == sa.select(sign_ins.c.person_id)
+    .where(
+        sign_ins.c.token_hash == sa.bindparam("token_hash"),
+        sign_ins.c.expires_at > sa.bindparam("now", type_=sign_ins.c.expires_at.type),
+    )
+    .scalar_subquery()
+)
+
+
+def actors(db: Connection, *where: sa.ColumnElement[bool]) -> list[Actor]:
+    """The persons of whom this holds, as `actors_from` gives them."""
+    return actors_from(db, actors_where(*where), {})
 
 
 def actor(db: Connection, person_id: UUID) -> Actor | None:
@@ -110,8 +130,7 @@ def places(db: Connection, ids: Iterable[str]) -> dict[str, Place]:
 
 def actor_of_sign_in(db: Connection, token_hash: str, now: datetime) -> Actor | None:
     """Who signed in with this token, unless the sign-in has expired or the person has been disabled since."""
-    holds = sa.select(sign_ins.c.person_id).where(sign_ins.c.token_hash == token_hash, sign_ins.c.expires_at > now)
-    found = actors(db, persons.c.id == holds.scalar_subquery())
+    found = actors_from(db, _SIGNED_IN, {"token_hash": token_hash, "now": now})
     return found[0] if found else None
 
 

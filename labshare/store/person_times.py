@@ -15,12 +15,12 @@ from sqlalchemy.engine import Connection
 from labshare.domain.bookings import WAITING, BookingKind, BookingState, Neighbour
 from labshare.domain.clauses import PersonUse
 from labshare.domain.timespan import Span
-from labshare.store.bookings import BACK, END, OCCUPYING_STATES, START, over
+from labshare.store.bookings import BACK, END, IS_OCCUPYING, START, over
 from labshare.store.tables import bookings, instruments
 
 PERSON: sa.BindParameter[Any] = sa.bindparam("person_id", type_=sa.Uuid())
 _DURING = sa.and_(
-    bookings.c.state.in_(OCCUPYING_STATES),
+    IS_OCCUPYING,
     bookings.c.starts_at < END,
     bookings.c.starts_at > BACK,
     bookings.c.ends_at > START,

@@ -14,10 +14,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labshare.domain.bookings import OCCUPYING, WAITING, BookingKind, BookingState, Neighbour
+from labshare.domain.bookings import WAITING, BookingKind, BookingState, Neighbour
 from labshare.domain.clauses import PersonUse
 from labshare.domain.timespan import Span
-from labshare.store.bookings import LONGEST
+from labshare.store.bookings import IS_OCCUPYING, LONGEST
 from labshare.store.tables import bookings, instruments
 from labshare.store.types import UTCMinute
 
@@ -104,8 +104,6 @@ def _use(row: Any) -> PersonUse:
 _NEAR, _PERSON, _TRAINER, _MISSED = range(4)
 _NOWHERE = (sa.literal(""), sa.literal(""), sa.literal(""))
 _SITE = (instruments.c.id, instruments.c.centre_id, instruments.c.capability_id)
-# Written out, so that the index of what occupies serves, which a parameter could not promise.
-_OCCUPYING = bookings.c.state.in_([sa.literal_column(f"'{state}'") for state in sorted(OCCUPYING)])
 
 
 def _minute(name: str) -> sa.BindParameter[Any]:
@@ -137,7 +135,7 @@ def _query(has_person: bool, has_missed: bool) -> sa.CompoundSelect[*tuple[Any, 
     parts = [
         _columns(_NEAR, c.occupied_from, c.occupied_until, _NOWHERE).where(
             c.instrument_number == sa.bindparam("number"),
-            _OCCUPYING,
+            IS_OCCUPYING,
             c.occupied_from < _minute("end"),
             c.occupied_from > _minute("back"),
             c.occupied_until > _minute("start"),
@@ -153,7 +151,7 @@ def _query(has_person: bool, has_missed: bool) -> sa.CompoundSelect[*tuple[Any, 
             .join(instruments, here)
             .where(
                 role,
-                _OCCUPYING,
+                IS_OCCUPYING,
                 c.starts_at < _minute("own_end"),
                 c.starts_at > _minute("own_back"),
                 c.ends_at > _minute("own_start"),

@@ -15,6 +15,16 @@ from labshare.store import people
 from labshare.store.tables import persons, tokens
 
 _COLUMNS = [column for column in tokens.c if column.name != "token_hash"]
+_HOLDER = people.actors_where(
+    persons.c.id
+    == sa.select(tokens.c.person_id)
+    .where(
+        tokens.c.token_hash == sa.bindparam("token_hash"),
+        tokens.c.revoked_at.is_(None),
+        tokens.c.expires_at > sa.bindparam("now", type_=tokens.c.expires_at.type),
+    )
+    .scalar_subquery()
+)
 
 
 class TokenLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +60,5 @@ def revoke(db: Connection, token_id: UUID, now: datetime) -> bool:
 
 def holder(db: Connection, token_hash: str, now: datetime) -> Actor | None:
     """For whom this secret speaks, unless it has expired, was revoked, or the person has been disabled since."""
-    person_id = sa.select(tokens.c.person_id).where(
-        tokens.c.token_hash == token_hash, tokens.c.revoked_at.is_(None), tokens.c.expires_at > now
-    )
-    found = people.actors(db, persons.c.id == person_id.scalar_subquery())
+    found = people.actors_from(db, _HOLDER, {"token_hash": token_hash, "now": now})
     return found[0] if found else None

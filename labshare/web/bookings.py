@@ -37,8 +37,8 @@ from labshare.services import (
 )
 from labshare.services import calendars as looking
 from labshare.services.bookings import BookingLine
+from labshare.services.holding import near_end
 from labshare.services.prices import Estimate
-from labshare.services.qualifications import near_end
 from labshare.services.share_warnings import notices
 from labshare.web import calendars, feeds, given, qualifications, waitlist
 from labshare.web.booking_forms import (

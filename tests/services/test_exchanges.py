@@ -166,7 +166,7 @@ def test_shares_move_with_it(house: Database, tmp_path: Path) -> None:
     with house.write() as db:
         load(db, tmp_path, an_agreement(a_rule(share=Fraction(1, 2))))
         db.execute(sa.insert(t.project_members).values(project_id=PUBLIC_PROJECT, person_id=COMPETITOR))
-        wish = wishes.wish_of(db, actor(COMPETITOR), "N002", "DN-01", MINE, "")
+        wish, _ = wishes.wish_of(db, actor(COMPETITOR), "N002", "DN-01", MINE, "")
         booking = bookings.book(db, actor(COMPETITOR), wish, NOW)
     assert matched(house) == [120]
     taken = accepted(house, given(house, booking), COLLEAGUE, booking.version, PUBLIC_PROJECT)

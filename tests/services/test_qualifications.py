@@ -10,15 +10,17 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from labshare.domain.bookings import Booking, BookingState, Wish
-from labshare.domain.qualifications import AskState, Demand
+from labshare.domain.qualifications import AskState, Demand, Held
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, LabShareError, Malformed, NotFound, Refused, WrongState
 from labshare.services import bookings, notices, ticking, writing
 from labshare.services import qualifications as service
+from labshare.services.holding import near_end
 from labshare.store import audit, due
 from labshare.store import bookings as bookings_store
 from labshare.store import qualifications as store
@@ -403,9 +405,18 @@ def test_states_are_told_on_the_pages_and_beside_a_booking(house: Database) -> N
     booking = book(house, when=span(25, 9, 11))
     with house.read() as db:
         # Another two hours do not fit before noon.
-        (told,) = service.near_end(db, actor(RESEARCHER), booking, NOW)
+        (told,) = near_end(db, actor(RESEARCHER), booking, NOW)
         assert told.code == "qualification_last_use"
-        assert service.near_end(db, actor(MANAGER), booking, NOW) == ()
+        assert near_end(db, actor(MANAGER), booking, NOW) == ()
+        # What was known to them before the booking spares the question where it can, and changes no answer.
+        rules = bookings_store.rules_of(db, [FESEM])[FESEM]
+        near = Held(level=1, granted_at=NOW - 90 * DAY, expires_at=at(25, 12))
+        far = msgspec.structs.replace(near, expires_at=at(25, 12) + 31 * DAY)
+        with counted(house.engine) as asked:
+            assert near_end(db, actor(RESEARCHER), booking, NOW, (near, rules)) == (told,)
+            assert len(asked) == 1
+            assert near_end(db, actor(RESEARCHER), booking, NOW, (far, rules)) == ()
+            assert len(asked) == 1
     with house.write() as db:
         service.choose(db, actor(MANAGER), "N001", Demand(course_months=1), NOW)
     assert state() == "course_missing"

@@ -37,7 +37,7 @@ def test_versions_come_back_in_order_and_the_seen_one_is_written_over(database: 
         )
         assert store.save(db, after, seen_version=1)
         assert not store.save(db, after, seen_version=1)
-    with database.read() as db:
+    with database.write() as db:
         assert store.get(db, "SBX", lock=True) == msgspec.structs.replace(after, version=2)
         assert store.every(db) == [store.get(db, "SBX")]
         assert store.get(db, "NONE") is None

@@ -12,84 +12,36 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, QueryParameter, RawBody
 from msgspec import UNSET, Meta, UnsetType
 
-from labshare.domain.bookings import BookingKind, BookingState, Wish
+from labshare.domain.bookings import BookingState, Wish
 from labshare.domain.modes import Mode
-from labshare.domain.people import Action, Actor, may
+from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refused
 from labshare.services import Connection, calendars, moves, wishes
 from labshare.services import bookings as service
-from labshare.services.bookings import BookingLine
-from labshare.services.calendars import CalendarEntry
 from labshare.services.moves import Said
-from labshare.services.qualifications import near_end
-from labshare.services.share_warnings import notices
 from labshare.web import given
 from labshare.web.api import paging, reading
 from labshare.web.api.answers import answer
+from labshare.web.api.booking_views import (
+    BookingList,
+    BookingView,
+    MadeBooking,
+    MadeBookings,
+    line_view,
+    made,
+    made_of,
+    masked,
+)
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import Code, Moment, Text, Version, asked
-from labshare.web.api.schema import ProblemRefusal, accepts, problems, told
+from labshare.web.api.schema import accepts, problems
 from labshare.web.clearances import hold_back
 from labshare.web.rendering import Request
 
 T = TypeVar("T")
 LONGEST_CALENDAR = timedelta(days=92)
 MOST_WISHES = 50
-
-
-class BookingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A booking. In a calendar, one that the caller may not see whole has times, kind, instrument and set-up alone, and
-    says whether it is only held.
-    """
-
-    id: UUID | None
-    instrument: str
-    starts_at: datetime
-    ends_at: datetime
-    kind: BookingKind
-    state: BookingState | None = None
-    project: str | None = None
-    purpose: str | None = None
-    # Who uses it, and who booked it for them when that is somebody else; by name.
-    person: str | None = None
-    booked_by: str | None = None
-    # Who runs the instrument, and how it is set up, which everybody may know.
-    mode: Mode | None = None
-    setup: str = ""
-    # Until when a hold keeps the time.
-    held_until: datetime | None = None
-    # Until when the centre decides on it while it is pending, and what the centre said.
-    decide_by: datetime | None = None
-    decision_note: str | None = None
-    # Who is present while its user is in training.
-    trainer: UUID | None = None
-    # The series that it belongs to.
-    series: UUID | None = None
-    # Why the centre's own rules were passed for it; for those who manage its calendar.
-    override_reason: str | None = None
-    version: int | None = None
-
-
-class MadeBooking(BookingView, frozen=True, kw_only=True):
-    """A booking that was just made or changed. It stands; `notices` say of which agreed shares it goes beyond, and that
-    the caller's qualification ends soon.
-    """
-
-    notices: tuple[ProblemRefusal, ...] = ()
-
-
-class BookingList(msgspec.Struct, frozen=True, kw_only=True):
-    """One page. `next` is the path of the next one, None on the last; a calendar is one page."""
-
-    items: tuple[BookingView, ...]
-    next: str | None = None
-
-
-class MadeBookings(msgspec.Struct, frozen=True, kw_only=True):
-    """Bookings that were just made together, in the order of the wishes."""
-
-    items: tuple[MadeBooking, ...]
 
 
 class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -194,19 +146,23 @@ def create(
     request: Request, database: given.Database, me: given.Me, now: given.Now, body: RawBody, key: Key = None
 ) -> Response[MadeBooking]:
     """Book an instrument. Refused with every reason at once: 409 when only the time is taken, else 422."""
-    new = reading.decode(body, NewBooking)
-    with database.read() as db:
-        wish = wish_of(db, me, new)
+    new, wish = reading.decode(body, NewBooking), None
 
     def work(db: Connection) -> Response[MadeBooking]:
-        view = _made(db, me, service.book(db, me, wish, now).id, now)
+        assert wish is not None
+        view = made_of(db, me, service.booked(db, me, [wish], now)[0], now)
         location = f"/api/v1/bookings/{view.id}"
         return answer(request, view, version=view.version, status=201, location=location)
 
     try:
+        with database.read() as db:
+            wish, is_taken = _asked(db, me, new)
+            if is_taken and key is None:
+                service.look(db, me, wish, now)
         return once(request, database, me, now, work, key=key, body=body)
     except Refused as error:
-        hold_back(database, me, wish, error, now)
+        if wish is not None:
+            hold_back(database, me, wish, error, now)
         raise
 
 
@@ -223,8 +179,8 @@ def create_all(
         wishes = [reading.at_place(place, partial(wish_of, db, me, each)) for place, each in enumerate(new)]
 
     def work(db: Connection) -> Response[MadeBookings]:
-        made = service.book_all(db, me, wishes, now)
-        return answer(request, MadeBookings(items=tuple(_made(db, me, each.id, now) for each in made)), status=201)
+        views = tuple(made_of(db, me, each, now) for each in service.booked(db, me, wishes, now))
+        return answer(request, MadeBookings(items=views), status=201)
 
     try:
         return once(request, database, me, now, work, key=key, body=body)
@@ -251,7 +207,7 @@ def change(
     seen = reading.seen_version(request.headers.get("if-match"), set_or_none(asked.version))
 
     def work(db: Connection) -> Response[MadeBooking]:
-        view = _made(db, me, _change(db, me, booking_id, asked, seen, now), now)
+        view = made(db, me, _change(db, me, booking_id, asked, seen, now), now)
         return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key, body=body)
@@ -296,12 +252,17 @@ def _behind(cursor: str) -> tuple[datetime, UUID] | None:
 
 def wish_of(db: Connection, me: Actor, new: NewBooking) -> Wish:
     """What is asked for. Raises `Malformed`, `NotFound`, and `Refused` for somebody for whom one may not book."""
+    return _asked(db, me, new)[0]
+
+
+def _asked(db: Connection, me: Actor, new: NewBooking) -> tuple[Wish, bool]:
+    """The same, and whether something is seen to take that time already."""
     span = reading.span(new.starts_at, new.ends_at)
-    wish = wishes.wish_of(db, me, new.instrument, new.project, span, new.purpose)
+    wish, is_taken = wishes.wish_of(db, me, new.instrument, new.project, span, new.purpose)
     if new.person is not None and new.person != me.login:
         wish = wishes.for_person(db, me, wish, new.person, new.project)
     given = {"override": new.override_reason, "mode": new.mode, "setup": new.setup, "replaces_id": new.hold}
-    return msgspec.structs.replace(wish, **given, trainer_id=new.trainer)
+    return msgspec.structs.replace(wish, **given, trainer_id=new.trainer), is_taken
 
 
 def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> UUID:
@@ -328,7 +289,7 @@ def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, s
 def _calendar(db: Connection, me: Actor, instrument: str, window: Span) -> BookingList:
     number = calendars.rules_of(db, instrument).number
     entries = calendars.calendar(db, me, [number], window).entries[number]
-    return BookingList(items=tuple(_masked(entry, instrument) for entry in entries))
+    return BookingList(items=tuple(masked(entry, instrument) for entry in entries))
 
 
 def _window(first: str, last: str) -> Span:
@@ -336,61 +297,6 @@ def _window(first: str, last: str) -> Span:
     if window.end - window.start > LONGEST_CALENDAR:
         raise Malformed("calendar_too_long", most=LONGEST_CALENDAR.days)
     return window
-
-
-def _made(db: Connection, me: Actor, booking_id: UUID, now: datetime) -> MadeBooking:
-    line = service.show(db, me, booking_id)
-    found = (*near_end(db, me, line.booking, now), *notices(db, me, line.booking, now))
-    said = tuple(told(each) for each in found)
-    return MadeBooking(**msgspec.structs.asdict(line_view(me, line)), notices=said)
-
-
-def line_view(me: Actor, line: BookingLine) -> BookingView:
-    """One booking as its reader may see it."""
-    view = _view(line)
-    manages = may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
-    return msgspec.structs.replace(view, override_reason=line.booking.override_reason or None) if manages else view
-
-
-def _view(line: BookingLine) -> BookingView:
-    booking = line.booking
-    has_other = booking.booked_by_id not in (None, booking.person_id)
-    return BookingView(
-        id=booking.id,
-        instrument=line.instrument_id,
-        starts_at=booking.starts_at,
-        ends_at=booking.ends_at,
-        kind=booking.kind,
-        state=booking.state,
-        project=line.project,
-        purpose=booking.purpose,
-        person=line.person,
-        booked_by=line.booked_by if has_other else None,
-        mode=booking.mode if booking.kind is BookingKind.USE else None,
-        setup=booking.setup,
-        held_until=booking.hold_expires_at if booking.state is BookingState.HELD else None,
-        decide_by=booking.hold_expires_at if booking.state is BookingState.PENDING else None,
-        decision_note=booking.decision_note,
-        trainer=booking.trainer_id,
-        series=booking.series_id,
-        version=booking.version,
-    )
-
-
-def _masked(entry: CalendarEntry, instrument: str) -> BookingView:
-    return BookingView(
-        id=entry.id,
-        instrument=instrument,
-        starts_at=entry.starts_at,
-        ends_at=entry.ends_at,
-        kind=entry.kind,
-        state=BookingState.HELD if entry.is_held else entry.state,
-        project=entry.project,
-        purpose=entry.purpose,
-        person=entry.person,
-        mode=entry.mode if entry.kind is BookingKind.USE else None,
-        setup=entry.setup,
-    )
 
 
 def set_or_none(value: T | UnsetType) -> T | None:

@@ -20,7 +20,7 @@ from labshare.services.exchanges import ExchangeLine, Offered
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
-from labshare.web.api.bookings import BookingView, line_view
+from labshare.web.api.booking_views import BookingView, line_view
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import Moment, Version
 from labshare.web.api.schema import accepts, problems

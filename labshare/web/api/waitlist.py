@@ -22,7 +22,7 @@ from labshare.services.waitlist import Place
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
-from labshare.web.api.bookings import BookingView, line_view
+from labshare.web.api.booking_views import BookingView, line_view
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import Code, Text
 from labshare.web.api.schema import accepts, problems

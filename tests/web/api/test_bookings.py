@@ -1,4 +1,5 @@
-"""Booking by program: the same rules as the pages, read strictly; whatever cannot be done changes nothing.
+"""Booking by program: the same rules as the pages, read strictly; whatever cannot be done changes nothing. What it is
+answered with (booking_views.py) is held here too.
 
 The house of tests/furniture.py: N001 asks for a qualification that the researcher has, open Mon-Fri 08:00-18:00 in
 Hanoi (01:00-11:00 UTC), at most 60 days ahead, half-hour raster, from 30 minutes to 8 hours. Now is Mon 23 Nov 2026.
@@ -22,7 +23,7 @@ from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.domain.test_agreements import an_agreement
-from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, NOW, a_booking, add_instrument, span
+from tests.furniture import COLLEAGUE, COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, NOW, a_booking, add_instrument, span
 from tests.services.test_agreements import a_rule, load
 from tests.services.test_agreements import an_agreement as an_agreement_of
 from tests.web.api.conftest import Caller, codes, nothing_changes
@@ -102,6 +103,19 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
     }  # fmt: skip
     assert researcher.get(path).json()["state"] == "cancelled"
     assert researcher.get("/bookings").json() == {"items": [], "next": None}
+
+
+def test_who_comes_late_is_told_so_without_a_queue(researcher: Caller, house: Database) -> None:
+    taken = span(25, 8, 10)
+    with house.write() as db:
+        store.add(db, [a_booking(FESEM, taken, person_id=COLLEAGUE)])
+    with house.write() as db:
+        # Somebody holds the instrument: whoever asks for its lock waits until they are done.
+        store.lock(db, [FESEM])
+        late = researcher.post("/bookings", WISH)
+        assert (late.status_code, codes(late)) == (409, ["time_taken"])
+        worse = researcher.post("/bookings", wish(project="DN-01"))
+        assert (worse.status_code, set(codes(worse))) == (422, {"time_taken", "project_not_yours"})
 
 
 def test_a_booking_goes_to_another_instrument_of_its_kind(researcher: Caller, house: Database) -> None:
