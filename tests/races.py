@@ -23,12 +23,12 @@ import httpx
 import msgspec
 import sqlalchemy as sa
 
-from labshare.domain.bookings import OCCUPYING, Wish
+from labshare.domain.bookings import OCCUPYING
 from labshare.domain.people import Actor, Grant, Role
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import LabShareError
 from labshare.services import bookings as service
-from labshare.services import tokens
+from labshare.services import tokens, wishes
 from labshare.services.calendars import closed_dates_over
 from labshare.store import tables as t
 from labshare.store.engine import Connection, Database, open_database
@@ -171,16 +171,20 @@ def same_slot_by_stores(url: str, clients: int, rounds: int, processes: int) -> 
 
 
 def _ask(url: str, who: Sequence[Actor], days: Sequence[datetime], together: Any, results: Any) -> None:
-    """One process: in each round all of these ask at once, in as many threads as a server has. They wait for as long as
-    it takes: on a machine that is busy a lock may come late, and who gave up would tell nothing.
+    """One process: in each round all of these ask at once, as the API does, in as many threads as a server has. They
+    wait for as long as it takes: on a machine that is busy a lock may come late, and who gave up would tell nothing.
     """
     database = open_database(url, lock_timeout_seconds=60)
 
     def ask(actor: Actor) -> str:
-        wish = Wish(instrument_number=FIRST_NUMBER, span=span, project_id=PUBLIC_PROJECT)
+        now = datetime.now(UTC)
         try:
+            with database.read() as db:
+                wish, is_taken = wishes.wish_of(db, actor, f"N{FIRST_NUMBER}", "KC-01", span, "")
+                if is_taken:
+                    service.look(db, actor, wish, now)
             with database.write() as db:
-                service.book(db, actor, wish, datetime.now(UTC))
+                service.book(db, actor, wish, now)
         except LabShareError as error:
             return "taken" if error.status == TAKEN else repr(error)
         return "booked"

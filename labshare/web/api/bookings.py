@@ -157,7 +157,7 @@ def create(
     try:
         with database.read() as db:
             wish, is_taken = _asked(db, me, new)
-            if is_taken and key is None:
+            if is_taken and key is None and new.hold is None:
                 service.look(db, me, wish, now)
         return once(request, database, me, now, work, key=key, body=body)
     except Refused as error:

@@ -115,7 +115,7 @@ def test_who_comes_late_is_told_so_without_a_queue(researcher: Caller, house: Da
         late = researcher.post("/bookings", WISH)
         assert (late.status_code, codes(late)) == (409, ["time_taken"])
         worse = researcher.post("/bookings", wish(project="DN-01"))
-        assert (worse.status_code, set(codes(worse))) == (422, {"time_taken", "project_not_yours"})
+        assert (worse.status_code, set(codes(worse))) == (422, {"time_taken", "project_unknown"})
 
 
 def test_a_booking_goes_to_another_instrument_of_its_kind(researcher: Caller, house: Database) -> None:
