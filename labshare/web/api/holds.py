@@ -15,7 +15,8 @@ from labshare.services import holds as service
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
-from labshare.web.api.bookings import BookingView, NewBooking, line_view, wish_of
+from labshare.web.api.booking_wishes import NewBooking, wish_of
+from labshare.web.api.bookings import BookingView, line_view
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.schema import accepts, problems
 from labshare.web.rendering import Request
