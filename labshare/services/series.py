@@ -212,6 +212,7 @@ def _write(
     """Who is there for the user is written to once about all of them."""
     locked = {rules.number: rules}
     written = write(db, actor, changes, locked, now, action=action)
+    training.tell_left(db, actor, zip((each.before for each in changes), written, strict=True), locked, now)
     training.tell(db, actor, written, locked, action, now, once=True)
     return written
 

@@ -26,8 +26,6 @@ _BOOKED = NoticeKind.TRAINING_BOOKED, NoticeKind.OPERATING_BOOKED
 _CANCELLED = NoticeKind.TRAINING_CANCELLED, NoticeKind.OPERATING_CANCELLED
 # What a trainer and an operator are told.
 _TOLD = {"book": _BOOKED, "move": _BOOKED, "assign": _BOOKED, "cancel": _CANCELLED}
-
-
 # Instruments under lock, by number.
 Locked = Mapping[int, InstrumentRules]
 
@@ -95,7 +93,7 @@ def tell(
             if person_id in (None, actor.person_id) or booking.form_hold or (once and (person_id, kind) in told):
                 continue
             told.add((person_id, kind))
-            _write_to(db, person_id, kind, booking, locked, now)
+            _write_to(db, person_id, kind, booking, f"/bookings/{booking.id}", locked, now)
 
 
 def tell_left(
@@ -108,12 +106,12 @@ def tell_left(
         was = (before.trainer_id, before.operator_id)
         for person_id, kind, still in zip(was, _CANCELLED, (after.trainer_id, after.operator_id), strict=True):
             if person_id not in (None, still, actor.person_id):
-                _write_to(db, person_id, kind, before, locked, now)
+                # The booking itself is not theirs to see any more.
+                _write_to(db, person_id, kind, before, "/bookings", locked, now)
 
 
 def _write_to(
-    db: Connection, person_id: UUID, kind: NoticeKind, booking: Booking, locked: Locked, now: datetime
+    db: Connection, person_id: UUID, kind: NoticeKind, booking: Booking, page: str, locked: Locked, now: datetime
 ) -> None:
     rules = locked[booking.instrument_number]
-    names, page = (rules.name_vi, rules.name_en), f"/bookings/{booking.id}"
-    notices.tell(db, person_id, kind, names, page, now, until=booking.starts_at)
+    notices.tell(db, person_id, kind, (rules.name_vi, rules.name_en), page, now, until=booking.starts_at)

@@ -300,6 +300,10 @@ def test_the_staff_assign_and_change_the_operator_and_both_are_told(house: Datab
         (COLLEAGUE, "operating_booked"): 1, (COLLEAGUE, "operating_cancelled"): 1,
         (COMPETITOR, "booking_operator"): 2,
     }  # fmt: skip
+    with house.read() as db:
+        pages = {each.kind: each.page for each in notices.mine(db, actor(COLLEAGUE))}
+    # The second no longer leads to what they may not see any more.
+    assert pages == {"operating_booked": f"/bookings/{booking.id}", "operating_cancelled": "/bookings"}
     assert assign(house, second, None).operator_id is None
     with house.read() as db:
         assert [line.action for line in audit.lines(db, "booking", str(booking.id))].count("assign") == 3
