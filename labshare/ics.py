@@ -83,21 +83,24 @@ class _Words:
         self._modes = {mode.value: ics.escaped(word("mode_said", mode)) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
         self._heads: dict[tuple[Any, ...], str] = {}
         self._training = gettext("In training")
+        self._operated = gettext("Operator: %(operator)s, for %(person)s")
         self._projects: dict[str | None, str] = {}
 
     def of(self, shared: tuple[Any, ...]) -> str:
         """All lines of an event but those that say which it is and when, from the fields that several may share."""
-        what, (project, purpose, mode, trainee) = shared[:6], shared[6:]
+        what, (project, purpose, mode, trainee, operator) = shared[:6], shared[6:]
         head = self._heads.get(what)
         if head is None:
             head = self._heads[what] = self._head(*what)
-        if not (project or purpose or trainee or mode in self._modes):
+        if not (project or purpose or trainee or operator or mode in self._modes):
             return head
         said = self._projects.get(project)
         if said is None:
             said = self._projects[project] = ics.escaped(f"{self._project}: {project}") if project else ""
         trained = ics.escaped(f"{self._training}: {trainee}") if trainee else ""
-        parts = (trained, said, ics.escaped(purpose) if purpose else "", self._modes.get(mode))
+        # For whom an operator is there stands in no other line of their own feed.
+        operated = ics.escaped(self._operated % {"operator": operator, "person": what[-1] or "–"}) if operator else ""
+        parts = (trained, operated, said, ics.escaped(purpose) if purpose else "", self._modes.get(mode))
         lines = [each for each in parts if each]
         return head + ics.escaped_line("DESCRIPTION", lines)
 

@@ -16,6 +16,7 @@ from labshare.domain.booking_rules import (
     LockWindow,
     MostBookings,
     MostMinutes,
+    NeedsOperator,
     Overnight,
     PrimeLimit,
     ScopeKind,
@@ -44,6 +45,7 @@ POSTED: tuple[BookingRule, ...] = (
     ShortNotice(hours=1),
     DatedHours(name="Bảo trì", first=date(2026, 12, 24), last=date(2026, 12, 24), hours=""),
     Overnight(level=2),
+    NeedsOperator(),
 )
 
 

@@ -34,6 +34,7 @@ TESTED_IN: dict[str, str] = {
     "labshare/services/demo_notices.py": "tests/services/test_demo.py",
     "labshare/services/demo_modes.py": "tests/services/test_demo.py",
     "labshare/store/modes.py": "tests/services/test_modes.py",
+    "labshare/web/api/booking_wishes.py": "tests/web/api/test_bookings.py",
     "labshare/store/holds.py": "tests/services/test_holds.py",
     "labshare/web/blocking.py": "tests/web/test_bookings.py",
     "labshare/services/demo_qualifications.py": "tests/services/test_demo.py",

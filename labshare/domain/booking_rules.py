@@ -140,8 +140,12 @@ class Overnight(_Rule, frozen=True, kw_only=True, tag="overnight"):
     level: int
 
 
+class NeedsOperator(_Rule, frozen=True, kw_only=True, tag="needs_operator"):
+    """A use that the staff run or help with names its operator."""
+
+
 Limit = MostBookings | MostMinutes
-BookingRule = Limit | CutOff | Advance | LockWindow | PrimeLimit | ShortNotice | DatedHours | Overnight
+BookingRule = Limit | CutOff | Advance | LockWindow | PrimeLimit | ShortNotice | DatedHours | Overnight | NeedsOperator
 KINDS: tuple[type[BookingRule], ...] = (
     MostBookings,
     MostMinutes,
@@ -152,6 +156,7 @@ KINDS: tuple[type[BookingRule], ...] = (
     ShortNotice,
     DatedHours,
     Overnight,
+    NeedsOperator,
 )
 
 
@@ -281,6 +286,11 @@ def hours_on_dates(posted: Iterable[Posted]) -> dict[date, Hours]:
 def overnight_level(posted: Iterable[Posted]) -> int | None:
     """The level that a use outside opening hours needs; None where no rule opens them to anybody."""
     return max((each.rule.level for each in posted if isinstance(each.rule, Overnight)), default=None)
+
+
+def needs_operator(posted: Iterable[Posted]) -> bool:
+    """Whether a use that needs the staff must name its operator."""
+    return any(isinstance(each.rule, NeedsOperator) for each in posted)
 
 
 def cut_off_hours(posted: Iterable[Posted]) -> int:

@@ -20,6 +20,7 @@ from labshare.domain.conduct_rules import not_blocked, prime_time
 from labshare.domain.house_rules import HouseRules, not_too_late, within_hours, within_limits
 from labshare.domain.modes import Mode, is_run_by_staff, mode_offered, setup_posted
 from labshare.domain.opening import OpeningHours, minute_of_day
+from labshare.domain.operators import Attended, operated
 from labshare.domain.projects import AccessClass, Activity, Project, usable
 from labshare.domain.qualifications import Demand, Held, qualified, trained
 from labshare.domain.timespan import Span
@@ -67,8 +68,11 @@ MOVABLE = frozenset({BookingState.HELD, BookingState.PENDING, BookingState.CONFI
 LONGEST_MINUTES = 92 * 24 * 60
 
 
-class Booking(msgspec.Struct, frozen=True, kw_only=True):
-    """An interval that occupies an instrument. People see `starts_at, ends_at`; the guard sees the occupied range."""
+class Booking(Attended, frozen=True, kw_only=True):
+    """An interval that occupies an instrument. People see `starts_at, ends_at`; the guard sees the occupied range.
+
+    `person_id` is its user, if it has one.
+    """
 
     id: UUID
     instrument_number: int
@@ -78,9 +82,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime
     occupied_from: datetime
     occupied_until: datetime
-    person_id: UUID | None = None
     booked_by_id: UUID | None = None
-    trainer_id: UUID | None = None
     project_id: UUID | None = None
     organisation_id: str | None = None
     access_class: AccessClass | None = None
@@ -169,16 +171,15 @@ class InstrumentRules(msgspec.Struct, frozen=True, kw_only=True):
         return span.widened(self.setup_minutes, self.cleanup_minutes) if kind is BookingKind.USE else span
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class Wish(Attended, frozen=True, kw_only=True):
     """What somebody asks for. `person_id` is who will use the instrument (nobody, for a block by the centre itself);
     `replaces_id` is the booking that would move, or the hold that this becomes; `override` the reason for which a
     manager passes the centre's rules. Without a `mode` it is the usual one of the instrument. `trainer_id` is who is
-    present while somebody who is not qualified yet uses it.
+    present while somebody who is not qualified yet uses it, `operator_id` who of the staff runs it or helps.
     """
 
     instrument_number: int
     span: Span
-    person_id: UUID | None = None
     project_id: UUID | None = None
     purpose: str = ""
     replaces_id: UUID | None = None
@@ -186,7 +187,6 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     override: str = ""
     mode: Mode | None = None
     setup: str = ""
-    trainer_id: UUID | None = None
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,6 +224,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     held: Held = Held()
     trainer: Held = Held()
     trainer_busy: tuple[Neighbour, ...] = ()
+    operator: Held = Held()
+    operator_busy: tuple[Neighbour, ...] = ()
     closed_dates: frozenset[date] = frozenset()
     conducts: tuple[Conduct, ...] = ()
     lacking: tuple[Clearance, ...] = ()
@@ -357,6 +359,7 @@ RULES: tuple[Rule, ...] = (
     setup_posted,
     qualified,
     trained,
+    operated,
     project_pays,
     person_in_one_place,
     not_too_late,

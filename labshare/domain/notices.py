@@ -54,6 +54,9 @@ class NoticeKind(StrEnum):
     QUALIFICATION_ENDS = "qualification_ends"
     TRAINING_BOOKED = "training_booked"
     TRAINING_CANCELLED = "training_cancelled"
+    OPERATING_BOOKED = "operating_booked"
+    OPERATING_CANCELLED = "operating_cancelled"
+    BOOKING_OPERATOR = "booking_operator"
 
 
 class Mail(StrEnum):
@@ -68,8 +71,8 @@ K = NoticeKind
 # In the order in which they are chosen from. A group is shown to whomever it concerns.
 GROUPS: dict[str, tuple[NoticeKind, ...]] = {
     "bookings": (K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CANCELLED, K.BOOKING_MISSED, K.BOOKING_APPROVED,
-                 K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.SLOT_OFFERED, K.EXCHANGE_ASKED, K.EXCHANGE_ACCEPTED,
-                 K.EXCHANGE_DECLINED),
+                 K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.BOOKING_OPERATOR, K.SLOT_OFFERED, K.EXCHANGE_ASKED,
+                 K.EXCHANGE_ACCEPTED, K.EXCHANGE_DECLINED, K.OPERATING_BOOKED, K.OPERATING_CANCELLED),
     "rounds": (K.ROUND_PLACED, K.ROUND_UNPLACED, K.ROUND_WITHDRAWN),
     "qualifications": (K.QUALIFICATION_GRANTED, K.QUALIFICATION_DECLINED, K.QUALIFICATION_REVOKED,
                        K.QUALIFICATION_ENDS, K.TRAINING_BOOKED, K.TRAINING_CANCELLED),
@@ -175,6 +178,8 @@ def of_change(action: str, before: Booking | None, after: Booking, by_id: UUID) 
         return NoticeKind.BOOKING_MADE
     if action in ("cancel", "move"):
         return NoticeKind.BOOKING_CANCELLED
+    if action == "assign":
+        return NoticeKind.BOOKING_OPERATOR
     return NoticeKind.BOOKING_MISSED if action == "miss" else None
 
 

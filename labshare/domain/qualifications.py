@@ -53,7 +53,8 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """What a person holds for an instrument; level 0 is nothing. `last_used_at` is the end of the last use that was not
-    missed or given back, `course_on` the local day on which the centre's safety course was completed.
+    missed or given back, `course_on` the local day on which the centre's safety course was completed. One who
+    `operates` it runs it for others (operators.py).
     """
 
     level: int = 0
@@ -61,6 +62,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     course_on: date | None = None
+    operates: bool = False
 
 
 class EndKind(StrEnum):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from labshare.domain.approvals import standing
 from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules, Wish
@@ -33,10 +34,14 @@ def again(
     rules: InstrumentRules,
     mode: Mode | None = None,
     setup: str | None = None,
+    operator_id: UUID | UnsetType | None = UNSET,
 ) -> Wish:
-    """A booking as the wish for itself at another time; what is not given it keeps, as far as that is still offered."""
+    """A booking as the wish for itself at another time; what is not given it keeps, as far as that is still offered.
+
+    The operator stays unless its user now runs it themselves.
+    """
     kept_mode, kept_setup = still_offered(booking.mode, booking.setup, rules)
-    return Wish(
+    wish = Wish(
         mode=mode or kept_mode,
         setup=kept_setup if setup is None else setup,
         instrument_number=booking.instrument_number,
@@ -48,6 +53,9 @@ def again(
         kind=booking.kind,
         trainer_id=booking.trainer_id,
     )
+    if operator_id is UNSET:
+        operator_id = None if mode_of(wish, rules) is Mode.SELF else booking.operator_id
+    return msgspec.structs.replace(wish, operator_id=operator_id)
 
 
 def adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime) -> Change:
@@ -72,6 +80,7 @@ def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, n
         mode=(mode := mode_of(wish, rules)),
         setup=wish.setup,
         attended=attends(wish, rules, mode),
+        operator_id=wish.operator_id,
         state=state,
         hold_expires_at=until,
         override_reason=wish.override or booking.override_reason,
@@ -85,12 +94,17 @@ def describing(booking: Booking, purpose: str, now: datetime) -> Change:
     return Change(before=booking, after=msgspec.structs.replace(booking, purpose=purpose_of(purpose), updated_at=now))
 
 
+def assigning(booking: Booking, operator_id: UUID | None, now: datetime) -> Change:
+    """The change that names another operator, or none."""
+    return Change(before=booking, after=msgspec.structs.replace(booking, operator_id=operator_id, updated_at=now))
+
+
 def cancelling(db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime) -> Change:
     """The change that gives the time back, late or in time by the notice that an agreement asks of its user (R21)."""
     if booking.form_hold:
         # Nobody had said that they would come, and nobody who waits is told that they gave something back.
         return ended(booking, BookingState.RELEASED, now)
-    answers = booking.trainer_id == actor.person_id or may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    answers = actor.person_id in booking.attendants or may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
     is_bound = booking.person_id == actor.person_id or not answers
     late = is_bound and clauses.is_late(db, rules, booking, now)
     return ended(msgspec.structs.replace(booking, late_notice=late), BookingState.CANCELLED, now)
@@ -148,6 +162,7 @@ def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Act
         person_id=wish.person_id,
         booked_by_id=actor.person_id,
         trainer_id=wish.trainer_id,
+        operator_id=wish.operator_id,
         project_id=wish.project_id,
         **copied(project),
         attended=attends(wish, rules, mode),

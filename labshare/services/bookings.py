@@ -12,6 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from labshare.domain.bookings import MOVABLE, OCCUPYING, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.modes import Mode
@@ -100,9 +101,8 @@ def planned(
     """
     require(actor, Action.BOOK)
     asked = [_asked(actor, wish) for wish in wishes]
-    persons = {wish.person_id or actor.person_id for wish in asked}
-    trainers = {wish.trainer_id for wish in asked if wish.trainer_id}
-    locked = store.lock(db, {wish.instrument_number for wish in asked}, {*persons, *trainers, *also})
+    persons = {each for wish in asked for each in wish.people}
+    locked = store.lock(db, {wish.instrument_number for wish in asked}, {*persons, *also})
     by_payer = {(wish.project_id, wish.person_id): wish for wish in asked}
     payers = {key: payer_of(db, wish) for key, wish in by_payer.items()}
     changes: list[Change] = []
@@ -126,14 +126,16 @@ def move(
     override: str = "",
     mode: Mode | None = None,
     setup: str | None = None,
+    operator_id: UUID | UnsetType | None = UNSET,
 ) -> Booking:
     """Give a booking other times, under the same rules as a new one. Raises as `book` does, and `Stale`.
 
-    What is not given, `purpose`, `mode` and `setup`, the booking keeps. `override` as in a wish.
+    What is not given, `purpose`, `mode`, `setup` and the operator, the booking keeps. `override` as in a wish.
     """
-    booking, rules = _locked(db, actor, booking_id, seen_version)
+    booking, rules = _locked(db, actor, booking_id, seen_version, also=(operator_id,) if operator_id else ())
     require_movable(booking, now)
-    wish = with_reason(again(booking, span, purpose, rules=rules, mode=mode, setup=setup), override)
+    wish = again(booking, span, purpose, rules=rules, mode=mode, setup=setup, operator_id=operator_id)
+    wish = with_reason(wish, override)
     require_override(actor, wish, rules)
     moved = moving(booking, wish, rules, payer_of(db, wish), now, by=actor)
     return _write(db, actor, moved, rules, now, action="move")
@@ -154,18 +156,20 @@ def describe(
 def cancel(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
     """Give the time back. Raises `WrongState` once it has begun, `Stale` when somebody changed it meanwhile.
 
-    Its user may have a strike for it (R21); a manager or the trainer who cancels gives nobody one.
+    Its user may have a strike for it (R21); a manager, the trainer or the operator who cancels gives nobody one.
     """
-    booking, rules = _locked(db, actor, booking_id, seen_version, trains=True)
+    booking, rules = _locked(db, actor, booking_id, seen_version, attends=True)
     require_movable(booking, now)
     gone = cancelling(db, actor, booking, rules, now)
     return _write(db, actor, gone, rules, now, action="cancel")
 
 
 def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
-    """Cancel what somebody who has left still has booked, or was to train. For the user office. Raises as `cancel`."""
+    """Cancel what somebody who has left still has booked, or was to be there for. For the user office. Raises as
+    `cancel` does.
+    """
     booking, rules = _locked(db, actor, booking_id, seen_version, Action.MANAGE_PEOPLE)
-    if not people_store.absent(db, [each for each in (booking.person_id, booking.trainer_id) if each]):
+    if not people_store.absent(db, booking.people):
         raise WrongState("person_is_here")
     require_movable(booking, now)
     return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
@@ -227,8 +231,8 @@ def mine(
     after: tuple[datetime, UUID] | None = None,
     limit: int = 200,
 ) -> list[BookingLine]:
-    """The actor's bookings, and those at which they are the trainer, that end after `since` and begin before `until`,
-    the earliest first.
+    """The actor's bookings, and those at which they are there for the user, that end after `since` and begin before
+    `until`, the earliest first.
 
     Without `states` those that take time; `after` is the start and the id of the one behind which to go on.
     """
@@ -239,11 +243,11 @@ def mine(
 
 
 def show(db: Connection, actor: Actor, booking_id: UUID) -> BookingLine:
-    """One booking with its names, for its user, its trainer, who booked it for them as the leader of its project, and
-    the managers of its centre; `NotFound` for everybody else.
+    """One booking with its names, for its user, its trainer and operator, who booked it for them as the leader of its
+    project, and the managers of its centre; `NotFound` for everybody else.
     """
     line = booking_pages.line(db, booking_id)
-    is_theirs = is_answered_for(actor, line) or line.booking.trainer_id == actor.person_id
+    is_theirs = is_answered_for(actor, line) or actor.person_id in line.booking.attendants
     if not (is_theirs or may(actor, Action.SEE_BOOKING, centre=line.centre_id)):
         raise NotFound("booking_not_found")
     return training.as_seen(actor, line)
@@ -253,14 +257,14 @@ def show(db: Connection, actor: Actor, booking_id: UUID) -> BookingLine:
 
 
 def held(
-    db: Connection, actor: Actor, booking_id: UUID, action: Action | None = None, *, trains: bool = False
+    db: Connection, actor: Actor, booking_id: UUID, action: Action | None = None, *, attends: bool = False
 ) -> tuple[Booking, InstrumentRules]:
     """A booking the actor may change, read again under the lock of its instrument and persons.
 
     Without an `action` that they must be permitted it is their own, booked by them for a member of the project that
-    they lead, or at a centre whose calendar they manage; with `trains` its trainer may do it too.
+    they lead, or at a centre whose calendar they manage; with `attends` its trainer and operator may do it too.
     """
-    booking, locked = held_with(db, actor, booking_id, (), action, trains=trains)
+    booking, locked = held_with(db, actor, booking_id, (), action, attends=attends)
     return booking, locked[booking.instrument_number]
 
 
@@ -271,19 +275,19 @@ def held_with(
     numbers: Iterable[int],
     action: Action | None = None,
     *,
-    trains: bool = False,
+    attends: bool = False,
+    also: Iterable[UUID] = (),
 ) -> tuple[Booking, Locked]:
-    """The same under the locks of further instruments too, all of which are returned."""
+    """The same under the locks of further instruments too, all of which are returned, and of the persons `also`."""
     before = store.get(db, booking_id)
-    persons = [each for each in (before.person_id, before.trainer_id) if each]
-    locked = store.lock(db, {before.instrument_number, *numbers}, persons)
+    locked = store.lock(db, {before.instrument_number, *numbers}, {*before.people, *also})
     booking = store.get(db, booking_id)
     centre_id = locked[booking.instrument_number].centre_id
-    trains_it = booking.trainer_id is not None and booking.trainer_id == actor.person_id
-    is_theirs = booking.person_id == actor.person_id or (trains and trains_it)
+    attends_it = actor.person_id in booking.attendants
+    is_theirs = booking.person_id == actor.person_id or (attends and attends_it)
     if not is_theirs and not may(actor, Action.MANAGE_CALENDAR, centre=centre_id):
         is_theirs = has_booked_as_leader(db, actor, booking)
-    if not (is_theirs or trains_it or may(actor, Action.SEE_BOOKING, centre=centre_id)):
+    if not (is_theirs or attends_it or may(actor, Action.SEE_BOOKING, centre=centre_id)):
         raise NotFound("booking_not_found")
     action = action or (Action.BOOK if is_theirs else Action.MANAGE_CALENDAR)
     require(actor, action, centre=centre_id)
@@ -312,6 +316,7 @@ def _write(
 ) -> Booking:
     locked = {rules.number: rules}
     written = write(db, actor, [change], locked, now, action=action)
+    training.tell_left(db, actor, [(change.before, written[0])], locked, now)
     training.tell(db, actor, written, locked, action, now)
     return written[0]
 
@@ -323,10 +328,11 @@ def _locked(
     seen_version: int,
     action: Action | None = None,
     *,
-    trains: bool = False,
+    attends: bool = False,
+    also: Iterable[UUID] = (),
 ) -> tuple[Booking, InstrumentRules]:
     """The same as `held`, as it was seen. Raises `Stale`."""
-    booking, rules = held(db, actor, booking_id, action, trains=trains)
+    booking, locked = held_with(db, actor, booking_id, (), action, attends=attends, also=also)
     if booking.version != seen_version:
         raise Stale("booking_changed")
-    return booking, rules
+    return booking, locked[booking.instrument_number]

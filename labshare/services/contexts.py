@@ -134,12 +134,14 @@ def context(
         rules=rules,
         neighbours=(*standing, *_planned_here(planned, rules)),
         person_busy=_elsewhere(rules, wish, found.read, planned, leaving, now),
-        trainer_busy=_trainer_busy(db, wish, planned, leaving, now),
+        trainer_busy=_busy(db, wish.trainer_id, wish.span, planned, leaving, now),
+        operator_busy=_busy(db, wish.operator_id, wish.span, planned, leaving, now),
         kept=_kept(db, book, rules, wish),
         project=payer.project,
         is_member=payer.is_member,
         held=held.user,
         trainer=held.trainer,
+        operator=held.operator,
         closed_dates=closed_dates_over(wish.span),
         conducts=() if is_session else _conducts(rules, wish, found, planned, {wish.replaces_id, *leaving}),
         lacking=_lacking(db, found.covering, change, wish, now),
@@ -167,7 +169,7 @@ def _conducts(
 
 def _holding(db: Connection, rules: InstrumentRules, wish: Wish, payer: Payer, planned: Planned) -> Holding:
     """What the people of a wish hold: no query where it came with the project, and nothing is planned before."""
-    if payer.wish == wish and wish.trainer_id is None and not planned:
+    if payer.wish == wish and not wish.attendants and not planned:
         return Holding(user=payer.held)
     return holding.where_asked(db, rules, wish, [each.after for each, _ in planned])
 
@@ -189,13 +191,13 @@ def _elsewhere(
     return _where(busy, wish.person_id, planned, leaving, now)
 
 
-def _trainer_busy(
-    db: Connection, wish: Wish, planned: Planned, leaving: Collection[UUID], now: datetime
+def _busy(
+    db: Connection, person_id: UUID | None, span: Span, planned: Planned, leaving: Collection[UUID], now: datetime
 ) -> tuple[Neighbour, ...]:
-    """Where the trainer is meanwhile. One query, where one is named."""
-    if wish.trainer_id is None:
+    """Where a trainer or an operator is meanwhile. One query, where one is named."""
+    if person_id is None:
         return ()
-    return _where(person_times.person_busy(db, wish.trainer_id, wish.span), wish.trainer_id, planned, leaving, now)
+    return _where(person_times.person_busy(db, person_id, span), person_id, planned, leaving, now)
 
 
 def _where(
@@ -218,7 +220,7 @@ def _neighbour(booking: Booking, span: Span) -> Neighbour:
 
 
 def _has(booking: Booking, person_id: UUID) -> bool:
-    return (booking.attended and booking.person_id == person_id) or booking.trainer_id == person_id
+    return (booking.attended and booking.person_id == person_id) or person_id in booking.attendants
 
 
 def _own(planned: Planned, wish: Wish) -> list[PersonUse]:

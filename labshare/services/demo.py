@@ -294,20 +294,23 @@ def let_one_wait(stage: Stage) -> None:
 
 
 def offer_modes(stage: Stage) -> None:
-    """A microscope that may also be had with the staff's help or run by them, as it has just been booked."""
+    """A microscope that may also be had with the staff's help or run by them, as it has just been booked: for one of
+    these uses an operator is named, for the other the manager has yet to name one.
+    """
     people = {actor.login: actor for actor in stage.cast.people.values()}
     rules = next(each for each in stage.rules.values() if each.id == "N001")
     manager, projects, ask = stage.cast.managers[rules.centre_id], stage.cast.projects, demo_modes.Ask
     host, company = projects["IMS-01"], projects["MAT-01"]
+    staff = [people[login] for login in demo_modes.OPERATORS]
     asks = (
         ask(by=people["researcher.ims"], user=people["user.ims.3"], project=host, mode=Mode.SELF,
             setup="5 kV", purpose="Chụp hình thái bề mặt"),
         ask(by=people["user.ims.8"], user=people["user.ims.8"], project=host, mode=Mode.ASSISTED,
-            setup="15 kV + EDS", purpose="Kiểm tra kích thước hạt"),
+            setup="15 kV + EDS", purpose="Kiểm tra kích thước hạt", operator=staff[0]),
         ask(by=manager, user=people["user.mat.5"], project=company, mode=Mode.COMMISSIONED,
             setup="15 kV + EDS", purpose="Đánh giá vật liệu cực dương"),
     )  # fmt: skip
-    demo_modes.offer(stage.db, manager, rules, asks, stage.now)
+    demo_modes.offer(stage.db, manager, rules, staff, asks, stage.now)
 
 
 def qualify(stage: Stage) -> None:

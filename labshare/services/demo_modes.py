@@ -1,4 +1,5 @@
-"""The demo's forms of booking: one instrument is offered in every mode and with set-ups, and people book it so.
+"""The demo's forms of booking: one instrument is offered in every mode and with set-ups, has operators, and people book
+it so.
 
 They go the way that people go. What must not live here: what the modes mean (domain/modes.py).
 """
@@ -14,11 +15,14 @@ from labshare.domain.bookings import InstrumentRules, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.people import Actor
 from labshare.domain.projects import Project
+from labshare.domain.qualifications import Level
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Refused
-from labshare.services import bookings, free_times, modes
+from labshare.services import bookings, free_times, modes, operators, qualifications
 from labshare.store.engine import Connection
 
+# Who operates it, by login.
+OPERATORS = ("user.ims.2", "user.ims.5")
 SETUPS = ("5 kV", "15 kV + EDS", "20 kV + EBSD")
 AHEAD = timedelta(days=3)
 
@@ -32,11 +36,24 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     setup: str
     purpose: str
+    operator: Actor | None = None
 
 
-def offer(db: Connection, manager: Actor, rules: InstrumentRules, asks: Iterable[Ask], now: datetime) -> None:
-    """Offer everything, and book each of these at the nearest time a few days ahead that is free, if any is."""
+def offer(
+    db: Connection,
+    manager: Actor,
+    rules: InstrumentRules,
+    staff: Iterable[Actor],
+    asks: Iterable[Ask],
+    now: datetime,
+) -> None:
+    """Offer everything, with these to operate it, and book each of these at the nearest time a few days ahead that is
+    free, if any is.
+    """
     modes.choose(db, manager, rules.id, [each.value for each in Mode], "\n".join(SETUPS), now)
+    for each in staff:
+        qualifications.give(db, manager, rules.id, each.login, level=Level.OUTSIDE_HOURS, until=None, now=now)
+        operators.name(db, manager, rules.id, each.login, operates=True, now=now)
     begin = now.replace(minute=0, second=0, microsecond=0) + AHEAD
     for ask in asks:
         wish = Wish(
@@ -47,6 +64,7 @@ def offer(db: Connection, manager: Actor, rules: InstrumentRules, asks: Iterable
             purpose=ask.purpose,
             mode=ask.mode,
             setup=ask.setup,
+            operator_id=ask.operator.person_id if ask.operator else None,
         )
         for span in free_times.suggest(db, wish, now):
             try:

@@ -14,7 +14,7 @@ import msgspec
 
 from labshare.domain.bookings import Booking, InstrumentRules, Wish
 from labshare.domain.exchanges import MOST_OPEN, Exchange, ExchangeState, answer_by, may_change_hands
-from labshare.domain.modes import mode_of, still_offered
+from labshare.domain.modes import Mode, mode_of, still_offered
 from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, may, require
 from labshare.errors import NotFound, Refusal, Refused, Stale, WrongState
@@ -115,7 +115,7 @@ def accept(
     require(actor, Action.BOOK)
     exchange = _asked(db, actor, exchange_id, now)
     pair = [bookings_store.get(db, each) for each in (exchange.booking_id, exchange.other_id) if each]
-    persons = {exchange.giver_id, exchange.receiver_id, *(each.trainer_id for each in pair if each.trainer_id)}
+    persons = {exchange.giver_id, exchange.receiver_id}.union(*(each.attendants for each in pair))
     locked = bookings_store.lock(db, {each.instrument_number for each in pair}, persons)
     pair = [bookings_store.get(db, each.id) for each in pair]
     giver = people_store.confirmed(db, exchange.giver_id)
@@ -134,7 +134,8 @@ def accept(
         raise type(error)(_told(error.refusals)) from None
     for left in (each for each in pair if each.series_id):
         series_store.leave(db, left)
-    training.tell(db, actor, pair, locked, "cancel", now)
+    training.tell_left(db, actor, zip(pair, taken, strict=True), locked, now)
+    training.tell(db, actor, taken, locked, "book", now)
     page = f"/bookings/{taken[1].id}" if exchange.other_id else "/bookings"
     _tell(db, exchange.giver_id, NoticeKind.EXCHANGE_ACCEPTED, locked[pair[0].instrument_number], page, now)
     return taken[0]
@@ -248,7 +249,7 @@ def _handed(
     """The change that puts another person into a booking; in a swap with what they do in their own, `instead`.
 
     As with other times, the centre approves anew. It leaves the series, the trainer and the reasons that it had for its
-    person.
+    person; the operator stays with the time.
     """
     rules = locked[booking.instrument_number]
     wish = _wish(booking, instead, to, project_id, rules)
@@ -268,6 +269,7 @@ def _handed(
         setup=wish.setup,
         attended=booking_changes.attends(wish, rules, mode),
         trainer_id=None,
+        operator_id=wish.operator_id,
         override_reason="",
         series_id=None,
         decision_note="",
@@ -288,7 +290,7 @@ def _wish(
         project_id, purpose = instead.project_id, instead.purpose
     else:
         purpose = booking.purpose if booking.project_id == project_id else ""
-    return Wish(
+    wish = Wish(
         instrument_number=booking.instrument_number,
         span=booking.span,
         person_id=to.person_id,
@@ -298,6 +300,8 @@ def _wish(
         mode=mode,
         setup=setup,
     )
+    is_staffed = mode_of(wish, rules) is not Mode.SELF
+    return msgspec.structs.replace(wish, operator_id=booking.operator_id if is_staffed else None)
 
 
 def _told(refusals: Sequence[Refusal]) -> list[Refusal]:

@@ -180,6 +180,7 @@ def of_booking(line: BookingLine) -> tuple[FeedEvent, FeedInstrument]:
         purpose=booking.purpose,
         mode=booking.mode,
         trainee=line.person if booking.trainer_id else None,
+        operator=line.operator,
     )
     instrument = FeedInstrument(
         number=booking.instrument_number,

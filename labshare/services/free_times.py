@@ -167,7 +167,7 @@ def _who(db: Connection, wish: Wish) -> Who:
         replaces_id=wish.replaces_id,
         is_session=replaced is not None and replaced.plan_id is not None,
         ignores_qualification=wish.trainer_id is not None,
-        trainer_id=wish.trainer_id,
+        attendants=wish.attendants,
         project=project,
         has_it_run=wish.mode is Mode.COMMISSIONED,
     )

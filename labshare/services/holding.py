@@ -22,17 +22,18 @@ from labshare.store.engine import Connection
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user and the trainer of a wish hold; nothing where there is none."""
+    """What the user, the trainer and the operator of a wish hold; nothing where there is none."""
 
     user: Held = Held()
     trainer: Held = Held()
+    operator: Held = Held()
 
 
 def is_asked(rules: InstrumentRules, wish: Wish) -> bool:
     """Whether the rules of booking look at what anybody holds."""
     is_use = wish.kind is BookingKind.USE and wish.person_id is not None
     asks = rules.qualification or rules.demand.course_months
-    return is_use and bool(wish.trainer_id or (asks and not is_run_by_staff(wish, rules)))
+    return is_use and bool(wish.attendants or (asks and not is_run_by_staff(wish, rules)))
 
 
 def where_asked(db: Connection, rules: InstrumentRules, wish: Wish, planned: Sequence[Booking] = ()) -> Holding:
@@ -42,8 +43,7 @@ def where_asked(db: Connection, rules: InstrumentRules, wish: Wish, planned: Seq
 
 def of_wish(db: Connection, rules: InstrumentRules, wish: Wish, planned: Sequence[Booking] = ()) -> Holding:
     """What they hold, where uses of the same call count as uses that were booked before."""
-    asked = {each for each in (wish.person_id, wish.trainer_id) if each is not None}
-    found = store.held(db, asked, rules, before=wish.span.start, but=wish.replaces_id)
+    found = store.held(db, wish.people, rules, before=wish.span.start, but=wish.replaces_id)
     here = [
         each
         for each in planned
@@ -54,6 +54,7 @@ def of_wish(db: Connection, rules: InstrumentRules, wish: Wish, planned: Sequenc
     return Holding(
         user=used.get(wish.person_id, nothing) if wish.person_id else nothing,
         trainer=used.get(wish.trainer_id, nothing) if wish.trainer_id else nothing,
+        operator=used.get(wish.operator_id, nothing) if wish.operator_id else nothing,
     )
 
 
@@ -84,7 +85,7 @@ def _is_near(held: Held, rules: InstrumentRules, booking: Booking, now: datetime
 
 
 def _last(planned: Sequence[Booking], person_id: UUID) -> datetime | None:
-    theirs = (each for each in planned if person_id in (each.person_id, each.trainer_id))
+    theirs = (each for each in planned if person_id in each.people)
     return max((each.ends_at for each in theirs), default=None)
 
 

@@ -18,6 +18,7 @@ from labshare.domain.booking_rules import (
     Limit,
     MostBookings,
     MostMinutes,
+    NeedsOperator,
     Overnight,
     Posted,
     PrimeLimit,
@@ -106,6 +107,8 @@ def with_house(
     posted = book.posted_at(known.rules.site)
     if not posted or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
         return known
+    if not _is_asked_for(before, after):
+        posted = tuple(each for each in posted if not isinstance(each.rule, NeedsOperator))
     had = before.span if before and _holders(before) == _holders(after) else None
     house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had)
     known = msgspec.structs.replace(known, house=house)
@@ -115,10 +118,20 @@ def with_house(
         return known
     rules, ends_at = known.rules, wish.span.end
     held = known.held if holding.is_asked(rules, wish) else holding.of_wish(db, rules, wish).user
-    # A trainer who is present answers for the use at any hour.
-    levels = (level_until(each, rules.demand, rules.timezone, ends_at) for each in (held, known.trainer))
+    # Whoever is there for the user answers for the use at any hour.
+    there = (held, known.trainer, known.operator)
+    levels = (level_until(each, rules.demand, rules.timezone, ends_at) for each in there)
     house = msgspec.structs.replace(house, level=max(levels))
     return msgspec.structs.replace(known, house=house)
+
+
+def _is_asked_for(before: Booking | None, after: Booking) -> bool:
+    """Whether somebody books this, or changes what they booked, who could name an operator: neither a round nor the
+    waitlist does, and a form that is still open may yet.
+    """
+    is_held = after.state is BookingState.HELD
+    was_offered = before is not None and before.state is BookingState.HELD and not before.form_hold
+    return after.plan_id is None and not is_held and not was_offered
 
 
 def _holders(booking: Booking) -> tuple[object, ...]:

@@ -43,7 +43,8 @@ Windows = Callable[[InstrumentRules, int], Sequence[Span]]
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
-    """For whom time is looked for: a person (None: whoever may book), their trainer, and the booking that would move.
+    """For whom time is looked for: a person (None: whoever may book), their trainer and operator, and the booking that
+    would move.
 
     No clause of courtesy holds for a session that a round gave (`is_session`); who has the staff run it (`has_it_run`)
     need not be qualified, nor there.
@@ -54,7 +55,7 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
     is_session: bool = False
     ignores_qualification: bool = False
     has_it_run: bool = False
-    trainer_id: UUID | None = None
+    attendants: frozenset[UUID] = frozenset()
     project: Project | None = None
 
 
@@ -67,7 +68,9 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Looking:
-    """Some instruments as one person may begin to use them. Reads everything at once: six queries at most."""
+    """Some instruments as one person may begin to use them. Reads everything at once: six queries at most, and one for
+    a trainer or an operator.
+    """
 
     def __init__(self, db: Connection, asked: Asked, who: Who, windows: Windows, now: datetime) -> None:
         self.now, self._who, self._windows = now, who, windows
@@ -80,7 +83,7 @@ class Looking:
         self._busy: dict[int, list[Span]] = {}
         self._kept: dict[int, list[Span]] = {}
         self._elsewhere: list[Span] = []
-        self._trainer_elsewhere: list[Span] = []
+        self._others_elsewhere: list[Span] = []
         self._edges: list[tuple[Span, list[Agreement]]] = []
         if self._hull is not None:
             self._read(db, asked, self._hull)
@@ -90,7 +93,7 @@ class Looking:
         rules = candidate.rules
         busy = [*self._busy.get(rules.number, ()), *self._kept.get(rules.number, ())]
         must_be_there = rules.attended and not self._who.has_it_run
-        elsewhere = [*(self._elsewhere if must_be_there else ()), *self._trainer_elsewhere]
+        elsewhere = [*(self._elsewhere if must_be_there else ()), *self._others_elsewhere]
         found: list[Leeway] = []
         for each in self._stretches_of(rules, minutes):
             starts = _before(each.starts, self._latest_start(candidate, each.minutes))
@@ -129,9 +132,9 @@ class Looking:
             (Span(start, end), [each for each in self.book.agreements_at(start) if each.courtesy])
             for start, end in pairwise(edges)
         ]
-        if self._who.trainer_id is not None:
-            busy = person_times.person_busy(db, self._who.trainer_id, around)
-            self._trainer_elsewhere = [
+        for person_id in self._who.attendants:
+            busy = person_times.person_busy(db, person_id, around)
+            self._others_elsewhere += [
                 each.occupied for each in busy if each.id != self._who.replaces_id and not each.is_due(self.now)
             ]
         if self._who.person_id is not None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
 from labshare.domain.modes import Mode
@@ -25,11 +26,14 @@ from labshare.store.engine import Connection
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What a move says beside its times; what is None the booking keeps. `override` as in a wish."""
+    """What a move says beside its times; what is None, or an operator who is not set, the booking keeps. `override` as
+    in a wish.
+    """
 
     purpose: str | None = None
     mode: Mode | None = None
     setup: str | None = None
+    operator_id: UUID | UnsetType | None = UNSET
     override: str = ""
 
 
@@ -55,12 +59,16 @@ def move_to(
     if store.get(db, booking_id).instrument_number == number:
         more = msgspec.structs.asdict(said)
         return bookings.move(db, actor, booking_id, span, seen_version=seen_version, now=now, **more)
-    booking, locked = bookings.held_with(db, actor, booking_id, [number])
+    also = [said.operator_id] if said.operator_id else ()
+    booking, locked = bookings.held_with(db, actor, booking_id, [number], also=also)
     if booking.version != seen_version:
         raise Stale("booking_changed")
     bookings.require_movable(booking, now)
     _require_unbound(booking)
-    wish = booking_changes.again(booking, span, said.purpose, rules=locked[number], mode=said.mode, setup=said.setup)
+    wish = booking_changes.again(
+        booking, span, said.purpose, rules=locked[number], mode=said.mode, setup=said.setup,
+        operator_id=said.operator_id,
+    )  # fmt: skip
     wish = with_reason(msgspec.structs.replace(wish, instrument_number=number), said.override)
     return _exchange(db, actor, booking, wish, locked, now)
 

@@ -29,7 +29,10 @@ from labshare.store import series as store
 from labshare.store.engine import Connection
 
 # What another hour may mend; a project that is not verified, say, is not verified at ten either.
-_OF_TIME = ("time_taken", "kept_for_round", "person_elsewhere", "closed", "in_the_past", "rule_cut_off")
+_OF_TIME = (
+    *("time_taken", "kept_for_round", "person_elsewhere", "operator_elsewhere", "closed", "in_the_past"),
+    "rule_cut_off",
+)
 MOST_OFFERS = 2
 # One is suggested for each gap, the nearest first; those of other days are among them.
 _GAPS = 6
@@ -128,7 +131,7 @@ def create(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, conflicts: 
         changes, left_out = _chosen(db, actor, changes, freed, locked, now, moves=conflicts is Conflicts.MOVE)
     store.add(db, series)
     written = write(db, actor, [*changes, *freed], locked, now, action="book")[: len(changes)]
-    training.tell(db, actor, written[:1], locked, "book", now)
+    training.tell(db, actor, written, locked, "book", now, once=True)
     line = SeriesLine(series=series, instrument_id=rules.id, bookings=tuple(written))
     return Made(line=line, left_out=left_out)
 
@@ -206,10 +209,11 @@ def anchor_of(line: SeriesLine, booking_id: UUID | None, now: datetime) -> tuple
 def _write(
     db: Connection, actor: Actor, changes: Sequence[Change], rules: InstrumentRules, now: datetime, *, action: str
 ) -> list[Booking]:
-    """A trainer is written to once about all of them."""
+    """Who is there for the user is written to once about all of them."""
     locked = {rules.number: rules}
     written = write(db, actor, changes, locked, now, action=action)
-    training.tell(db, actor, written[:1], locked, action, now)
+    training.tell_left(db, actor, zip((each.before for each in changes), written, strict=True), locked, now)
+    training.tell(db, actor, written, locked, action, now, once=True)
     return written
 
 
@@ -309,7 +313,13 @@ def _ahead(
     db: Connection, actor: Actor, booking_id: UUID, reach: Reach, seen_version: int, now: datetime
 ) -> tuple[Booking, list[Booking], InstrumentRules]:
     """A booking of a series and, under the locks, those that a change from it on is about."""
-    anchor, rules = bookings.held(db, actor, booking_id)
+    # An operator may have been assigned to one of them alone: all who may be concerned are locked, and whoever is named
+    # in between makes it stale.
+    series_id = bookings_store.get(db, booking_id).series_id
+    of_series = store.bookings_of(db, series_id) if series_id else ()
+    also = {each for booking in of_series for each in booking.attendants}
+    anchor, locked = bookings.held_with(db, actor, booking_id, (), also=also)
+    rules = locked[anchor.instrument_number]
     if anchor.series_id is None:
         raise WrongState("booking_not_in_series")
     everything = store.bookings_of(db, anchor.series_id)

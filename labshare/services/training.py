@@ -1,6 +1,8 @@
-"""Uses in training: somebody who is not qualified yet uses an instrument while a trainer is present, and both are told.
+"""Who is there for the user of an instrument: a trainer, while somebody is not qualified yet, and an operator of the
+staff. What they see of the booking, and what they are told.
 
-What must not live here: what the rules ask of a trainer (domain/qualifications.py), or the writing (bookings.py).
+What must not live here: what the rules ask of them (domain/qualifications.py, domain/operators.py), naming operators
+(operators.py), or the writing (bookings.py).
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ from labshare.store import qualifications as store
 from labshare.store.booking_pages import BookingLine
 from labshare.store.engine import Connection
 
-_TOLD = {
-    "book": NoticeKind.TRAINING_BOOKED,
-    "move": NoticeKind.TRAINING_BOOKED,
-    "cancel": NoticeKind.TRAINING_CANCELLED,
-}
+_BOOKED = NoticeKind.TRAINING_BOOKED, NoticeKind.OPERATING_BOOKED
+_CANCELLED = NoticeKind.TRAINING_CANCELLED, NoticeKind.OPERATING_CANCELLED
+# What a trainer and an operator are told.
+_TOLD = {"book": _BOOKED, "move": _BOOKED, "assign": _BOOKED, "cancel": _CANCELLED}
+# Instruments under lock, by number.
+Locked = Mapping[int, InstrumentRules]
 
 
 class Trainer(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,9 +50,11 @@ def trainers(db: Connection, actor: Actor, rules: InstrumentRules, now: datetime
 
 
 def as_seen(actor: Actor, line: BookingLine) -> BookingLine:
-    """A booking as this reader may see it: its trainer is told of the time and of its user, and not what it is for."""
+    """A booking as this reader may see it: who is there for its user is told of the time and of the user, and not what
+    it is for.
+    """
     booking = line.booking
-    if booking.trainer_id != actor.person_id or may(actor, Action.SEE_BOOKING, centre=line.centre_id):
+    if actor.person_id not in booking.attendants or may(actor, Action.SEE_BOOKING, centre=line.centre_id):
         return line
     told = msgspec.structs.replace(
         booking,
@@ -71,15 +76,42 @@ def tell(
     db: Connection,
     actor: Actor,
     bookings: Iterable[Booking],
-    locked: Mapping[int, InstrumentRules],
+    locked: Locked,
     action: str,
     now: datetime,
+    *,
+    once: bool = False,
 ) -> None:
-    """Tell the trainers of what others book, move or end for them; the users hear of it by booking_notices.py."""
-    kind = _TOLD.get(action)
+    """Tell those who are there for the user of what others book, move or end; the users hear of it by
+    booking_notices.py. With `once` each is told of the first alone.
+    """
+    kinds = _TOLD.get(action)
+    told: set[tuple[UUID, NoticeKind]] = set()
     for booking in bookings:
-        if kind is None or booking.form_hold or booking.trainer_id in (None, actor.person_id):
+        roles = zip((booking.trainer_id, booking.operator_id), kinds, strict=True) if kinds else ()
+        for person_id, kind in roles:
+            if person_id in (None, actor.person_id) or booking.form_hold or (once and (person_id, kind) in told):
+                continue
+            told.add((person_id, kind))
+            _write_to(db, person_id, kind, booking, f"/bookings/{booking.id}", locked, now)
+
+
+def tell_left(
+    db: Connection, actor: Actor, changed: Iterable[tuple[Booking | None, Booking]], locked: Locked, now: datetime
+) -> None:
+    """Tell those who were to be there for the user and are no more; each pair is a booking before and after."""
+    for before, after in changed:
+        if before is None or before.form_hold:
             continue
-        rules = locked[booking.instrument_number]
-        names, page = (rules.name_vi, rules.name_en), f"/bookings/{booking.id}"
-        notices.tell(db, booking.trainer_id, kind, names, page, now, until=booking.starts_at)
+        was = (before.trainer_id, before.operator_id)
+        for person_id, kind, still in zip(was, _CANCELLED, (after.trainer_id, after.operator_id), strict=True):
+            if person_id not in (None, still, actor.person_id):
+                # The booking itself is not theirs to see any more.
+                _write_to(db, person_id, kind, before, "/bookings", locked, now)
+
+
+def _write_to(
+    db: Connection, person_id: UUID, kind: NoticeKind, booking: Booking, page: str, locked: Locked, now: datetime
+) -> None:
+    rules = locked[booking.instrument_number]
+    notices.tell(db, person_id, kind, (rules.name_vi, rules.name_en), page, now, until=booking.starts_at)

@@ -22,7 +22,7 @@ from labshare.domain.time_requests import RequestState
 from labshare.store import booking_pages
 from labshare.store import projects as projects_store
 from labshare.store.booking_pages import BookingLine
-from labshare.store.bookings import LONGEST
+from labshare.store.bookings import ATTENDANTS, LONGEST
 from labshare.store.tables import (
     bookings,
     grants,
@@ -156,11 +156,11 @@ def take_everything(db: Connection, person_id: UUID, now: datetime) -> None:
 
 
 def bookings_left(db: Connection, now: datetime, *, limit: int = 200) -> list[BookingLine]:
-    """What people who have left still have booked, or were to train somebody at, the earliest first."""
+    """What people who have left still have booked, or were to be there for somebody at, the earliest first."""
     since = now.replace(second=0, microsecond=0)
     states = bookings.c.state.in_(sorted(OCCUPYING))
     ahead = (bookings.c.starts_at > since - LONGEST, bookings.c.ends_at > since)
-    theirs = sa.or_(bookings.c.person_id.in_(_ENDED), bookings.c.trainer_id.in_(_ENDED))
+    theirs = sa.or_(*(role.in_(_ENDED) for role in (bookings.c.person_id, *ATTENDANTS)))
     return booking_pages.lines(db, theirs, states, *ahead, limit=limit)
 
 

@@ -17,11 +17,11 @@ from sqlalchemy.engine import Connection, Row
 
 from labshare.domain.bookings import OCCUPYING, Booking, BookingState
 from labshare.errors import NotFound
-from labshare.store.bookings import LONGEST
+from labshare.store.bookings import LONGEST, is_of
 from labshare.store.calendars import Viewer
 from labshare.store.tables import bookings, centres, instruments, organisations, persons, projects
 
-_BOOKER, _TRAINER = persons.alias("booker"), persons.alias("trainer")
+_BOOKER, _TRAINER, _OPERATOR = (persons.alias(name) for name in ("booker", "trainer", "operator"))
 
 
 class BookingLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +41,7 @@ class BookingLine(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None
     booked_by: str | None = None
     trainer: str | None = None
+    operator: str | None = None
     # Who leads the project.
     leader_id: UUID | None = None
 
@@ -59,6 +60,7 @@ def lines(db: Connection, *conditions: ColumnElement[bool], limit: int = 200) ->
             persons.c.name.label("person"),
             _BOOKER.c.name.label("booked_by"),
             _TRAINER.c.name.label("trainer"),
+            _OPERATOR.c.name.label("operator"),
             projects.c.pi_id.label("leader_id"),
             organisations.c.name_vi.label("organisation_vi"),
             organisations.c.name_en.label("organisation_en"),
@@ -69,6 +71,7 @@ def lines(db: Connection, *conditions: ColumnElement[bool], limit: int = 200) ->
         .outerjoin(persons, persons.c.id == bookings.c.person_id)
         .outerjoin(_BOOKER, _BOOKER.c.id == bookings.c.booked_by_id)
         .outerjoin(_TRAINER, _TRAINER.c.id == bookings.c.trainer_id)
+        .outerjoin(_OPERATOR, _OPERATOR.c.id == bookings.c.operator_id)
         .outerjoin(organisations, organisations.c.id == bookings.c.organisation_id)
         .outerjoin(projects, projects.c.id == bookings.c.project_id)
         .where(*conditions)
@@ -122,15 +125,15 @@ def lines_of_person(
     after: tuple[datetime, UUID] | None = None,
     limit: int = 200,
 ) -> list[BookingLine]:
-    """A person's bookings, and those at which they are the trainer, in these states that end after `since` and begin
-    before `until`, the earliest first.
+    """A person's bookings, and those at which they are there for the user, in these states that end after `since` and
+    begin before `until`, the earliest first.
 
     `after` is the start and the id of the one behind which to go on.
     """
     # A whole minute is after an instant exactly when it is after the minute that the instant lies in.
     since = since.replace(second=0, microsecond=0)
     conditions = [
-        sa.or_(bookings.c.person_id == person_id, bookings.c.trainer_id == person_id),
+        is_of(person_id),
         bookings.c.state.in_(sorted(states)),
         bookings.c.starts_at > since - LONGEST,
         bookings.c.ends_at > since,

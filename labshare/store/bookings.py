@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import (
@@ -79,6 +80,13 @@ _RULE_COLUMNS = (
 # Statements are built once, with parameters: on the hot path building them would cost more than running them.
 START, END, BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
 NUMBERS: sa.BindParameter[Any] = sa.bindparam("numbers", expanding=True)
+# Those who are there besides the user, whether the instrument asks for it or not. Each has an index of its own.
+ATTENDANTS = (bookings.c.trainer_id, bookings.c.operator_id)
+
+
+def is_of(person_id: Any) -> ColumnElement[bool]:
+    """Whether somebody uses an instrument in a booking, or is there for its user."""
+    return sa.or_(*(role == person_id for role in (bookings.c.person_id, *ATTENDANTS)))
 
 
 def over(span: Span) -> dict[str, datetime]:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from labshare.domain.bookings import BookingKind, BookingState
 from labshare.domain.modes import Mode
 from labshare.domain.timespan import Span
-from labshare.store.bookings import NUMBERS, OCCUPIES, over
+from labshare.store.bookings import NUMBERS, OCCUPIES, is_of, over
 from labshare.store.tables import bookings, instruments, persons, projects
 
 
@@ -43,8 +43,9 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
     # What everybody may know: the set-up, so that neighbours can do the same, and that it may come free again soon.
     setup: str = ""
     is_held: bool = False
-    # The viewer is there as the trainer of somebody else.
+    # The viewer is there as the trainer of somebody else, or as their operator.
     is_trainer: bool = False
+    is_operator: bool = False
     id: UUID | None = None
     version: int | None = None
     state: BookingState | None = None
@@ -56,8 +57,8 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _VIEWER = sa.bindparam("viewer_id", type_=sa.Uuid)
-# A trainer is told of the time and its user, and nothing of what it is for.
-_OWN = sa.or_(bookings.c.person_id == _VIEWER, bookings.c.trainer_id == _VIEWER)
+# Who is there for the user is told of the time and the user, and nothing of what it is for.
+_OWN = is_of(_VIEWER)
 _WHOLE = sa.or_(
     bookings.c.person_id == _VIEWER,
     bookings.c.kind != BookingKind.USE,
@@ -66,6 +67,7 @@ _WHOLE = sa.or_(
 )
 _NAMED = sa.or_(_OWN, _WHOLE)
 _IS_TRAINER = sa.func.coalesce(bookings.c.trainer_id == _VIEWER, sa.false()).label("is_trainer")
+_IS_OPERATOR = sa.func.coalesce(bookings.c.operator_id == _VIEWER, sa.false()).label("is_operator")
 IS_OWN = sa.func.coalesce(_OWN, sa.false()).label("is_own")
 
 
@@ -76,7 +78,7 @@ def masked(column: ColumnElement[Any], label: str, *, otherwise: ColumnElement[A
 
 
 def private(column: ColumnElement[Any], label: str) -> Any:
-    """The same for what a use is for, which is not its trainer's business."""
+    """The same for what a use is for, which is not the business of its trainer or operator."""
     return sa.case((_WHOLE, column)).label(label)
 
 
@@ -101,6 +103,7 @@ _CALENDAR = (
         bookings.c.setup,
         (bookings.c.state == BookingState.HELD).label("is_held"),
         _IS_TRAINER,
+        _IS_OPERATOR,
         masked(bookings.c.id, "id"),
         masked(bookings.c.version, "version"),
         masked(bookings.c.state, "state"),

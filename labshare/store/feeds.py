@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Row
 
 from labshare.domain.feeds import Feed, FeedLine
 from labshare.domain.timespan import Span
-from labshare.store.bookings import IS_OCCUPYING, NUMBERS, over
+from labshare.store.bookings import IS_OCCUPYING, NUMBERS, is_of, over
 from labshare.store.calendars import IS_OWN, Viewer, eyes, masked, private
 from labshare.store.tables import bookings, centres, feeds, instruments, persons, projects
 from labshare.store.types import IdDigits, UTCDateTime, UTCMinute, WholeSecond
@@ -60,8 +60,9 @@ class FeedEvent(NamedTuple):
     project: str | None
     purpose: str | None
     mode: str | None
-    # Who is trained in it, by a trainer who is present.
+    # Who is trained in it, by a trainer who is present; and who of the staff runs it or helps.
     trainee: str | None
+    operator: str | None
 
 
 def add(db: Connection, feed: Feed, token_hash: str) -> None:
@@ -144,6 +145,7 @@ def _looked_up(column: ColumnElement[str], where: ColumnElement[bool]) -> Column
 
 
 _NAME_OF_USER = _looked_up(persons.c.name, persons.c.id == bookings.c.person_id)
+_NAME_OF_OPERATOR = _looked_up(persons.c.name, persons.c.id == bookings.c.operator_id)
 # A cancelled time of which others told before is told as such for as long as the feed looks back.
 _EVENTS = (
     sa.select(
@@ -164,6 +166,7 @@ _EVENTS = (
         masked(bookings.c.mode, "mode"),
         # Looked up where somebody is trained alone.
         masked(sa.case((bookings.c.trainer_id.is_not(None), _NAME_OF_USER)), "trainee"),
+        masked(sa.case((bookings.c.operator_id.is_not(None), _NAME_OF_OPERATOR)), "operator"),
     )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
     .where(
@@ -179,8 +182,7 @@ _ON_INSTRUMENTS = _EVENTS.where(
     bookings.c.instrument_number.in_(NUMBERS), bookings.c.occupied_from < _END, bookings.c.occupied_from > _BACK
 ).order_by(bookings.c.instrument_number, bookings.c.occupied_from)
 _PERSON = sa.bindparam("person_id", type_=sa.Uuid())
-_IS_THEIRS = sa.or_(bookings.c.person_id == _PERSON, bookings.c.trainer_id == _PERSON)
-_OWN_EVENTS = _EVENTS.where(_IS_THEIRS, bookings.c.starts_at < _END, bookings.c.starts_at > _BACK).order_by(
+_OWN_EVENTS = _EVENTS.where(is_of(_PERSON), bookings.c.starts_at < _END, bookings.c.starts_at > _BACK).order_by(
     bookings.c.starts_at
 )
 
@@ -204,9 +206,7 @@ def _events(db: Connection, query: Executable, params: dict[str, Any]) -> Sequen
 
 _PERSON_STANDS = sa.select(
     persons.c.calendar_version,
-    sa.select(sa.func.coalesce(sa.func.sum(bookings.c.version), 0))
-    .where(sa.or_(bookings.c.person_id == persons.c.id, bookings.c.trainer_id == persons.c.id))
-    .scalar_subquery(),
+    sa.select(sa.func.coalesce(sa.func.sum(bookings.c.version), 0)).where(is_of(persons.c.id)).scalar_subquery(),
 ).where(persons.c.id == sa.bindparam("person_id"))
 
 

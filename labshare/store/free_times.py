@@ -23,7 +23,7 @@ from labshare.domain.registry_search import Search
 from labshare.domain.rounds import KEEPING
 from labshare.domain.timespan import Span
 from labshare.domain.units import capacities, when_full
-from labshare.store.bookings import LONGEST, OCCUPIES, RULE_COLUMNS, WHEN_TAKEN, over, rules_from
+from labshare.store.bookings import LONGEST, OCCUPIES, RULE_COLUMNS, WHEN_TAKEN, is_of, over, rules_from
 from labshare.store.qualifications import COUNTS_USES, held_columns, held_from, uses
 from labshare.store.registry_search import numbers_matching
 from labshare.store.tables import bookings, centres, instruments, offers, qualifications, rounds, safety_courses
@@ -183,14 +183,14 @@ def of_person(db: Connection, person_id: UUID, span: Span, now: datetime) -> lis
     query = (
         sa.select(
             *(bookings.c[name] for name in ("id", "kind", "state", "starts_at", "ends_at", "attended", "plan_id")),
-            *(bookings.c[name] for name in ("hold_expires_at", "person_id", "trainer_id")),
+            *(bookings.c[name] for name in ("hold_expires_at", "person_id", "trainer_id", "operator_id")),
             instruments.c.id.label("instrument_id"),
             instruments.c.centre_id,
             instruments.c.capability_id,
         )
         .join(instruments, instruments.c.number == bookings.c.instrument_number)
         .where(
-            sa.or_(bookings.c.person_id == person_id, bookings.c.trainer_id == person_id),
+            is_of(person_id),
             bookings.c.state.in_(sorted(OCCUPYING)),
             bookings.c.starts_at < span.end,
             bookings.c.starts_at > span.start - LONGEST,
@@ -202,7 +202,7 @@ def of_person(db: Connection, person_id: UUID, span: Span, now: datetime) -> lis
             use=PersonUse(
                 row.id, row.instrument_id, row.centre_id, Span(row.starts_at, row.ends_at), row.capability_id
             ),
-            attended=row.attended or row.trainer_id == person_id,
+            attended=row.attended or person_id in (row.trainer_id, row.operator_id),
             is_own=row.plan_id is None and row.kind == BookingKind.USE and row.person_id == person_id,
             is_due=row.state == BookingState.HELD and row.hold_expires_at is not None and row.hold_expires_at <= now,
         )

@@ -1,4 +1,4 @@
-"""Where a person is, by themselves or as the trainer of somebody, and what they missed.
+"""Where a person is, by themselves or as the trainer or operator of somebody, and what they missed.
 
 What must not live here: what that means for a wish (domain/bookings.py, domain/courtesy.py).
 """
@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from labshare.domain.bookings import WAITING, BookingKind, BookingState, Neighbour
 from labshare.domain.clauses import PersonUse
 from labshare.domain.timespan import Span
-from labshare.store.bookings import BACK, END, IS_OCCUPYING, START, over
+from labshare.store.bookings import ATTENDANTS, BACK, END, IS_OCCUPYING, START, over
 from labshare.store.tables import bookings, instruments
 
 PERSON: sa.BindParameter[Any] = sa.bindparam("person_id", type_=sa.Uuid())
@@ -38,9 +38,8 @@ _WHERE = (
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
     .where(_DURING)
 )
-# A trainer is there, whether the instrument asks for it or not. Each half has an index of its own.
 _BUSY = _WHERE.where(bookings.c.person_id == PERSON, bookings.c.attended).union_all(
-    _WHERE.where(bookings.c.trainer_id == PERSON)
+    *(_WHERE.where(role == PERSON) for role in ATTENDANTS)
 )
 _OF_PERSON = (
     sa.select(

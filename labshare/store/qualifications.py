@@ -43,8 +43,8 @@ _BUT = sa.bindparam("but", type_=sa.Uuid())
 
 
 def last_use(person_id: ColumnElement[Any], number: ColumnElement[Any], role: ColumnElement[Any]) -> Any:
-    """The end of the last use of an instrument by a person in a role, their own or the trainer's: `bookings.person_id`
-    or `bookings.trainer_id`. Walks back along that person's bookings, so it is asked only where it counts.
+    """The end of the last use of an instrument by a person in a role: `bookings.person_id`, or what it is for those who
+    are there for somebody else. Walks back along that person's bookings, so it is asked only where it counts.
     """
     return (
         sa.select(bookings.c.ends_at)
@@ -76,24 +76,28 @@ def held_columns(person_id: ColumnElement[Any], number: ColumnElement[Any], coun
         qualifications.c.expires_at,
         sa.case((counts, last_use(person_id, number, bookings.c.person_id))).label("last_own"),
         sa.case((counts, last_use(person_id, number, bookings.c.trainer_id))).label("last_trained"),
+        sa.case((counts, last_use(person_id, number, bookings.c.operator_id))).label("last_operated"),
         safety_courses.c.completed_on,
+        qualifications.c.operates,
     ]
 
 
 _NOTHING = Held()
+_LAST = ("last_own", "last_trained", "last_operated")
 
 
 def held_from(row: Mapping[Any, Any]) -> Held:
     if row["level"] is None and row["completed_on"] is None:
         # Of ten thousand instruments one person may use a few.
         return _NOTHING
-    used = [each for each in (row["last_own"], row["last_trained"]) if each is not None]
+    used = [each for name in _LAST if (each := row[name]) is not None]
     return Held(
         level=row["level"] or 0,
         granted_at=row["granted_at"],
         expires_at=row["expires_at"],
         last_used_at=max(used, default=None),
         course_on=row["completed_on"],
+        operates=bool(row["operates"]),
     )
 
 
@@ -240,7 +244,9 @@ def _line(row: Mapping[Any, Any]) -> QualificationLine:
 def put(
     db: Connection, person_id: UUID, number: int, *, level: int, until: datetime | None, by: UUID, now: datetime
 ) -> None:
-    """Let the person hold this, in place of what they held for the instrument."""
+    """Let the person hold this, in place of what they held for the instrument; who operates it goes on to."""
+    theirs = where(person_id=person_id, number=number)
+    operates = db.execute(sa.select(qualifications.c.operates).where(*theirs)).scalar_one_or_none()
     take(db, person_id, number)
     db.execute(
         qualifications.insert().values(
@@ -250,6 +256,7 @@ def put(
             granted_by_id=by,
             granted_at=now,
             expires_at=until,
+            operates=bool(operates),
         )
     )
 
@@ -257,6 +264,12 @@ def put(
 def take(db: Connection, person_id: UUID, number: int) -> bool:
     """Let the person hold nothing for the instrument. False when they held nothing."""
     return db.execute(qualifications.delete().where(*where(person_id=person_id, number=number))).rowcount == 1
+
+
+def name_operator(db: Connection, person_id: UUID, number: int, *, operates: bool) -> bool:
+    """Have the person operate the instrument, or no more. False when they hold nothing for it."""
+    theirs = where(person_id=person_id, number=number)
+    return db.execute(qualifications.update().where(*theirs).values(operates=operates)).rowcount == 1
 
 
 def warned(db: Connection, person_id: UUID, number: int, end: datetime) -> None:

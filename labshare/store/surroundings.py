@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from labshare.domain.bookings import WAITING, BookingKind, BookingState, Neighbour
 from labshare.domain.clauses import PersonUse
 from labshare.domain.timespan import Span
-from labshare.store.bookings import IS_OCCUPYING, LONGEST
+from labshare.store.bookings import ATTENDANTS, IS_OCCUPYING, LONGEST
 from labshare.store.tables import bookings, instruments
 from labshare.store.types import UTCMinute
 
@@ -31,7 +31,7 @@ class AskedPerson(NamedTuple):
 
 
 class PersonTime(NamedTuple):
-    """A booking of a person: where they are, as its user or its trainer, and whether they booked it themselves, which
+    """A booking of a person: where they are, as its user or for its user, and whether they booked it themselves, which
     no round did for them.
     """
 
@@ -75,11 +75,11 @@ def around(db: Connection, number: int, occupied: Span, person: AskedPerson | No
             PersonTime(
                 _neighbour(row),
                 _use(row),
-                bool(row.attended) or row.part == _TRAINER,
+                bool(row.attended) or row.part in _ATTENDING,
                 row.part == _PERSON and row.kind == BookingKind.USE and row.plan_id is None,
             )
             for row in rows
-            if row.part in (_PERSON, _TRAINER)
+            if row.part in (_PERSON, *_ATTENDING)
         ),
         tuple(_use(row) for row in rows if row.part == _MISSED),
     )
@@ -101,7 +101,9 @@ def _use(row: Any) -> PersonUse:
 
 # ---------------------------------------------------------------- the statement
 
-_NEAR, _PERSON, _TRAINER, _MISSED = range(4)
+_NEAR, _PERSON, _MISSED = range(3)
+# A part for each role of `ATTENDANTS`.
+_ATTENDING = range(3, 3 + len(ATTENDANTS))
 _NOWHERE = (sa.literal(""), sa.literal(""), sa.literal(""))
 _SITE = (instruments.c.id, instruments.c.centre_id, instruments.c.capability_id)
 
@@ -143,6 +145,7 @@ def _query(has_person: bool, has_missed: bool) -> sa.CompoundSelect[*tuple[Any, 
     ]
     person_id = sa.bindparam("person_id", type_=sa.Uuid())
     theirs = c.person_id == person_id
+    attending = [role == person_id for role in ATTENDANTS]
     here = instruments.c.number == c.instrument_number
     if has_person:
         # Each role has an index of its own.
@@ -156,7 +159,7 @@ def _query(has_person: bool, has_missed: bool) -> sa.CompoundSelect[*tuple[Any, 
                 c.starts_at > _minute("own_back"),
                 c.ends_at > _minute("own_start"),
             )
-            for part, role in ((_PERSON, theirs), (_TRAINER, c.trainer_id == person_id))
+            for part, role in ((_PERSON, theirs), *zip(_ATTENDING, attending, strict=True))
         )
     if has_missed:
         is_missed = sa.or_(c.state == BookingState.NO_SHOW, sa.and_(c.state == BookingState.CANCELLED, c.late_notice))

@@ -285,6 +285,8 @@ qualifications = Table(
     Column("granted_by_id", sa.Uuid, ForeignKey("persons.id")),
     Column("granted_at", UTCDateTime, nullable=False),
     Column("expires_at", UTCDateTime),
+    # Whether the centre has this person run the instrument for others.
+    Column("operates", sa.Boolean, nullable=False, server_default=sa.false()),
     # The end of which its person was warned, so that nobody is written to twice about one.
     Column("warned_of", UTCDateTime),
 )
@@ -828,6 +830,8 @@ bookings = Table(
     Column("booked_by_id", sa.Uuid, ForeignKey("persons.id")),
     # Who is present while the person, who is not qualified yet, uses the instrument.
     Column("trainer_id", sa.Uuid, ForeignKey("persons.id")),
+    # Who of the staff runs the instrument for its user, or helps them.
+    Column("operator_id", sa.Uuid, ForeignKey("persons.id")),
     Column("project_id", sa.Uuid, ForeignKey("projects.id")),
     # Copied from the project as the booking is written, with the agreement version that judged it.
     Column("organisation_id", sa.Text, ForeignKey("organisations.id")),
@@ -884,6 +888,9 @@ Index(
 _IS_TRAINING = bookings.c.trainer_id.is_not(None)
 Index("ix_bookings_trainer_starts", bookings.c.trainer_id, bookings.c.starts_at,
       sqlite_where=_IS_TRAINING, postgresql_where=_IS_TRAINING)  # fmt: skip
+_IS_OPERATED = bookings.c.operator_id.is_not(None)
+Index("ix_bookings_operator_starts", bookings.c.operator_id, bookings.c.starts_at,
+      sqlite_where=_IS_OPERATED, postgresql_where=_IS_OPERATED)  # fmt: skip
 # Few are not firm, and readers of shares look for them all.
 _NOT_FIRM = bookings.c.state.in_(("held", "pending"))
 Index("ix_bookings_not_firm", bookings.c.occupied_until, sqlite_where=_NOT_FIRM, postgresql_where=_NOT_FIRM)

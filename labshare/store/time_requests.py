@@ -19,6 +19,7 @@ from labshare.domain.projects import ProjectState
 from labshare.domain.time_requests import RequestState, TimeRequest
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound, Stale
+from labshare.store.bookings import ATTENDANTS
 from labshare.store.tables import bookings, instruments, projects, time_request_instruments, time_requests
 from labshare.store.usage import uses
 
@@ -115,12 +116,15 @@ def published_sessions(db: Connection, request_ids: Iterable[UUID]) -> dict[UUID
 
 
 def persons_busy(db: Connection, person_ids: Iterable[UUID], span: Span) -> dict[UUID, list[Span]]:
-    """Where these people already are during the span: the uses that they attend or train somebody at, by person."""
+    """Where these people already are during the span: the uses that they attend, for themselves or for somebody."""
     wanted = set(person_ids)
     query = sa.select(
-        bookings.c.person_id, bookings.c.trainer_id, bookings.c.attended, bookings.c.starts_at, bookings.c.ends_at
+        bookings.c.person_id, *ATTENDANTS, bookings.c.attended, bookings.c.starts_at, bookings.c.ends_at
     ).where(
-        sa.or_(sa.and_(bookings.c.person_id.in_(wanted), bookings.c.attended), bookings.c.trainer_id.in_(wanted)),
+        sa.or_(
+            sa.and_(bookings.c.person_id.in_(wanted), bookings.c.attended),
+            *(role.in_(wanted) for role in ATTENDANTS),
+        ),
         bookings.c.state.in_(_OCCUPYING),
         bookings.c.starts_at < span.end,
         # No block is longer, so the range that is read stays near the span.
@@ -129,7 +133,7 @@ def persons_busy(db: Connection, person_ids: Iterable[UUID], span: Span) -> dict
     )
     found: dict[UUID, list[Span]] = defaultdict(list)
     for row in db.execute(query):
-        there = (row.trainer_id, row.person_id if row.attended else None)
+        there = (row.trainer_id, row.operator_id, row.person_id if row.attended else None)
         for person_id in wanted.intersection(each for each in there if each):
             found[person_id].append(Span(row.starts_at, row.ends_at))
     return found

@@ -147,7 +147,8 @@ def _uses(entries: Iterable[CalendarEntry]) -> list[Span]:
 def _handle(entry: CalendarEntry, axis: Axis, now: datetime) -> Handle | None:
     """By what its own user may drag a booking that has not begun; a hold is taken or left where it is."""
     is_firm = entry.state in (BookingState.CONFIRMED, BookingState.PENDING)
-    if not entry.is_own or entry.version is None or not is_firm or entry.starts_at <= now:
+    is_user = entry.is_own and not (entry.is_trainer or entry.is_operator)
+    if not is_user or entry.version is None or not is_firm or entry.starts_at <= now:
         return None
     day, start = divmod(axis.minute(entry.starts_at), DAY_MINUTES)
     minutes = (entry.ends_at - entry.starts_at) // MINUTE
@@ -191,6 +192,8 @@ def _words(entry: CalendarEntry) -> tuple[str, str]:
         return word("booking_kind", entry.kind), entry.purpose or ""
     if entry.is_trainer:
         return gettext("You train %(person)s") % {"person": entry.person or "–"}, ""
+    if entry.is_operator:
+        return gettext("You operate it for %(person)s") % {"person": entry.person or "–"}, ""
     if entry.is_own:
         what = entry.purpose or entry.project or gettext("booking")
         return gettext("Yours: %(what)s") % {"what": what}, entry.project or "" if entry.purpose else ""

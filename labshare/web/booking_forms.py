@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from labshare import formats
 from labshare.domain.bookings import Booking, BookingKind
@@ -27,6 +28,8 @@ T = TypeVar("T")
 Faults = dict[str, Refusal]
 """What could not be read, by the name of its field."""
 
+# No choice of a form.
+KEPT = "kept"
 BLOCKS = (BookingKind.MAINTENANCE, BookingKind.ENGINEERING, BookingKind.CLOSURE)
 
 
@@ -57,6 +60,8 @@ class BookingForm(TimesForm, frozen=True, kw_only=True):
     hold: str = ""
     # Who is present while its user is in training.
     trainer: str = ""
+    # Who of the staff runs the instrument, or helps.
+    operator: str = ""
     # Why a manager passes the centre's own rules.
     override_reason: str = ""
     frequency: str = "weekly"
@@ -91,6 +96,8 @@ class ChangeForm(TimesForm, frozen=True, kw_only=True):
     override_reason: str = ""
     mode: str = ""
     setup: str = ""
+    # What does not say it leaves the operator as they are.
+    operator: str = KEPT
 
 
 def read_span(form: TimesForm) -> tuple[Span | None, Faults]:
@@ -129,13 +136,22 @@ def read_project(text: str, faults: Faults) -> UUID | None:
         return None
 
 
-def read_trainer(text: str, faults: Faults) -> UUID | None:
-    """The trainer who was chosen, None for nobody."""
+def read_person(text: str, field: str, faults: Faults) -> UUID | None:
+    """The trainer or the operator who was chosen, None for nobody."""
     try:
         return UUID(text) if text else None
     except ValueError:
-        faults["trainer"] = Refusal(code="malformed", params={"field": "trainer"})
+        faults[field] = Refusal(code="malformed", params={"field": field})
         return None
+
+
+def read_operator(form: BookingForm | ChangeForm, faults: Faults) -> UUID | UnsetType | None:
+    """The operator who was chosen, None for nobody; not set where the form leaves them as they are, or where the user
+    is said to run the instrument themselves, who needs none.
+    """
+    if form.operator == KEPT or form.mode == Mode.SELF:
+        return UNSET
+    return read_person(form.operator, "operator", faults)
 
 
 def read_override(text: str, faults: Faults) -> str:
@@ -244,7 +260,8 @@ def times_of(span: Span) -> dict[str, str]:
 
 def change_form(booking: Booking, reach: str) -> ChangeForm:
     """The form of a change as it opens: with the booking as it stands."""
-    return ChangeForm(**times_of(booking.span), reach=reach, mode=booking.mode.value, setup=booking.setup)
+    kept = {"mode": booking.mode.value, "setup": booking.setup, "operator": str(booking.operator_id or "")}
+    return ChangeForm(**times_of(booking.span), reach=reach, **kept)
 
 
 def with_times(form: Any, span: Span) -> Any:

@@ -90,7 +90,8 @@ def _free_line(db: Connection, actor: Actor, line: BookingLine, now: datetime) -
 
 def _staffed_line(line: BookingLine) -> Line:
     booking = line.booking
-    said = (formats.span(booking.starts_at, booking.ends_at), line.person, line.project, booking.setup)
+    operator = gettext("Operator: %(name)s") % {"name": line.operator} if line.operator else gettext("no operator yet")
+    said = (formats.span(booking.starts_at, booking.ends_at), line.person, line.project, booking.setup, operator)
     return Line(
         href=f"/bookings/{booking.id}",
         title=f"{_instrument(line)}: {word('mode_said', booking.mode)}",
@@ -104,7 +105,7 @@ def _line(line: BookingLine) -> Line:
     return Line(
         href=f"/bookings/{booking.id}",
         title=_instrument(line),
-        detail=" · ".join(filter(None, (formats.span(booking.starts_at, booking.ends_at), training_of(line)))),
+        detail=" · ".join(filter(None, (formats.span(booking.starts_at, booking.ends_at), *attended_by(line)))),
         state=("booking_state", booking.state.value),
     )
 
@@ -118,7 +119,7 @@ def _item(line: BookingLine) -> BookingItem:
     return BookingItem(
         time=f"{formats.clock(start)}–{until}",
         title=_instrument(line),
-        detail=" · ".join(filter(None, (training_of(line), what, line.project, *_forms(line)))),
+        detail=" · ".join(filter(None, (*attended_by(line), what, line.project, *_forms(line)))),
         href=f"/bookings/{booking.id}",
         state=booking.state.value,
         repeats=booking.series_id is not None,
@@ -146,14 +147,11 @@ def for_others(lines: list[BookingLine]) -> list[BookingItem]:
     ]
 
 
-def training_of(line: BookingLine) -> str:
-    """That somebody is in training, and with whom; '' for a use by oneself."""
-    if line.trainer is None:
-        return ""
-    return gettext("In training: %(person)s; trainer: %(trainer)s") % {
-        "person": line.person or "–",
-        "trainer": line.trainer,
-    }
+def attended_by(line: BookingLine) -> list[str]:
+    """That somebody is in training, or has the staff run it, and with whom; nothing for a use by oneself."""
+    names = {"person": line.person or "–", "trainer": line.trainer, "operator": line.operator}
+    training = gettext("In training: %(person)s; trainer: %(trainer)s") % names if line.trainer else ""
+    return [training, gettext("Operator: %(operator)s, for %(person)s") % names if line.operator else ""]
 
 
 def _instrument(line: BookingLine) -> str:

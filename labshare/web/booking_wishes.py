@@ -5,21 +5,26 @@ What must not live here: whether the wish may be granted (services), or times as
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET
+
 from labshare.domain.bookings import InstrumentRules, Wish
+from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.errors import Refused
-from labshare.services import Connection, calendars, projects, wishes
+from labshare.services import Connection, calendars, operators, projects, wishes
 from labshare.web.booking_forms import (
     BookingForm,
     Faults,
     read_hold,
     read_mode,
+    read_operator,
     read_override,
+    read_person,
     read_project,
     read_span,
-    read_trainer,
 )
 
 
@@ -29,7 +34,7 @@ def read_wish(db: Connection, me: Actor, form: BookingForm) -> tuple[Wish | None
     span, faults = read_span(form)
     person_id, project_id = me.person_id, read_project(form.project, faults)
     override, mode = read_override(form.override_reason, faults), read_mode(form.mode, faults)
-    trainer_id = read_trainer(form.trainer, faults)
+    trainer_id, operator_id = read_person(form.trainer, "trainer", faults), read_operator(form, faults)
     if form.person.strip() not in ("", me.login):
         try:
             person_id, project_id = wishes.person_for(db, me, rules, form.person, form.their_project or form.project)
@@ -47,6 +52,7 @@ def read_wish(db: Connection, me: Actor, form: BookingForm) -> tuple[Wish | None
         mode=mode,
         setup=form.setup,
         trainer_id=trainer_id,
+        operator_id=None if operator_id is UNSET else operator_id,
         replaces_id=read_hold(form.hold),
     )
     return wish, {}
@@ -60,3 +66,10 @@ def choices(db: Connection, me: Actor, rules: InstrumentRules) -> dict[str, Any]
         "for_anybody": for_anybody,
         "members": [(login, " · ".join((name, *codes))) for login, name, codes in members],
     }
+
+
+def operator_choices(db: Connection, me: Actor, rules: InstrumentRules, now: datetime) -> list[tuple[str, str]]:
+    """Who of the staff may be named, where they run the instrument or help: ids and names."""
+    if set(rules.modes) <= {Mode.SELF}:
+        return []
+    return [(str(each.id), each.name) for each in operators.operators(db, me, rules, now)]

@@ -58,7 +58,7 @@ from labshare.web.booking_forms import (
 from labshare.web.booking_lines import by_day, for_others
 from labshare.web.booking_rules import sentences_of
 from labshare.web.booking_wishes import choices as choices_for
-from labshare.web.booking_wishes import read_wish
+from labshare.web.booking_wishes import operator_choices, read_wish
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
@@ -207,6 +207,7 @@ def booking_form(
         wait_address=waitlist.address_after(error, rules, span),
         ask_address=qualifications.address_after(error, rules),
         trainers=trainer_choices(db, me, rules, form.trainer, now),
+        operators=operator_choices(db, me, rules, now),
         setups=[(each, each) for each in rules.setups],
         **choices_for(db, me, rules),
     )
@@ -284,10 +285,10 @@ def booking_page(
 
 
 def _permitted(me: Actor, line: BookingLine, *, is_changeable: bool) -> dict[str, bool]:
-    """Whether the reader may move the booking, or cancel it: its trainer may do no more than cancel."""
+    """Whether the reader may move the booking, or cancel it: who is there for its user may do no more than cancel."""
     may_change = bookings.may_change(me, line)
-    trains = line.booking.trainer_id == me.person_id
-    return {"may_change": may_change and is_changeable, "may_cancel": (may_change or trains) and is_changeable}
+    attends = me.person_id in line.booking.attendants
+    return {"may_change": may_change and is_changeable, "may_cancel": (may_change or attends) and is_changeable}
 
 
 def _estimates(
@@ -304,6 +305,7 @@ def _known(db: Connection, me: Actor, line: BookingLine, rules: InstrumentRules,
     return {
         "rules": rules,
         "setups": [(each, each) for each in rules.setups],
+        "operators": operator_choices(db, me, rules, now),
         "manages": may(me, Action.MANAGE_CALENDAR, centre=line.centre_id),
         "estimates": [each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         "is_timed": True,
@@ -318,9 +320,9 @@ def _form_address(me: Actor, line: BookingLine) -> str:
     booking = line.booking
     if booking.state is not BookingState.HELD or not booking.form_hold or booking.booked_by_id != me.person_id:
         return ""
-    return booking_address(
-        line.instrument_id, booking.span, project=str(booking.project_id), mode=booking.mode.value, hold=str(booking.id)
-    )
+    more = {"operator": str(booking.operator_id)} if booking.operator_id else {}
+    more |= {"project": str(booking.project_id), "mode": booking.mode.value, "hold": str(booking.id)}
+    return booking_address(line.instrument_id, booking.span, **more)
 
 
 def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from labshare.web import given
 from labshare.web.booking_forms import (
     ChangeForm,
     changes,
+    read_operator,
     read_override,
     read_slot,
     read_span,
@@ -140,6 +141,7 @@ def move(
             return booking_page(request, db, me, booking_id, now, form=data)
     span, faults = read_span(data)
     read_override(data.override_reason, faults)
+    read_operator(data, faults)
     if faults or span is None:
         with database.read() as db:
             return booking_page(request, db, me, booking_id, now, form=data, faults=faults)

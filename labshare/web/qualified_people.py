@@ -1,5 +1,5 @@
 """The people of one instrument, for the managers of its centre: who is qualified and until when, granting and revoking,
-what the instrument demands, and safety courses.
+who operates it for others, what it demands, and safety courses.
 
 What must not live here: what people ask for (qualifications.py).
 """
@@ -16,7 +16,7 @@ from litestar.params import FromPath
 from labshare.domain.people import Actor
 from labshare.domain.qualifications import Demand, Level
 from labshare.errors import LabShareError, Malformed, WrongState
-from labshare.services import Connection, Database, qualifications
+from labshare.services import Connection, Database, operators, qualifications
 from labshare.web import given
 from labshare.web.errors import heading
 from labshare.web.qualifications import item_of, level_choices, read_level, read_until, usual_until
@@ -32,6 +32,7 @@ class PersonForm(msgspec.Struct, frozen=True, kw_only=True):
     until: str = ""
     completed_on: str = ""
     note: str = ""
+    operates: str = ""
 
 
 class DemandForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +77,24 @@ def revoke(
         qualifications.revoke(db, me, instrument_id, data.login, note=data.note, now=now)
 
     return _done(request, database, me, now, instrument_id, work, "qualification_revoked")
+
+
+@post("/instruments/{instrument_id:str}/people/operator", sync_to_thread=True)
+def operator(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument_id: FromPath[str],
+    data: Form[PersonForm],
+) -> Response[str]:
+    operates = bool(data.operates)
+
+    def work(db: Connection) -> None:
+        operators.name(db, me, instrument_id, data.login, operates=operates, now=now)
+
+    notice = "operator_named" if operates else "operator_relieved"
+    return _done(request, database, me, now, instrument_id, work, notice)
 
 
 @post("/instruments/{instrument_id:str}/people/course", sync_to_thread=True)
@@ -160,4 +179,4 @@ def _page(
     )
 
 
-router = Router("/", route_handlers=[people, give, revoke, course, demand])
+router = Router("/", route_handlers=[people, give, revoke, operator, course, demand])

@@ -19,7 +19,7 @@ from labshare.i18n import gettext
 from labshare.sentences import sentence
 from labshare.services import Connection, bookings, series
 from labshare.services.bookings import BookingLine
-from labshare.web.booking_forms import BookingForm, ChangeForm, Faults, read_mode, read_version
+from labshare.web.booking_forms import BookingForm, ChangeForm, Faults, read_mode, read_operator, read_version
 from labshare.web.typed import typed_date
 
 _MONDAY = date(2026, 11, 23)
@@ -109,8 +109,10 @@ def move_as_asked(db: Connection, me: Actor, booking_id: UUID, span: Span, form:
     reach, why = _reach(form.reach), form.override_reason
     if reach is Reach.ONE:
         seen = read_version(form.version)
-        mode, setup = read_mode(form.mode, {}), form.setup
-        bookings.move(db, me, booking_id, span, seen_version=seen, now=now, override=why, mode=mode, setup=setup)
+        bookings.move(
+            db, me, booking_id, span, seen_version=seen, now=now, override=why, mode=read_mode(form.mode, {}),
+            setup=form.setup, operator_id=read_operator(form, {}),
+        )  # fmt: skip
     else:
         seen = read_version(form.series_version)
         series.move(db, me, booking_id, span, reach, seen_version=seen, now=now, override=why)

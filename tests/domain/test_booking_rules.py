@@ -19,6 +19,7 @@ from labshare.domain.booking_rules import (
     LockWindow,
     MostBookings,
     MostMinutes,
+    NeedsOperator,
     Overnight,
     Posted,
     PrimeLimit,
@@ -49,6 +50,7 @@ EACH: tuple[BookingRule, ...] = (
     ShortNotice(hours=6),
     DatedHours(name="Tết", first=date(2027, 2, 5), last=date(2027, 2, 11)),
     Overnight(level=2),
+    NeedsOperator(),
 )
 
 
@@ -149,6 +151,7 @@ def test_every_sort_of_rule_has_a_key_for_its_sentence() -> None:
         "short_notice",
         "dated_hours_closed",
         "overnight",
+        "needs_operator",
         "most_bookings",
         "most_minutes_within",
         "prime_limit_week",

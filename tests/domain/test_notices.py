@@ -45,7 +45,7 @@ def test_each_noun_is_told_of_by_its_name() -> None:
     """A kind begins with its noun, so that words of two nouns are never mixed up."""
     assert {kind.partition("_")[0] for kind in NoticeKind} == {
         "affiliation", "organisation", "project", "ledger", "booking", "slot", "round", "qualification", "training",
-        "exchange",
+        "exchange", "operating",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ and the books balance.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
@@ -33,9 +34,12 @@ from labshare.services import (
     booking_rules,
     bookings,
     calendars,
+    demo_modes,
     exchanges,
     free_times,
+    modes,
     notices,
+    operators,
     people,
     waitlist,
 )
@@ -493,6 +497,19 @@ def test_one_microscope_is_had_in_every_mode(demo: Made) -> None:
     assert booked.keys() == set(Mode)
     assert booked[Mode.SELF].booked_by_id != booked[Mode.SELF].person_id
     assert not booked[Mode.COMMISSIONED].attended
+
+
+def test_an_operator_is_named_for_one_use_and_has_yet_to_be_for_another(demo: Made) -> None:
+    with demo.read() as db:
+        people = {each.login: each for each in people_store.actors(db)}
+        rules = bookings_store.rules_of(db, [bookings_store.instrument_number(db, "N001")]).values()
+        (found,) = (operators.operators(db, people["researcher.ims"], each, NOW) for each in rules)
+        staff = [people[login].person_id for login in demo_modes.OPERATORS]
+        assert sorted(each.id for each in found) == sorted(staff)
+        lines = modes.staffed(db, people["manager.imskl"], NOW)
+        assert Counter(line.booking.operator_id for line in lines) == {staff[0]: 1, None: 1}
+        (theirs,) = (each for each in bookings.mine(db, people[demo_modes.OPERATORS[0]], NOW) if each.booking.setup)
+    assert (theirs.booking.operator_id, theirs.project, theirs.booking.purpose) == (staff[0], None, "")
 
 
 def test_the_furnaces_are_used_by_two_at_a_time(demo: Made) -> None:

@@ -77,12 +77,12 @@ def test_a_masked_event_is_what_it_occupies_and_no_words(house: Database) -> Non
         (own,) = store.events(db, [FESEM], AROUND, Viewer(person_id=RESEARCHER))
     # 26 November 2026, 01:00 UTC is day 20,783: 20,783 * 1,440 + 60.
     assert (masked.start_minute, masked.end_minute) == (29_927_580, 29_927_580 + 240)
-    # State, person, project, purpose, mode and whom a trainer trains.
-    assert masked[-6:] == (None,) * 6
+    # State, person, project, purpose, mode, whom a trainer trains, and who operates it.
+    assert masked[-7:] == (None,) * 7
     assert (masked.id, masked.version, bool(masked.occupies), bool(masked.is_own)) == (booking.id.hex, 1, True, False)
     assert masked.modified == NOW.timestamp()
     assert (named.start_minute, named.end_minute) == (29_927_640, 29_927_640 + 120)
-    assert named[-6:] == ("confirmed", "Researcher", "KC-01", "bí mật", "self", None)
+    assert named[-7:] == ("confirmed", "Researcher", "KC-01", "bí mật", "self", None, None)
     assert (own.is_own, own.purpose) == (True, "bí mật")
 
 

@@ -18,9 +18,8 @@ from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
 from labshare.web.api.booking_views import BookingList, BookingView, line_view
-from labshare.web.api.bookings import set_or_none
 from labshare.web.api.idempotency import Key, once
-from labshare.web.api.reading import Text, Version
+from labshare.web.api.reading import Text, Version, set_or_none
 from labshare.web.api.schema import accepts, problems
 from labshare.web.rendering import Request
 

@@ -49,6 +49,8 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
     decision_note: str | None = None
     # Who is present while its user is in training.
     trainer: UUID | None = None
+    # Who of the staff runs the instrument or helps.
+    operator: UUID | None = None
     # The series that it belongs to.
     series: UUID | None = None
     # Why the centre's own rules were passed for it; for those who manage its calendar.
@@ -130,6 +132,7 @@ def _view(booking: Booking, **said: Any) -> BookingView:
         decide_by=booking.hold_expires_at if booking.state is BookingState.PENDING else None,
         decision_note=booking.decision_note,
         trainer=booking.trainer_id,
+        operator=booking.operator_id,
         series=booking.series_id,
         version=booking.version,
         **said,

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
-import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, QueryParameter, RawBody
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET
 
-from labshare.domain.bookings import BookingState, Wish
-from labshare.domain.modes import Mode
+from labshare.domain.bookings import BookingState
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refused
-from labshare.services import Connection, calendars, moves, wishes
+from labshare.services import Connection, calendars, moves, operators
 from labshare.services import bookings as service
-from labshare.services.moves import Said
 from labshare.web import given
 from labshare.web.api import paging, reading
 from labshare.web.api.answers import answer
@@ -33,61 +30,22 @@ from labshare.web.api.booking_views import (
     made_of,
     masked,
 )
+from labshare.web.api.booking_wishes import (
+    MOST_WISHES,
+    BookingChange,
+    NewBooking,
+    NewBookings,
+    asked_of,
+    said_of,
+    wish_of,
+)
 from labshare.web.api.idempotency import Key, once
-from labshare.web.api.reading import Code, Moment, Text, Version, asked
+from labshare.web.api.reading import asked, set_or_none
 from labshare.web.api.schema import accepts, problems
 from labshare.web.clearances import hold_back
 from labshare.web.rendering import Request
 
-T = TypeVar("T")
 LONGEST_CALENDAR = timedelta(days=92)
-MOST_WISHES = 50
-
-
-class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A wish for time. `project` is the code of a project of who will use it, whose class it takes.
-
-    `person` is their login: without it the caller, else somebody for whom the caller may book, as a manager of the
-    centre, or as the leader of the project for its members. `mode` and `setup` are of those that the instrument
-    offers. `hold` is a hold of the caller's, whose place this takes; one that has ended counts for nothing.
-    `override_reason` passes the centre's own rules, for those who manage its calendar: at least three words.
-    """
-
-    instrument: Annotated[Code, Meta(examples=["N001"])]
-    starts_at: Annotated[Moment, Meta(examples=["2026-11-25T09:00:00+07:00"])]
-    ends_at: Annotated[Moment, Meta(examples=["2026-11-25T11:00:00+07:00"])]
-    project: Annotated[Code, Meta(examples=["IMS-01"])]
-    purpose: Text = ""
-    person: Code | None = None
-    mode: Mode | None = None
-    setup: Text = ""
-    hold: UUID | None = None
-    override_reason: Text = ""
-    # Who is present while the caller, who is not qualified yet, uses the instrument: see listTrainers.
-    trainer: UUID | None = None
-
-
-class NewBookings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Wishes that are granted together or not at all."""
-
-    items: Annotated[tuple[NewBooking, ...], Meta(min_length=1, max_length=MOST_WISHES)]
-
-
-class BookingChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What shall be different; an absent field stays. `version` may be given here instead of in If-Match.
-
-    On another `instrument`, which must be of the same kind, it is a new booking, whose id the answer has, and the one
-    that was there is cancelled: both or neither.
-    """
-
-    starts_at: Moment | UnsetType = UNSET
-    ends_at: Moment | UnsetType = UNSET
-    instrument: Code | UnsetType = UNSET
-    purpose: Text | UnsetType = UNSET
-    mode: Mode | UnsetType = UNSET
-    setup: Text | UnsetType = UNSET
-    override_reason: Text = ""
-    version: Version | UnsetType = UNSET
 
 
 @get("/bookings", sync_to_thread=True, operation_id="listBookings", summary="My bookings, or a calendar",
@@ -156,7 +114,7 @@ def create(
 
     try:
         with database.read() as db:
-            wish, is_taken = _asked(db, me, new)
+            wish, is_taken = asked_of(db, me, new)
             if is_taken and key is None and new.hold is None:
                 service.look(db, me, wish, now)
         return once(request, database, me, now, work, key=key, body=body)
@@ -250,31 +208,16 @@ def _behind(cursor: str) -> tuple[datetime, UUID] | None:
     return (reading.moment(place[0], "cursor"), place[1]) if place else None
 
 
-def wish_of(db: Connection, me: Actor, new: NewBooking) -> Wish:
-    """What is asked for. Raises `Malformed`, `NotFound`, and `Refused` for somebody for whom one may not book."""
-    return _asked(db, me, new)[0]
-
-
-def _asked(db: Connection, me: Actor, new: NewBooking) -> tuple[Wish, bool]:
-    """The same, and whether something is seen to take that time already."""
-    span = reading.span(new.starts_at, new.ends_at)
-    wish, is_taken = wishes.wish_of(db, me, new.instrument, new.project, span, new.purpose)
-    if new.person is not None and new.person != me.login:
-        wish = wishes.for_person(db, me, wish, new.person, new.project)
-    given = {"override": new.override_reason, "mode": new.mode, "setup": new.setup, "replaces_id": new.hold}
-    return msgspec.structs.replace(wish, **given, trainer_id=new.trainer), is_taken
-
-
 def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> UUID:
     """Make the change; returns the id of the booking that stands then."""
     standing = service.show(db, me, booking_id).booking
-    said = Said(
-        purpose=set_or_none(asked.purpose),
-        mode=set_or_none(asked.mode),
-        setup=set_or_none(asked.setup),
-        override=asked.override_reason,
+    said = said_of(asked)
+    moved = any(
+        each is not UNSET for each in (asked.starts_at, asked.ends_at, asked.instrument, asked.mode, asked.setup)
     )
-    if any(each is not UNSET for each in (asked.starts_at, asked.ends_at, asked.instrument, asked.mode, asked.setup)):
+    if asked.operator is not UNSET and not moved and said.purpose is None:
+        return operators.assign(db, me, booking_id, asked.operator, seen_version=seen, now=now).id
+    if moved or asked.operator is not UNSET:
         starts_at = standing.starts_at if asked.starts_at is UNSET else asked.starts_at
         ends_at = standing.ends_at if asked.ends_at is UNSET else asked.ends_at
         span, number = reading.span(starts_at, ends_at), standing.instrument_number
@@ -297,7 +240,3 @@ def _window(first: str, last: str) -> Span:
     if window.end - window.start > LONGEST_CALENDAR:
         raise Malformed("calendar_too_long", most=LONGEST_CALENDAR.days)
     return window
-
-
-def set_or_none(value: T | UnsetType) -> T | None:
-    return None if value is UNSET else value

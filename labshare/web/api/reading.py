@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from litestar.params import QueryParameter
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from labshare.domain.timespan import Span, require_minute, require_utc
 from labshare.errors import Malformed, NotFound, Stale
@@ -132,3 +132,8 @@ def _wrong_field(message: str) -> Malformed:
     path = [place[1]] if place and place[1] else []
     named = _NAMED.search(message)
     return Malformed("malformed_field", field=".".join([*path, *([named[1]] if named else [])]) or "$")
+
+
+def set_or_none(value: T | UnsetType) -> T | None:
+    """What a program said, None for what it left out."""
+    return None if value is UNSET else value

@@ -21,8 +21,9 @@ from labshare.services.series import Occurrence, SeriesLine
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
-from labshare.web.api.bookings import BookingChange, NewBooking, set_or_none, wish_of
+from labshare.web.api.booking_wishes import BookingChange, NewBooking, wish_of
 from labshare.web.api.idempotency import Key, once
+from labshare.web.api.reading import set_or_none
 from labshare.web.api.schema import ProblemRefusal, accepts, problems, told
 from labshare.web.clearances import hold_back
 from labshare.web.rendering import Request

@@ -1,5 +1,5 @@
-"""Booking by program: the same rules as the pages, read strictly; whatever cannot be done changes nothing. What it is
-answered with (booking_views.py) is held here too.
+"""Booking by program (bookings.py, booking_wishes.py, booking_views.py): the same rules as the pages, read strictly;
+whatever cannot be done changes nothing.
 
 The house of tests/furniture.py: N001 asks for a qualification that the researcher has, open Mon-Fri 08:00-18:00 in
 Hanoi (01:00-11:00 UTC), at most 60 days ahead, half-hour raster, from 30 minutes to 8 hours. Now is Mon 23 Nov 2026.
@@ -79,6 +79,7 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
         "decide_by": None,
         "decision_note": "",
         "trainer": None,
+        "operator": None,
         "series": None,
         "override_reason": None,
         "version": 1,
@@ -184,7 +185,7 @@ def test_a_calendar_shows_rivals_as_occupied_and_nothing_else(
         "id": None, "instrument": "N001", "starts_at": "2026-11-25T06:00:00Z", "ends_at": "2026-11-25T08:00:00Z",
         "kind": "use", "state": None, "project": None, "purpose": None, "series": None,
         "override_reason": None, "version": None, "decide_by": None, "decision_note": None, "trainer": None,
-        "person": None, "booked_by": None, "mode": None, "setup": "", "held_until": None,
+        "person": None, "booked_by": None, "mode": None, "setup": "", "held_until": None, "operator": None,
     }  # fmt: skip
     assert "secret" not in answer.text
     assert str(rival.id) not in answer.text

@@ -45,6 +45,7 @@ METHODS = {
     "/api/v1/qualifications/waiting": {"get"},
     "/api/v1/qualifications/revoke": {"post"},
     "/api/v1/qualifications/trainers": {"get"},
+    "/api/v1/qualifications/operators": {"get", "post"},
     "/api/v1/exchanges": {"get", "post"},
     "/api/v1/exchanges/colleagues": {"get"},
     "/api/v1/exchanges/{exchange_id}": {"delete"},
@@ -84,7 +85,7 @@ def test_bodies_that_handlers_read_themselves_are_described(document: dict[str, 
     assert new["properties"]["starts_at"]["format"] == "date-time"
     change = document["paths"]["/api/v1/bookings/{booking_id}"]["patch"]["requestBody"]
     assert set(change["content"]["application/json"]["schema"]["properties"]) == {
-        "starts_at", "ends_at", "instrument", "purpose", "mode", "setup", "override_reason", "version",
+        "starts_at", "ends_at", "instrument", "purpose", "mode", "setup", "operator", "override_reason", "version",
     }  # fmt: skip
 
 
@@ -106,6 +107,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     assert schemas["BookingView"]["properties"].keys() == {
         "id", "instrument", "starts_at", "ends_at", "kind", "state", "project", "purpose", "series", "override_reason",
         "version", "decide_by", "decision_note", "person", "booked_by", "mode", "setup", "held_until", "trainer",
+        "operator",
     }  # fmt: skip
     referred = re.findall(r"'#/components/schemas/([^']+)'", str(document))
     assert set(referred) <= schemas.keys()
@@ -121,7 +123,7 @@ ON_ONE_PAGE = {
     "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals", "/api/v1/booking-rules",
     "/api/v1/notices/preferences",
     "/api/v1/qualifications", "/api/v1/qualifications/asks", "/api/v1/qualifications/waiting",
-    "/api/v1/qualifications/trainers",
+    "/api/v1/qualifications/trainers", "/api/v1/qualifications/operators",
     "/api/v1/exchanges", "/api/v1/exchanges/colleagues",
 }  # fmt: skip
 
