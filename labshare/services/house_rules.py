@@ -18,6 +18,7 @@ from labshare.domain.booking_rules import (
     Limit,
     MostBookings,
     MostMinutes,
+    NoShows,
     Overnight,
     Posted,
     PrimeLimit,
@@ -126,15 +127,16 @@ def _holders(booking: Booking) -> tuple[object, ...]:
     return booking.person_id, booking.project_id, booking.organisation_id, booking.access_class
 
 
-def primes(book: Rulebook, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Posted, ...]:
-    """The limits of prime time, outside any agreement, that hold for a wish."""
+def courteous(book: Rulebook, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Posted, ...]:
+    """The rules that hold for a wish as clauses of courtesy outside any agreement: limits of prime time, no-shows."""
     posted = book.posted_at(rules.site)
     if wish.override or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
         return ()
     return tuple(
         each
         for each in posted
-        if isinstance(each.rule, PrimeLimit) and not is_short_notice(posted, each.scope, wish.span.start, now)
+        if isinstance(each.rule, NoShows)
+        or (isinstance(each.rule, PrimeLimit) and not is_short_notice(posted, each.scope, wish.span.start, now))
     )
 
 

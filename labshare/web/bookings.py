@@ -36,10 +36,9 @@ from labshare.services import (
     wishes,
 )
 from labshare.services import calendars as looking
+from labshare.services.booking_warnings import warnings
 from labshare.services.bookings import BookingLine
 from labshare.services.prices import Estimate
-from labshare.services.qualifications import near_end
-from labshare.services.share_warnings import notices
 from labshare.web import calendars, feeds, given, qualifications, waitlist
 from labshare.web.booking_forms import (
     BookingForm,
@@ -309,7 +308,7 @@ def _known(db: Connection, me: Actor, line: BookingLine, rules: InstrumentRules,
         "is_timed": True,
         "form_address": _form_address(me, line),
         "on_offer": booking.person_id == me.person_id and exchanges.is_open(db, me, booking.id, now),
-        "notices": (*near_end(db, me, booking, now), *notices(db, me, booking, now)),
+        "notices": warnings(db, me, booking, now),
     }
 
 

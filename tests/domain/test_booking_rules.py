@@ -19,6 +19,7 @@ from labshare.domain.booking_rules import (
     LockWindow,
     MostBookings,
     MostMinutes,
+    NoShows,
     Overnight,
     Posted,
     PrimeLimit,
@@ -49,6 +50,7 @@ EACH: tuple[BookingRule, ...] = (
     ShortNotice(hours=6),
     DatedHours(name="Tết", first=date(2027, 2, 5), last=date(2027, 2, 11)),
     Overnight(level=2),
+    NoShows(strikes=3, within_days=90, block_days=14),
 )
 
 
@@ -80,6 +82,8 @@ def test_there_is_an_example_of_every_kind() -> None:
         ("dated_hours", {"name": " ", "first": "2027-02-05", "last": "2027-02-05"}, "name"),
         ("dated_hours", {"name": "Tết", "first": "2027-02-06", "last": "2027-02-05"}, "last"),
         ("overnight", {"level": 2, "more": 1}, "overnight"),
+        ("no_shows", {"strikes": 0, "within_days": 90, "block_days": 14}, "strikes"),
+        ("no_shows", {"strikes": 3, "within_days": 90}, "no_shows"),
         ("anything", {}, "anything"),
     ],
 )
@@ -149,6 +153,7 @@ def test_every_sort_of_rule_has_a_key_for_its_sentence() -> None:
         "short_notice",
         "dated_hours_closed",
         "overnight",
+        "no_shows",
         "most_bookings",
         "most_minutes_within",
         "prime_limit_week",

@@ -19,11 +19,10 @@ from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refused
 from labshare.services import Connection, calendars, moves, wishes
 from labshare.services import bookings as service
+from labshare.services.booking_warnings import warnings
 from labshare.services.bookings import BookingLine
 from labshare.services.calendars import CalendarEntry
 from labshare.services.moves import Said
-from labshare.services.qualifications import near_end
-from labshare.services.share_warnings import notices
 from labshare.web import given
 from labshare.web.api import paging, reading
 from labshare.web.api.answers import answer
@@ -72,8 +71,8 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MadeBooking(BookingView, frozen=True, kw_only=True):
-    """A booking that was just made or changed. It stands; `notices` say of which agreed shares it goes beyond, and that
-    the caller's qualification ends soon.
+    """A booking that was just made or changed. It stands; `notices` say of which agreed shares it goes beyond, that the
+    caller's qualification ends soon, and to how many bookings they did not come by the rules of the centre.
     """
 
     notices: tuple[ProblemRefusal, ...] = ()
@@ -340,8 +339,7 @@ def _window(first: str, last: str) -> Span:
 
 def _made(db: Connection, me: Actor, booking_id: UUID, now: datetime) -> MadeBooking:
     line = service.show(db, me, booking_id)
-    found = (*near_end(db, me, line.booking, now), *notices(db, me, line.booking, now))
-    said = tuple(told(each) for each in found)
+    said = tuple(told(each) for each in warnings(db, me, line.booking, now))
     return MadeBooking(**msgspec.structs.asdict(line_view(me, line)), notices=said)
 
 
