@@ -361,6 +361,19 @@ def test_calendars_and_boards_know_the_cut_off(house: Database) -> None:
         assert calendars.occupancy(db, reader, "C-ONE", day).cut_off == {XRD: 4}
 
 
+def test_calendars_boards_and_searches_know_how_far_ahead_is_booked(house: Database) -> None:
+    """Two days from Monday 08:00: a rule that reaches further than the instrument's own 60 days says nothing."""
+    posted(house, Advance(days=100))
+    posted(house, Advance(days=2), Scope(ScopeKind.INSTRUMENT, "N002"))
+    reader, day = actor(RESEARCHER), span(25, 0, 24)
+    with house.read() as db:
+        assert calendars.calendar(db, reader, [FESEM, XRD], day).furthest == {XRD: 2}
+        assert calendars.board(db, reader, "C-ONE", day).furthest == {XRD: 2}
+        assert calendars.occupancy(db, reader, "C-ONE", day).furthest == {XRD: 2}
+        sought = free_times.Sought(minutes=60, dates=(date(2026, 11, 23), date(2026, 11, 26)), number=XRD)
+        assert [each.date.day for each in free_times.find(db, reader, sought, NOW).days] == [23]
+
+
 def test_a_use_that_is_too_near_to_be_booked_may_still_become_shorter(house: Database) -> None:
     booking = book(house, XRD, span(23, 10, 12))
     posted(house, CutOff(hours=4))
