@@ -120,7 +120,7 @@ def describe(
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     require_movable(booking, now)
-    refuse(clearances.of_words(db, booking, rules, purpose_of(purpose), now))
+    clearances.require_words(db, booking, rules, purpose_of(purpose), now)
     return _write(db, actor, describing(booking, purpose, now), rules, now, action="describe")
 
 

@@ -131,24 +131,13 @@ def accept(
     try:
         taken = write(db, actor, changes, locked, now, action="swap" if exchange.other_id else "hand_over")
     except Refused as error:
-        raise type(error)(_told(error.refusals)) from None
+        raise error.said_as(_told(error.refusals)) from None
     for left in (each for each in pair if each.series_id):
         series_store.leave(db, left)
     training.tell(db, actor, pair, locked, "cancel", now)
     page = f"/bookings/{taken[1].id}" if exchange.other_id else "/bookings"
     _tell(db, exchange.giver_id, NoticeKind.EXCHANGE_ACCEPTED, locked[pair[0].instrument_number], page, now)
     return taken[0]
-
-
-def wished(db: Connection, actor: Actor, exchange_id: UUID, project_id: UUID | None) -> Wish:
-    """What the actor would take, as a wish of theirs. Raises `NotFound` for what is not offered to them."""
-    exchange = store.get(db, exchange_id, actor.person_id)
-    if exchange.receiver_id != actor.person_id:
-        raise NotFound("exchange_not_found")
-    booking = bookings_store.get(db, exchange.booking_id)
-    other = bookings_store.get(db, exchange.other_id) if exchange.other_id else None
-    rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
-    return _wish(booking, other, actor, project_id, rules)
 
 
 def decline(db: Connection, actor: Actor, exchange_id: UUID, now: datetime) -> None:

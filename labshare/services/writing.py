@@ -23,14 +23,17 @@ from labshare.domain.bookings import (
     BookingKind,
     BookingState,
     InstrumentRules,
+    Wish,
     check,
     is_time_taken,
 )
+from labshare.domain.clearances import is_open
 from labshare.domain.people import Actor
 from labshare.domain.rulebook import Rulebook
 from labshare.errors import Refusal, Refused, TimeTaken
 from labshare.services import agreements, booking_notices, freeing, house_rules
 from labshare.services.agreements import Weighed
+from labshare.services.clearances import NotCleared
 from labshare.services.contexts import Change, Payer, context, payer_of, surroundings
 from labshare.services.counting import uses
 from labshare.services.house_rules import Counted
@@ -78,7 +81,8 @@ def write(
     `Refused` for everything else, and `Stale` where a booking is no longer what `before` says.
     """
     judged = judge(db, changes, locked, now, reader=actor)
-    refuse(judged.all_refusals)
+    found = zip(changes, judged.refusals, strict=True)
+    refuse(judged.all_refusals, [each.wish for each, refused in found if each.wish and is_open(refused)])
     written = make(db, changes, judged)
     for booking in written:
         rules = locked[booking.instrument_number]
@@ -214,10 +218,15 @@ def _signed(judged: Judged, change: Change) -> Booking:
     return judged.weighed.signed(change.after) if change.occupies else change.after
 
 
-def refuse(refusals: Sequence[Refusal]) -> None:
-    """Raise `TimeTaken` when time is all that is wrong, `Refused` for anything else, and nothing without refusals."""
+def refuse(refusals: Sequence[Refusal], wishes: Sequence[Wish] = ()) -> None:
+    """Raise `TimeTaken` when time is all that is wrong, `Refused` for anything else, and nothing without refusals.
+
+    `wishes` are those that may lack a clearance that is to be decided.
+    """
     if is_time_taken(tuple(refusals)):
         raise TimeTaken(tuple(refusals))
+    if wishes and is_open(refusals):
+        raise NotCleared(refusals, wishes)
     if refusals:
         raise Refused(tuple(refusals))
 

@@ -58,7 +58,7 @@ from labshare.web.booking_lines import by_day, for_others
 from labshare.web.booking_rules import sentences_of
 from labshare.web.booking_wishes import choices as choices_for
 from labshare.web.booking_wishes import read_wish
-from labshare.web.clearances import hold_back
+from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
 from labshare.web.qualifications import trainer_choices
@@ -120,10 +120,9 @@ def book(
         if wish is None:
             return booking_form(request, db, me, data, now, faults=faults)
     try:
-        with database.write() as db:
+        with write_or_hold_back(database, me, now) as db:
             booking = bookings.book(db, me, wish, now)
     except Refused as error:
-        hold_back(database, me, wish, error, now)
         with database.read() as db:
             return booking_form(request, db, me, data, now, error=error, wanted=wish)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")

@@ -16,7 +16,7 @@ from labshare.domain.bookings import BookingKind, BookingState, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
-from labshare.errors import Malformed, Refused
+from labshare.errors import Malformed
 from labshare.services import Connection, calendars, moves, wishes
 from labshare.services import bookings as service
 from labshare.services.booking_warnings import warnings
@@ -29,7 +29,6 @@ from labshare.web.api.answers import answer
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import Code, Moment, Text, Version, asked
 from labshare.web.api.schema import ProblemRefusal, accepts, problems, told
-from labshare.web.clearances import hold_back
 from labshare.web.rendering import Request
 
 T = TypeVar("T")
@@ -202,11 +201,7 @@ def create(
         location = f"/api/v1/bookings/{view.id}"
         return answer(request, view, version=view.version, status=201, location=location)
 
-    try:
-        return once(request, database, me, now, work, key=key, body=body)
-    except Refused as error:
-        hold_back(database, me, wish, error, now)
-        raise
+    return once(request, database, me, now, work, key=key, body=body)
 
 
 @post("/bookings/batch", sync_to_thread=True, operation_id="bookTogether", summary="Book several times, all or none",
@@ -225,12 +220,7 @@ def create_all(
         made = service.book_all(db, me, wishes, now)
         return answer(request, MadeBookings(items=tuple(_made(db, me, each.id, now) for each in made)), status=201)
 
-    try:
-        return once(request, database, me, now, work, key=key, body=body)
-    except Refused as error:
-        for wish in wishes:
-            hold_back(database, me, wish, error, now)
-        raise
+    return once(request, database, me, now, work, key=key, body=body)
 
 
 @patch("/bookings/{booking_id:uuid}", sync_to_thread=True, operation_id="changeBooking", summary="Move or describe",

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta
 from labshare.domain.bookings import BookingState
 from labshare.domain.people import Actor
 from labshare.domain.series import Conflicts, from_rrule
-from labshare.errors import Malformed, Refused
+from labshare.errors import Malformed
 from labshare.services import Connection, calendars
 from labshare.services import series as service
 from labshare.services.series import Occurrence, SeriesLine
@@ -24,7 +24,6 @@ from labshare.web.api.answers import answer
 from labshare.web.api.bookings import BookingChange, NewBooking, set_or_none, wish_of
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.schema import ProblemRefusal, accepts, problems, told
-from labshare.web.clearances import hold_back
 from labshare.web.rendering import Request
 
 Rrule = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,200}$", examples=["FREQ=WEEKLY;BYDAY=TU;UNTIL=20270331"])]
@@ -124,11 +123,7 @@ def create(
         said = SeriesAnswer(series=view, dates=tuple(_date(each) for each in made.left_out))
         return answer(request, said, version=view.version, status=201, location=f"/api/v1/series/{view.id}")
 
-    try:
-        return once(request, database, me, now, work, key=key, body=body)
-    except Refused as error:
-        hold_back(database, me, wish, error, now)
-        raise
+    return once(request, database, me, now, work, key=key, body=body)
 
 
 @patch("/series/{series_id:uuid}", sync_to_thread=True, operation_id="changeSeries", summary="Move or describe",
