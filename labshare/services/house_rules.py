@@ -37,6 +37,7 @@ from labshare.domain.bookings import (
     Wish,
 )
 from labshare.domain.house_rules import HouseRules, is_outside_hours, not_locked, reason_of
+from labshare.domain.modes import is_run_by_staff
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.qualifications import level_until
 from labshare.domain.rulebook import Rulebook
@@ -112,7 +113,7 @@ def with_house(
     known = msgspec.structs.replace(known, house=house)
     if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
         return known
-    if not is_outside_hours(wish, known):
+    if is_run_by_staff(wish, known.rules) or not is_outside_hours(wish, known):
         return known
     rules, ends_at = known.rules, wish.span.end
     held = known.held if holding.is_asked(rules, wish) else holding.of_wish(db, rules, wish).user
