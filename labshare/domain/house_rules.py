@@ -42,13 +42,14 @@ LEAST_WORDS, LONGEST_REASON = 3, 300
 class HouseRules(msgspec.Struct, frozen=True, kw_only=True):
     """The booking rules that hold for a wish, with what is known for them.
 
-    `taken` is what the holder has of each limit besides, `before` where the use stands that would move, `level` that
-    of its person's qualification until its end.
+    `taken` is what the holder has of each limit besides, `before` where the use of the same holders stands that would
+    move, `stands` where it stands, whoever has it, `level` that of its person's qualification until its end.
     """
 
     rules: tuple[Posted, ...] = ()
     taken: Mapping[UUID, int] = {}
     before: Span | None = None
+    stands: Span | None = None
     level: int = 0
 
 
@@ -113,9 +114,9 @@ def _over(posted: Posted, house: HouseRules, span: Span, now: datetime) -> Refus
 
 
 def not_too_late(wish: Asked, context: Known) -> tuple[Refusal, ...]:
-    """What begins soon is no longer booked; a use that keeps its start may still change its end."""
-    before, hours = context.house.before, cut_off_hours(context.house.rules)
-    if wish.override or (before and before.start == wish.span.start):
+    """What begins soon is no longer booked; a use that keeps its start may still change its end, or its person."""
+    stands, hours = context.house.stands, cut_off_hours(context.house.rules)
+    if wish.override or (stands and stands.start == wish.span.start):
         return ()
     if wish.span.start - context.now >= timedelta(hours=hours):
         return ()
@@ -149,8 +150,8 @@ def within_hours(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     if needed is None or closed:
         return closed or (Refusal(code="closed", params={"opening": format_opening(rules.opening)}),)
     if by_staff:
-        params = {"opening": format_opening(rules.opening)}
-        return () if wish.override else (Refusal(code="rule_staff_hours", params=params),)
+        refusal = Refusal(code="rule_staff_hours", params={"opening": format_opening(rules.opening)})
+        return () if wish.override else (refusal,)
     if house.level >= needed:
         return ()
     return (Refusal(code="rule_overnight", params={"level": needed, "opening": format_opening(rules.opening)}),)

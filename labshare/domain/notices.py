@@ -40,6 +40,7 @@ class NoticeKind(StrEnum):
     BOOKING_MOVED = "booking_moved"
     BOOKING_CANCELLED = "booking_cancelled"
     BOOKING_MISSED = "booking_missed"
+    BOOKING_GIVEN = "booking_given"
     SLOT_OFFERED = "slot_offered"
     EXCHANGE_ASKED = "exchange_asked"
     EXCHANGE_ACCEPTED = "exchange_accepted"
@@ -69,7 +70,7 @@ K = NoticeKind
 GROUPS: dict[str, tuple[NoticeKind, ...]] = {
     "bookings": (K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CANCELLED, K.BOOKING_MISSED, K.BOOKING_APPROVED,
                  K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.SLOT_OFFERED, K.EXCHANGE_ASKED, K.EXCHANGE_ACCEPTED,
-                 K.EXCHANGE_DECLINED),
+                 K.EXCHANGE_DECLINED, K.BOOKING_GIVEN),
     "rounds": (K.ROUND_PLACED, K.ROUND_UNPLACED, K.ROUND_WITHDRAWN),
     "qualifications": (K.QUALIFICATION_GRANTED, K.QUALIFICATION_DECLINED, K.QUALIFICATION_REVOKED,
                        K.QUALIFICATION_ENDS, K.TRAINING_BOOKED, K.TRAINING_CANCELLED),

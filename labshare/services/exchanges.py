@@ -29,6 +29,8 @@ from labshare.store.engine import Connection
 from labshare.store.names import Name
 
 PAGE = "/exchanges"
+# Where those are led who may not open a booking any more that has another user.
+_BOOKINGS = "/bookings"
 # What the readers below hand out; pages name these types, and never the store.
 ExchangeLine = store.ExchangeLine
 Offered = store.Offered
@@ -134,8 +136,9 @@ def accept(
         raise error.said_as(_told(error.refusals)) from None
     for left in (each for each in pair if each.series_id):
         series_store.leave(db, left)
-    training.tell(db, actor, pair, locked, "cancel", now)
-    page = f"/bookings/{taken[1].id}" if exchange.other_id else "/bookings"
+    training.tell(db, actor, pair, locked, "cancel", now, page=_BOOKINGS)
+    _tell_bookers(db, exchange, pair, locked, now)
+    page = f"/bookings/{taken[1].id}" if exchange.other_id else _BOOKINGS
     _tell(db, exchange.giver_id, NoticeKind.EXCHANGE_ACCEPTED, locked[pair[0].instrument_number], page, now)
     return taken[0]
 
@@ -304,6 +307,15 @@ def _record(db: Connection, actor: Actor, exchange: Exchange, action: str, now: 
         db, actor_id=actor.person_id, action=action, noun="exchange", noun_id=str(exchange.id), now=now,
         details={"booking": str(exchange.booking_id), "other": str(exchange.other_id or "")},
     )  # fmt: skip
+
+
+def _tell_bookers(db: Connection, exchange: Exchange, pair: Sequence[Booking], locked: Locked, now: datetime) -> None:
+    """Tell whoever had booked for one of the two: they answer for it no longer, and are not told for whom it is."""
+    for each in pair:
+        if each.booked_by_id not in (None, exchange.giver_id, exchange.receiver_id):
+            rules = locked[each.instrument_number]
+            names = (rules.name_vi, rules.name_en)
+            notices.tell(db, each.booked_by_id, NoticeKind.BOOKING_GIVEN, names, _BOOKINGS, now, until=each.starts_at)
 
 
 def _tell(db: Connection, person_id: UUID, kind: NoticeKind, rules: InstrumentRules, page: str, now: datetime) -> None:

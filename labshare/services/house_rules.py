@@ -109,7 +109,8 @@ def with_house(
     if not posted or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
         return known
     had = before.span if before and _holders(before) == _holders(after) else None
-    house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had)
+    stands = before.span if before and before.instrument_number == after.instrument_number else None
+    house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had, stands=stands)
     known = msgspec.structs.replace(known, house=house)
     if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
         return known

@@ -74,12 +74,16 @@ def tell(
     locked: Mapping[int, InstrumentRules],
     action: str,
     now: datetime,
+    *,
+    page: str = "",
 ) -> None:
-    """Tell the trainers of what others book, move or end for them; the users hear of it by booking_notices.py."""
+    """Tell the trainers of what others book, move or end for them; the users hear of it by booking_notices.py. `page`
+    is where they see more, where that is not the booking: they may not open one that has no trainer any more.
+    """
     kind = _TOLD.get(action)
     for booking in bookings:
         if kind is None or booking.form_hold or booking.trainer_id in (None, actor.person_id):
             continue
         rules = locked[booking.instrument_number]
-        names, page = (rules.name_vi, rules.name_en), f"/bookings/{booking.id}"
-        notices.tell(db, booking.trainer_id, kind, names, page, now, until=booking.starts_at)
+        names, link = (rules.name_vi, rules.name_en), page or f"/bookings/{booking.id}"
+        notices.tell(db, booking.trainer_id, kind, names, link, now, until=booking.starts_at)

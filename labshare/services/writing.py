@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.agreements import Use
 from labshare.domain.bookings import (
     BLOCK_RULES,
     OCCUPYING,
@@ -68,7 +69,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def all_refusals(self) -> tuple[Refusal, ...]:
-        """Every refusal; where there are several changes, each names the place of its own as `item`."""
+        """Every refusal; where there are several changes, each that is about one names its place as `item`."""
         return (*numbered(self.refusals), *self.weighed.refusals)
 
 
@@ -136,6 +137,7 @@ def judge(
                 counted.add(book, (change.after, rules))
     weighing = [each for each, found in zip(changes, refusals, strict=True) if not (found and sifting)]
     weighed = _weighed(db, book, [*weighing, *due.values()], locked, now, reader)
+    weighed = weighed if sifting else _placed(db, book, weighed, changes, locked, now)
     return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()), locked=locked)
 
 
@@ -265,16 +267,25 @@ def _counted(
 def _weighed(
     db: Connection, book: Rulebook, changes: Sequence[Change], locked: Locked, now: datetime, reader: Actor | None
 ) -> Weighed:
-    added = [
-        use
-        for change in changes
-        if change.occupies
-        for use in uses(locked[change.after.instrument_number], change.after)
-    ]
-    removed = [
-        use
-        for change in changes
-        if change.before and change.before.state in OCCUPYING
-        for use in uses(locked[change.before.instrument_number], change.before)
-    ]
+    parts = [_parts(change, locked) for change in changes]
+    added, removed = ([use for part in parts for use in part[side]] for side in (0, 1))
     return agreements.weigh(db, added=added, removed=removed, now=now, reader=reader, book=book)
+
+
+def _placed(
+    db: Connection, book: Rulebook, weighed: Weighed, changes: Sequence[Change], locked: Locked, now: datetime
+) -> Weighed:
+    """The same, where several are asked for, with the place of the one that each refusal is about."""
+    if not weighed.refusals or len(changes) == 1:
+        return weighed
+    parts = [_parts(change, locked) for change in changes]
+    return msgspec.structs.replace(weighed, refusals=agreements.placed(db, book, weighed, parts, now))
+
+
+def _parts(change: Change, locked: Locked) -> tuple[list[Use], list[Use]]:
+    """What a change adds to the time that is used, and what it takes from it."""
+    before = change.before if change.before and change.before.state in OCCUPYING else None
+    return (
+        list(uses(locked[change.after.instrument_number], change.after)) if change.occupies else [],
+        list(uses(locked[before.instrument_number], before)) if before else [],
+    )
