@@ -17,16 +17,20 @@ from labshare.services.qualifications import near_end
 from labshare.services.share_warnings import notices
 from labshare.store import bookings as bookings_store
 from labshare.store import person_times
+from labshare.store import series as series_store
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import with_posted
 
 
 def warnings(db: Connection, reader: Actor, booking: Booking, now: datetime) -> tuple[Refusal, ...]:
-    """That its user's qualification ends, that they did not come before, which moving shares do not hold with it."""
+    """That its user's qualification ends, that they did not come before, and which moving shares do not hold with it
+    and the others of its series.
+    """
+    together = [booking] if booking.series_id is None else series_store.bookings_of(db, booking.series_id)
     return (
         *near_end(db, reader, booking, now),
         *no_shows(db, reader, booking, now),
-        *notices(db, reader, booking, now),
+        *notices(db, reader, together, now),
     )
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from labshare.domain.bookings import MOVABLE, Booking, InstrumentRules, Wish
 from labshare.domain.clearances import is_open
+from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.series import Conflicts, Reach, Repeat, Series, occurrences, shifted, to_rrule
 from labshare.domain.timespan import Span
@@ -150,8 +151,11 @@ def move(
     now: datetime,
     purpose: str | None = None,
     override: str = "",
+    mode: Mode | None = None,
+    setup: str | None = None,
 ) -> list[Booking]:
-    """Move the bookings of a series that lie ahead as this one moves to `span`: all of them, or none.
+    """Move the bookings of a series that lie ahead as this one moves to `span`: all of them, or none. What is not
+    given, `purpose`, `mode` and `setup`, each keeps.
 
     `seen_version` is the series' own. Raises as `bookings.move` does, each refusal with its `item`; what has begun is
     never touched, and `WrongState` says when nothing is left.
@@ -160,7 +164,7 @@ def move(
     spans = shifted([each.span for each in ahead], anchor.span, span, rules.timezone)
     payer = payer_of(db, booking_changes.again(anchor, span, rules=rules))
     wishes = [
-        with_reason(booking_changes.again(each, to, purpose, rules=rules), override)
+        with_reason(booking_changes.again(each, to, purpose, rules=rules, mode=mode, setup=setup), override)
         for each, to in zip(ahead, spans, strict=True)
     ]
     require_override(actor, wishes[0], rules)

@@ -17,6 +17,7 @@ from labshare.domain.series import Conflicts, from_rrule
 from labshare.errors import Malformed
 from labshare.services import Connection, calendars
 from labshare.services import series as service
+from labshare.services.booking_warnings import warnings
 from labshare.services.series import Occurrence, SeriesLine
 from labshare.web import given
 from labshare.web.api import reading
@@ -48,7 +49,9 @@ class NewSeries(NewBooking, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class SeriesChange(BookingChange, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What shall be different. The times are those of the booking `from`, or of the next one; the others move alike."""
+    """What shall be different. The times are those of the booking `from`, or of the next one; the others move alike,
+    and have the same `mode` and `setup` where these are given. A series stays on its instrument.
+    """
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,10 +83,16 @@ class SeriesView(msgspec.Struct, frozen=True, kw_only=True):
     bookings: tuple[SeriesBooking, ...]
 
 
+class MadeSeries(SeriesView, frozen=True, kw_only=True):
+    """A series that was just made or changed. It stands; `notices` are those of a booking, for all of it, each once."""
+
+    notices: tuple[ProblemRefusal, ...] = ()
+
+
 class SeriesAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The series that was made, none in a dry run, and the dates: in a dry run all, else those left out."""
 
-    series: SeriesView | None
+    series: MadeSeries | None
     dates: tuple[SeriesDate, ...]
 
 
@@ -119,7 +128,7 @@ def create(
 
     def work(db: Connection) -> Response[SeriesAnswer]:
         made = service.create(db, me, wish, repeat, Conflicts(new.conflicts), now)
-        view = _view(made.line)
+        view = _made(db, me, made.line, now)
         said = SeriesAnswer(series=view, dates=tuple(_date(each) for each in made.left_out))
         return answer(request, said, version=view.version, status=201, location=f"/api/v1/series/{view.id}")
 
@@ -138,14 +147,15 @@ def change(
     body: RawBody,
     first: From = None,
     key: Key = None,
-) -> Response[SeriesView]:
+) -> Response[MadeSeries]:
     """Move or describe the bookings that lie ahead, all or none, on the series' version that was seen."""
     asked = reading.decode(body, SeriesChange)
     seen = reading.seen_version(request.headers.get("if-match"), set_or_none(asked.version))
 
-    def work(db: Connection) -> Response[SeriesView]:
+    def work(db: Connection) -> Response[MadeSeries]:
         _change(db, me, series_id, first, asked, seen, now)
-        return _answer(request, service.show(db, me, series_id))
+        view = _made(db, me, service.show(db, me, series_id), now)
+        return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key, body=body)
 
@@ -180,13 +190,17 @@ def _change(
     db: Connection, me: Actor, series_id: UUID, first: UUID | None, asked: SeriesChange, seen: int, now: datetime
 ) -> None:
     anchor, reach = service.anchor_of(service.show(db, me, series_id), first, now)
+    if asked.instrument is not UNSET:
+        raise Malformed("malformed_field", field="instrument")
     purpose = set_or_none(asked.purpose)
-    if asked.starts_at is not UNSET or asked.ends_at is not UNSET:
+    if any(each is not UNSET for each in (asked.starts_at, asked.ends_at, asked.mode, asked.setup)):
         starts_at = anchor.starts_at if asked.starts_at is UNSET else asked.starts_at
         ends_at = anchor.ends_at if asked.ends_at is UNSET else asked.ends_at
         span = reading.span(starts_at, ends_at)
-        why = asked.override_reason
-        service.move(db, me, anchor.id, span, reach, seen_version=seen, now=now, purpose=purpose, override=why)
+        service.move(
+            db, me, anchor.id, span, reach, seen_version=seen, now=now, purpose=purpose,
+            override=asked.override_reason, mode=set_or_none(asked.mode), setup=set_or_none(asked.setup),
+        )  # fmt: skip
     elif purpose is not None:
         service.describe(db, me, anchor.id, purpose, reach, seen_version=seen, now=now)
     else:
@@ -196,6 +210,11 @@ def _change(
 def _answer(request: Request, line: SeriesLine) -> Response[SeriesView]:
     view = _view(line)
     return answer(request, view, version=view.version)
+
+
+def _made(db: Connection, me: Actor, line: SeriesLine, now: datetime) -> MadeSeries:
+    said = tuple(told(each) for each in warnings(db, me, line.bookings[-1], now))
+    return MadeSeries(**msgspec.structs.asdict(_view(line)), notices=said)
 
 
 def _view(line: SeriesLine) -> SeriesView:
