@@ -19,6 +19,9 @@ nothing here is text for a person except the English fallback of `str(error)`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Self
+
 import msgspec
 
 Param = str | int
@@ -120,6 +123,10 @@ class Refused(LabShareError):
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         return self._refusals
+
+    def said_as(self, refusals: Iterable[Refusal]) -> Self:
+        """The same error in other words, for a reader who sees it from another side."""
+        return type(self)(tuple(refusals))
 
 
 class TimeTaken(Refused):

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from labshare.domain.courtesy import PrimeTime
+from labshare.domain.courtesy import Courtesy, Penalties, PrimeTime
 from labshare.domain.opening import Hours, format_opening, parse_opening
 from labshare.domain.qualifications import Level
 from labshare.domain.timespan import Span
@@ -144,8 +145,31 @@ class NeedsOperator(_Rule, frozen=True, kw_only=True, tag="needs_operator"):
     """A use that the staff run or help with names its operator."""
 
 
+class NoShows(_Rule, frozen=True, kw_only=True, tag="no_shows"):
+    """Who did not come to so many uses within so many days books nothing here for `block_days` from the start of the
+    last of them, as in an agreement (R21), but at no price. Nobody came who had not `late_minutes` after the start.
+    """
+
+    strikes: int
+    within_days: int
+    block_days: int
+    late_minutes: int = 30
+
+    @property
+    def penalties(self) -> Penalties:
+        return Penalties(
+            no_show_charge=Fraction(0),
+            late_minutes=self.late_minutes,
+            strikes=self.strikes,
+            within_days=self.within_days,
+            block_days=self.block_days,
+        )
+
+
 Limit = MostBookings | MostMinutes
-BookingRule = Limit | CutOff | Advance | LockWindow | PrimeLimit | ShortNotice | DatedHours | Overnight | NeedsOperator
+BookingRule = (
+    Limit | CutOff | Advance | LockWindow | PrimeLimit | ShortNotice | DatedHours | Overnight | NeedsOperator | NoShows
+)
 KINDS: tuple[type[BookingRule], ...] = (
     MostBookings,
     MostMinutes,
@@ -157,6 +181,7 @@ KINDS: tuple[type[BookingRule], ...] = (
     DatedHours,
     Overnight,
     NeedsOperator,
+    NoShows,
 )
 
 
@@ -202,6 +227,9 @@ _MOST: dict[str, int] = {
     "day_minutes": 24 * 60,
     "week_minutes": 7 * 24 * 60,
     "level": max(Level),
+    "strikes": 99,
+    "block_days": 366,
+    "late_minutes": 24 * 60,
 }
 LONGEST_NAME, LONGEST_DAYS = 120, 366
 
@@ -250,6 +278,8 @@ def told(rule: BookingRule) -> tuple[str, dict[str, Param]]:
         case PrimeLimit():
             params["opening"] = format_opening(rule.prime.opening)
             key += ("" if rule.day_minutes is None else "_day") + ("" if rule.week_minutes is None else "_week")
+        case NoShows():
+            params["late_minutes"] = rule.late_minutes
         case DatedHours():
             key += ("_closed" if not rule.hours.strip() else "") + ("_day" if rule.first == rule.last else "")
         case _:
@@ -291,6 +321,17 @@ def overnight_level(posted: Iterable[Posted]) -> int | None:
 def needs_operator(posted: Iterable[Posted]) -> bool:
     """Whether a use that needs the staff must name its operator."""
     return any(isinstance(each.rule, NeedsOperator) for each in posted)
+
+
+def courtesy_of(rule: BookingRule) -> Courtesy | None:
+    """The clause of courtesy that a rule would be in an agreement; None for what is none."""
+    match rule:
+        case PrimeLimit():
+            return Courtesy(prime=rule.prime)
+        case NoShows():
+            return Courtesy(penalties=rule.penalties)
+        case _:
+            return None
 
 
 def cut_off_hours(posted: Iterable[Posted]) -> int:

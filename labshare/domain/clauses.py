@@ -98,23 +98,29 @@ class Conduct(msgspec.Struct, frozen=True, kw_only=True):
     """A clause of courtesy that holds for a wish, with what its person has under it.
 
     `uses` are their other bookings in the weeks of the wish, `strikes` the starts of those to which nobody came;
-    `closed` are the public holidays of these weeks.
+    `closed` are the public holidays of these weeks. `reach` is how far the rule of a centre holds that stands here as
+    such a clause; '' for one of an agreement.
     """
 
     clause: Courtesy
     uses: tuple[Span, ...] = ()
     strikes: tuple[datetime, ...] = ()
     closed: frozenset[date] = frozenset()
+    reach: str = ""
 
 
 class PersonUse(msgspec.Struct, frozen=True):
-    """A booking of a person, as the clauses of courtesy look at it: an instrument in a place, and when."""
+    """A booking of a person, as the clauses of courtesy look at it: an instrument in a place, and when.
+
+    Of those that they missed, `gave_back` are the ones that they cancelled too late.
+    """
 
     id: UUID
     instrument_id: str
     centre_id: str
     span: Span
     capability_id: str = ""
+    gave_back: bool = False
 
     @property
     def site(self) -> Site:

@@ -6,6 +6,7 @@ live here: who may decide (people.py), or which instruments a clause covers (agr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -102,6 +103,11 @@ def refusal(clearance: Clearance, project: str, now: datetime) -> Refusal:
     if clearance.is_overdue(now):
         return Refusal(code="clearance_overdue", params=params)
     return Refusal(code="clearance_waiting", params=params)
+
+
+def is_open(refusals: Iterable[Refusal]) -> bool:
+    """Whether any of these says that a clearance is still to be decided."""
+    return any(each.code in ("clearance_waiting", "clearance_overdue") for each in refusals)
 
 
 def decided(clearance: Clearance, state: ClearanceState, *, by_id: UUID, evidence: str, now: datetime) -> Clearance:

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Protocol
 
 from labshare.domain.clauses import Conduct
-from labshare.domain.courtesy import blocked_until, cut, excesses, refused_prime
+from labshare.domain.courtesy import blocked_until, cut, excesses, lately, refused_prime
 from labshare.domain.timespan import Span
-from labshare.errors import Refusal
+from labshare.errors import Param, Refusal
 
 
 class Asked(Protocol):
@@ -56,8 +56,35 @@ def prime_time(wish: Asked, context: Known) -> tuple[Refusal, ...]:
 
 def not_blocked(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     """R21: who did not come too often waits until they may book again."""
-    return tuple(
-        Refusal(code="courtesy_blocked", params={"strikes": penalties.strikes, "until": until.isoformat()})
-        for conduct in context.conducts
-        if (penalties := conduct.clause.penalties) and (until := blocked_until(penalties, conduct.strikes, context.now))
+    return tuple(refusal for each in context.conducts if (refusal := blocked(each, context.now)))
+
+
+def blocked(conduct: Conduct, now: datetime) -> Refusal | None:
+    """R21: until when a clause, or the rule of a centre, bars its person; None where it does not."""
+    penalties = conduct.clause.penalties
+    until = blocked_until(penalties, conduct.strikes, now) if penalties else None
+    if penalties is None or until is None:
+        return None
+    params: dict[str, Param] = {"strikes": penalties.strikes, "until": until.isoformat()}
+    if not conduct.reach:
+        return Refusal(code="courtesy_blocked", params=params)
+    return Refusal(
+        code="rule_no_shows",
+        params={**params, "within_days": penalties.within_days, "rule_scope": conduct.reach},
     )
+
+
+def nearly_blocked(conduct: Conduct, now: datetime) -> Refusal | None:
+    """What somebody is told whom the rule of a centre does not bar yet, and who has missed some already."""
+    penalties = conduct.clause.penalties
+    if penalties is None or not conduct.reach or blocked_until(penalties, conduct.strikes, now):
+        return None
+    taken = len(lately(penalties, conduct.strikes, now))
+    params: dict[str, Param] = {
+        "taken": taken,
+        "strikes": penalties.strikes,
+        "within_days": penalties.within_days,
+        "block_days": penalties.block_days,
+        "rule_scope": conduct.reach,
+    }
+    return Refusal(code="no_shows_so_far", params=params) if taken else None

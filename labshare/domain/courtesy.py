@@ -195,6 +195,11 @@ def no_show_charge(penalties: Penalties, price: int) -> int:
     return floor(penalties.no_show_charge * price + Fraction(1, 2))
 
 
+def lately(penalties: Penalties, struck: Iterable[datetime], now: datetime) -> list[datetime]:
+    """R21: the strikes that count with one of this moment, the first before the rest."""
+    return sorted(at for at in struck if at <= now and now - at < timedelta(days=penalties.within_days))
+
+
 def blocked_until(penalties: Penalties, struck: Iterable[datetime], now: datetime) -> datetime | None:
     """R21: until when a person with these strikes may not book; None when they may.
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from labshare.domain import modes
 from labshare.domain.booking_rules import (
     DatedHours,
     LockWindow,
@@ -29,6 +30,7 @@ from labshare.domain.booking_rules import (
     most_of,
     overnight_level,
 )
+from labshare.domain.modes import is_run_by_staff
 from labshare.domain.opening import DAY_MINUTES, OpeningHours, format_opening, open_spans
 from labshare.domain.timespan import MINUTE, Span, merged
 from labshare.errors import Malformed, Param, Refusal
@@ -40,17 +42,18 @@ LEAST_WORDS, LONGEST_REASON = 3, 300
 class HouseRules(msgspec.Struct, frozen=True, kw_only=True):
     """The booking rules that hold for a wish, with what is known for them.
 
-    `taken` is what the holder has of each limit besides, `before` where the use stands that would move, `level` that
-    of its person's qualification until its end.
+    `taken` is what the holder has of each limit besides, `before` where the use of the same holders stands that would
+    move, `stands` where it stands, whoever has it, `level` that of its person's qualification until its end.
     """
 
     rules: tuple[Posted, ...] = ()
     taken: Mapping[UUID, int] = {}
     before: Span | None = None
+    stands: Span | None = None
     level: int = 0
 
 
-class Asked(Protocol):
+class Asked(modes.Asked, Protocol):
     """A wish."""
 
     @property
@@ -59,7 +62,7 @@ class Asked(Protocol):
     def override(self) -> str: ...
 
 
-class Hours(Protocol):
+class Hours(modes.Offering, Protocol):
     """What is always known of an instrument's hours."""
 
     @property
@@ -111,9 +114,9 @@ def _over(posted: Posted, house: HouseRules, span: Span, now: datetime) -> Refus
 
 
 def not_too_late(wish: Asked, context: Known) -> tuple[Refusal, ...]:
-    """What begins soon is no longer booked; a use that keeps its start may still change its end."""
-    before, hours = context.house.before, cut_off_hours(context.house.rules)
-    if wish.override or (before and before.start == wish.span.start):
+    """What begins soon is no longer booked; a use that keeps its start may still change its end, or its person."""
+    stands, hours = context.house.stands, cut_off_hours(context.house.rules)
+    if wish.override or (stands and stands.start == wish.span.start):
         return ()
     if wish.span.start - context.now >= timedelta(hours=hours):
         return ()
@@ -131,7 +134,8 @@ def not_locked(posted: tuple[Posted, ...], starts_at: datetime, now: datetime) -
 
 def within_hours(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     """A use lies inside one open segment. A long run may span closed hours, but starts and ends while it is open; and
-    where a rule opens the closed hours to some, they alone use them, whether the run may be long or not.
+    where a rule opens the closed hours to some, they alone use them, whether the run may be long or not. The staff are
+    there while it is open: they begin and end then what they run, unless who manages their calendar has other word.
     """
     span, rules, house = wish.span, context.rules, context.house
     spans = _open_around(wish, context)
@@ -139,15 +143,18 @@ def within_hours(wish: Asked, context: Known) -> tuple[Refusal, ...]:
         return ()
     needed = overnight_level(house.rules)
     is_spanning = rules.spans_closed_hours and is_open(spans, span.start) and is_open(spans, span.end - MINUTE)
-    if is_spanning and (needed is None or house.level >= needed):
+    by_staff = is_run_by_staff(wish, rules)
+    if is_spanning and (needed is None or by_staff or house.level >= needed):
         return ()
     closed = () if is_spanning else _closed_on_dates(wish, context)
     if needed is None or closed:
         return closed or (Refusal(code="closed", params={"opening": format_opening(rules.opening)}),)
+    if by_staff:
+        refusal = Refusal(code="rule_staff_hours", params={"opening": format_opening(rules.opening)})
+        return () if wish.override else (refusal,)
     if house.level >= needed:
         return ()
-    params: dict[str, Param] = {"level": needed, "opening": format_opening(rules.opening)}
-    return (Refusal(code="rule_overnight", params=params),)
+    return (Refusal(code="rule_overnight", params={"level": needed, "opening": format_opening(rules.opening)}),)
 
 
 def is_outside_hours(wish: Asked, context: Known) -> bool:

@@ -129,6 +129,13 @@ def refuses(shift: Shift, balance: Balance) -> bool:
     return shift.bound > shift.freed and balance.base_minutes - others < bound
 
 
+def burdens(shift: Shift) -> bool:
+    """Whether a change by itself takes of what the rule of its balance limits."""
+    if shift.counter.term.rule.kind is Kind.CAP:
+        return shift.matched > 0
+    return shift.bound > shift.freed
+
+
 def warns(shift: Shift, balance: Balance) -> bool:
     """Whether a share of what is booked, delivered or charged does not hold once this change is counted in `balance`.
 

@@ -32,7 +32,7 @@ from labshare.domain.rulebook import Rulebook
 from labshare.domain.sandbox import Overlay
 from labshare.domain.sandbox_documents import Around, of_the_days, sandbox_faults
 from labshare.domain.timespan import Span, total_minutes
-from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts, told_once
+from labshare.domain.weighing import Insight, Shift, burdens, refusal, refuses, shifts, told_once
 from labshare.errors import Malformed, Refusal, Refused, Stale
 from labshare.services import balances, capacity, ledger
 from labshare.services.counting import hull
@@ -60,6 +60,8 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     refusals: tuple[Refusal, ...] = ()
+    # What each of the refusals is about, in their order.
+    refused: tuple[Shift, ...] = ()
     shifts: tuple[Shift, ...] = ()
     versions: dict[tuple[str, datetime], int] = {}
 
@@ -93,14 +95,41 @@ def weigh(
     added, removed = (_with_projects(db, book, uses) for uses in (added, removed))
     changes = tuple(shifts(book.counting_any((*added, *removed)), added, removed, now))
     held = _locked(db, book, [shift.counter for shift in changes], now)
+    refused = tuple(told_once(each for each in changes if refuses(each, held[each.counter.key])))
     return Weighed(
         refusals=tuple(
-            refusal(shift, held[shift.counter.key], insight_of(shift.counter.term, added, reader))
-            for shift in told_once(each for each in changes if refuses(each, held[each.counter.key]))
+            refusal(shift, held[shift.counter.key], insight_of(shift.counter.term, added, reader)) for shift in refused
         ),
+        refused=refused,
         shifts=changes,
         versions=dict(filter(None, (_judge_of(use, book) for use in added))),
     )
+
+
+def placed(
+    db: Connection,
+    book: Rulebook,
+    weighed: Weighed,
+    parts: Sequence[tuple[Sequence[Use], Sequence[Use]]],
+    now: datetime,
+) -> tuple[Refusal, ...]:
+    """The refusals of a change of several bookings: one that a single booking brought about names its place as `item`.
+    `parts` are what each booking adds and removes.
+    """
+    own = [
+        {
+            each.counter.key
+            for each in shifts(book.counting_any((*added, *removed)), added, removed, now)
+            if burdens(each)
+        }
+        for added, removed in (tuple(_with_projects(db, book, uses) for uses in part) for part in parts)
+    ]
+    found: list[Refusal] = []
+    for each, shift in zip(weighed.refusals, weighed.refused, strict=True):
+        places = [place for place, keys in enumerate(own) if shift.counter.key in keys]
+        params = {**each.params, "item": places[0]} if len(places) == 1 else each.params
+        found.append(Refusal(code=each.code, params=params))
+    return tuple(found)
 
 
 def _with_projects(db: Connection, book: Rulebook, uses: Sequence[Use]) -> tuple[Use, ...]:
@@ -172,8 +201,7 @@ def _locked(db: Connection, book: Rulebook, counters: Sequence[Counter], now: da
         return {}
     keys = {counter.key for counter in counters}
     if not is_writing(db):
-        seen = store.see_balances(db, keys)
-        return seen | {each.key: each for each in balances.counted(db, [c for c in counters if c.key not in seen], now)}
+        return balances.seen(db, counters, now)
     if held := store.lock_if_open(db, keys):
         return held
     there = store.existing(db, keys)

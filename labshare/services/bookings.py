@@ -31,7 +31,18 @@ from labshare.services.booking_changes import (
 from labshare.services.charging import Outcome, charge
 from labshare.services.house_rules import require_override, with_reason
 from labshare.services.wishes import has_booked_as_leader, in_place, is_answered_for, require_for
-from labshare.services.writing import HOLD_EXPIRES, Change, Locked, Payer, ended, judge, payer_of, refuse, write
+from labshare.services.writing import (
+    HOLD_EXPIRES,
+    Change,
+    Locked,
+    Payer,
+    ended,
+    judge,
+    payer_of,
+    refuse,
+    refuse_judged,
+    write,
+)
 from labshare.store import booking_pages
 from labshare.store import bookings as store
 from labshare.store import due as due_store
@@ -88,7 +99,7 @@ def look(db: Connection, actor: Actor, wish: Wish, now: datetime) -> None:
     For a time that is seen to be taken. When many want one slot, all but the first are answered without a queue.
     """
     changes, locked = planned(db, actor, [wish], now)
-    refuse(judge(db, changes, locked, now, reader=actor).all_refusals)
+    refuse_judged(changes, judge(db, changes, locked, now, reader=actor))
 
 
 def planned(
@@ -149,7 +160,7 @@ def describe(
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     require_movable(booking, now)
-    refuse(clearances.of_words(db, booking, rules, purpose_of(purpose), now))
+    clearances.require_words(db, booking, rules, purpose_of(purpose), now)
     return _write(db, actor, describing(booking, purpose, now), rules, now, action="describe")
 
 

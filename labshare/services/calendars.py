@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 import msgspec
 
-from labshare.domain.booking_rules import cut_off_hours, hours_on_dates
+from labshare.domain.booking_rules import cut_off_hours, furthest_days, hours_on_dates
 from labshare.domain.bookings import InstrumentRules, KeptTime
 from labshare.domain.opening import Hours, open_spans
 from labshare.domain.people import Action, Actor, may
@@ -32,7 +32,8 @@ Occupied = store.Occupied
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     """Instruments over a span, as one reader may see them: what occupies, opens and keeps them.
 
-    `cut_off`, of those for which a rule says so, is how many hours ahead a use must be booked.
+    `cut_off`, of those for which a rule says so, is how many hours ahead a use must be booked; `furthest`, how many
+    days ahead it must be over, where that is nearer than the instrument's own limit.
     """
 
     span: Span
@@ -41,6 +42,7 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     opened: dict[int, list[Span]]
     kept: dict[int, list[KeptTime]]
     cut_off: dict[int, int] = {}
+    furthest: dict[int, int] = {}
 
 
 def calendar(db: Connection, actor: Actor | None, numbers: Sequence[int], span: Span) -> Calendar:
@@ -56,7 +58,7 @@ def board(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Ca
 class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
     """A centre's instruments over a span, without names: what is occupied, open and kept, and what is one's own.
 
-    `cut_off` as in a `Calendar`.
+    `cut_off` and `furthest` as in a `Calendar`.
     """
 
     span: Span
@@ -65,6 +67,7 @@ class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
     opened: dict[int, list[Span]]
     kept: dict[int, list[KeptTime]]
     cut_off: dict[int, int] = {}
+    furthest: dict[int, int] = {}
 
 
 def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Occupancy:
@@ -74,7 +77,7 @@ def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -
     occupied: dict[int, list[store.Occupied]] = {number: [] for number in numbers}
     for row in store.occupancy(db, numbers, span, viewer(actor)):
         occupied[row.instrument_number].append(row)
-    opened, cut_off = _hours(db, rules, span)
+    opened, cut_off, furthest = _hours(db, rules, span)
     return Occupancy(
         span=span,
         instruments=rules,
@@ -82,6 +85,7 @@ def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -
         opened=opened,
         kept=_kept_of(db, numbers, span),
         cut_off=cut_off,
+        furthest=furthest,
     )
 
 
@@ -90,7 +94,7 @@ def _calendar(db: Connection, actor: Actor | None, rules: tuple[InstrumentRules,
     entries: dict[int, list[store.CalendarEntry]] = {number: [] for number in numbers}
     for entry in store.calendar(db, numbers, span, viewer(actor)):
         entries[entry.instrument_number].append(entry)
-    opened, cut_off = _hours(db, rules, span)
+    opened, cut_off, furthest = _hours(db, rules, span)
     return Calendar(
         span=span,
         instruments=rules,
@@ -98,6 +102,7 @@ def _calendar(db: Connection, actor: Actor | None, rules: tuple[InstrumentRules,
         opened=opened,
         kept=_kept_of(db, numbers, span),
         cut_off=cut_off,
+        furthest=furthest,
     )
 
 
@@ -110,22 +115,27 @@ def _kept_of(db: Connection, numbers: Sequence[int], span: Span) -> dict[int, li
 
 def _hours(
     db: Connection, rules: Iterable[InstrumentRules], span: Span
-) -> tuple[dict[int, list[Span]], dict[int, int]]:
-    """The open hours of each instrument, and its cut-off; those that keep the same hours share one list."""
+) -> tuple[dict[int, list[Span]], dict[int, int], dict[int, int]]:
+    """The open hours of each instrument, its cut-off, and how far ahead it is booked; those that keep the same hours
+    share one list.
+    """
     book, closed = with_posted(db), closed_dates_over(span)
     found: dict[tuple[object, ...], list[Span]] = {}
     opened: dict[int, list[Span]] = {}
     cut_off: dict[int, int] = {}
+    furthest: dict[int, int] = {}
     for each in rules:
         posted = book.posted_at(each.site)
         if hours_ahead := cut_off_hours(posted):
             cut_off[each.number] = hours_ahead
+        if (days_ahead := furthest_days(posted)) is not None and days_ahead < each.advance_days:
+            furthest[each.number] = days_ahead
         dated = hours_on_dates(posted)
         hours = (each.opening, each.timezone, *sorted(dated.items()))
         if hours not in found:
             found[hours] = open_spans_of(each, span, closed, dated)
         opened[each.number] = found[hours]
-    return opened, cut_off
+    return opened, cut_off, furthest
 
 
 def rules_of(db: Connection, instrument_id: str) -> InstrumentRules:

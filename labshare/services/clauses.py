@@ -6,14 +6,14 @@ What must not live here: what they mean (domain/courtesy.py, domain/ordering.py)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
 
 from labshare.domain.agreements import Agreement, covers
-from labshare.domain.booking_rules import Posted, PrimeLimit
+from labshare.domain.booking_rules import NoShows, Posted, PrimeLimit, courtesy_of
 from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, tiers_at
 from labshare.domain.courtesy import Courtesy, is_late_notice, is_no_show, weeks_around
@@ -76,17 +76,26 @@ class Wanted(NamedTuple):
 
 
 def wanted(
-    covering: Sequence[Agreement], rules: InstrumentRules, wish: Wish, now: datetime, primes: Sequence[Posted] = ()
+    covering: Sequence[Agreement], rules: InstrumentRules, wish: Wish, now: datetime, posted: Sequence[Posted] = ()
 ) -> Wanted:
     """What must be read for `conducts`; nothing where no clause has prime time or strikes."""
-    penalties = [each.courtesy.penalties for each in covering if each.courtesy and each.courtesy.penalties]
-    # The strikes that can still bar: the last of them within the block, the first so many days before that.
-    days = max((each.within_days + each.block_days for each in penalties), default=None)
-    has_prime = bool(primes) or any(each.courtesy and each.courtesy.prime for each in covering)
+    has_prime = any(isinstance(each.rule, PrimeLimit) for each in posted)
+    has_prime = has_prime or any(each.courtesy and each.courtesy.prime for each in covering)
     return Wanted(
-        weeks=weeks_around(wish.span, rules.timezone) if has_prime else None,
-        since=None if days is None else now - timedelta(days=days),
+        weeks=weeks_around(wish.span, rules.timezone) if has_prime else None, since=missed_since(covering, posted, now)
     )
+
+
+def missed_since(covering: Iterable[Agreement], posted: Iterable[Posted], now: datetime) -> datetime | None:
+    """Since when strikes can still bar: the last of them within the block, the first so many days before that. None
+    where nothing has strikes.
+    """
+    penalties = [
+        *(each.courtesy.penalties for each in covering if each.courtesy and each.courtesy.penalties),
+        *(each.rule for each in posted if isinstance(each.rule, NoShows)),
+    ]
+    days = max((each.within_days + each.block_days for each in penalties), default=None)
+    return None if days is None else now - timedelta(days=days)
 
 
 def conducts(
@@ -94,17 +103,17 @@ def conducts(
     rules: InstrumentRules,
     wish: Wish,
     *,
-    primes: Sequence[Posted] = (),
+    posted: Sequence[Posted] = (),
     uses: Sequence[PersonUse] = (),
     missed: Sequence[PersonUse] = (),
 ) -> tuple[Conduct, ...]:
-    """The clauses of courtesy among those that hold for a wish (R20, R21), and the limits of prime time that centres
-    post by themselves (`primes`), with what was read of its person as `wanted` says, under their lock.
+    """The clauses of courtesy among those that hold for a wish (R20, R21), and what centres post by themselves that
+    would be such a clause (`posted`), with what was read of its person as `wanted` says, under their lock.
 
     `uses` are those that they booked themselves, without what leaves and with what the same call will write.
     """
     held = [(each, each.courtesy) for each in covering if each.courtesy]
-    if not (held or primes):
+    if not (held or posted):
         return ()
     weeks = weeks_around(wish.span, rules.timezone)
     closed = closed_around(weeks.start.date(), weeks.end.date())
@@ -118,20 +127,39 @@ def conducts(
         )
         for each, courtesy in held
     )
-    return (*of_agreements, *(prime_conduct(each, uses, closed) for each in primes))
+    return (*of_agreements, *(posted_conduct(each, uses, missed, closed) for each in posted))
 
 
-def prime_conduct(posted: Posted, uses: Sequence[PersonUse], closed: frozenset[date]) -> Conduct:
-    """A limit of prime time outside any agreement as the clause of courtesy that it would be in one."""
-    clause = Courtesy(prime=posted.rule.prime if isinstance(posted.rule, PrimeLimit) else None)
-    return Conduct(clause=clause, uses=tuple(use.span for use in uses if posted.scope.holds(use.site)), closed=closed)
+def posted_conduct(
+    posted: Posted, uses: Sequence[PersonUse], missed: Sequence[PersonUse], closed: frozenset[date]
+) -> Conduct:
+    """A rule of a centre as the clause of courtesy that it would be in an agreement. Nobody is barred for what they
+    missed before it was posted, nor for what they gave back, which only an agreement asks in time.
+    """
+    scope = posted.scope
+    strikes = (
+        use.span.start
+        for use in missed
+        if not use.gave_back and use.span.start >= posted.since and scope.holds(use.site)
+    )
+    return Conduct(
+        clause=courtesy_of(posted.rule) or Courtesy(),
+        uses=tuple(use.span for use in uses if scope.holds(use.site)),
+        strikes=tuple(strikes),
+        closed=closed,
+        reach=scope.kind.value,
+    )
 
 
 def not_missed(
     db: Connection, rules: InstrumentRules, booking: Booking, came_at: datetime | None, now: datetime
 ) -> Refusal | None:
     """Why a booking is none to which nobody came (R21); None when it is one. One query."""
-    held = [each.penalties for each in _courtesies(db, rules, booking) if each.penalties]
+    posted = rulebook(db).posted_at(rules.site)
+    held = [
+        *(each.penalties for each in _courtesies(db, rules, booking) if each.penalties),
+        *(each.rule.penalties for each in posted if isinstance(each.rule, NoShows)),
+    ]
     if not held:
         return Refusal(code="no_show_without_clause")
     if any(is_no_show(each, booking.starts_at, came_at, now) for each in held):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 import msgspec
@@ -22,7 +23,7 @@ from labshare.domain.projects import Project
 from labshare.domain.rounds import Round
 from labshare.domain.screening import Hold, Screened, Screening, screen
 from labshare.domain.time_requests import TimeRequest
-from labshare.errors import NotFound, Refusal, Stale
+from labshare.errors import NotFound, Refusal, Refused, Stale
 from labshare.services import clauses, holidays
 from labshare.store import audit, people
 from labshare.store import bookings as bookings_store
@@ -32,6 +33,20 @@ from labshare.store import rounds as rounds_store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
+
+
+class NotCleared(Refused):
+    """Refused, and among the reasons is a clearance that is to be decided: these wishes are put before the user office
+    in a transaction of their own, since that of the refusal is undone.
+    """
+
+    def __init__(self, refusals: Sequence[Refusal], wishes: Sequence[Wish]) -> None:
+        super().__init__(tuple(refusals))
+        # The dates of a series ask for one thing.
+        self.wishes = tuple({(each.project_id, each.instrument_number, each.purpose): each for each in wishes}.values())
+
+    def said_as(self, refusals: Iterable[Refusal]) -> Self:
+        return type(self)(tuple(refusals), self.wishes)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -64,12 +79,10 @@ def of_wish(
     return _Looking(db, agreements, {project.id: project}, now).lacking(project.id, words)
 
 
-def of_words(
-    db: Connection, booking: Booking, instrument: InstrumentRules, words: str, now: datetime
-) -> tuple[Refusal, ...]:
-    """Why a booking that stands may not be said to be for this: what it would lack then."""
+def require_words(db: Connection, booking: Booking, instrument: InstrumentRules, words: str, now: datetime) -> None:
+    """Refuse to say that a booking that stands is for this, where it would lack something then. Raises `Refused`."""
     if booking.project_id is None:
-        return ()
+        return
     project = projects_store.by_ids(db, [booking.project_id])[booking.project_id]
     wish = Wish(
         instrument_number=instrument.number,
@@ -81,7 +94,9 @@ def of_words(
     )
     covering = clauses.covering(rulebook(db), instrument, wish)
     lacks = of_wish(db, covering, project, wish, now, before=booking)
-    return tuple(rules.refusal(each, project.code, now) for each in lacks)
+    refusals = [rules.refusal(each, project.code, now) for each in lacks]
+    if refusals:
+        raise NotCleared(refusals, [wish])
 
 
 def of_requests(

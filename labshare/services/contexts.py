@@ -82,7 +82,7 @@ class Surroundings(NamedTuple):
 
     read: Around
     covering: Sequence[Agreement]
-    primes: Sequence[Posted]
+    posted: Sequence[Posted]
 
 
 def payer_of(db: Connection, wish: Wish) -> Payer:
@@ -104,13 +104,13 @@ def surroundings(
     # A session keeps the length that its round gave, whatever the clauses of courtesy say.
     is_session = change.before is not None and change.before.plan_id is not None
     covering = clauses.covering(book, rules, wish)
-    primes = () if is_session else house_rules.primes(book, rules, wish, now)
+    posted = () if is_session else house_rules.courteous(book, rules, wish, now)
     courteous = () if is_session else covering
     person = None
     if wish.person_id is not None:
-        weeks, since = clauses.wanted(courteous, rules, wish, now, primes)
+        weeks, since = clauses.wanted(courteous, rules, wish, now, posted)
         person = AskedPerson(wish.person_id, hull([wish.span, *([weeks] if weeks else [])]) or wish.span, since)
-    return Surroundings(around(db, rules.number, change.after.occupied, person), covering, primes)
+    return Surroundings(around(db, rules.number, change.after.occupied, person), covering, posted)
 
 
 def context(
@@ -164,7 +164,7 @@ def _conducts(
 ) -> tuple[Conduct, ...]:
     own = [each.use for each in found.read.times if each.is_own and each.use.id not in gone]
     uses, missed = (*own, *_own(planned, wish)), found.read.missed
-    return clauses.conducts(found.covering, rules, wish, primes=found.primes, uses=uses, missed=missed)
+    return clauses.conducts(found.covering, rules, wish, posted=found.posted, uses=uses, missed=missed)
 
 
 def _holding(db: Connection, rules: InstrumentRules, wish: Wish, payer: Payer, planned: Planned) -> Holding:

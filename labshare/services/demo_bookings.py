@@ -14,7 +14,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from labshare.domain.booking_rules import BookingRule, CutOff, Holder, MostBookings, Scope, ScopeKind, ShortNotice
+from labshare.domain.booking_rules import (
+    BookingRule,
+    CutOff,
+    Holder,
+    MostBookings,
+    NoShows,
+    Scope,
+    ScopeKind,
+    ShortNotice,
+)
 from labshare.domain.bookings import MOVABLE, Booking, BookingKind, InstrumentRules, Wish
 from labshare.domain.people import Actor
 from labshare.domain.projects import Project
@@ -30,6 +39,7 @@ RULES: tuple[BookingRule, ...] = (
     MostBookings(holder=Holder.PERSON, most=12),
     CutOff(hours=1),
     ShortNotice(hours=24),
+    NoShows(strikes=3, within_days=90, block_days=14),
 )
 
 

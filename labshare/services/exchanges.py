@@ -29,6 +29,8 @@ from labshare.store.engine import Connection
 from labshare.store.names import Name
 
 PAGE = "/exchanges"
+# Where those are led who may not open a booking any more that has another user.
+_BOOKINGS = "/bookings"
 # What the readers below hand out; pages name these types, and never the store.
 ExchangeLine = store.ExchangeLine
 Offered = store.Offered
@@ -131,25 +133,15 @@ def accept(
     try:
         taken = write(db, actor, changes, locked, now, action="swap" if exchange.other_id else "hand_over")
     except Refused as error:
-        raise type(error)(_told(error.refusals)) from None
+        raise error.said_as(_told(error.refusals)) from None
     for left in (each for each in pair if each.series_id):
         series_store.leave(db, left)
     training.tell_left(db, actor, zip(pair, taken, strict=True), locked, now)
     training.tell(db, actor, taken, locked, "book", now)
-    page = f"/bookings/{taken[1].id}" if exchange.other_id else "/bookings"
+    _tell_bookers(db, exchange, pair, locked, now)
+    page = f"/bookings/{taken[1].id}" if exchange.other_id else _BOOKINGS
     _tell(db, exchange.giver_id, NoticeKind.EXCHANGE_ACCEPTED, locked[pair[0].instrument_number], page, now)
     return taken[0]
-
-
-def wished(db: Connection, actor: Actor, exchange_id: UUID, project_id: UUID | None) -> Wish:
-    """What the actor would take, as a wish of theirs. Raises `NotFound` for what is not offered to them."""
-    exchange = store.get(db, exchange_id, actor.person_id)
-    if exchange.receiver_id != actor.person_id:
-        raise NotFound("exchange_not_found")
-    booking = bookings_store.get(db, exchange.booking_id)
-    other = bookings_store.get(db, exchange.other_id) if exchange.other_id else None
-    rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
-    return _wish(booking, other, actor, project_id, rules)
 
 
 def decline(db: Connection, actor: Actor, exchange_id: UUID, now: datetime) -> None:
@@ -319,6 +311,15 @@ def _record(db: Connection, actor: Actor, exchange: Exchange, action: str, now: 
         db, actor_id=actor.person_id, action=action, noun="exchange", noun_id=str(exchange.id), now=now,
         details={"booking": str(exchange.booking_id), "other": str(exchange.other_id or "")},
     )  # fmt: skip
+
+
+def _tell_bookers(db: Connection, exchange: Exchange, pair: Sequence[Booking], locked: Locked, now: datetime) -> None:
+    """Tell whoever had booked for one of the two: they answer for it no longer, and are not told for whom it is."""
+    for each in pair:
+        if each.booked_by_id not in (None, exchange.giver_id, exchange.receiver_id):
+            rules = locked[each.instrument_number]
+            names = (rules.name_vi, rules.name_en)
+            notices.tell(db, each.booked_by_id, NoticeKind.BOOKING_GIVEN, names, _BOOKINGS, now, until=each.starts_at)
 
 
 def _tell(db: Connection, person_id: UUID, kind: NoticeKind, rules: InstrumentRules, page: str, now: datetime) -> None:

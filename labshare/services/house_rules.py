@@ -19,6 +19,7 @@ from labshare.domain.booking_rules import (
     MostBookings,
     MostMinutes,
     NeedsOperator,
+    NoShows,
     Overnight,
     Posted,
     PrimeLimit,
@@ -37,6 +38,7 @@ from labshare.domain.bookings import (
     Wish,
 )
 from labshare.domain.house_rules import HouseRules, is_outside_hours, not_locked, reason_of
+from labshare.domain.modes import is_run_by_staff
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.qualifications import level_until
 from labshare.domain.rulebook import Rulebook
@@ -110,11 +112,12 @@ def with_house(
     if not _is_asked_for(before, after):
         posted = tuple(each for each in posted if not isinstance(each.rule, NeedsOperator))
     had = before.span if before and _holders(before) == _holders(after) else None
-    house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had)
+    stands = before.span if before and before.instrument_number == after.instrument_number else None
+    house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had, stands=stands)
     known = msgspec.structs.replace(known, house=house)
     if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
         return known
-    if not is_outside_hours(wish, known):
+    if is_run_by_staff(wish, known.rules) or not is_outside_hours(wish, known):
         return known
     rules, ends_at = known.rules, wish.span.end
     held = known.held if holding.is_asked(rules, wish) else holding.of_wish(db, rules, wish).user
@@ -139,15 +142,16 @@ def _holders(booking: Booking) -> tuple[object, ...]:
     return booking.person_id, booking.project_id, booking.organisation_id, booking.access_class
 
 
-def primes(book: Rulebook, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Posted, ...]:
-    """The limits of prime time, outside any agreement, that hold for a wish."""
+def courteous(book: Rulebook, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Posted, ...]:
+    """The rules that hold for a wish as clauses of courtesy outside any agreement: limits of prime time, no-shows."""
     posted = book.posted_at(rules.site)
     if wish.override or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
         return ()
     return tuple(
         each
         for each in posted
-        if isinstance(each.rule, PrimeLimit) and not is_short_notice(posted, each.scope, wish.span.start, now)
+        if isinstance(each.rule, NoShows)
+        or (isinstance(each.rule, PrimeLimit) and not is_short_notice(posted, each.scope, wish.span.start, now))
     )
 
 

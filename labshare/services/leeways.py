@@ -15,9 +15,11 @@ import msgspec
 from labshare.domain.agreements import Agreement, covers
 from labshare.domain.availability import Leeway, fitting_minutes, free_starts, open_starts, uses
 from labshare.domain.booking_rules import (
+    NoShows,
     Posted,
     PrimeLimit,
     ShortNotice,
+    courtesy_of,
     cut_off_hours,
     furthest_days,
     hours_on_dates,
@@ -25,13 +27,13 @@ from labshare.domain.booking_rules import (
     overnight_level,
 )
 from labshare.domain.bookings import Context, InstrumentRules, Wish, not_blocked, prime_time
-from labshare.domain.clauses import Conduct, PersonUse
+from labshare.domain.clauses import Conduct
 from labshare.domain.courtesy import weeks_around
 from labshare.domain.opening import DAY_MINUTES, Hours
 from labshare.domain.projects import Project
 from labshare.domain.timespan import MINUTE, Span, clipped, next_minute
 from labshare.services.calendars import closed_dates_over, open_spans_of
-from labshare.services.clauses import Place, prime_conduct
+from labshare.services.clauses import Place, missed_since, posted_conduct
 from labshare.store import free_times as store
 from labshare.store import person_times
 from labshare.store.engine import Connection
@@ -142,31 +144,24 @@ class Looking:
 
     def _read_person(self, db: Connection, person_id: UUID, around: Span, is_attended: bool) -> None:
         held = {} if self._who.is_session else {id(each): each for _, some in self._edges for each in some}
-        primes = (
-            [] if self._who.is_session else [each for each in self.book.posted if isinstance(each.rule, PrimeLimit)]
+        posted = [] if self._who.is_session else [each for each in self.book.posted if courtesy_of(each.rule)]
+        has_prime = any(isinstance(each.rule, PrimeLimit) for each in posted) or any(
+            each.courtesy and each.courtesy.prime for each in held.values()
         )
-        has_prime = bool(primes) or any(each.courtesy and each.courtesy.prime for each in held.values())
         weeks = weeks_around(around.widened(DAY_MINUTES, DAY_MINUTES), "UTC").widened(DAY_MINUTES, DAY_MINUTES)
         times = store.of_person(db, person_id, weeks, self.now) if is_attended or has_prime else []
         times = [each for each in times if each.use.id != self._who.replaces_id]
         self._elsewhere = [each.use.span for each in times if each.attended and not each.is_due]
         own = [each.use for each in times if each.is_own]
-        missed = self._missed(db, person_id, held.values())
+        since = missed_since(held.values(), posted, self.now)
+        missed = person_times.missed(db, person_id, since) if since else ()
         closed = closed_dates_over(weeks)
         for key, each in held.items():
             if each.courtesy is not None:
                 inside = tuple(use.span for use in own if covers(each.covered, use))
                 strikes = tuple(use.span.start for use in missed if covers(each.covered, use))
                 self._conducts[key] = Conduct(clause=each.courtesy, uses=inside, strikes=strikes, closed=closed)
-        self._conducts |= {id(each): prime_conduct(each, own, closed) for each in primes}
-
-    def _missed(self, db: Connection, person_id: UUID, held: Iterable[Agreement]) -> Sequence[PersonUse]:
-        penalties = [each.courtesy.penalties for each in held if each.courtesy and each.courtesy.penalties]
-        if not penalties:
-            return ()
-        # Strikes from before that can bar nobody any more.
-        days = max(each.within_days + each.block_days for each in penalties)
-        return person_times.missed(db, person_id, self.now - timedelta(days=days))
+        self._conducts |= {id(each): posted_conduct(each, own, missed, closed) for each in posted}
 
     # ------------------------------------------------------------ stretches
 
@@ -203,8 +198,12 @@ class Looking:
         """What binds a use on an instrument that begins inside a span, at whose ends this may change."""
         place, known = Place(rules.id, rules.centre_id), self._conducts
         held = [each for each in agreements if covers(each.covered, place)]
-        primes = [each for each in posted if not is_short_notice(posted, each.scope, span.start, self.now)]
-        return tuple(known[id(each)] for each in (*held, *primes) if id(each) in known)
+        counted = [
+            each
+            for each in posted
+            if isinstance(each.rule, NoShows) or not is_short_notice(posted, each.scope, span.start, self.now)
+        ]
+        return tuple(known[id(each)] for each in (*held, *counted) if id(each) in known)
 
     def _short_notice_edges(self, hull: Span) -> list[datetime]:
         """From when on limits count again: the minute after the last that is free of them."""

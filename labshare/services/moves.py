@@ -86,7 +86,7 @@ def _exchange(db: Connection, actor: Actor, booking: Booking, wish: Wish, locked
     try:
         gone, made = write(db, actor, [given_up, taken], locked, now, action="move")
     except Refused as error:
-        raise type(error)(_of_one(error.refusals)) from None
+        raise error.said_as(_of_one(error.refusals)) from None
     training.tell(db, actor, [gone], locked, "cancel", now)
     training.tell(db, actor, [made], locked, "book", now)
     return made

@@ -7,7 +7,7 @@ together. A booking that was changed by itself stays in its series. What must no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from labshare.domain.bookings import MOVABLE, Booking, InstrumentRules, Wish
+from labshare.domain.clearances import is_open
+from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.series import Conflicts, Reach, Repeat, Series, occurrences, shifted, to_rrule
 from labshare.domain.timespan import Span
@@ -71,7 +73,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def preview(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, now: datetime) -> tuple[Occurrence, ...]:
-    """What would become of every date. Locks and judges as `create` does and writes nothing.
+    """What would become of every date. Locks and judges as `create` does and writes nothing but that a clearance is
+    lacking.
 
     Raises `Malformed` for a rule that cannot be kept, and as `bookings.book` does where the actor may not book at all.
     """
@@ -79,6 +82,7 @@ def preview(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, now: datet
         changes, locked = _planned(db, actor, wish, repeat, now)
         freed = giving_way(db, actor, wish.replaces_id, locked, now)
         refusals = sift(db, [*changes, *freed], locked, now, reader=actor)[: len(changes)]
+    _hold_back(db, actor, zip(changes, refusals, strict=True), now)
     taken = [change.after.occupied for change in changes]
     return tuple(
         Occurrence(
@@ -150,8 +154,11 @@ def move(
     now: datetime,
     purpose: str | None = None,
     override: str = "",
+    mode: Mode | None = None,
+    setup: str | None = None,
 ) -> list[Booking]:
-    """Move the bookings of a series that lie ahead as this one moves to `span`: all of them, or none.
+    """Move the bookings of a series that lie ahead as this one moves to `span`: all of them, or none. What is not
+    given, `purpose`, `mode` and `setup`, each keeps.
 
     `seen_version` is the series' own. Raises as `bookings.move` does, each refusal with its `item`; what has begun is
     never touched, and `WrongState` says when nothing is left.
@@ -160,7 +167,7 @@ def move(
     spans = shifted([each.span for each in ahead], anchor.span, span, rules.timezone)
     payer = payer_of(db, booking_changes.again(anchor, span, rules=rules))
     wishes = [
-        with_reason(booking_changes.again(each, to, purpose, rules=rules), override)
+        with_reason(booking_changes.again(each, to, purpose, rules=rules, mode=mode, setup=setup), override)
         for each, to in zip(ahead, spans, strict=True)
     ]
     require_override(actor, wishes[0], rules)
@@ -176,7 +183,7 @@ def describe(
 ) -> list[Booking]:
     """Say in other words what those ahead are for; their times stay. Raises as `move` does."""
     anchor, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
-    refuse(clearances.of_words(db, anchor, rules, booking_changes.purpose_of(purpose), now))
+    clearances.require_words(db, anchor, rules, booking_changes.purpose_of(purpose), now)
     changes = [booking_changes.describing(each, purpose, now) for each in ahead]
     return write(db, actor, changes, {rules.number: rules}, now, action="describe")
 
@@ -262,9 +269,17 @@ def _chosen(
             placed = {change.after.id for change in kept}
             left = [each for each in left if each[0].after.id not in placed]
     if not kept:
-        refuse(numbered(refusals))
+        refuse(numbered(refusals), [change.wish for change, refused in pairs if change.wish and is_open(refused)])
+    _hold_back(db, actor, left, now)
     kept.sort(key=lambda change: change.after.starts_at)
     return kept, tuple(Occurrence(span=change.after.span, refusals=refused) for change, refused in left)
+
+
+def _hold_back(db: Connection, actor: Actor, judged: Iterable[tuple[Change, Sequence[Refusal]]], now: datetime) -> None:
+    """Put before the user office what the project of these dates lacks; they have one."""
+    lacking = (change.wish for change, refused in judged if change.wish and is_open(refused))
+    if wish := next(lacking, None):
+        clearances.hold_back(db, actor, wish, now)
 
 
 def _at(change: Change, span: Span, locked: Locked) -> Change:

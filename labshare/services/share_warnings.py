@@ -29,19 +29,21 @@ from labshare.store.rulebooks import rulebook
 
 
 def notices(
-    db: Connection, reader: Actor, booking: Booking, now: datetime, stamp: str | None = None
+    db: Connection, reader: Actor, some: Sequence[Booking], now: datetime, stamp: str | None = None
 ) -> tuple[Refusal, ...]:
-    """What a booking that lies ahead means for moving shares; empty once it has begun or is given back.
+    """What bookings of one instrument that lie ahead mean for moving shares, each rule told once: one of them, or those
+    of a series together. Empty once they have begun or are given back.
 
     One query, none with a `stamp` that was read in the same transaction, and where a rule of this kind is in force two
     more, and those of a count.
     """
-    if booking.state not in OCCUPYING or booking.starts_at <= now:
+    ahead = [each for each in some if each.state in OCCUPYING and each.starts_at > now]
+    around = hull([each.occupied for each in ahead])
+    if around is None or not any(term.rule.is_moving for term in rulebook(db, stamp).over(around)):
         return ()
-    if not any(term.rule.is_moving for term in rulebook(db, stamp).over(booking.occupied)):
-        return ()
-    rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
-    added = uses(rules, booking)
+    number = ahead[0].instrument_number
+    rules = bookings_store.rules_of(db, [number])[number]
+    added = [use for each in ahead for use in uses(rules, each)]
     span = hull([use.span for use in added])
     if span is None:
         return ()
@@ -52,7 +54,12 @@ def notices(
     counted = {each.key: each for each in balances_service.counted(db, [shift.counter for shift in changes], now)}
     balances = {shift.counter.key: _with(counted[shift.counter.key], shift) for shift in changes}
     broken = told_once(shift for shift in changes if warns(shift, balances[shift.counter.key]))
-    return tuple(warning(shift, balances[shift.counter.key], _insight(shift, added, reader)) for shift in broken)
+    said: dict[tuple[object, ...], Refusal] = {}
+    for shift in broken:
+        each = warning(shift, balances[shift.counter.key], _insight(shift, added, reader))
+        # The dates of a series lie in many windows of one rule: the first of them is told.
+        said.setdefault((each.code, each.params.get("agreement"), each.params.get("rule")), each)
+    return tuple(said.values())
 
 
 def _with(balance: Balance, shift: Shift) -> Balance:

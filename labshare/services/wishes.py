@@ -48,7 +48,7 @@ def person_for(
         return actor.person_id, projects_store.id_of(db, project, actor.person_id)
     if may(actor, Action.BOOK_FOR_OTHERS, centre=rules.centre_id):
         person = people_store.by_login(db, login)
-        if person is None or people_store.absent(db, [person.id]):
+        if person is None or people_store.confirmed(db, person.id) is None:
             raise Refused([Refusal(code="person_unknown", params={"login": login})])
         return person.id, projects_store.id_of(db, project, person.id)
     for line in projects_store.lines_led(db, actor.person_id):

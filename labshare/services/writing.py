@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain.agreements import Use
 from labshare.domain.bookings import (
     BLOCK_RULES,
     OCCUPYING,
@@ -23,14 +24,17 @@ from labshare.domain.bookings import (
     BookingKind,
     BookingState,
     InstrumentRules,
+    Wish,
     check,
     is_time_taken,
 )
+from labshare.domain.clearances import is_open
 from labshare.domain.people import Actor
 from labshare.domain.rulebook import Rulebook
 from labshare.errors import Refusal, Refused, TimeTaken
 from labshare.services import agreements, booking_notices, freeing, house_rules
 from labshare.services.agreements import Weighed
+from labshare.services.clearances import NotCleared
 from labshare.services.contexts import Change, Payer, context, payer_of, surroundings
 from labshare.services.counting import uses
 from labshare.services.house_rules import Counted
@@ -44,7 +48,7 @@ from labshare.store.units import lift_all
 
 # What a change is made of comes with the way to write it.
 __all__ = ["APPROVAL_ENDS", "Change", "Judged", "Locked", "Payer", "ended", "judge", "make", "numbered", "payer_of",
-           "refuse", "sift", "tell", "undone", "write"]  # fmt: skip
+           "refuse", "refuse_judged", "sift", "tell", "undone", "write"]  # fmt: skip
 
 # Instruments under lock, by number.
 Locked = Mapping[int, InstrumentRules]
@@ -65,7 +69,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def all_refusals(self) -> tuple[Refusal, ...]:
-        """Every refusal; where there are several changes, each names the place of its own as `item`."""
+        """Every refusal; where there are several changes, each that is about one names its place as `item`."""
         return (*numbered(self.refusals), *self.weighed.refusals)
 
 
@@ -78,7 +82,7 @@ def write(
     `Refused` for everything else, and `Stale` where a booking is no longer what `before` says.
     """
     judged = judge(db, changes, locked, now, reader=actor)
-    refuse(judged.all_refusals)
+    refuse_judged(changes, judged)
     written = make(db, changes, judged)
     for booking in written:
         rules = locked[booking.instrument_number]
@@ -132,6 +136,7 @@ def judge(
                 counted.add(book, (change.after, rules))
     weighing = [each for each, found in zip(changes, refusals, strict=True) if not (found and sifting)]
     weighed = _weighed(db, book, [*weighing, *due.values()], locked, now, reader)
+    weighed = weighed if sifting else _placed(db, book, weighed, changes, locked, now)
     return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()), locked=locked)
 
 
@@ -214,10 +219,21 @@ def _signed(judged: Judged, change: Change) -> Booking:
     return judged.weighed.signed(change.after) if change.occupies else change.after
 
 
-def refuse(refusals: Sequence[Refusal]) -> None:
-    """Raise `TimeTaken` when time is all that is wrong, `Refused` for anything else, and nothing without refusals."""
+def refuse_judged(changes: Sequence[Change], judged: Judged) -> None:
+    """Raise what was found against these changes, as `refuse` does."""
+    found = zip(changes, judged.refusals, strict=True)
+    refuse(judged.all_refusals, [each.wish for each, refused in found if each.wish and is_open(refused)])
+
+
+def refuse(refusals: Sequence[Refusal], wishes: Sequence[Wish] = ()) -> None:
+    """Raise `TimeTaken` when time is all that is wrong, `Refused` for anything else, and nothing without refusals.
+
+    `wishes` are those that may lack a clearance that is to be decided.
+    """
     if is_time_taken(tuple(refusals)):
         raise TimeTaken(tuple(refusals))
+    if wishes and is_open(refusals):
+        raise NotCleared(refusals, wishes)
     if refusals:
         raise Refused(tuple(refusals))
 
@@ -256,16 +272,25 @@ def _counted(
 def _weighed(
     db: Connection, book: Rulebook, changes: Sequence[Change], locked: Locked, now: datetime, reader: Actor | None
 ) -> Weighed:
-    added = [
-        use
-        for change in changes
-        if change.occupies
-        for use in uses(locked[change.after.instrument_number], change.after)
-    ]
-    removed = [
-        use
-        for change in changes
-        if change.before and change.before.state in OCCUPYING
-        for use in uses(locked[change.before.instrument_number], change.before)
-    ]
+    parts = [_parts(change, locked) for change in changes]
+    added, removed = ([use for part in parts for use in part[side]] for side in (0, 1))
     return agreements.weigh(db, added=added, removed=removed, now=now, reader=reader, book=book)
+
+
+def _placed(
+    db: Connection, book: Rulebook, weighed: Weighed, changes: Sequence[Change], locked: Locked, now: datetime
+) -> Weighed:
+    """The same, where several are asked for, with the place of the one that each refusal is about."""
+    if not weighed.refusals or len(changes) == 1:
+        return weighed
+    parts = [_parts(change, locked) for change in changes]
+    return msgspec.structs.replace(weighed, refusals=agreements.placed(db, book, weighed, parts, now))
+
+
+def _parts(change: Change, locked: Locked) -> tuple[list[Use], list[Use]]:
+    """What a change adds to the time that is used, and what it takes from it."""
+    before = change.before if change.before and change.before.state in OCCUPYING else None
+    return (
+        list(uses(locked[change.after.instrument_number], change.after)) if change.occupies else [],
+        list(uses(locked[before.instrument_number], before)) if before else [],
+    )

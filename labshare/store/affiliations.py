@@ -23,6 +23,7 @@ from labshare.store import booking_pages
 from labshare.store import projects as projects_store
 from labshare.store.booking_pages import BookingLine
 from labshare.store.bookings import ATTENDANTS, LONGEST
+from labshare.store.people import IS_ENABLED
 from labshare.store.tables import (
     bookings,
     grants,
@@ -86,7 +87,7 @@ def lines(
         sa.select(*_COLUMNS, persons.c.login, persons.c.name, persons.c.email)
         .add_columns(organisations.c.name_vi, organisations.c.name_en)
         .join(organisations, organisations.c.id == persons.c.organisation_id)
-        .where(persons.c.affiliation == state, persons.c.disabled_at.is_(None), persons.c.erased_at.is_(None))
+        .where(persons.c.affiliation == state, IS_ENABLED)
         .order_by(sa.func.coalesce(persons.c.affiliation_at, _LONG_AGO), persons.c.login)
     )
     if organisation_ids is not None:

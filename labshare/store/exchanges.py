@@ -19,6 +19,7 @@ from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound
 from labshare.store.bookings import OCCUPIES, over
 from labshare.store.names import Name
+from labshare.store.people import IS_HERE
 from labshare.store.projects import belongs
 from labshare.store.tables import bookings, exchanges, instruments, persons, project_members, projects
 
@@ -107,9 +108,7 @@ def colleagues(db: Connection, person_id: UUID) -> list[Name]:
     query = sa.select(persons.c.id, persons.c.name).where(
         persons.c.id.in_(theirs),
         persons.c.id != person_id,
-        persons.c.affiliation == "confirmed",
-        persons.c.disabled_at.is_(None),
-        persons.c.erased_at.is_(None),
+        IS_HERE,
     )
     return [
         Name(id=str(row.id), name_vi=row.name, name_en=row.name) for row in db.execute(query.order_by(persons.c.name))

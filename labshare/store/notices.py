@@ -18,11 +18,10 @@ from labshare.domain.bookings import BookingState
 from labshare.domain.notices import ASKING, Addressed, Mail, Notice, NoticeKind
 from labshare.errors import NotFound
 from labshare.store.invitations import wait_after
+from labshare.store.people import IS_ENABLED
 from labshare.store.tables import bookings, notice_preferences, notices, persons
 
-# Whoever is disabled or erased is told no more.
-_IS_HERE = sa.and_(persons.c.disabled_at.is_(None), persons.c.erased_at.is_(None))
-_IS_READER = sa.and_(persons.c.email != "", _IS_HERE)
+_IS_READER = sa.and_(persons.c.email != "", IS_ENABLED)
 _UNREAD = sa.select(sa.func.count()).where(
     notices.c.person_id == sa.bindparam("person_id", type_=sa.Uuid()), notices.c.read_at.is_(None)
 )
@@ -37,7 +36,7 @@ def readers(db: Connection, person_ids: Iterable[UUID], kind: NoticeKind) -> dic
     query = (
         sa.select(persons.c.id, persons.c.email, notice_preferences.c.mail)
         .select_from(persons.outerjoin(notice_preferences, chosen))
-        .where(persons.c.id.in_(sorted(set(person_ids))), _IS_HERE)
+        .where(persons.c.id.in_(sorted(set(person_ids))), IS_ENABLED)
         .order_by(persons.c.id)
     )
     return {row.id: (row.email != "", row.mail) for row in db.execute(query)}

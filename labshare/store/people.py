@@ -22,8 +22,12 @@ _PERSON = [
     persons.c[name]
     for name in ("id", "login", "name", "email", "organisation_id", "language", "disabled_at", "erased_at")
 ]
-# Grants count while somebody stands behind the person: whoever left, or is not confirmed yet, holds none.
-_IS_CONFIRMED = persons.c.affiliation == AffiliationState.CONFIRMED
+# Somebody stands behind the person: whoever left, or is not confirmed yet, holds no grant.
+IS_CONFIRMED = persons.c.affiliation == AffiliationState.CONFIRMED
+# Whoever is disabled or erased signs in no more, and is told nothing.
+IS_ENABLED = sa.and_(persons.c.disabled_at.is_(None), persons.c.erased_at.is_(None))
+# May use time: what somebody else holds counts for nothing.
+IS_HERE = sa.and_(IS_CONFIRMED, IS_ENABLED)
 _GRANT = [grants.c.role, grants.c.centre_id, grants.c.organisation_id.label("granted_organisation_id")]
 
 
@@ -46,8 +50,8 @@ def actors_where(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """A statement for `actors_from`. Every request asks one before all else, so what can be is built once."""
     return (
         sa.select(*_PERSON, *_GRANT)
-        .select_from(persons.outerjoin(grants, sa.and_(grants.c.person_id == persons.c.id, _IS_CONFIRMED)))
-        .where(persons.c.disabled_at.is_(None), persons.c.erased_at.is_(None), *where)
+        .select_from(persons.outerjoin(grants, sa.and_(grants.c.person_id == persons.c.id, IS_CONFIRMED)))
+        .where(IS_ENABLED, *where)
         .order_by(persons.c.login, grants.c.role, grants.c.centre_id, grants.c.organisation_id)
     )
 
@@ -83,7 +87,7 @@ def actor(db: Connection, person_id: UUID) -> Actor | None:
 
 def confirmed(db: Connection, person_id: UUID) -> Actor | None:
     """The person while somebody stands behind them; None for who has left, is disabled or not confirmed."""
-    found = actors(db, persons.c.id == person_id, _IS_CONFIRMED)
+    found = actors(db, persons.c.id == person_id, IS_CONFIRMED)
     return found[0] if found else None
 
 
@@ -110,11 +114,9 @@ def absent(db: Connection, person_ids: Iterable[UUID]) -> frozenset[UUID]:
     Their rows are locked in the order in which bookings lock them.
     """
     wanted = sorted(set(person_ids))
-    query = sa.select(persons.c.id, persons.c.affiliation, persons.c.disabled_at, persons.c.erased_at)
+    query = sa.select(persons.c.id, IS_HERE.label("is_here"))
     rows = db.execute(query.where(persons.c.id.in_(wanted)).order_by(persons.c.id).with_for_update()) if wanted else ()
-    return frozenset(
-        row.id for row in rows if row.affiliation != AffiliationState.CONFIRMED or row.disabled_at or row.erased_at
-    )
+    return frozenset(row.id for row in rows if not row.is_here)
 
 
 def places(db: Connection, ids: Iterable[str]) -> dict[str, Place]:
@@ -137,9 +139,7 @@ def actor_of_sign_in(db: Connection, token_hash: str, now: datetime) -> Actor | 
 def password_hash(db: Connection, login: str) -> tuple[UUID, str] | None:
     """Id and password hash of a person who may sign in, locked so that tries at one login are counted one by one."""
     query = (
-        sa.select(persons.c.id, persons.c.password_hash)
-        .where(persons.c.login == login, persons.c.disabled_at.is_(None), persons.c.erased_at.is_(None))
-        .with_for_update()
+        sa.select(persons.c.id, persons.c.password_hash).where(persons.c.login == login, IS_ENABLED).with_for_update()
     )
     row = db.execute(query).one_or_none()
     return (row.id, row.password_hash) if row else None

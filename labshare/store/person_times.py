@@ -49,6 +49,7 @@ _OF_PERSON = (
         bookings.c.starts_at,
         bookings.c.ends_at,
         instruments.c.capability_id,
+        bookings.c.late_notice,
     )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
     .where(bookings.c.person_id == PERSON, bookings.c.kind == BookingKind.USE)
@@ -79,4 +80,6 @@ def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour,
 def missed(db: Connection, person_id: UUID, since: datetime) -> tuple[PersonUse, ...]:
     """Bookings to which this person did not come, or which they gave back too late, that began after then."""
     asked = {"person_id": person_id, "start": since.replace(second=0, microsecond=0)}
-    return tuple(PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5]) for row in db.execute(_MISSED, asked))
+    return tuple(
+        PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5], row[6]) for row in db.execute(_MISSED, asked)
+    )

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from labshare.domain.affiliations import AffiliationState
 from labshare.domain.projects import Member, Project, ProjectLine, ProjectName, ProjectState
 from labshare.domain.qualifications import Held
 from labshare.store import facts
 from labshare.store import qualifications as qualifications_store
+from labshare.store.people import IS_HERE
 from labshare.store.tables import instruments, organisations, persons, project_members, projects
 
 
@@ -186,8 +186,7 @@ def belongs(person_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
 
 def _is_here(person_id: sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     """An investigator who has left stays named on the project, and spends none of its time."""
-    here = (persons.c.affiliation == AffiliationState.CONFIRMED, persons.c.disabled_at.is_(None))
-    return sa.select(sa.literal(1)).where(persons.c.id == person_id, *here, persons.c.erased_at.is_(None)).exists()
+    return sa.select(sa.literal(1)).where(persons.c.id == person_id, IS_HERE).exists()
 
 
 _PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid())

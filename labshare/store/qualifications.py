@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
-from labshare.domain.affiliations import AffiliationState
 from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules
 from labshare.domain.qualifications import Ask, AskState, Demand, Held, good_until
+from labshare.store.people import IS_HERE
 from labshare.store.tables import (
     bookings,
     centres,
@@ -33,10 +33,6 @@ from labshare.store.types import UTCMinute
 ALWAYS = datetime(2200, 1, 1, tzinfo=UTC)
 _NOBODY = UUID(int=0)
 _USED = (BookingState.CONFIRMED, BookingState.IN_USE, BookingState.DONE)
-# Of somebody behind whom nobody stands a qualification counts for nothing.
-_IS_HERE = sa.and_(
-    persons.c.affiliation == AffiliationState.CONFIRMED, persons.c.disabled_at.is_(None), persons.c.erased_at.is_(None)
-)
 # A use has begun before `before`, and is not the booking `but`, which would move.
 _BEFORE = sa.bindparam("before", type_=UTCMinute())
 _BUT = sa.bindparam("but", type_=sa.Uuid())
@@ -105,7 +101,7 @@ def holding(people: sa.FromClause, number: ColumnElement[Any], centre_id: Column
     """People (`persons` among them) with what they hold for an instrument and the safety course of its centre."""
     return people.outerjoin(
         qualifications,
-        sa.and_(qualifications.c.person_id == persons.c.id, qualifications.c.instrument_number == number, _IS_HERE),
+        sa.and_(qualifications.c.person_id == persons.c.id, qualifications.c.instrument_number == number, IS_HERE),
     ).outerjoin(
         safety_courses, sa.and_(safety_courses.c.person_id == persons.c.id, safety_courses.c.centre_id == centre_id)
     )
@@ -192,7 +188,7 @@ _LINES = (
             safety_courses.c.centre_id == instruments.c.centre_id,
         ),
     )
-    .where(_IS_HERE)
+    .where(IS_HERE)
     .order_by(instruments.c.id, persons.c.name, persons.c.login)
 )
 
@@ -354,7 +350,7 @@ def waiting(
     db: Connection, centre_ids: Collection[str] | None, numbers: Collection[int], *, limit: int = 200
 ) -> list[AskLine]:
     """What waits at these centres (None: at all) or at these instruments, the oldest first."""
-    query = _ASKS.where(qualification_asks.c.state == AskState.WAITING, _IS_HERE)
+    query = _ASKS.where(qualification_asks.c.state == AskState.WAITING, IS_HERE)
     if centre_ids is not None:
         reached = instruments.c.centre_id.in_(sorted(centre_ids))
         query = query.where(sa.or_(reached, instruments.c.number.in_(sorted(numbers))))

@@ -30,11 +30,11 @@ def rulebook(db: Connection, stamp: str | None = None) -> Rulebook:
     return _under(db, stamp)
 
 
-def with_posted(db: Connection) -> Rulebook:
+def with_posted(db: Connection, stamp: str | None = None) -> Rulebook:
     """The same for those who ask for the rules of booking that centres posted and nothing else: without a stamp there
     are none, and nothing is read.
     """
-    stamp = facts.stamp(db)
+    stamp = stamp or facts.stamp(db)
     return Rulebook({}) if stamp is None else _under(db, stamp)
 
 

@@ -96,7 +96,8 @@ def _neighbour(row: Any) -> Neighbour:
 
 
 def _use(row: Any) -> PersonUse:
-    return PersonUse(row.id, row.instrument_id, row.centre_id, Span(row.begins, row.ends), row.capability_id)
+    gave_back = row.state == BookingState.CANCELLED
+    return PersonUse(row.id, row.instrument_id, row.centre_id, Span(row.begins, row.ends), row.capability_id, gave_back)
 
 
 # ---------------------------------------------------------------- the statement

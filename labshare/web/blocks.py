@@ -237,7 +237,8 @@ def free(calendar: Calendar, rules: InstrumentRules, axis: Axis, now: datetime) 
         return
     soonest = next_minute(now + timedelta(hours=calendar.cut_off.get(rules.number, 0)))
     earliest = max(calendar.span.start, soonest)
-    latest = min(calendar.span.end, now + timedelta(days=rules.advance_days) - rules.min_minutes * MINUTE)
+    days = calendar.furthest.get(rules.number, rules.advance_days)
+    latest = min(calendar.span.end, now + timedelta(days=days) - rules.min_minutes * MINUTE)
     if earliest >= latest:
         return
     entries = calendar.entries[rules.number]

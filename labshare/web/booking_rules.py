@@ -26,7 +26,7 @@ from labshare.web import given
 from labshare.web.booking_forms import Faults
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.templating import named
-from labshare.web.typed import typed_date, typed_hours
+from labshare.web.typed import typed_date, typed_hours, typed_length
 
 KIND_NAMES = tuple(str(kind.__struct_config__.tag) for kind in KINDS)
 
@@ -48,6 +48,9 @@ class RuleForm(msgspec.Struct, frozen=True, kw_only=True):
     first: str = ""
     last: str = ""
     level: str = ""
+    strikes: str = ""
+    block_days: str = ""
+    late_minutes: str = ""
 
 
 class RuleLine(msgspec.Struct, frozen=True):
@@ -148,6 +151,8 @@ def read_rule(form: RuleForm) -> tuple[BookingRule | None, Faults]:
 def _reader(kind: str, field: str) -> Callable[[str, str], object]:
     if field in ("first", "last"):
         return lambda text, name: typed_date(text, name).isoformat()
+    if field == "late_minutes":
+        return typed_length
     if field.endswith("minutes"):
         return typed_hours
     if field in ("holder", "name") or (field == "hours" and kind in ("prime_limit", "dated_hours")):

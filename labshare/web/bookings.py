@@ -36,10 +36,9 @@ from labshare.services import (
     wishes,
 )
 from labshare.services import calendars as looking
+from labshare.services.booking_warnings import warnings
 from labshare.services.bookings import BookingLine
-from labshare.services.holding import near_end
 from labshare.services.prices import Estimate
-from labshare.services.share_warnings import notices
 from labshare.web import calendars, feeds, given, qualifications, waitlist
 from labshare.web.booking_forms import (
     BookingForm,
@@ -59,7 +58,7 @@ from labshare.web.booking_lines import by_day, for_others
 from labshare.web.booking_rules import sentences_of
 from labshare.web.booking_wishes import choices as choices_for
 from labshare.web.booking_wishes import operator_choices, read_wish
-from labshare.web.clearances import hold_back
+from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
 from labshare.web.qualifications import trainer_choices
@@ -121,10 +120,9 @@ def book(
         if wish is None:
             return booking_form(request, db, me, data, now, faults=faults)
     try:
-        with database.write() as db:
+        with write_or_hold_back(database, me, now) as db:
             booking = bookings.book(db, me, wish, now)
     except Refused as error:
-        hold_back(database, me, wish, error, now)
         with database.read() as db:
             return booking_form(request, db, me, data, now, error=error, wanted=wish)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")
@@ -311,7 +309,7 @@ def _known(db: Connection, me: Actor, line: BookingLine, rules: InstrumentRules,
         "is_timed": True,
         "form_address": _form_address(me, line),
         "on_offer": booking.person_id == me.person_id and exchanges.is_open(db, me, booking.id, now),
-        "notices": (*near_end(db, me, booking, now), *notices(db, me, booking, now)),
+        "notices": warnings(db, me, booking, now),
     }
 
 

@@ -5,6 +5,8 @@ What must not live here: when a clearance is lacking (services/clearances.py).
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -13,12 +15,12 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
-from labshare.domain.bookings import Wish
 from labshare.domain.clearances import ClearanceLine, ClearanceState
 from labshare.domain.people import Action, Actor, may
-from labshare.errors import Refused, WrongState
+from labshare.errors import LabShareError, Refused, WrongState
 from labshare.i18n import gettext
 from labshare.services import Connection, Database, clearances
+from labshare.services.clearances import NotCleared
 from labshare.web import given
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.sections import Line, Section
@@ -73,11 +75,29 @@ def decide(
     return redirect(request, "/clearances", notice=f"clearance_{state}")
 
 
-def hold_back(database: Database, actor: Actor, wish: Wish, error: Refused, now: datetime) -> None:
-    """After a booking was refused for want of a clearance: have that looked at, as the refusal has promised."""
-    if any(refusal.code in ("clearance_waiting", "clearance_overdue") for refusal in error.refusals):
+@contextmanager
+def held_back(database: Database, actor: Actor, now: datetime) -> Generator[None]:
+    """What is refused inside for want of a clearance is looked at, as the refusal has promised."""
+    try:
+        yield
+    except LabShareError as error:
+        hold_back(database, actor, error, now)
+        raise
+
+
+@contextmanager
+def write_or_hold_back(database: Database, actor: Actor, now: datetime) -> Generator[Connection]:
+    """A write in which somebody books, with the same promise."""
+    with held_back(database, actor, now), database.write() as db:
+        yield db
+
+
+def hold_back(database: Database, actor: Actor, error: LabShareError, now: datetime) -> None:
+    """Have looked at what was refused for want of a clearance."""
+    if isinstance(error, NotCleared):
         with database.write() as db:
-            clearances.hold_back(db, actor, wish, now)
+            for wish in error.wishes:
+                clearances.hold_back(db, actor, wish, now)
 
 
 def waiting_section(db: Connection, actor: Actor, now: datetime) -> Section | None:

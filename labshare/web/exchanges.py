@@ -20,7 +20,7 @@ from labshare.services import Connection, Database, bookings, exchanges, project
 from labshare.services.exchanges import PAGE, ExchangeLine, Offered
 from labshare.web import given
 from labshare.web.booking_forms import Faults, read_id, read_project, read_version, times_of
-from labshare.web.clearances import hold_back
+from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.sections import Line, Section
@@ -115,13 +115,9 @@ def accept(
 ) -> Response[str]:
     project_id, seen = read_project(data.project, {}), read_version(data.version)
     try:
-        with database.write() as db:
+        with write_or_hold_back(database, me, now) as db:
             booking = exchanges.accept(db, me, exchange_id, project_id, seen_version=seen, now=now)
     except (Refused, Stale, WrongState) as error:
-        if isinstance(error, Refused):
-            with database.read() as db:
-                wish = exchanges.wished(db, me, exchange_id, project_id)
-            hold_back(database, me, wish, error, now)
         with database.read() as db:
             return _page(request, db, me, now, error=error)
     return redirect(request, f"/bookings/{booking.id}", notice="exchange_accepted")

@@ -21,6 +21,7 @@ from labshare.services import Database, holds
 from labshare.web import given
 from labshare.web.booking_forms import BookingForm
 from labshare.web.booking_wishes import read_wish
+from labshare.web.clearances import write_or_hold_back
 from labshare.web.rendering import Form, Request, render
 
 
@@ -34,7 +35,7 @@ def hold(
     if wish is None or wish.project_id is None:
         return _fragment(request, now)
     try:
-        with database.write() as db:
+        with write_or_hold_back(database, me, now) as db:
             held = holds.hold(db, me, wish, now)
     except Refused as error:
         _let_go(database, me, wish, now)

@@ -33,7 +33,7 @@ from labshare.web.booking_forms import (
     with_times,
 )
 from labshare.web.bookings import booking_page, wish_of
-from labshare.web.clearances import hold_back
+from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import offers_near
 from labshare.web.rendering import Form, Request, local_path, redirect, render, wants_fragment
@@ -118,7 +118,7 @@ def propose(
     form = msgspec.structs.replace(form, here=request.htmx.current_url_abs_path or "")
     error: LabShareError | None = None
     try:
-        with database.write() as db:
+        with write_or_hold_back(database, me, now) as db:
             number = _target(db, me, booking_id, form).number
             moves.trial(db, me, booking_id, number, span, seen_version=read_version(form.version), now=now)
     except (Refused, Stale, WrongState) as refused:
@@ -146,14 +146,9 @@ def move(
         with database.read() as db:
             return booking_page(request, db, me, booking_id, now, form=data, faults=faults)
     try:
-        with database.write() as db:
+        with write_or_hold_back(database, me, now) as db:
             moved_id = _moved(db, me, booking_id, span, data, now)
     except (Refused, Stale, WrongState) as error:
-        if isinstance(error, Refused):
-            with database.read() as db:
-                booking = bookings.show(db, me, booking_id).booking
-                wish = wish_of(booking, span, _target(db, me, booking_id, data))
-            hold_back(database, me, wish, error, now)
         if wants_fragment(request):
             return _proposal(request, database, me, booking_id, span, data, error, now)
         with database.read() as db:

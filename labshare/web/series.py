@@ -24,7 +24,7 @@ from labshare.web import given
 from labshare.web.booking_forms import Faults
 from labshare.web.booking_wishes import read_wish
 from labshare.web.bookings import booking_form
-from labshare.web.clearances import hold_back
+from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.series_forms import SeriesForm, faults_of, in_words, read_conflicts, read_repeat
@@ -57,7 +57,7 @@ def create(
     if wish is None or repeat is None:
         return _form(request, database, me, data, now, faults)
     try:
-        with database.write() as db:
+        with write_or_hold_back(database, me, now) as db:
             made = series.create(db, me, wish, repeat, conflicts, now)
     except Malformed as fault:
         return _form(request, database, me, data, now, faults_of(fault))
@@ -103,9 +103,6 @@ def _preview(
             rules = looking.rules_of(db, form.instrument)
     except Malformed as fault:
         return _form(request, database, me, form, now, faults_of(fault))
-    refused = [refusal for each in found for refusal in each.refusals]
-    if refused:
-        hold_back(database, me, wish, Refused(refused), now)
     # What the form carries on: whatever was typed, and nothing else.
     fields = cast("dict[str, str]", msgspec.to_builtins(form))
     typed = {name: value for name, value in fields.items() if value and name not in ("conflicts", "slot")}

@@ -107,15 +107,20 @@ def in_words(repeat: Repeat) -> str:
 def move_as_asked(db: Connection, me: Actor, booking_id: UUID, span: Span, form: ChangeForm, now: datetime) -> None:
     """Move a booking, or as much of its series as the form says."""
     reach, why = _reach(form.reach), form.override_reason
+    mode, setup = read_mode(form.mode, {}), form.setup
     if reach is Reach.ONE:
         seen = read_version(form.version)
         bookings.move(
-            db, me, booking_id, span, seen_version=seen, now=now, override=why, mode=read_mode(form.mode, {}),
-            setup=form.setup, operator_id=read_operator(form, {}),
+            db, me, booking_id, span, seen_version=seen, now=now, override=why, mode=mode, setup=setup,
+            operator_id=read_operator(form, {}),
         )  # fmt: skip
-    else:
-        seen = read_version(form.series_version)
-        series.move(db, me, booking_id, span, reach, seen_version=seen, now=now, override=why)
+        return
+    seen, shown = read_version(form.series_version), bookings.show(db, me, booking_id).booking
+    # The others keep theirs, unless another was chosen than the form had.
+    series.move(
+        db, me, booking_id, span, reach, seen_version=seen, now=now, override=why,
+        mode=None if mode is shown.mode else mode, setup=None if setup == shown.setup else setup,
+    )  # fmt: skip
 
 
 def cancel_as_asked(db: Connection, me: Actor, booking_id: UUID, form: ChangeForm, now: datetime) -> None:

@@ -69,9 +69,10 @@ def cells(
     shown: Occupancy, rules: InstrumentRules, opened: list[list[Minutes]], axis: Axis, window: Window, now: int
 ) -> tuple[Cell, ...]:
     """The days of one instrument; `now` is the minute of now on the axis, which may lie before or after it. What could
-    only begin before the instrument's cut-off is not said to be free.
+    only begin before the instrument's cut-off, or end later than it is booked ahead, is not said to be free.
     """
     soonest = now + shown.cut_off.get(rules.number, 0) * 60
+    furthest = now + shown.furthest.get(rules.number, rules.advance_days) * DAY_MINUTES
     isos = [each.isoformat() for each in axis.dates]
     days = [_Day(hours) for hours in opened]
     for offer in shown.kept[rules.number]:
@@ -95,7 +96,7 @@ def cells(
     first, ends, spoken = window.first * 60, window.last * 60, language()
     midnights = range(0, last, DAY_MINUTES)
     return tuple(
-        Cell(each, _bars(day, first, ends), _words(day, now - passed, soonest - passed, spoken))
+        Cell(each, _bars(day, first, ends), _words(day, now - passed, soonest - passed, furthest - passed, spoken))
         for each, day, passed in zip(isos, days, midnights, strict=True)
     )
 
@@ -108,11 +109,11 @@ def _crowded(rules: InstrumentRules, rows: Iterable[Occupied], painted: Iterable
     return [*others, *(("taken", start, end) for start, end in crowded(rules.capacity, uses)), *mine]
 
 
-def free_minutes(opened: Iterable[Minutes], busy: Iterable[Minutes], since: int) -> int:
-    """Open minutes from `since` on that nothing busy covers."""
+def free_minutes(opened: Iterable[Minutes], busy: Iterable[Minutes], since: int, until: int) -> int:
+    """Open minutes from `since` until `until` that nothing busy covers."""
     free, ordered = 0, sorted(busy)
-    for start, end in opened:
-        at = max(start, since)
+    for start, closes in opened:
+        at, end = max(start, since), min(closes, until)
         for begins, ends in ordered:
             if begins >= end:
                 break
@@ -137,12 +138,14 @@ def _bars(day: _Day, first: int, last: int) -> Markup:
     return Markup("".join(bars))  # noqa: S704  numbers and words of ours, nothing that anybody typed
 
 
-def _words(day: _Day, now: int, soonest: int, spoken: str) -> str:
+def _words(day: _Day, now: int, soonest: int, furthest: int, spoken: str) -> str:
     if not day.opened:
         return gettext("Closed")
     if now >= DAY_MINUTES:
         return gettext("over")
-    return _free_words(free_minutes(day.opened, day.busy, soonest), spoken)
+    if furthest <= day.opened[0][0]:
+        return gettext("not yet bookable")
+    return _free_words(free_minutes(day.opened, day.busy, soonest, furthest), spoken)
 
 
 @lru_cache(maxsize=8192)

@@ -20,6 +20,7 @@ from labshare.domain.booking_rules import (
     MostBookings,
     MostMinutes,
     NeedsOperator,
+    NoShows,
     Overnight,
     Posted,
     PrimeLimit,
@@ -51,6 +52,7 @@ EACH: tuple[BookingRule, ...] = (
     DatedHours(name="Tết", first=date(2027, 2, 5), last=date(2027, 2, 11)),
     Overnight(level=2),
     NeedsOperator(),
+    NoShows(strikes=3, within_days=90, block_days=14),
 )
 
 
@@ -82,6 +84,8 @@ def test_there_is_an_example_of_every_kind() -> None:
         ("dated_hours", {"name": " ", "first": "2027-02-05", "last": "2027-02-05"}, "name"),
         ("dated_hours", {"name": "Tết", "first": "2027-02-06", "last": "2027-02-05"}, "last"),
         ("overnight", {"level": 2, "more": 1}, "overnight"),
+        ("no_shows", {"strikes": 0, "within_days": 90, "block_days": 14}, "strikes"),
+        ("no_shows", {"strikes": 3, "within_days": 90}, "no_shows"),
         ("anything", {}, "anything"),
     ],
 )
@@ -152,6 +156,7 @@ def test_every_sort_of_rule_has_a_key_for_its_sentence() -> None:
         "dated_hours_closed",
         "overnight",
         "needs_operator",
+        "no_shows",
         "most_bookings",
         "most_minutes_within",
         "prime_limit_week",

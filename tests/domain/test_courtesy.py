@@ -21,6 +21,7 @@ from labshare.domain.courtesy import (
     excesses,
     is_late_notice,
     is_no_show,
+    lately,
     no_show_charge,
     weeks_around,
 )
@@ -184,3 +185,4 @@ def test_a_strike_is_forgotten_after_ninety_days() -> None:
     assert blocked_until(penalties(), [day(0), day(40), day(90)], day(90)) is None
     # A fourth on day 100 makes three within 60 days.
     assert blocked_until(penalties(), [day(0), day(40), day(90), day(100)], day(100)) == day(114)
+    assert lately(penalties(), [day(95), day(40), day(0)], day(90)) == [day(40)]

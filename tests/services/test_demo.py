@@ -20,7 +20,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from labshare.domain.booking_rules import CutOff, MostBookings, Scope, ScopeKind, ShortNotice
+from labshare.domain.booking_rules import CutOff, MostBookings, NoShows, Scope, ScopeKind, ShortNotice
 from labshare.domain.bookings import OCCUPYING, RULES, Booking, BookingState, Context, Wish, check
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.modes import Mode
@@ -488,7 +488,7 @@ def test_time_that_another_gave_back_is_offered_to_who_waits(demo: Made) -> None
 def test_a_centre_has_posted_its_rules(demo: Made) -> None:
     with demo.read() as db:
         found = [each.rule for each in booking_rules.of_scope(db, Scope(ScopeKind.CENTRE, "C-IMSKL"))]
-    assert {type(each) for each in found} == {MostBookings, CutOff, ShortNotice}
+    assert {type(each) for each in found} == {MostBookings, CutOff, ShortNotice, NoShows}
 
 
 def test_one_microscope_is_had_in_every_mode(demo: Made) -> None:

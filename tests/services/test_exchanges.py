@@ -11,13 +11,21 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.agreements import Level, Scope, Version
+from labshare.domain.booking_rules import CutOff, LockWindow, ScopeKind
+from labshare.domain.booking_rules import Scope as Posted
 from labshare.domain.bookings import Booking, BookingState
+from labshare.domain.courtesy import Courtesy, Penalties
 from labshare.domain.exchanges import MOST_OPEN, Exchange
+from labshare.domain.notices import NoticeKind
+from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.series import Reach, Series
 from labshare.errors import NotFound, Refused, Stale, WrongState
-from labshare.services import approvals, bookings, exchanges, series, wishes
+from labshare.services import approvals, booking_rules, bookings, exchanges, notices, series, wishes
+from labshare.store import agreements as agreements_store
 from labshare.store import bookings as bookings_store
 from labshare.store import notices as notices_store
+from labshare.store import person_times
 from labshare.store import series as series_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
@@ -37,7 +45,7 @@ from tests.furniture import (
     furnish,
     span,
 )
-from tests.services.test_agreements import a_rule, an_agreement, balances, load
+from tests.services.test_agreements import INDUSTRY, PUBLIC, a_rule, an_agreement, balances, load
 
 MINE, THEIRS = span(25, 9, 11), span(26, 14, 16)
 
@@ -121,6 +129,54 @@ def test_each_side_is_written_to(house: Database) -> None:
     assert letters(house) == [(COLLEAGUE, "exchange_asked")]
     accepted(house, exchange, COLLEAGUE, 1, PUBLIC_PROJECT)
     assert sorted(letters(house)) == [(RESEARCHER, "exchange_accepted"), (COLLEAGUE, "exchange_asked")]
+
+
+def test_who_booked_for_somebody_is_told_when_they_pass_it_on(house: Database) -> None:
+    """The researcher leads the project and booked one of two for the colleague, who gives both to the manager."""
+    led = a_booking(XRD, MINE, person_id=COLLEAGUE)
+    own = a_booking(XRD, span(25, 14, 15), person_id=COLLEAGUE, booked_by_id=COLLEAGUE)
+    placed(house, led, own)
+    for booking in (led, own):
+        accepted(house, given(house, booking, MANAGER), MANAGER, 1, PUBLIC_PROJECT)
+    with house.read() as db:
+        (told,) = notices.mine(db, actor(RESEARCHER))
+        others = [each.kind for who in (COLLEAGUE, MANAGER) for each in notices.mine(db, actor(who))]
+    assert (told.kind, told.page, told.until) == (NoticeKind.BOOKING_GIVEN, "/bookings", MINE.start)
+    assert set(others) == {NoticeKind.EXCHANGE_ASKED, NoticeKind.EXCHANGE_ACCEPTED}
+
+
+def test_a_trainer_is_led_to_what_they_may_open(house: Database) -> None:
+    """The colleague takes the booking without a trainer, so its page is closed to who was one."""
+    booking = a_booking(XRD, MINE, trainer_id=MANAGER)
+    placed(house, booking)
+    accepted(house, given(house, booking), COLLEAGUE, 1, PUBLIC_PROJECT)
+    with house.read() as db:
+        (told,) = notices.mine(db, actor(MANAGER))
+    assert (told.kind, told.page) == (NoticeKind.TRAINING_CANCELLED, "/bookings")
+
+
+def test_what_is_too_late_to_cancel_may_still_be_given_away_and_is_no_strike(house: Database) -> None:
+    """Two days and an hour ahead, where four days lock, cut off and are the notice: its giver can do nothing else.
+    If the colleague does not come, that is theirs.
+    """
+    penalties = Penalties(strikes=1, late_cancel=True)
+    late = Courtesy(notice_hours=96, penalties=penalties)
+    with house.write() as db:
+        agreement = an_agreement(courtesy=late, covered=Scope(centres=("C-ONE",)), parties=("I-IMS",))
+        agreements_store.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+        for rule in (LockWindow(hours=96), CutOff(hours=96)):
+            booking_rules.post(db, actor(MANAGER), Posted(ScopeKind.CENTRE, "C-ONE"), rule, NOW)
+    booking = a_booking(XRD, MINE)
+    placed(house, booking)
+    with house.write() as db, pytest.raises(Refused) as refused:
+        bookings.cancel(db, actor(RESEARCHER), booking.id, seen_version=1, now=NOW)
+    assert [each.code for each in refused.value.refusals] == ["rule_locked"]
+    taken = accepted(house, given(house, booking), COLLEAGUE, 1, PUBLIC_PROJECT)
+    assert (taken.person_id, taken.span, taken.late_notice) == (COLLEAGUE, MINE, False)
+    with house.write() as db:
+        bookings.miss(db, actor(MANAGER), taken.id, seen_version=2, now=MINE.end)
+        assert person_times.missed(db, RESEARCHER, NOW) == ()
+        assert [each.id for each in person_times.missed(db, COLLEAGUE, NOW)] == [booking.id]
 
 
 def test_the_rules_judge_who_gets_it(house: Database) -> None:
@@ -333,6 +389,32 @@ def test_what_the_rules_say_of_the_other_is_not_told(house: Database) -> None:
         accepted(house, exchange, COLLEAGUE, 2)
     assert [(each.code, each.params) for each in refused.value.refusals] == [("exchange_other_refused", {})]
     assert (of(house, mine), of(house, theirs)) == (mine, theirs)
+
+
+def test_a_share_says_which_of_the_two_is_in_its_way(house: Database, tmp_path: Path) -> None:
+    """The researcher may have nothing of the NMR, industry nothing of the FE-SEM. Of their own side whoever accepts is
+    told the rule, of the other's nothing but that there is one.
+    """
+    own = {"person_id": COMPETITOR, "project_id": INDUSTRY_PROJECT, "organisation_id": "O-CO",
+           "access_class": AccessClass.INDUSTRY, "activity": Activity.ECONOMIC}  # fmt: skip
+    none_of = [
+        a_rule(id="r01", share=Fraction(0), who=PUBLIC, where=Scope(instruments=("N003",)), level=Level.SCOPE),
+        a_rule(id="r02", share=Fraction(0), who=INDUSTRY, where=Scope(instruments=("N001",)), level=Level.SCOPE),
+    ]
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(*none_of))
+    first, second, third = a_booking(XRD, MINE), a_booking(FESEM, span(25, 14, 16)), a_booking(FESEM, span(27, 9, 10))
+    theirs = a_booking(NMR, THEIRS, **own)
+    elsewhere = a_booking(XRD, span(30, 9, 10), **own)
+    placed(house, first, second, third, theirs, elsewhere)
+    said: list[list[str]] = []
+    for mine, instrument_id, other in ((first, "N003", theirs), (second, "N002", elsewhere), (third, "N003", theirs)):
+        exchange = swapped(house, mine, instrument_id, other.starts_at)
+        with pytest.raises(Refused) as refused:
+            accepted(house, exchange, COMPETITOR, 2)
+        said.append([each.code for each in refused.value.refusals])
+    told = "agreement_cap_private"
+    assert said == [["exchange_other_refused"], [told], [told, "exchange_other_refused"]]
 
 
 def test_there_is_nobody_to_swap_with(house: Database) -> None:

@@ -7,7 +7,7 @@ Centre One has the FE-SEM and the XRD, Centre Two the NMR, open Monday to Friday
 from __future__ import annotations
 
 import threading
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from labshare.domain.booking_rules import (
     LockWindow,
     MostBookings,
     MostMinutes,
+    NoShows,
     Overnight,
     PrimeLimit,
     Scope,
@@ -34,9 +35,10 @@ from labshare.domain.bookings import Booking, BookingState, Wish
 from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, Refusal, Refused, TimeTaken
+from labshare.sentences import sentence
 from labshare.services import booking_rules as rules_service
+from labshare.services import booking_warnings, calendars, free_times, series
 from labshare.services import bookings as service
-from labshare.services import calendars, free_times, series
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
@@ -78,11 +80,11 @@ def posted(house: Database, rule: BookingRule, scope: Scope = CENTRE, who: UUID 
         return rules_service.post(db, actor(who), scope, rule, NOW).id
 
 
-def book(house: Database, number: int, when: Span, who: UUID = RESEARCHER, **more: Any) -> Booking:
+def book(house: Database, number: int, when: Span, who: UUID = RESEARCHER, now: datetime = NOW, **more: Any) -> Booking:
     project = INDUSTRY_PROJECT if who == COMPETITOR else PUBLIC_PROJECT
     with house.write() as db:
         wish = Wish(instrument_number=number, span=when, project_id=project, **more)
-        return service.book(db, actor(who), wish, NOW)
+        return service.book(db, actor(who), wish, now)
 
 
 def refused(house: Database, number: int, when: Span, who: UUID = RESEARCHER, **more: Any) -> Refusal:
@@ -231,6 +233,98 @@ def test_prime_time_is_limited_outside_of_any_agreement(house: Database) -> None
     assert refused(house, XRD, span(25, 10, 11)).code == "courtesy_prime_day_full"
 
 
+def missed(house: Database, number: int, start: datetime, who: UUID = RESEARCHER, **changes: Any) -> Booking:
+    """A booking of an hour to which its person did not come."""
+    state = BookingState.NO_SHOW
+    booking = a_booking(number, Span(start, start + timedelta(hours=1)), person_id=who, **({"state": state} | changes))
+    put(house, booking)
+    return booking
+
+
+NO_SHOWS = NoShows(strikes=2, within_days=30, block_days=10)
+
+
+def test_who_did_not_come_too_often_books_nothing_there_for_some_days(house: Database) -> None:
+    """Missed on Wednesday 25 and Thursday 26: barred for ten days from the second, until 09:00 on 6 December."""
+    posted(house, NO_SHOWS)
+    missed(house, XRD, at(25, 9))
+    book(house, FESEM, span(27, 8, 9))
+    missed(house, FESEM, at(26, 9))
+    later, until = at(27, 9), at(26, 9) + timedelta(days=10)
+    with pytest.raises(Refused) as caught:
+        book(house, XRD, span(30, 9, 10), now=later)
+    (refusal,) = caught.value.refusals
+    params = {"strikes": 2, "within_days": 30, "until": until.isoformat(), "rule_scope": "centre"}
+    assert (refusal.code, refusal.params) == ("rule_no_shows", params)
+    assert "Sau 2 lần đặt mà không đến trong 30 ngày" in sentence(refusal)
+    # Centre Two has no such rule, another person has missed nothing, and who manages the calendar may pass it.
+    book(house, NMR, span(30, 9, 10), now=later)
+    book(house, XRD, span(30, 9, 10), COLLEAGUE, now=later)
+    with house.write() as db:
+        wish = Wish(instrument_number=XRD, span=span(30, 10, 11), person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
+        passed = msgspec.structs.replace(wish, override=REASON)
+        assert service.book(db, actor(MANAGER), passed, later).override_reason == REASON
+    assert book(house, XRD, Span(until + timedelta(days=1), until + timedelta(days=1, hours=1)), now=until)
+
+
+def test_what_was_missed_elsewhere_before_the_rule_or_given_back_is_no_strike_of_it(house: Database) -> None:
+    """Of four only one is a strike of the rule of Centre One: the last."""
+    missed(house, XRD, NOW - timedelta(days=3))
+    posted(house, NO_SHOWS)
+    missed(house, NMR, at(25, 9))
+    missed(house, XRD, at(25, 11), state=BookingState.CANCELLED, late_notice=True)
+    missed(house, XRD, at(26, 9))
+    assert book(house, XRD, span(30, 9, 10), now=at(27, 9)).state is BookingState.CONFIRMED
+
+
+def test_no_time_is_offered_to_who_is_barred(house: Database) -> None:
+    """Neither by a search nor as a suggestion, and again once the bar is over."""
+    posted(house, NO_SHOWS)
+    for day in (25, 26):
+        missed(house, XRD, at(day, 9))
+    sought = free_times.Sought(minutes=60, dates=(date(2026, 11, 30), date(2026, 12, 7)), number=XRD)
+    wish = Wish(instrument_number=XRD, span=span(30, 9, 10), person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
+    with house.read() as db:
+        assert free_times.find(db, actor(RESEARCHER), sought, at(27, 9)).days == ()
+        assert free_times.suggest(db, wish, at(27, 9)) == []
+        assert len(free_times.find(db, actor(COLLEAGUE), sought, at(27, 9)).days) == 2
+        over = at(26, 9) + timedelta(days=10)
+        assert [each.date.day for each in free_times.find(db, actor(RESEARCHER), sought, over).days] == [7]
+
+
+def test_a_centre_without_agreements_writes_down_that_nobody_came_and_its_user_reads_what_follows(
+    house: Database,
+) -> None:
+    """The rule waits 30 minutes. After the first of two its user is warned, there and where they book again; after
+    the second they read until when; nobody else reads any of it.
+    """
+    first = book(house, XRD, span(25, 9, 10))
+    with house.write() as db, pytest.raises(Refused) as caught:
+        service.miss(db, actor(MANAGER), first.id, seen_version=1, now=at(25, 9, 31))
+    assert [each.code for each in caught.value.refusals] == ["no_show_without_clause"]
+    posted(house, NO_SHOWS)
+    with house.write() as db, pytest.raises(Refused) as caught:
+        service.miss(db, actor(MANAGER), first.id, seen_version=1, now=at(25, 9, 30))
+    assert [(each.code, each.params) for each in caught.value.refusals] == [("no_show_too_early", {"late_minutes": 30})]
+    with house.write() as db:
+        first = service.miss(db, actor(MANAGER), first.id, seen_version=1, now=at(25, 9, 31))
+    again = book(house, XRD, span(26, 9, 10), now=at(25, 10))
+    other = book(house, XRD, span(26, 10, 11), COLLEAGUE, now=at(25, 10))
+    so_far = {"taken": 1, "strikes": 2, "within_days": 30, "block_days": 10, "rule_scope": "centre"}
+    with house.write() as db:
+        for each in (first, again):
+            (said,) = booking_warnings.warnings(db, actor(RESEARCHER), each, at(25, 10))
+            assert (said.code, said.params) == ("no_shows_so_far", so_far)
+            assert booking_warnings.warnings(db, actor(MANAGER), each, at(25, 10)) == ()
+        assert booking_warnings.warnings(db, actor(COLLEAGUE), other, at(25, 10)) == ()
+        again = service.miss(db, actor(MANAGER), again.id, seen_version=1, now=at(26, 10))
+        assert [each.code for each in booking_warnings.warnings(db, actor(RESEARCHER), again, at(26, 10))] == [
+            "rule_no_shows"
+        ]
+        # Thirty days after the second nothing is left to tell.
+        assert booking_warnings.warnings(db, actor(RESEARCHER), again, at(26, 9) + timedelta(days=30)) == ()
+
+
 # ---------------------------------------------------------------- when
 
 
@@ -265,6 +359,19 @@ def test_calendars_and_boards_know_the_cut_off(house: Database) -> None:
         assert calendars.calendar(db, reader, [FESEM, XRD], day).cut_off == {XRD: 4}
         assert calendars.board(db, reader, "C-ONE", day).cut_off == {XRD: 4}
         assert calendars.occupancy(db, reader, "C-ONE", day).cut_off == {XRD: 4}
+
+
+def test_calendars_boards_and_searches_know_how_far_ahead_is_booked(house: Database) -> None:
+    """Two days from Monday 08:00: a rule that reaches further than the instrument's own 60 days says nothing."""
+    posted(house, Advance(days=100))
+    posted(house, Advance(days=2), Scope(ScopeKind.INSTRUMENT, "N002"))
+    reader, day = actor(RESEARCHER), span(25, 0, 24)
+    with house.read() as db:
+        assert calendars.calendar(db, reader, [FESEM, XRD], day).furthest == {XRD: 2}
+        assert calendars.board(db, reader, "C-ONE", day).furthest == {XRD: 2}
+        assert calendars.occupancy(db, reader, "C-ONE", day).furthest == {XRD: 2}
+        sought = free_times.Sought(minutes=60, dates=(date(2026, 11, 23), date(2026, 11, 26)), number=XRD)
+        assert [each.date.day for each in free_times.find(db, reader, sought, NOW).days] == [23]
 
 
 def test_a_use_that_is_too_near_to_be_booked_may_still_become_shorter(house: Database) -> None:

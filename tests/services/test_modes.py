@@ -9,11 +9,12 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.booking_rules import Overnight, Scope, ScopeKind
 from labshare.domain.bookings import Booking, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Refused
-from labshare.services import bookings, calendars, free_times, modes
+from labshare.services import booking_rules, bookings, calendars, free_times, modes
 from labshare.store import audit
 from labshare.store import bookings as bookings_store
 from labshare.store import tables as t
@@ -99,6 +100,41 @@ def test_staff_run_a_commissioned_use_so_its_user_need_neither_be_able_nor_there
     # Nor does it keep them from being elsewhere: they may book the same hours of the day after at both.
     book(house, COLLEAGUE, when=span(26, 9, 11), mode=Mode.COMMISSIONED)
     book(house, COLLEAGUE, when=span(26, 9, 11), number=XRD)
+
+
+def test_the_staff_run_a_use_in_opening_hours_unless_a_manager_says_that_they_come(house: Database) -> None:
+    """The rule opens the evenings to level 2: the researcher, who has it, may come, but nobody who would run it."""
+    with house.write() as db:
+        booking_rules.post(db, actor(MANAGER), Scope(ScopeKind.CENTRE, "C-ONE"), Overnight(level=2), NOW)
+        db.execute(sa.update(t.qualifications).where(t.qualifications.c.person_id == RESEARCHER).values(level=2))
+    evening = span(25, 18, 20)
+    for who in (RESEARCHER, COLLEAGUE):
+        with pytest.raises(Refused) as refused:
+            book(house, who, evening, mode=Mode.COMMISSIONED)
+        (refusal,) = refused.value.refusals
+        assert (refusal.code, refusal.params) == ("rule_staff_hours", {"opening": "Mon-Fri 08:00-18:00"})
+    assert book(house, when=evening).mode is Mode.SELF
+    with house.write() as db:
+        wish = Wish(
+            instrument_number=FESEM, span=span(26, 18, 20), person_id=COLLEAGUE, project_id=PUBLIC_PROJECT,
+            mode=Mode.COMMISSIONED, override="The staff come for it",
+        )  # fmt: skip
+        assert bookings.book(db, actor(MANAGER), wish, NOW).mode is Mode.COMMISSIONED
+
+
+def test_the_staff_begin_and_end_a_long_run_while_it_is_open(house: Database) -> None:
+    """It may go on over the night without them, whatever level a rule asks of users who come then."""
+    with house.write() as db:
+        booking_rules.post(db, actor(MANAGER), Scope(ScopeKind.CENTRE, "C-ONE"), Overnight(level=2), NOW)
+        db.execute(
+            sa.update(t.instruments)
+            .where(t.instruments.c.number == FESEM)
+            .values(spans_closed_hours=True, max_minutes=2880)
+        )
+    with pytest.raises(Refused) as refused:
+        book(house, COLLEAGUE, span(25, 17, 19), mode=Mode.COMMISSIONED)
+    assert [each.code for each in refused.value.refusals] == ["rule_staff_hours"]
+    assert book(house, COLLEAGUE, span(25, 17, 33), mode=Mode.COMMISSIONED).span == span(25, 17, 33)
 
 
 def test_a_move_keeps_both_or_changes_them_and_is_judged_anew(house: Database) -> None:

@@ -16,10 +16,11 @@ import pytest
 import sqlalchemy as sa
 
 from labshare.domain.bookings import Booking, BookingState, Wish
+from labshare.domain.modes import Mode
 from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, TimeTaken, WrongState
-from labshare.services import bookings
+from labshare.services import bookings, modes
 from labshare.services import series as service
 from labshare.services.series import Made, SeriesLine
 from labshare.store import audit, outbox
@@ -262,6 +263,29 @@ def test_this_and_following_move_by_the_same_time_and_the_earlier_stay(house: Da
     assert spans(found) == [NINE, later(NINE, WEEK), *(later(span(26, 13, 16), number * WEEK) for number in (2, 3))]
     assert [booking.purpose for booking in found.bookings] == ["", "", "lượt mới", "lượt mới"]
     assert [booking.version for booking in found.bookings] == [1, 1, 2, 2]
+
+
+def test_those_ahead_have_another_mode_and_set_up_or_keep_their_own(house: Database) -> None:
+    with house.write() as db:
+        modes.choose(db, actor(MANAGER), "N001", [each.value for each in Mode], "cryo stage\n5 kV", NOW)
+    made = make(house, weekly(3))
+    second, third = made.line.bookings[1:]
+    with house.write() as db:
+        bookings.move(db, actor(RESEARCHER), third.id, third.span, seen_version=1, now=NOW, setup="5 kV")
+        service.move(
+            db, actor(RESEARCHER), second.id, second.span, Reach.FOLLOWING, seen_version=4, now=NOW, mode=Mode.ASSISTED
+        )
+    found = stands(house, made).bookings
+    assert [each.mode for each in found] == [Mode.SELF, Mode.ASSISTED, Mode.ASSISTED]
+    assert [each.setup for each in found] == ["", "", "5 kV"]
+    with house.write() as db:
+        service.move(
+            db, actor(RESEARCHER), second.id, second.span, Reach.ALL, seen_version=6, now=NOW, setup="cryo stage"
+        )
+    assert {each.setup for each in stands(house, made).bookings} == {"cryo stage"}
+    with house.write() as db, pytest.raises(Refused) as caught:
+        service.move(db, actor(RESEARCHER), second.id, second.span, Reach.ALL, seen_version=9, now=NOW, setup="2 kV")
+    assert codes(caught.value) == [(place, "setup_not_posted") for place in range(3)]
 
 
 def test_bookings_of_a_series_take_each_others_places(house: Database) -> None:

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from labshare.domain.agreements import Selector, ShareRule, Strictness
 from labshare.domain.bases import Base
 from labshare.domain.bookings import Booking, BookingState, Wish
+from labshare.domain.series import Conflicts, Frequency, Repeat
+from labshare.services import booking_warnings, series
 from labshare.services import bookings as booking_service
 from labshare.services.share_warnings import notices
 from labshare.store import bookings as booking_store
@@ -37,7 +39,7 @@ def soft(make: Callable[..., ShareRule] = a_rule, **changes: Any) -> ShareRule:
 
 
 def told(db: Connection, booking: Booking, reader: UUID = OFFICE) -> list[str]:
-    return [notice.code for notice in notices(db, actor(reader), booking, NOW)]
+    return [notice.code for notice in notices(db, actor(reader), [booking], NOW)]
 
 
 def book(db: Connection, hours: int, number: int = XRD) -> Booking:
@@ -49,7 +51,7 @@ def test_the_first_booking_of_a_window_is_all_of_it_and_goes_through(house: Data
     with house.write() as db:
         load(db, tmp_path, an_agreement(soft()))
         booking = book(db, 2)
-        (notice,) = notices(db, actor(OFFICE), booking, NOW)
+        (notice,) = notices(db, actor(OFFICE), [booking], NOW)
         # It keeps no balance: 120 minutes are booked, a quarter of which is 30.
         assert db.execute(sa.select(sa.func.count()).select_from(t.balances)).scalar_one() == 0
     assert notice.code == "agreement_share_warning"
@@ -121,6 +123,26 @@ def test_what_has_begun_or_was_given_back_is_told_nothing(house: Database, tmp_p
     with house.write() as db:
         load(db, tmp_path, an_agreement(soft()))
         booking = book(db, 2)
-        assert notices(db, actor(OFFICE), booking, booking.starts_at) == ()
+        assert notices(db, actor(OFFICE), [booking], booking.starts_at) == ()
         cancelled = booking_service.cancel(db, actor(COMPETITOR), booking.id, seen_version=booking.version, now=NOW)
         assert told(db, cancelled) == []
+
+
+def test_a_series_is_told_of_each_share_once(house: Database, tmp_path: Path) -> None:
+    """Three weeks of two hours each. Public hours fill the first week so that industry has a quarter of eight there; in
+    the second and third it has all that is booked: one notice, of the second week, on the page of whichever date.
+    """
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(soft()))
+        booking_store.add(db, [a_booking(FESEM, span(25, 8, 14))])
+        wish = Wish(instrument_number=XRD, span=span(26, 8, 10), project_id=INDUSTRY_PROJECT)
+        repeat = Repeat(frequency=Frequency.WEEKLY, count=3)
+        made = series.create(db, actor(COMPETITOR), wish, repeat, Conflicts.STOP, NOW).line.bookings
+        assert told(db, made[0]) == []
+        for each in made:
+            (said,) = booking_warnings.warnings(db, actor(OFFICE), each, NOW)
+            assert (said.code, said.params["taken_minutes"], said.params["base_minutes"]) == (
+                "agreement_share_warning", 120, 120,
+            )  # fmt: skip
+        (masked,) = booking_warnings.warnings(db, actor(COMPETITOR), made[0], NOW)
+        assert masked.code != "agreement_share_warning"

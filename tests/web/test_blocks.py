@@ -166,6 +166,14 @@ def test_what_is_too_late_to_book_is_not_shown_as_free() -> None:
     assert [time for time, _ in free(calendar(), at(26, 9) + timedelta(seconds=1))] == ["09:30–18:00"]
 
 
+def test_what_is_too_early_to_book_is_not_shown_as_free() -> None:
+    # Three days ahead of Monday 10:00 is Thursday 10:00, when a use must be over; an hour is the shortest.
+    given = msgspec.structs.replace(calendar(), furthest={1: 3})
+    assert [time for time, _ in free(given, at(23, 10))] == ["08:00–10:00"]
+    assert [time for time, _ in free(given, at(23, 9))] == ["08:00–09:00"]
+    assert free(given, at(23, 8)) == []
+
+
 def test_set_up_and_clean_up_are_kept_out_of_what_is_offered() -> None:
     # Fifteen minutes each: a use may begin at 12:15, which is 12:30 on the raster, and must end by 09:45.
     given = calendar(entry(span(26, 10, 12)))

@@ -17,6 +17,7 @@ from labshare.domain.booking_rules import (
     MostBookings,
     MostMinutes,
     NeedsOperator,
+    NoShows,
     Overnight,
     PrimeLimit,
     Scope,
@@ -64,6 +65,10 @@ def posted(house: Database, rule: BookingRule, scope: Scope = CENTRE) -> str:
         ),
         (RuleForm(kind="overnight", level="2"), Overnight(level=2)),
         (RuleForm(kind="needs_operator"), NeedsOperator()),
+        (
+            RuleForm(kind="no_shows", strikes="3", within_days="90", block_days="14", late_minutes="20"),
+            NoShows(strikes=3, within_days=90, block_days=14, late_minutes=20),
+        ),
     ],
 )
 def test_each_kind_is_read_from_its_form(form: RuleForm, rule: BookingRule) -> None:
@@ -76,6 +81,7 @@ def test_each_kind_is_read_from_its_form(form: RuleForm, rule: BookingRule) -> N
         (RuleForm(kind="most_bookings"), {"most"}),
         (RuleForm(kind="most_bookings", most="many", within_days="x"), {"most", "within_days"}),
         (RuleForm(kind="cut_off", hours="0"), {"hours"}),
+        (RuleForm(kind="no_shows", strikes="3", late_minutes="soon"), {"within_days", "block_days", "late_minutes"}),
         (RuleForm(kind="prime_limit", hours="Mon-Fri 08:00-12:00"), {"day_minutes"}),
         (RuleForm(kind="prime_limit", hours="mornings", day_minutes="2"), {"hours"}),
         (RuleForm(kind="dated_hours", first="soon"), {"name", "first", "last"}),
@@ -101,6 +107,9 @@ def test_a_rule_is_a_sentence_in_both_languages() -> None:
     with speaking("en"):
         assert sentence_of(MostMinutes(holder=Holder.TEAM, most_minutes=600, within_days=7)) == (
             "Each project team has at most 10 h booked within 7 days."
+        )
+        assert sentence_of(NoShows(strikes=3, within_days=90, block_days=14)) == (
+            "Who does not come to 3 bookings within 90 days, or comes more than 30 min late, cannot book for 14 days."
         )
         assert sentence_of(half_day) == "Tết: open 08:00-12:00 on 5 Feb 2027."
     with speaking("vi"):

@@ -131,3 +131,10 @@ def test_what_is_taken_over_for_a_project_that_is_looked_for_is_put_before_the_u
     assert (answer.status_code, 'data-code="clearance_waiting"' in answer.text) == (422, True)
     with house.read() as db:
         assert [line.project for line in clearances.lines(db)] == ["KC-02"]
+
+
+def test_what_an_open_form_asks_to_be_kept_is_put_before_the_user_office(screened: Client, house: Database) -> None:
+    sign_in(screened, "researcher")
+    assert 'data-code="clearance_waiting"' in send(screened, "/bookings/holds", BOOKING).text
+    with house.read() as db:
+        assert [line.project for line in clearances.lines(db)] == ["KC-01"]

@@ -168,6 +168,20 @@ def test_this_and_following_move_and_one_alone(researcher: Client, house: Databa
     assert [booking.starts_at.hour for booking in mine(house)] == [2, 7, 6]
 
 
+def test_a_set_up_is_chosen_for_those_that_follow_and_kept_by_each_where_none_is(
+    researcher: Client, house: Database
+) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(setups="cryo stage\n5 kV"))
+    bookings = made(researcher, house)
+    times = {"date": "2026-12-03", "from": "9:00", "until": "11:00"}
+    change(researcher, bookings[1].id, "move", reach="following", setup="5 kV", **times)
+    assert [booking.setup for booking in mine(house)] == ["", "5 kV", "5 kV"]
+    # The form of the first has none, which is not to say that the others have none.
+    change(researcher, bookings[0].id, "move", reach="all", **(times | {"date": "2026-11-27"}))
+    assert [booking.setup for booking in mine(house)] == ["", "5 kV", "5 kV"]
+
+
 def test_a_series_that_cannot_move_keeps_what_was_chosen(researcher: Client, house: Database) -> None:
     """Moved to 5:00 in the morning all three are refused for one reason, which is told once."""
     bookings = made(researcher, house)

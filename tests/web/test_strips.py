@@ -34,6 +34,7 @@ def week(
     now: Any = None,
     kept: list[KeptTime] | None = None,
     cut_off: int = 0,
+    furthest: int = 60,
 ) -> Any:
     hours = [span(26, 8, 18)] if opened is None else opened
     shown = Occupancy(
@@ -43,6 +44,7 @@ def week(
         opened={1: hours},
         kept={1: kept or []},
         cut_off={1: cut_off},
+        furthest={1: furthest},
     )
     return cells(shown, RULES, opened_days(hours, WEEK), WEEK, OFFICE, WEEK.minute(now or at(23, 8)))
 
@@ -98,18 +100,23 @@ def test_words_tell_free_over_and_closed_apart() -> None:
 minutes = st.tuples(st.integers(0, 1440), st.integers(0, 300)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
 
-@given(opened=st.lists(minutes, max_size=3), busy=st.lists(minutes, max_size=6), since=st.integers(0, 1500))
+@given(
+    opened=st.lists(minutes, max_size=3),
+    busy=st.lists(minutes, max_size=6),
+    since=st.integers(0, 1500),
+    until=st.integers(0, 1900),
+)
 def test_free_minutes_are_those_that_are_open_and_not_busy(
-    opened: list[tuple[int, int]], busy: list[tuple[int, int]], since: int
+    opened: list[tuple[int, int]], busy: list[tuple[int, int]], since: int, until: int
 ) -> None:
     """Counted minute by minute; open hours never overlap."""
     disjoint = [hours for i, hours in enumerate(sorted(opened)) if all(hours[0] >= e for _, e in sorted(opened)[:i])]
     expected = sum(
         1
-        for minute in range(since, 1800)
+        for minute in range(since, min(until, 1800))
         if any(start <= minute < end for start, end in disjoint) and not any(a <= minute < b for a, b in busy)
     )
-    assert free_minutes(disjoint, busy, since) == expected
+    assert free_minutes(disjoint, busy, since, until) == expected
 
 
 def test_what_is_too_late_to_book_is_not_counted_as_free() -> None:
@@ -117,6 +124,12 @@ def test_what_is_too_late_to_book_is_not_counted_as_free() -> None:
     # is not over.
     assert week(now=at(26, 8), cut_off=3)[3].words == "trống 7 giờ"
     assert week(now=at(26, 8), cut_off=24)[3].words == "hết giờ trống"
+
+
+def test_what_is_too_early_to_book_is_not_counted_as_free() -> None:
+    # Three days ahead of Monday 10:00 is Thursday 10:00: two hours. Of Monday 08:00 it is when Thursday opens.
+    assert week(now=at(23, 10), furthest=3)[3].words == "trống 2 giờ"
+    assert week(now=at(23, 8), furthest=3)[3].words == "chưa đến lúc đặt"
 
 
 def test_a_strip_for_several_shows_when_it_is_full_and_what_is_ones_own() -> None:

@@ -52,7 +52,8 @@ class NewBookingRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `within_days`), `most_minutes` (`holder`, `most_minutes`, `within_days`), `cut_off`, `lock_window` and
     `short_notice` (`hours`), `advance` (`days`), `prime_limit` (`hours` as `Mon-Fri 08:00-18:00`, `day_minutes`,
     `week_minutes`), `dated_hours` (`name`, `first`, `last`, `hours` as `08:00-12:00`; without them closed), `overnight`
-    (`level`), `needs_operator`.
+    (`level`), `needs_operator`, `no_shows` (`strikes` within `within_days` bar a person for `block_days`;
+    `late_minutes`, else 30).
     """
 
     scope: ScopeKind

@@ -16,10 +16,9 @@ from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.services import Connection
 from labshare.services import bookings as service
+from labshare.services.booking_warnings import warnings
 from labshare.services.bookings import Booked, BookingLine
 from labshare.services.calendars import CalendarEntry
-from labshare.services.holding import near_end
-from labshare.services.share_warnings import notices
 from labshare.web.api.schema import ProblemRefusal, told
 
 
@@ -59,8 +58,8 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MadeBooking(BookingView, frozen=True, kw_only=True):
-    """A booking that was just made or changed. It stands; `notices` say of which agreed shares it goes beyond, and that
-    the caller's qualification ends soon.
+    """A booking that was just made or changed. It stands; `notices` say of which agreed shares it goes beyond, that the
+    caller's qualification ends soon, and to how many bookings they did not come by the rules of the centre.
     """
 
     notices: tuple[ProblemRefusal, ...] = ()
@@ -81,8 +80,7 @@ class MadeBookings(msgspec.Struct, frozen=True, kw_only=True):
 
 def made(db: Connection, me: Actor, booking_id: UUID, now: datetime) -> MadeBooking:
     line = service.show(db, me, booking_id)
-    found = (*near_end(db, me, line.booking, now), *notices(db, me, line.booking, now))
-    said = tuple(told(each) for each in found)
+    said = tuple(told(each) for each in warnings(db, me, line.booking, now))
     return MadeBooking(**msgspec.structs.asdict(line_view(me, line)), notices=said)
 
 
@@ -93,13 +91,10 @@ def made_of(db: Connection, me: Actor, new: Booked, now: datetime) -> MadeBookin
     booking, payer = new.booking, new.payer
     if booking.person_id != me.person_id or booking.trainer_id or payer.wish is None or payer.project is None:
         return made(db, me, booking.id, now)
-    found = (
-        *near_end(db, me, booking, now, (payer.held, new.rules)),
-        *notices(db, me, booking, now, payer.stamp),
-    )
     names = {"instrument": new.rules.id, "project": payer.project.code, "person": me.name}
+    said = tuple(told(each) for each in warnings(db, me, booking, now, new))
     view = _view(booking, **names, override_reason=booking.override_reason or None)
-    return MadeBooking(**msgspec.structs.asdict(view), notices=tuple(told(each) for each in found))
+    return MadeBooking(**msgspec.structs.asdict(view), notices=said)
 
 
 def line_view(me: Actor, line: BookingLine) -> BookingView:

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from labshare.domain.bookings import BookingState
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
-from labshare.errors import Malformed, Refused
+from labshare.errors import Malformed
 from labshare.services import Connection, calendars, moves, operators
 from labshare.services import bookings as service
 from labshare.web import given
@@ -42,7 +42,7 @@ from labshare.web.api.booking_wishes import (
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import asked, set_or_none
 from labshare.web.api.schema import accepts, problems
-from labshare.web.clearances import hold_back
+from labshare.web.clearances import held_back
 from labshare.web.rendering import Request
 
 LONGEST_CALENDAR = timedelta(days=92)
@@ -112,16 +112,11 @@ def create(
         location = f"/api/v1/bookings/{view.id}"
         return answer(request, view, version=view.version, status=201, location=location)
 
-    try:
-        with database.read() as db:
-            wish, is_taken = asked_of(db, me, new)
-            if is_taken and key is None and new.hold is None:
-                service.look(db, me, wish, now)
-        return once(request, database, me, now, work, key=key, body=body)
-    except Refused as error:
-        if wish is not None:
-            hold_back(database, me, wish, error, now)
-        raise
+    with held_back(database, me, now), database.read() as db:
+        wish, is_taken = asked_of(db, me, new)
+        if is_taken and key is None and new.hold is None:
+            service.look(db, me, wish, now)
+    return once(request, database, me, now, work, key=key, body=body)
 
 
 @post("/bookings/batch", sync_to_thread=True, operation_id="bookTogether", summary="Book several times, all or none",
@@ -140,12 +135,7 @@ def create_all(
         views = tuple(made_of(db, me, each, now) for each in service.booked(db, me, wishes, now))
         return answer(request, MadeBookings(items=views), status=201)
 
-    try:
-        return once(request, database, me, now, work, key=key, body=body)
-    except Refused as error:
-        for wish in wishes:
-            hold_back(database, me, wish, error, now)
-        raise
+    return once(request, database, me, now, work, key=key, body=body)
 
 
 @patch("/bookings/{booking_id:uuid}", sync_to_thread=True, operation_id="changeBooking", summary="Move or describe",

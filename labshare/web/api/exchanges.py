@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from labshare.domain.exchanges import Exchange
 from labshare.domain.people import Action, Actor, require
-from labshare.errors import Malformed, Refused
+from labshare.errors import Malformed
 from labshare.services import Connection, bookings, projects
 from labshare.services import exchanges as service
 from labshare.services.exchanges import ExchangeLine, Offered
@@ -24,7 +24,6 @@ from labshare.web.api.booking_views import BookingView, line_view
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import Moment, Version
 from labshare.web.api.schema import accepts, problems
-from labshare.web.clearances import hold_back
 from labshare.web.rendering import Request
 
 
@@ -142,17 +141,12 @@ def accept(
     with database.read() as db:
         found = [each.id for each in projects.usable(db, me, now) if each.code == given_.project]
         project_id = found[0] if found else None
-        wish = service.wished(db, me, exchange_id, project_id)
 
     def work(db: Connection) -> Response[BookingView]:
         booking = service.accept(db, me, exchange_id, project_id, seen_version=given_.version, now=now)
         return answer(request, line_view(me, bookings.show(db, me, booking.id)), version=booking.version)
 
-    try:
-        return once(request, database, me, now, work, key=key, body=body)
-    except Refused as error:
-        hold_back(database, me, wish, error, now)
-        raise
+    return once(request, database, me, now, work, key=key, body=body)
 
 
 @post("/exchanges/{exchange_id:uuid}/decline", sync_to_thread=True, operation_id="declineExchange",

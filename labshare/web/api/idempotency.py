@@ -23,6 +23,7 @@ from labshare.services import Connection, Database
 from labshare.services import idempotency as service
 from labshare.services.idempotency import Answer
 from labshare.web.api.answers import PRIVATE
+from labshare.web.clearances import hold_back, write_or_hold_back
 from labshare.web.errors import PROBLEM_TYPE, of_labshare
 from labshare.web.rendering import Request
 
@@ -55,7 +56,7 @@ def once(
     Raises what the work raises, `WrongState` for a key of another call, and `Busy` when the first call still runs.
     """
     if key is None:
-        with database.write() as db:
+        with write_or_hold_back(database, me, now) as db:
             return work(db)
     refusal: LabShareError | None = None
     with database.write() as db:
@@ -70,7 +71,7 @@ def once(
                 refusal, kept = error, _kept(of_labshare(request, error))
             service.finish(db, me, key, kept)
     if refusal is not None:
-        # On its way to web/errors.py it meets whoever does more about a refusal.
+        hold_back(database, me, refusal, now)
         raise refusal
     return cast("Response[T]", _told(kept))
 

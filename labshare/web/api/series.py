@@ -14,9 +14,10 @@ from msgspec import UNSET, Meta
 from labshare.domain.bookings import BookingState
 from labshare.domain.people import Actor
 from labshare.domain.series import Conflicts, from_rrule
-from labshare.errors import Malformed, Refused
+from labshare.errors import Malformed
 from labshare.services import Connection, calendars
 from labshare.services import series as service
+from labshare.services.booking_warnings import warnings
 from labshare.services.series import Occurrence, SeriesLine
 from labshare.web import given
 from labshare.web.api import reading
@@ -25,7 +26,6 @@ from labshare.web.api.booking_wishes import BookingChange, NewBooking, wish_of
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import set_or_none
 from labshare.web.api.schema import ProblemRefusal, accepts, problems, told
-from labshare.web.clearances import hold_back
 from labshare.web.rendering import Request
 
 Rrule = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,200}$", examples=["FREQ=WEEKLY;BYDAY=TU;UNTIL=20270331"])]
@@ -50,7 +50,9 @@ class NewSeries(NewBooking, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class SeriesChange(BookingChange, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What shall be different. The times are those of the booking `from`, or of the next one; the others move alike."""
+    """What shall be different. The times are those of the booking `from`, or of the next one; the others move alike,
+    and have the same `mode` and `setup` where these are given. A series stays on its instrument.
+    """
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,10 +84,16 @@ class SeriesView(msgspec.Struct, frozen=True, kw_only=True):
     bookings: tuple[SeriesBooking, ...]
 
 
+class MadeSeries(SeriesView, frozen=True, kw_only=True):
+    """A series that was just made or changed. It stands; `notices` are those of a booking, for all of it, each once."""
+
+    notices: tuple[ProblemRefusal, ...] = ()
+
+
 class SeriesAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The series that was made, none in a dry run, and the dates: in a dry run all, else those left out."""
 
-    series: SeriesView | None
+    series: MadeSeries | None
     dates: tuple[SeriesDate, ...]
 
 
@@ -121,15 +129,11 @@ def create(
 
     def work(db: Connection) -> Response[SeriesAnswer]:
         made = service.create(db, me, wish, repeat, Conflicts(new.conflicts), now)
-        view = _view(made.line)
+        view = _made(db, me, made.line, now)
         said = SeriesAnswer(series=view, dates=tuple(_date(each) for each in made.left_out))
         return answer(request, said, version=view.version, status=201, location=f"/api/v1/series/{view.id}")
 
-    try:
-        return once(request, database, me, now, work, key=key, body=body)
-    except Refused as error:
-        hold_back(database, me, wish, error, now)
-        raise
+    return once(request, database, me, now, work, key=key, body=body)
 
 
 @patch("/series/{series_id:uuid}", sync_to_thread=True, operation_id="changeSeries", summary="Move or describe",
@@ -144,14 +148,15 @@ def change(
     body: RawBody,
     first: From = None,
     key: Key = None,
-) -> Response[SeriesView]:
+) -> Response[MadeSeries]:
     """Move or describe the bookings that lie ahead, all or none, on the series' version that was seen."""
     asked = reading.decode(body, SeriesChange)
     seen = reading.seen_version(request.headers.get("if-match"), set_or_none(asked.version))
 
-    def work(db: Connection) -> Response[SeriesView]:
+    def work(db: Connection) -> Response[MadeSeries]:
         _change(db, me, series_id, first, asked, seen, now)
-        return _answer(request, service.show(db, me, series_id))
+        view = _made(db, me, service.show(db, me, series_id), now)
+        return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key, body=body)
 
@@ -186,13 +191,17 @@ def _change(
     db: Connection, me: Actor, series_id: UUID, first: UUID | None, asked: SeriesChange, seen: int, now: datetime
 ) -> None:
     anchor, reach = service.anchor_of(service.show(db, me, series_id), first, now)
+    if asked.instrument is not UNSET:
+        raise Malformed("malformed_field", field="instrument")
     purpose = set_or_none(asked.purpose)
-    if asked.starts_at is not UNSET or asked.ends_at is not UNSET:
+    if any(each is not UNSET for each in (asked.starts_at, asked.ends_at, asked.mode, asked.setup)):
         starts_at = anchor.starts_at if asked.starts_at is UNSET else asked.starts_at
         ends_at = anchor.ends_at if asked.ends_at is UNSET else asked.ends_at
         span = reading.span(starts_at, ends_at)
-        why = asked.override_reason
-        service.move(db, me, anchor.id, span, reach, seen_version=seen, now=now, purpose=purpose, override=why)
+        service.move(
+            db, me, anchor.id, span, reach, seen_version=seen, now=now, purpose=purpose,
+            override=asked.override_reason, mode=set_or_none(asked.mode), setup=set_or_none(asked.setup),
+        )  # fmt: skip
     elif purpose is not None:
         service.describe(db, me, anchor.id, purpose, reach, seen_version=seen, now=now)
     else:
@@ -202,6 +211,11 @@ def _change(
 def _answer(request: Request, line: SeriesLine) -> Response[SeriesView]:
     view = _view(line)
     return answer(request, view, version=view.version)
+
+
+def _made(db: Connection, me: Actor, line: SeriesLine, now: datetime) -> MadeSeries:
+    said = tuple(told(each) for each in warnings(db, me, line.bookings[-1], now))
+    return MadeSeries(**msgspec.structs.asdict(_view(line)), notices=said)
 
 
 def _view(line: SeriesLine) -> SeriesView:

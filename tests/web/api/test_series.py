@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from labshare.domain.agreements import Strictness
+from labshare.domain.bases import Base
 from labshare.domain.timespan import Span
+from labshare.services import modes
 from labshare.store import bookings as store
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, FESEM, a_booking, span
+from tests.furniture import COLLEAGUE, FESEM, MANAGER, NOW, a_booking, actor, span
+from tests.services.test_agreements import PUBLIC, a_rule, an_agreement, load
 from tests.web.api.conftest import Caller, codes, nothing_changes
 
 WISH = {
@@ -43,7 +49,7 @@ def test_a_series_is_made_shown_moved_described_and_cancelled_in_part(researcher
     assert (made.headers["location"], made.headers["etag"], dates) == (f"/api/v1{path}", '"3"', [])
     assert starts(series) == ["2026-11-25T02:00:00Z", "2026-12-02T02:00:00Z", "2026-12-09T02:00:00Z"]
     shown = researcher.get(path)
-    assert (shown.json(), shown.headers["etag"]) == (series, '"3"')
+    assert (shown.json() | {"notices": []}, shown.headers["etag"]) == (series, '"3"')
     assert {each["series"] for each in researcher.get("/bookings").json()["items"]} == {series["id"]}
 
     second = series["bookings"][1]["id"]
@@ -131,3 +137,25 @@ def test_a_strange_series_is_not_there(researcher: Caller, calling: Callable[[st
         assert stranger.get(path).status_code == 404
         assert stranger.patch(path, {"purpose": "x"}, if_match='"3"').status_code == 404
         assert stranger.delete(path, if_match='"3"').status_code == 404
+
+
+def test_those_ahead_are_run_by_somebody_else_and_set_up_alike(researcher: Caller, house: Database) -> None:
+    with house.write() as db:
+        modes.choose(db, actor(MANAGER), "N001", ["self", "assisted"], "5 kV", NOW)
+    path = f"/series/{researcher.post('/series', WISH).json()['series']['id']}"
+    changed = researcher.patch(path, {"mode": "assisted", "setup": "5 kV"}, if_match='"3"')
+    assert (changed.status_code, changed.json()["notices"]) == (200, [])
+    found = [researcher.get(f"/bookings/{each['id']}").json() for each in changed.json()["bookings"]]
+    assert {(each["mode"], each["setup"]) for each in found} == {("assisted", "5 kV")}
+    assert starts(changed.json()) == ["2026-11-25T02:00:00Z", "2026-12-02T02:00:00Z", "2026-12-09T02:00:00Z"]
+    other = researcher.patch(path, {"instrument": "N002"}, if_match='"6"')
+    assert (other.status_code, codes(other)) == (400, ["malformed_field"])
+
+
+def test_a_share_is_told_once_for_all_dates(researcher: Caller, house: Database, tmp_path: Path) -> None:
+    """Nothing else is booked, so that public research has all of each week, where a quarter is agreed."""
+    rule = a_rule(base=Base.BOOKED, strict=Strictness.SOFT, penalty=1, share=Fraction(1, 4), who=PUBLIC)
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(rule))
+    made = researcher.post("/series", WISH).json()["series"]
+    assert [each["code"].removesuffix("_clause") for each in made["notices"]] == ["agreement_share_warning"]

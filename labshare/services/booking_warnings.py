@@ -1,0 +1,60 @@
+"""What somebody is told of a booking that stands and that nothing refuses: on its page, and in the answer that made it.
+
+What must not live here: refusals (domain/bookings.py), or the counting of shares (share_warnings.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from labshare.domain.booking_rules import NoShows, at
+from labshare.domain.bookings import OCCUPYING, Booking, BookingState
+from labshare.domain.conduct_rules import blocked, nearly_blocked
+from labshare.domain.people import Actor
+from labshare.errors import Refusal
+from labshare.services.bookings import Booked
+from labshare.services.clauses import missed_since, posted_conduct
+from labshare.services.holding import near_end
+from labshare.services.share_warnings import notices
+from labshare.store import bookings as bookings_store
+from labshare.store import person_times
+from labshare.store import series as series_store
+from labshare.store.engine import Connection
+from labshare.store.rulebooks import with_posted
+
+
+def warnings(
+    db: Connection, reader: Actor, booking: Booking, now: datetime, new: Booked | None = None
+) -> tuple[Refusal, ...]:
+    """That its user's qualification ends, that they did not come before, and which moving shares do not hold with it
+    and the others of its series.
+
+    With what was read in the same transaction for a `new` one, no query where nothing is to be told.
+    """
+    together = [booking] if booking.series_id is None else series_store.bookings_of(db, booking.series_id)
+    stamp = new.payer.stamp if new else None
+    return (
+        *near_end(db, reader, booking, now, (new.payer.held, new.rules) if new else None),
+        *no_shows(db, reader, booking, now, stamp),
+        *notices(db, reader, together, now, stamp),
+    )
+
+
+def no_shows(
+    db: Connection, reader: Actor, booking: Booking, now: datetime, stamp: str | None = None
+) -> tuple[Refusal, ...]:
+    """What the user of a booking that lies ahead, or that they missed, has against them by the rules of its centre, and
+    what comes of it. One query, none with a known `stamp`, and two more where such a rule stands; none for others.
+    """
+    is_ahead = booking.state in OCCUPYING and booking.starts_at > now
+    if booking.person_id != reader.person_id or not (is_ahead or booking.state is BookingState.NO_SHOW):
+        return ()
+    standing = [each for each in with_posted(db, stamp).posted if isinstance(each.rule, NoShows)]
+    if not standing:
+        return ()
+    posted = at(standing, bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number].site)
+    since = missed_since((), posted, now)
+    missed = person_times.missed(db, reader.person_id, since) if since else ()
+    conducts = [posted_conduct(each, (), missed, frozenset()) for each in posted]
+    said = (blocked(each, now) or nearly_blocked(each, now) for each in conducts)
+    return tuple(each for each in said if each)
