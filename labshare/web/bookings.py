@@ -55,7 +55,7 @@ from labshare.web.booking_forms import (
     read_version,
     with_times,
 )
-from labshare.web.booking_lines import by_day, for_others
+from labshare.web.booking_lines import by_day, firm, for_others
 from labshare.web.booking_rules import sentences_of
 from labshare.web.booking_wishes import choices as choices_for
 from labshare.web.booking_wishes import read_wish
@@ -76,7 +76,7 @@ HOUR = timedelta(hours=1)
 @get("/bookings", sync_to_thread=True)
 def mine(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
     with database.read() as db:
-        lines, others = bookings.mine(db, me, now), wishes.for_others(db, me, now)
+        lines, others = firm(bookings.mine(db, me, now)), firm(wishes.for_others(db, me, now))
     return render(request, "bookings/mine.html", days=by_day(lines), for_others=for_others(others))
 
 
@@ -272,6 +272,7 @@ def booking_page(
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
         offers=offers_near(db, wish_of(booking, wanted, rules), now) if wanted and isinstance(error, Refused) else (),
+        offer=waitlist.offer_of(db, me, booking, now),
         **_permitted(me, line, is_changeable=is_changeable),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
         **_asked(me, line, now),
@@ -284,10 +285,15 @@ def booking_page(
 
 
 def _permitted(me: Actor, line: BookingLine, *, is_changeable: bool) -> dict[str, bool]:
-    """Whether the reader may move the booking, or cancel it: its trainer may do no more than cancel."""
+    """Whether the reader may move the booking, or cancel it: its trainer may do no more than cancel.
+
+    A hold is taken or let go; other times are asked for in its form, or on the waitlist.
+    """
     may_change = bookings.may_change(me, line)
     trains = line.booking.trainer_id == me.person_id
-    return {"may_change": may_change and is_changeable, "may_cancel": (may_change or trains) and is_changeable}
+    is_held = line.booking.state is BookingState.HELD
+    may_move = may_change and is_changeable and not is_held
+    return {"is_held": is_held, "may_change": may_move, "may_cancel": (may_change or trains) and is_changeable}
 
 
 def _estimates(

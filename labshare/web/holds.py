@@ -13,15 +13,16 @@ from uuid import UUID
 from litestar import Response, Router, post
 from litestar.params import FromPath
 
+from labshare import formats
 from labshare.domain.bookings import Booking, Wish
 from labshare.domain.holds import may_prolong
 from labshare.domain.people import Actor
 from labshare.errors import Forbidden, NotFound, Refusal, Refused, WrongState
-from labshare.services import Database, holds
+from labshare.services import Database, bookings, holds
 from labshare.web import given
 from labshare.web.booking_forms import BookingForm
 from labshare.web.booking_wishes import read_wish
-from labshare.web.rendering import Form, Request, render
+from labshare.web.rendering import Form, Request, redirect, render
 
 
 @post("/bookings/holds", sync_to_thread=True, status_code=200)
@@ -64,6 +65,18 @@ def release(database: given.Database, me: given.Me, now: given.Now, hold_id: Fro
         holds.release(db, me, hold_id, now)
 
 
+@post("/bookings/holds/{hold_id:uuid}/let-go", sync_to_thread=True)
+def let_go(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, hold_id: FromPath[UUID]
+) -> Response[str]:
+    """The same by the button on the page of the hold, which leads back to the calendar."""
+    with database.write() as db:
+        held = holds.release(db, me, hold_id, now)
+        instrument_id = bookings.show(db, me, held.id).instrument_id
+    day = formats.local(held.starts_at).date().isoformat()
+    return redirect(request, f"/instruments/{instrument_id}?date={day}", notice="hold_released")
+
+
 def _let_go(database: Database, me: Actor, wish: Wish, now: datetime) -> None:
     """The form asks for other time than it holds, and may not have it: what it held is free again."""
     if wish.replaces_id is not None:
@@ -87,4 +100,4 @@ def _fragment(
     )
 
 
-router = Router("/", route_handlers=[hold, prolong, release])
+router = Router("/", route_handlers=[hold, prolong, release, let_go])

@@ -14,7 +14,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from labshare import formats
-from labshare.domain.bookings import InstrumentRules
+from labshare.domain.bookings import Booking, BookingState, InstrumentRules
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
@@ -146,6 +146,13 @@ def offers_section(db: Connection, actor: Actor, now: datetime) -> Section | Non
         more=PAGE,
         urgent=True,
     )
+
+
+def offer_of(db: Connection, actor: Actor, booking: Booking, now: datetime) -> WaitingLine | None:
+    """The offer whose time a booking keeps, for the one who may take it."""
+    if booking.state is not BookingState.HELD or booking.form_hold or booking.person_id != actor.person_id:
+        return None
+    return next((line for line in waitlist.offers(db, actor, now) if line.entry.booking_id == booking.id), None)
 
 
 def address_after(error: LabShareError | None, rules: InstrumentRules, wanted: Span | None) -> str:

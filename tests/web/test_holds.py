@@ -70,6 +70,35 @@ def test_the_page_of_a_hold_leads_back_to_its_form(researcher: Client) -> None:
     assert "It is not booked yet." not in researcher.get(f"/bookings/{held}").text
 
 
+def test_a_hold_is_no_booking_yet_and_its_page_offers_the_form_or_lets_it_go(
+    researcher: Client, house: Database
+) -> None:
+    held = id_in(hold(researcher))
+    assert held not in researcher.get("/bookings").text
+    assert held not in researcher.get("/").text
+    page = researcher.get(f"/bookings/{held}").text
+    assert f'action="/bookings/{held}/move"' not in page
+    assert f'action="/bookings/{held}/cancel"' not in page
+    assert f'action="/bookings/holds/{held}/let-go"' in page
+    answer = send(researcher, f"/bookings/holds/{held}/let-go", {})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/instruments/N002?date=2026-11-25")
+    assert stored(house) == [(held, BookingState.RELEASED)]
+    assert "The time is no longer kept for you" in researcher.get("/instruments/N002?date=2026-11-25").text
+
+
+def test_who_answers_for_the_centre_lets_a_hold_go_after_a_question_and_nobody_else_finds_it(
+    researcher: Client, house: Database
+) -> None:
+    held = id_in(hold(researcher))
+    sign_in(researcher, "manager")
+    page = researcher.get(f"/bookings/{held}").text
+    assert "kept for somebody who has not booked it yet" in page
+    assert f'action="/bookings/{held}/cancel"' in page
+    assert f'action="/bookings/{held}/move"' not in page
+    assert send(researcher, f"/bookings/holds/{held}/let-go", {}).status_code == 404
+    assert stored(house) == [(held, BookingState.HELD)]
+
+
 @pytest.mark.parametrize("missing", ["from", "project"])
 def test_a_form_that_is_not_filled_in_keeps_nothing_and_says_nothing(
     researcher: Client, house: Database, missing: str

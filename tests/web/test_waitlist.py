@@ -126,17 +126,20 @@ def test_an_offer_is_told_at_home_and_taken_with_one_click(client: Client, offer
     assert 'data-code="offer_over"' in again.text
 
 
-def test_the_page_of_kept_time_leads_to_where_it_is_taken(client: Client, offered: UUID) -> None:
+def test_the_page_of_kept_time_offers_to_take_it_or_pass_on_it_and_nothing_else(client: Client, offered: UUID) -> None:
     sign_in(client, "researcher")
     (address,) = set(re.findall(r'href="(/bookings/[0-9a-f-]{36})"', client.get("/bookings").text))
     page = client.get(address)
-    assert 'href="/waitlist"' in page.text
+    assert f'action="/waitlist/{offered}/accept"' in page.text
+    assert f'action="/waitlist/{offered}/decline"' in page.text
     assert f'{address}/cancel"' not in page.text
+    assert f'{address}/move"' not in page.text
     # Its manager may still end it.
     sign_in(client, "manager")
     page = client.get(address)
-    assert 'href="/waitlist"' not in page.text
+    assert "/waitlist/" not in page.text
     assert f'{address}/cancel"' in page.text
+    assert f'{address}/move"' not in page.text
 
 
 def test_an_offer_is_passed_on_and_a_place_left(client: Client, offered: UUID) -> None:
