@@ -24,8 +24,9 @@ from labshare.i18n import gettext, word
 from labshare.services.calendars import Calendar, CalendarEntry
 from labshare.web.grid import Axis, Window, pieces, place, times
 
-# A block lower than this has room for one line; a phone draws one that is longer than the other a little higher.
-LOW_MINUTES, LONG_MINUTES = 45, 180
+# A block lower than this has room for one line, or for three that are one line each; a phone draws one that is longer
+# than the last a little higher.
+LOW_MINUTES, SHORT_MINUTES, LONG_MINUTES = 45, 75, 180
 USUAL_MINUTES = 60
 # More beside each other could not be told apart.
 MOST_LANES = 8
@@ -92,11 +93,19 @@ def of_day(stretches: Iterable[Stretch], day: int, shown: Window, prefix: str = 
     ordered = sorted((part for part in parts if part[0] < part[1]), key=lambda part: part[0])
     lanes = _lanes([(start, end) for start, end, _, _ in ordered])
     for (start, end, last, block), (at, of) in zip(ordered, lanes, strict=True):
-        size = " low" if end - start < LOW_MINUTES else " long" if end - start >= LONG_MINUTES else ""
         side = f" at{at} of{of}" if of > 1 else ""
         key = f"{prefix}-{day}-{start}" + (f"-{at}" if at else "")
-        css = f"{block.kind}{size}{side} {place(start, end)}"
+        css = f"{block.kind}{_size(end - start)}{side} {place(start, end)}"
         yield msgspec.structs.replace(block, css=css, id=key, is_last=last == first + end)
+
+
+def _size(minutes: int) -> str:
+    """Where a block has no room for all its lines, or more than a phone gives to each."""
+    if minutes < LOW_MINUTES:
+        return " low"
+    if minutes < SHORT_MINUTES:
+        return " short tight" if minutes < USUAL_MINUTES else " short"
+    return " long" if minutes >= LONG_MINUTES else ""
 
 
 def _lanes(ordered: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -85,9 +85,9 @@ def board(
     hours: FromQuery[BoardHours] = "open",
 ) -> Response[str]:
     """Every instrument of the centre. With `hours=all` nights are drawn too, which most instruments spend closed."""
-    day = day_in(date, formats.local(now).date())
     with database.read() as db:
         centre = registry.named_centre(db, centre_id)
+        day = day_in(date, formats.local(now if date else calendars.next_open_at(db, centre_id, now)).date())
         shown = _board(db, actor, centre_id, span, day, now, hours)
     return render(request, "bookings/board.html", fragment="bookings/_board.html", centre=centre, board=shown)
 

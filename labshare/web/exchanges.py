@@ -161,7 +161,13 @@ def asked_section(db: Connection, actor: Actor, now: datetime) -> Section | None
         title=gettext("Offered to you"),
         icon="handshake",
         lines=tuple(
-            Line(href=PAGE, title=_words(line.gives), detail=_asks(line), due_at=line.exchange.answer_by)
+            Line(
+                href=PAGE,
+                title=_words(line.gives),
+                detail=_asks(line),
+                due=gettext("answer by"),
+                due_at=line.exchange.answer_by,
+            )
             for line in exchanges.asked_of(db, actor, now)
         ),
         more=PAGE,

@@ -197,12 +197,14 @@ def _form(
     error: LabShareError | None = None,
 ) -> Response[str]:
     choices = projects.usable(db, me, now)
+    wanted = waitlist.wanted(db, form.instrument, form.capability)
+    first = formats.local(waitlist.next_open(db, wanted, now)).date()
     return render(
         request,
         "waitlist/new.html",
         status=error.status if error else Malformed.status if faults else 200,
-        wanted=waitlist.wanted(db, form.instrument, form.capability),
-        form=_usual(form, formats.local(now).date(), str(choices[0].id) if len(choices) == 1 else ""),
+        wanted=wanted,
+        form=_usual(form, first, str(choices[0].id) if len(choices) == 1 else ""),
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in choices],
         faults=faults or {},
         refusals=error.refusals if error else (),
@@ -235,13 +237,13 @@ def _read(db: Connection, me: Actor, form: JoinForm, now: datetime) -> tuple[Wai
     ), {}
 
 
-def _usual(form: JoinForm, today: date, project: str) -> JoinForm:
-    """The form with what need not be typed: two hours within a week, and the only project there is."""
+def _usual(form: JoinForm, first: date, project: str) -> JoinForm:
+    """The form with what need not be typed: two hours within a week from the first open day, and the only project."""
     return msgspec.structs.replace(
         form,
         length=form.length or free_times.USUAL_LENGTH,
-        from_=form.from_ or today.isoformat(),
-        to=form.to or (today + timedelta(days=USUAL_DAYS - 1)).isoformat(),
+        from_=form.from_ or first.isoformat(),
+        to=form.to or (first + timedelta(days=USUAL_DAYS - 1)).isoformat(),
         project=form.project or project,
     )
 
@@ -261,6 +263,7 @@ def _offer(line: WaitingLine) -> Line:
         href=PAGE,
         title=offer_name(line),
         detail=formats.span(line.starts_at, line.ends_at) if is_timed else "",  # pyright: ignore[reportArgumentType]  both are there
+        due=gettext("kept until"),
         due_at=line.expires_at,
     )
 

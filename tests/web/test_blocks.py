@@ -273,7 +273,7 @@ def test_what_is_at_the_same_time_stands_side_by_side() -> None:
         ("a at0 of2 fh8 fm0 uh10 um0", "at-0-480"),
         ("b at1 of2 fh9 fm0 uh11 um0", "at-0-540-1"),
         ("c at0 of2 fh10 fm0 uh12 um0", "at-0-600"),
-        ("d fh12 fm0 uh13 um0", "at-0-720"),
+        ("d short fh12 fm0 uh13 um0", "at-0-720"),
     ]
 
 
@@ -292,6 +292,15 @@ def test_a_day_shows_its_part_of_each_stretch_in_the_order_of_time() -> None:
     ]
     # Wednesday's part lies after 18:00, which is not drawn.
     assert list(blocks.of_day(stretches, 2, Window(8, 18))) == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "size"),
+    [(44, " low"), (45, " short tight"), (59, " short tight"), (60, " short"), (74, " short"), (75, ""), (179, "")],
+)
+def test_a_block_is_marked_by_how_many_lines_it_has_room_for(minutes: int, size: str) -> None:
+    (found,) = blocks.of_day([Stretch(480, 480 + minutes, Block("taken", "", ""))], 0, Window(8, 18))
+    assert found.css.partition(" fh8")[0] == f"taken{size}"
 
 
 def test_a_long_block_is_marked_for_the_phone() -> None:

@@ -78,7 +78,8 @@ def test_home_and_the_booking_say_that_an_offer_waits(client: Client, mine: Book
     assert "Có đề nghị nhường hoặc đổi lượt này đang chờ trả lời." in text_of(page)
     assert 'href="/exchanges/new' not in page.text
     sign_in(client, "colleague")
-    assert "Máy XRD · 09:00–11:00 T4 25/11/2026 Researcher nhường cho bạn" in text_of(client.get("/"))
+    said = "Máy XRD · 09:00–11:00 T4 25/11/2026 Researcher nhường cho bạn trả lời trước 08:00 T4 25/11/2026"
+    assert said in text_of(client.get("/"))
 
 
 def exchanges_of(house: Database, person_id: Any) -> list[Any]:
