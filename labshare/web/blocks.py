@@ -129,11 +129,18 @@ def _lanes(ordered: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def occupied(
-    entries: Sequence[CalendarEntry], axis: Axis, now: datetime, *, sees_bookings: bool, capacity: int = 1
+    entries: Sequence[CalendarEntry],
+    axis: Axis,
+    now: datetime,
+    *,
+    sees_bookings: bool,
+    capacity: int = 1,
+    ask_for: str = "",
 ) -> Iterator[Stretch]:
     """What occupies the instrument. `sees_bookings`: the reader answers for the centre and may open each one.
 
-    Where several use it at a time, what is masked is told by when the instrument is full.
+    Where several use it at a time, what is masked is told by when the instrument is full; else it leads to asking for
+    it on the instrument `ask_for`, '' where the reader may not.
     """
     for entry in entries:
         if capacity > 1 and entry.state is None:
@@ -142,11 +149,20 @@ def occupied(
         block = _block(entry, axis, sees_bookings=sees_bookings)
         if handle := _handle(entry, axis, now):
             block = msgspec.structs.replace(block, handle=handle)
+        if ask_for and entry.state is None and entry.is_askable(now):
+            block = msgspec.structs.replace(block, href=_asking_link(ask_for, axis, axis.minute(entry.occupied_from)))
         yield Stretch(*axis.minutes(held), block)
     if capacity > 1 and any(entry.state is None for entry in entries):
         for each in full(capacity, _uses(entries)):
             start, end = axis.minutes(each)
             yield Stretch(start, end, Block("taken", times(start, end, axis), gettext("Full")))
+
+
+def _asking_link(instrument_id: str, axis: Axis, start: int) -> str:
+    """The address at which one asks for the time that somebody has from this minute on."""
+    day = axis.date_of(start).isoformat()
+    query = {"instrument": instrument_id, "date": day, "from": clock(start % DAY_MINUTES)}
+    return f"/exchanges/ask?{urlencode(query, safe=':')}"
 
 
 def _uses(entries: Iterable[CalendarEntry]) -> list[Span]:

@@ -81,7 +81,12 @@ def day_board(
     def row(rules: InstrumentRules) -> Row:
         stretches = [
             *blocks.occupied(
-                calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings, capacity=rules.capacity
+                calendar.entries[rules.number],
+                axis,
+                now,
+                sees_bookings=sees_bookings,
+                capacity=rules.capacity,
+                ask_for=rules.id if may_book else "",
             ),
             *blocks.kept(calendar, rules, axis),
             *(blocks.free(calendar, rules, axis, now) if may_book else ()),

@@ -47,7 +47,7 @@ def by_day(lines: list[BookingLine]) -> list[tuple[str, list[BookingItem]]]:
 
 
 def firm(lines: list[BookingLine]) -> list[BookingLine]:
-    """Without what an open form keeps for some minutes: it is no booking yet, and mostly the form that is being read."""
+    """Without what an open form keeps for some minutes: it is no booking yet."""
     return [line for line in lines if not line.booking.form_hold]
 
 

@@ -160,6 +160,11 @@ def address_after(error: LabShareError | None, rules: InstrumentRules, wanted: S
     codes = [each.code for each in error.refusals] if error else []
     if wanted is None or not any(code.startswith("time_taken") for code in codes):
         return ""
+    return address_for(rules, wanted)
+
+
+def address_for(rules: InstrumentRules, wanted: Span) -> str:
+    """The form to wait for as long a use of an instrument in the week from a time on."""
     day = formats.local(wanted.start).date()
     asked = {
         "instrument": rules.id,

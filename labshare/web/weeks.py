@@ -59,7 +59,14 @@ def week(
     axis = week_of(day)
     opened = [part for span in calendar.opened[rules.number] for part in pieces(*axis.minutes(span))]
     taken = list(
-        blocks.occupied(calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings, capacity=rules.capacity)
+        blocks.occupied(
+            calendar.entries[rules.number],
+            axis,
+            now,
+            sees_bookings=sees_bookings,
+            capacity=rules.capacity,
+            ask_for=rules.id if may_book else "",
+        )
     )
     shown = window(opened, _beyond(taken, window(opened)))
     stretches = [*taken, *blocks.kept(calendar, rules, axis)]
