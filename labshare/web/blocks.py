@@ -35,7 +35,7 @@ FINEST_MINUTES = 15
 
 
 class Handle(msgspec.Struct, frozen=True):
-    """A booking that may be dragged: its version, its day (ISO), its start on that day and its length, in minutes."""
+    """What may be dragged: its version, its day (ISO), its start on that day and its length, in minutes."""
 
     version: int
     date: str
@@ -134,10 +134,12 @@ def occupied(
     now: datetime,
     *,
     sees_bookings: bool,
+    manages: bool = False,
     capacity: int = 1,
     ask_for: str = "",
 ) -> Iterator[Stretch]:
-    """What occupies the instrument. `sees_bookings`: the reader answers for the centre and may open each one.
+    """What occupies the instrument. `sees_bookings`: the reader answers for the centre and may open each one;
+    `manages`: they may move each one, and blocks.
 
     Where several use it at a time, what is masked is told by when the instrument is full; else it leads to asking for
     it on the instrument `ask_for`, '' where the reader may not.
@@ -147,7 +149,7 @@ def occupied(
             continue
         held = Span(entry.occupied_from, entry.occupied_until)
         block = _block(entry, axis, sees_bookings=sees_bookings)
-        if handle := _handle(entry, axis, now):
+        if handle := _handle(entry, axis, now, manages=manages):
             block = msgspec.structs.replace(block, handle=handle)
         if ask_for and entry.state is None and entry.is_askable(now):
             block = msgspec.structs.replace(block, href=_asking_link(ask_for, axis, axis.minute(entry.occupied_from)))
@@ -169,10 +171,13 @@ def _uses(entries: Iterable[CalendarEntry]) -> list[Span]:
     return [Span(each.occupied_from, each.occupied_until) for each in entries if each.kind is BookingKind.USE]
 
 
-def _handle(entry: CalendarEntry, axis: Axis, now: datetime) -> Handle | None:
-    """By what its own user may drag a booking that has not begun; a hold is taken or left where it is."""
+def _handle(entry: CalendarEntry, axis: Axis, now: datetime, *, manages: bool) -> Handle | None:
+    """By what its own user, or who manages the calendar, may drag what has not begun; a hold is taken or left where it
+    is, and a trainer moves nothing.
+    """
     is_firm = entry.state in (BookingState.CONFIRMED, BookingState.PENDING)
-    if not entry.is_own or entry.version is None or not is_firm or entry.starts_at <= now:
+    may_move = manages or (entry.is_own and not entry.is_trainer)
+    if not may_move or entry.version is None or not is_firm or entry.starts_at <= now:
         return None
     day, start = divmod(axis.minute(entry.starts_at), DAY_MINUTES)
     minutes = (entry.ends_at - entry.starts_at) // MINUTE

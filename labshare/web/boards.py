@@ -72,9 +72,16 @@ def axis_of(span: BoardSpan, day: date) -> Axis:
 
 
 def day_board(
-    calendar: Calendar, day: date, now: datetime, hours: BoardHours, *, may_book: bool, sees_bookings: bool
+    calendar: Calendar,
+    day: date,
+    now: datetime,
+    hours: BoardHours,
+    *,
+    may_book: bool,
+    sees_bookings: bool,
+    manages: bool = False,
 ) -> Board:
-    """One day with words. `sees_bookings`: the reader answers for the centre and may open each booking."""
+    """One day with words. `sees_bookings` and `manages` as in blocks.occupied."""
     axis = axis_of("day", day)
     shown = _window(hours, calendar.opened.values(), axis)
 
@@ -85,6 +92,7 @@ def day_board(
                 axis,
                 now,
                 sees_bookings=sees_bookings,
+                manages=manages,
                 capacity=rules.capacity,
                 ask_for=rules.id if may_book else "",
             ),

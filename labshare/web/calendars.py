@@ -30,6 +30,7 @@ def week_of(db: Connection, actor: Actor | None, rules: InstrumentRules, day: da
         now,
         may_book=may(actor, Action.BOOK),
         sees_bookings=may(actor, Action.SEE_BOOKING, centre=rules.centre_id),
+        manages=may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id),
     )
 
 
@@ -105,6 +106,7 @@ def _board(
         hours,
         may_book=may(actor, Action.BOOK),
         sees_bookings=may(actor, Action.SEE_BOOKING, centre=centre_id),
+        manages=may(actor, Action.MANAGE_CALENDAR, centre=centre_id),
     )
 
 

@@ -53,9 +53,16 @@ class Week(msgspec.Struct, frozen=True):
 
 
 def week(
-    calendar: Calendar, rules: InstrumentRules, day: date, now: datetime, *, may_book: bool, sees_bookings: bool
+    calendar: Calendar,
+    rules: InstrumentRules,
+    day: date,
+    now: datetime,
+    *,
+    may_book: bool,
+    sees_bookings: bool,
+    manages: bool = False,
 ) -> Week:
-    """The week that `day` lies in; `calendar` must cover it. `sees_bookings`: the reader answers for the centre."""
+    """The week that `day` lies in; `calendar` must cover it. `sees_bookings` and `manages` as in blocks.occupied."""
     axis = week_of(day)
     opened = [part for span in calendar.opened[rules.number] for part in pieces(*axis.minutes(span))]
     taken = list(
@@ -64,6 +71,7 @@ def week(
             axis,
             now,
             sees_bookings=sees_bookings,
+            manages=manages,
             capacity=rules.capacity,
             ask_for=rules.id if may_book else "",
         )
