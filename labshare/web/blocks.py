@@ -43,6 +43,14 @@ class Handle(msgspec.Struct, frozen=True):
     minutes: int
 
 
+class Reader(msgspec.Struct, frozen=True, kw_only=True):
+    """What who looks at a calendar may do there: book, open everybody's bookings, move them and blocks."""
+
+    may_book: bool = False
+    sees_bookings: bool = False
+    manages: bool = False
+
+
 class Track(msgspec.Struct, frozen=True):
     """What choosing times on an instrument goes by, in minutes: starts stand on every `step`, lengths from `least` to
     `most` grow by `stride`. `kind` is its capability: a booking may go where that is the same.
@@ -126,6 +134,19 @@ def _lanes(ordered: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 # ---------------------------------------------------------------- occupied
+
+
+def taken(calendar: Calendar, rules: InstrumentRules, axis: Axis, now: datetime, reader: Reader) -> Iterator[Stretch]:
+    """What occupies one instrument of a calendar."""
+    return occupied(
+        calendar.entries[rules.number],
+        axis,
+        now,
+        sees_bookings=reader.sees_bookings,
+        manages=reader.manages,
+        capacity=rules.capacity,
+        ask_for=rules.id if reader.may_book else "",
+    )
 
 
 def occupied(

@@ -62,7 +62,6 @@ from labshare.web.booking_wishes import read_wish
 from labshare.web.clearances import hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
-from labshare.web.qualifications import trainer_choices
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.series_forms import cancel_as_asked, section_of, told_once, weekday_ticks
 from labshare.web.weeks import Week
@@ -188,6 +187,7 @@ def booking_form(
     choices = projects.usable(db, me, now)
     span = wanted.span if wanted else None
     form = _chosen(form, choices, day_of(form, rules, now))
+    refusals = error.refusals if error else ()
     return form_page(
         request,
         "bookings/new.html",
@@ -205,8 +205,8 @@ def booking_form(
         offers=offers_near(db, wanted, now) if wanted else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), span) if span else "",
         wait_address=waitlist.address_after(error, rules, span),
-        ask_address=qualifications.address_after(error, rules),
-        trainers=trainer_choices(db, me, rules, form.trainer, now),
+        ask_address=qualifications.address_after(refusals, rules),
+        **qualifications.ways_to_train(db, me, rules, form.trainer, refusals, now),
         setups=[(each, each) for each in rules.setups],
         **choices_for(db, me, rules),
     )
@@ -273,6 +273,7 @@ def booking_page(
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
         offers=offers_near(db, wish_of(booking, wanted, rules), now) if wanted and isinstance(error, Refused) else (),
         offer=waitlist.offer_of(db, me, booking, now),
+        ask_address=qualifications.address_after(error.refusals, rules) if isinstance(error, Refused) else "",
         **_permitted(me, line, is_changeable=is_changeable),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
         **_asked(me, line, now),

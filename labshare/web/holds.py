@@ -6,8 +6,10 @@ well. What must not live here: how long a hold lasts (domain/holds.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
+from typing import Any
 from uuid import UUID
 
 from litestar import Response, Router, post
@@ -18,8 +20,8 @@ from labshare.domain.bookings import Booking, Wish
 from labshare.domain.holds import may_prolong
 from labshare.domain.people import Actor
 from labshare.errors import Forbidden, NotFound, Refusal, Refused, WrongState
-from labshare.services import Database, bookings, holds
-from labshare.web import given
+from labshare.services import Connection, Database, bookings, calendars, holds
+from labshare.web import given, qualifications, waitlist
 from labshare.web.booking_forms import BookingForm
 from labshare.web.booking_wishes import read_wish
 from labshare.web.rendering import Form, Request, redirect, render
@@ -39,7 +41,9 @@ def hold(
             held = holds.hold(db, me, wish, now)
     except Refused as error:
         _let_go(database, me, wish, now)
-        return _fragment(request, now, refusals=error.refusals)
+        with database.read() as db:
+            ways = _ways(db, me, data, wish, error, now)
+        return _fragment(request, now, refusals=error.refusals, **ways)
     except (NotFound, Forbidden):
         # The address named a hold of somebody else, or somebody for whom one may not book: the form itself says so.
         return _fragment(request, now)
@@ -84,8 +88,21 @@ def _let_go(database: Database, me: Actor, wish: Wish, now: datetime) -> None:
             holds.release(db, me, wish.replaces_id, now)
 
 
+def _ways(db: Connection, me: Actor, form: BookingForm, wish: Wish, error: Refused, now: datetime) -> dict[str, Any]:
+    """What would help whom the form refuses: to ask for the qualification, a trainer where the form offers any, or the
+    waitlist.
+    """
+    rules = calendars.rules_of(db, form.instrument)
+    trained = qualifications.ways_to_train(db, me, rules, form.trainer, error.refusals, now)
+    return {
+        "ask_address": qualifications.address_after(error.refusals, rules),
+        "may_train": trained["may_train"],
+        "wait_address": waitlist.address_after(error, rules, wish.span),
+    }
+
+
 def _fragment(
-    request: Request, now: datetime, *, held: Booking | None = None, refusals: tuple[Refusal, ...] = ()
+    request: Request, now: datetime, *, held: Booking | None = None, refusals: Sequence[Refusal] = (), **ways: Any
 ) -> Response[str]:
     seconds = ceil((held.hold_expires_at - now).total_seconds()) if held and held.hold_expires_at else 0
     return render(
@@ -97,6 +114,7 @@ def _fragment(
         may_prolong=held is not None and may_prolong(held),
         is_only_of_holds=all(each.code.startswith("hold") for each in refusals),
         refusals=refusals,
+        **ways,
     )
 
 

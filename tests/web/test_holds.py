@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, expect
 
 from labshare.domain.bookings import BookingState
+from labshare.store import bookings as bookings_store
 from labshare.store.engine import Database
 from labshare.store.tables import bookings
 from tests.browser import enter, faults, overflow, small_targets, window
-from tests.furniture import PUBLIC_PROJECT
+from tests.furniture import COLLEAGUE, PUBLIC_PROJECT, XRD, a_booking, span
 from tests.web.conftest import Client, send, sign_in
 
 FORM = {
@@ -97,6 +98,14 @@ def test_who_answers_for_the_centre_lets_a_hold_go_after_a_question_and_nobody_e
     assert f'action="/bookings/{held}/move"' not in page
     assert send(researcher, f"/bookings/holds/{held}/let-go", {}).status_code == 404
     assert stored(house) == [(held, BookingState.HELD)]
+
+
+def test_taken_time_leads_to_the_waitlist_before_the_form_is_sent(researcher: Client, house: Database) -> None:
+    with house.write() as db:
+        bookings_store.add(db, [a_booking(XRD, span(25, 9, 11), person_id=COLLEAGUE)])
+    answer = hold(researcher)
+    assert 'data-code="time_taken"' in answer.text
+    assert 'href="/waitlist/new?instrument=N002&amp;length=120m&amp;from=2026-11-25&amp;to=2026-12-01"' in answer.text
 
 
 @pytest.mark.parametrize("missing", ["from", "project"])
