@@ -100,6 +100,15 @@ def test_who_answers_for_the_centre_lets_a_hold_go_after_a_question_and_nobody_e
     assert stored(house) == [(held, BookingState.HELD)]
 
 
+def test_a_refused_form_says_it_once_and_asks_again_when_it_changes(researcher: Client, house: Database) -> None:
+    asked = 'hx-trigger="load, hold delay:300ms"'
+    assert asked in researcher.get("/bookings/new?instrument=N002").text
+    refused = send(researcher, "/bookings", {**FORM, "from": "3:00", "until": "4:00"})
+    assert refused.status_code == 422
+    assert asked not in refused.text
+    assert 'hx-trigger="hold delay:300ms"' in refused.text
+
+
 def test_taken_time_leads_to_the_waitlist_before_the_form_is_sent(researcher: Client, house: Database) -> None:
     with house.write() as db:
         bookings_store.add(db, [a_booking(XRD, span(25, 9, 11), person_id=COLLEAGUE)])
