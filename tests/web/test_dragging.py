@@ -359,6 +359,45 @@ def test_a_manager_drags_somebody_elses_booking_and_a_block(
         assert times(house, block.id) == span(26, 9, 10)
 
 
+def test_an_hour_has_room_for_whole_lines(browser: Browser, site: str, house: Database, booked: UUID) -> None:
+    with house.write() as db:
+        book(db, span(27, 9, 10), COLLEAGUE)
+    with window(browser, site, width=1440) as page:
+        enter(page, "manager")
+        page.goto(f"/instruments/N002?date={DAY}")
+        block = column(page, FRIDAY).locator("li.short > *").filter(has_text="Colleague")
+        lines = block.locator(".time, .what, .more")
+        expect(lines).to_have_text(["09:00–10:00", "Colleague", "KC-01 · Màng ZnO"])
+        assert block.evaluate("block => block.scrollHeight - block.clientHeight") <= 0
+        tops = [box["y"] for each in lines.all() if (box := each.bounding_box())]
+        assert len(set(tops)) == 3
+
+
+def test_a_phone_folds_what_a_manager_does_and_asks_for_a_swap(
+    browser: Browser, site: str, house: Database, booked: UUID
+) -> None:
+    with window(browser, site, width=360, has_touch=True) as page:
+        enter(page, "manager")
+        page.goto("/instruments/N002")
+        link = page.get_by_role("link", name="Chặn giờ")
+        expect(link).to_be_hidden()
+        page.locator(".menu summary").tap()
+        expect(link).to_be_visible()
+        assert (faults(page), overflow(page), small_targets(page)) == ([], 0, [])
+    with house.write() as db:
+        book(db, span(27, 9, 11), COLLEAGUE)
+    with window(browser, site, width=360, has_touch=True) as page:
+        at_week(page)
+        page.goto(f"/instruments/N002?date={FRIDAY}")
+        with page.expect_navigation():
+            column(page, FRIDAY).locator("li.taken a").tap()
+        assert (faults(page), overflow(page), small_targets(page)) == ([], 0, [])
+        with page.expect_navigation():
+            page.get_by_role("button", name="Đưa lượt này ra đổi").tap()
+        expect(page).to_have_url(re.compile("/exchanges$"))
+        expect(page.locator(".lines")).to_contain_text("09:00–11:00 T6 27/11/2026")
+
+
 def test_a_phone_lists_what_is_at_the_same_time_one_under_the_other(
     browser: Browser, site: str, house: Database, booked: UUID
 ) -> None:
