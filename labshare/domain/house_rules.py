@@ -60,6 +60,8 @@ class Asked(modes.Asked, Protocol):
     def span(self) -> Span: ...
     @property
     def override(self) -> str: ...
+    @property
+    def operator_id(self) -> UUID | None: ...
 
 
 class Hours(modes.Offering, Protocol):
@@ -135,7 +137,8 @@ def not_locked(posted: tuple[Posted, ...], starts_at: datetime, now: datetime) -
 def within_hours(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     """A use lies inside one open segment. A long run may span closed hours, but starts and ends while it is open; and
     where a rule opens the closed hours to some, they alone use them, whether the run may be long or not. The staff are
-    there while it is open: they begin and end then what they run, unless who manages their calendar has other word.
+    there while it is open: they begin and end then what they run, unless who manages their calendar has other word, or
+    an operator is named, who answers for it at that hour.
     """
     span, rules, house = wish.span, context.rules, context.house
     spans = _open_around(wish, context)
@@ -143,7 +146,7 @@ def within_hours(wish: Asked, context: Known) -> tuple[Refusal, ...]:
         return ()
     needed = overnight_level(house.rules)
     is_spanning = rules.spans_closed_hours and is_open(spans, span.start) and is_open(spans, span.end - MINUTE)
-    by_staff = is_run_by_staff(wish, rules)
+    by_staff = is_run_by_staff(wish, rules) and wish.operator_id is None
     if is_spanning and (needed is None or by_staff or house.level >= needed):
         return ()
     closed = () if is_spanning else _closed_on_dates(wish, context)

@@ -257,6 +257,10 @@ ASKABLE = frozenset(
 )
 
 
+# What a trainer who is present makes up for.
+TRAINABLE = ASKABLE - {"rule_overnight"}
+
+
 def told(end: End, span: Span) -> Refusal | None:
     """What somebody is told beside a use of theirs when the end of their qualification is near it."""
     params: dict[str, Param] = {"until": end.at.isoformat(), "end_kind": end.kind.value}

@@ -7,7 +7,7 @@ Nothing here writes or locks. What must not live here: changing a booking (booki
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -24,6 +24,8 @@ from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
 from labshare.store.rulebooks import with_posted
 
+# Longer than any run of public holidays.
+LOOKED_AHEAD = timedelta(days=21)
 # What the functions below hand out; pages name these types, and never the store.
 CalendarEntry = store.CalendarEntry
 Occupied = store.Occupied
@@ -158,6 +160,17 @@ def viewer(actor: Actor | None) -> store.Viewer:
     if actor is None:
         return store.Viewer(person_id=None)
     return store.Viewer(person_id=actor.person_id, centre_ids=actor.centre_ids, sees_all=may(actor, Action.SEE_BOOKING))
+
+
+def next_open(db: Connection, rules: Iterable[InstrumentRules], now: datetime) -> datetime:
+    """From when on the first of these instruments is open: now where one is, or where none will be soon."""
+    opened, _, _ = _hours(db, rules, Span(now, now + LOOKED_AHEAD))
+    return min((spans[0].start for spans in opened.values() if spans), default=now)
+
+
+def next_open_at(db: Connection, centre_id: str, now: datetime) -> datetime:
+    """The same for all instruments of a centre that are booked by time."""
+    return next_open(db, bookings_store.rules_of_centre(db, centre_id), now)
 
 
 def closed_dates_over(span: Span) -> frozenset[date]:

@@ -17,8 +17,10 @@ from labshare.domain.exchanges import MOST_OPEN, Exchange, ExchangeState, answer
 from labshare.domain.modes import Mode, mode_of, still_offered
 from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.timespan import Span
 from labshare.errors import NotFound, Refusal, Refused, Stale, WrongState
-from labshare.services import booking_changes, bookings, notices, training
+from labshare.services import booking_changes, bookings, calendars, notices, training
+from labshare.services.bookings import BookingLine
 from labshare.services.writing import Change, Locked, payer_of, write
 from labshare.store import audit
 from labshare.store import bookings as bookings_store
@@ -56,6 +58,30 @@ def is_open(db: Connection, actor: Actor, booking_id: UUID, now: datetime) -> bo
     """Whether an exchange of the actor with this booking on one of its sides waits for an answer."""
     sides = ((line.exchange.booking_id, line.exchange.other_id) for line in mine(db, actor, now))
     return any(booking_id in each for each in sides)
+
+
+def offerable(db: Connection, actor: Actor, now: datetime) -> list[BookingLine]:
+    """The actor's own bookings that they could give for another time: what is on offer already is not among them."""
+    on_offer = {line.exchange.booking_id for line in mine(db, actor, now) if line.exchange.giver_id == actor.person_id}
+    return [
+        line
+        for line in bookings.mine(db, actor, now)
+        if line.booking.person_id == actor.person_id
+        and may_change_hands(line.booking, now)
+        and line.booking.id not in on_offer
+    ]
+
+
+def askable(db: Connection, actor: Actor, rules: InstrumentRules, span: Span, now: datetime) -> list[Span]:
+    """When others have an instrument within a span, as its calendar shows it to the actor: times that can be asked for.
+
+    Of several at a time nobody can say which is meant. What a round gave is among them and refused when it is asked
+    for: whose time it is and how they came by it is nobody's business before.
+    """
+    if rules.capacity > 1:
+        return []
+    entries = calendars.calendar(db, actor, [rules.number], span).entries[rules.number]
+    return [Span(each.occupied_from, each.occupied_until) for each in entries if each.is_askable(now)]
 
 
 # ---------------------------------------------------------------- proposing

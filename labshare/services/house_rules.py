@@ -117,12 +117,13 @@ def with_house(
     known = msgspec.structs.replace(known, house=house)
     if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
         return known
-    if is_run_by_staff(wish, known.rules) or not is_outside_hours(wish, known):
+    by_staff = is_run_by_staff(wish, known.rules)
+    if (by_staff and wish.operator_id is None) or not is_outside_hours(wish, known):
         return known
     rules, ends_at = known.rules, wish.span.end
     held = known.held if holding.is_asked(rules, wish) else holding.of_wish(db, rules, wish).user
-    # Whoever is there for the user answers for the use at any hour.
-    there = (held, known.trainer, known.operator)
+    # Whoever is there answers for the use at any hour; its user is not, where the staff run it.
+    there = (known.operator,) if by_staff else (held, known.trainer, known.operator)
     levels = (level_until(each, rules.demand, rules.timezone, ends_at) for each in there)
     house = msgspec.structs.replace(house, level=max(levels))
     return msgspec.structs.replace(known, house=house)

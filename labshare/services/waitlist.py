@@ -99,6 +99,13 @@ def wanted(db: Connection, instrument_id: str, capability_id: str) -> Wanted:
     return Wanted(id=found.id, name_vi=found.name_vi, name_en=found.name_en)
 
 
+def next_open(db: Connection, asked: Wanted, now: datetime) -> datetime:
+    """From when on what is wanted is open. Three queries."""
+    single = asked.instrument_number
+    numbers = store.numbers_with(db, asked.id) if single is None else [single]
+    return calendars.next_open(db, bookings_store.rules_of(db, numbers).values(), now)
+
+
 def join(db: Connection, actor: Actor, entry: WaitingEntry, now: datetime) -> WaitingEntry:
     """Wait oneself for time on an instrument or on any with a capability.
 

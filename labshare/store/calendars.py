@@ -55,6 +55,11 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str | None = None
     mode: Mode | None = None
 
+    def is_askable(self, now: datetime) -> bool:
+        """Whether the reader may ask whoever has this time to swap it: a use by somebody else that is to come."""
+        is_others = self.kind is BookingKind.USE and not self.is_own
+        return is_others and not self.is_held and self.occupied_from > now
+
 
 _VIEWER = sa.bindparam("viewer_id", type_=sa.Uuid)
 # Who is there for the user is told of the time and the user, and nothing of what it is for.

@@ -103,6 +103,7 @@ def _home_line(line: BookingLine) -> Line:
         href=f"/bookings/{booking.id}",
         title=f"{instrument} · {formats.span(booking.starts_at, booking.ends_at)}",
         detail=" · ".join(filter(None, (line.person, line.project, booking.purpose))),
+        due=gettext("decide by"),
         due_at=booking.hold_expires_at,
     )
 

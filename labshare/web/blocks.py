@@ -24,8 +24,9 @@ from labshare.i18n import gettext, word
 from labshare.services.calendars import Calendar, CalendarEntry
 from labshare.web.grid import Axis, Window, pieces, place, times
 
-# A block lower than this has room for one line; a phone draws one that is longer than the other a little higher.
-LOW_MINUTES, LONG_MINUTES = 45, 180
+# A block lower than this has room for one line, or for three that are one line each; a phone draws one that is longer
+# than the last a little higher.
+LOW_MINUTES, SHORT_MINUTES, LONG_MINUTES = 45, 75, 180
 USUAL_MINUTES = 60
 # More beside each other could not be told apart.
 MOST_LANES = 8
@@ -34,12 +35,20 @@ FINEST_MINUTES = 15
 
 
 class Handle(msgspec.Struct, frozen=True):
-    """A booking that may be dragged: its version, its day (ISO), its start on that day and its length, in minutes."""
+    """What may be dragged: its version, its day (ISO), its start on that day and its length, in minutes."""
 
     version: int
     date: str
     start: int
     minutes: int
+
+
+class Reader(msgspec.Struct, frozen=True, kw_only=True):
+    """What who looks at a calendar may do there: book, open everybody's bookings, move them and blocks."""
+
+    may_book: bool = False
+    sees_bookings: bool = False
+    manages: bool = False
 
 
 class Track(msgspec.Struct, frozen=True):
@@ -92,11 +101,19 @@ def of_day(stretches: Iterable[Stretch], day: int, shown: Window, prefix: str = 
     ordered = sorted((part for part in parts if part[0] < part[1]), key=lambda part: part[0])
     lanes = _lanes([(start, end) for start, end, _, _ in ordered])
     for (start, end, last, block), (at, of) in zip(ordered, lanes, strict=True):
-        size = " low" if end - start < LOW_MINUTES else " long" if end - start >= LONG_MINUTES else ""
         side = f" at{at} of{of}" if of > 1 else ""
         key = f"{prefix}-{day}-{start}" + (f"-{at}" if at else "")
-        css = f"{block.kind}{size}{side} {place(start, end)}"
+        css = f"{block.kind}{_size(end - start)}{side} {place(start, end)}"
         yield msgspec.structs.replace(block, css=css, id=key, is_last=last == first + end)
+
+
+def _size(minutes: int) -> str:
+    """Where a block has no room for all its lines, or more than a phone gives to each."""
+    if minutes < LOW_MINUTES:
+        return " low"
+    if minutes < SHORT_MINUTES:
+        return " short tight" if minutes < USUAL_MINUTES else " short"
+    return " long" if minutes >= LONG_MINUTES else ""
 
 
 def _lanes(ordered: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -119,20 +136,44 @@ def _lanes(ordered: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 # ---------------------------------------------------------------- occupied
 
 
-def occupied(
-    entries: Sequence[CalendarEntry], axis: Axis, now: datetime, *, sees_bookings: bool, capacity: int = 1
-) -> Iterator[Stretch]:
-    """What occupies the instrument. `sees_bookings`: the reader answers for the centre and may open each one.
+def taken(calendar: Calendar, rules: InstrumentRules, axis: Axis, now: datetime, reader: Reader) -> Iterator[Stretch]:
+    """What occupies one instrument of a calendar."""
+    return occupied(
+        calendar.entries[rules.number],
+        axis,
+        now,
+        sees_bookings=reader.sees_bookings,
+        manages=reader.manages,
+        capacity=rules.capacity,
+        ask_for=rules.id if reader.may_book else "",
+    )
 
-    Where several use it at a time, what is masked is told by when the instrument is full.
+
+def occupied(
+    entries: Sequence[CalendarEntry],
+    axis: Axis,
+    now: datetime,
+    *,
+    sees_bookings: bool,
+    manages: bool = False,
+    capacity: int = 1,
+    ask_for: str = "",
+) -> Iterator[Stretch]:
+    """What occupies the instrument. `sees_bookings`: the reader answers for the centre and may open each one;
+    `manages`: they may move each one, and blocks.
+
+    Where several use it at a time, what is masked is told by when the instrument is full; else it leads to asking for
+    it on the instrument `ask_for`, '' where the reader may not.
     """
     for entry in entries:
         if capacity > 1 and entry.state is None:
             continue
         held = Span(entry.occupied_from, entry.occupied_until)
         block = _block(entry, axis, sees_bookings=sees_bookings)
-        if handle := _handle(entry, axis, now):
+        if handle := _handle(entry, axis, now, manages=manages):
             block = msgspec.structs.replace(block, handle=handle)
+        if ask_for and entry.state is None and entry.is_askable(now):
+            block = msgspec.structs.replace(block, href=_asking_link(ask_for, axis, axis.minute(entry.occupied_from)))
         yield Stretch(*axis.minutes(held), block)
     if capacity > 1 and any(entry.state is None for entry in entries):
         for each in full(capacity, _uses(entries)):
@@ -140,15 +181,24 @@ def occupied(
             yield Stretch(start, end, Block("taken", times(start, end, axis), gettext("Full")))
 
 
+def _asking_link(instrument_id: str, axis: Axis, start: int) -> str:
+    """The address at which one asks for the time that somebody has from this minute on."""
+    day = axis.date_of(start).isoformat()
+    query = {"instrument": instrument_id, "date": day, "from": clock(start % DAY_MINUTES)}
+    return f"/exchanges/ask?{urlencode(query, safe=':')}"
+
+
 def _uses(entries: Iterable[CalendarEntry]) -> list[Span]:
     return [Span(each.occupied_from, each.occupied_until) for each in entries if each.kind is BookingKind.USE]
 
 
-def _handle(entry: CalendarEntry, axis: Axis, now: datetime) -> Handle | None:
-    """By what its own user may drag a booking that has not begun; a hold is taken or left where it is."""
+def _handle(entry: CalendarEntry, axis: Axis, now: datetime, *, manages: bool) -> Handle | None:
+    """By what its own user, or who manages the calendar, may drag what has not begun; a hold is taken or left where it
+    is, and a trainer or an operator moves nothing.
+    """
     is_firm = entry.state in (BookingState.CONFIRMED, BookingState.PENDING)
-    is_user = entry.is_own and not (entry.is_trainer or entry.is_operator)
-    if not is_user or entry.version is None or not is_firm or entry.starts_at <= now:
+    may_move = manages or (entry.is_own and not (entry.is_trainer or entry.is_operator))
+    if not may_move or entry.version is None or not is_firm or entry.starts_at <= now:
         return None
     day, start = divmod(axis.minute(entry.starts_at), DAY_MINUTES)
     minutes = (entry.ends_at - entry.starts_at) // MINUTE

@@ -18,7 +18,7 @@ from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.timespan import Span
 from labshare.services.calendars import Calendar, Occupancy
 from labshare.web import blocks, strips
-from labshare.web.blocks import Block, Track
+from labshare.web.blocks import Block, Reader, Track
 from labshare.web.grid import Axis, Piece, Window, day_of, pieces, place, week_of, window
 from labshare.web.strips import Cell
 from labshare.web.templating import named
@@ -71,20 +71,16 @@ def axis_of(span: BoardSpan, day: date) -> Axis:
     return week_of(day) if span == "week" else day_of(day)
 
 
-def day_board(
-    calendar: Calendar, day: date, now: datetime, hours: BoardHours, *, may_book: bool, sees_bookings: bool
-) -> Board:
-    """One day with words. `sees_bookings`: the reader answers for the centre and may open each booking."""
+def day_board(calendar: Calendar, day: date, now: datetime, hours: BoardHours, reader: Reader) -> Board:
+    """One day with words."""
     axis = axis_of("day", day)
     shown = _window(hours, calendar.opened.values(), axis)
 
     def row(rules: InstrumentRules) -> Row:
         stretches = [
-            *blocks.occupied(
-                calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings, capacity=rules.capacity
-            ),
+            *blocks.taken(calendar, rules, axis, now, reader),
             *blocks.kept(calendar, rules, axis),
-            *(blocks.free(calendar, rules, axis, now) if may_book else ()),
+            *(blocks.free(calendar, rules, axis, now) if reader.may_book else ()),
         ]
         opened = (shown.cut(start, end) for _, start, end in _pieces(calendar.opened[rules.number], axis))
         return Row(

@@ -46,11 +46,16 @@ def by_day(lines: list[BookingLine]) -> list[tuple[str, list[BookingItem]]]:
     return list(days.items())
 
 
+def firm(lines: list[BookingLine]) -> list[BookingLine]:
+    """Without what an open form keeps for some minutes: it is no booking yet."""
+    return [line for line in lines if not line.booking.form_hold]
+
+
 def next_bookings(db: Connection, actor: Actor, now: datetime) -> Section | None:
     """For the home page: the bookings of this person that are still to come or go on."""
     if not may(actor, Action.BOOK):
         return None
-    lines = bookings.mine(db, actor, now)
+    lines = firm(bookings.mine(db, actor, now))
     return Section(
         title=gettext("My next bookings"),
         icon="calendar-days",

@@ -54,14 +54,13 @@ from labshare.web.booking_forms import (
     read_version,
     with_times,
 )
-from labshare.web.booking_lines import by_day, for_others
+from labshare.web.booking_lines import by_day, firm, for_others
 from labshare.web.booking_rules import sentences_of
 from labshare.web.booking_wishes import choices as choices_for
 from labshare.web.booking_wishes import operator_choices, read_wish
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
-from labshare.web.qualifications import trainer_choices
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.series_forms import cancel_as_asked, section_of, told_once, weekday_ticks
 from labshare.web.weeks import Week
@@ -75,7 +74,7 @@ HOUR = timedelta(hours=1)
 @get("/bookings", sync_to_thread=True)
 def mine(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
     with database.read() as db:
-        lines, others = bookings.mine(db, me, now), wishes.for_others(db, me, now)
+        lines, others = firm(bookings.mine(db, me, now)), firm(wishes.for_others(db, me, now))
     return render(request, "bookings/mine.html", days=by_day(lines), for_others=for_others(others))
 
 
@@ -186,6 +185,7 @@ def booking_form(
     choices = projects.usable(db, me, now)
     span = wanted.span if wanted else None
     form = _chosen(form, choices, day_of(form, rules, now))
+    refusals = error.refusals if error else ()
     return form_page(
         request,
         "bookings/new.html",
@@ -203,9 +203,9 @@ def booking_form(
         offers=offers_near(db, wanted, now) if wanted else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), span) if span else "",
         wait_address=waitlist.address_after(error, rules, span),
-        ask_address=qualifications.address_after(error, rules),
-        trainers=trainer_choices(db, me, rules, form.trainer, now),
+        ask_address=qualifications.address_after(refusals, rules),
         operators=operator_choices(db, me, rules, now),
+        **qualifications.ways_to_train(db, me, rules, form.trainer, refusals, now),
         setups=[(each, each) for each in rules.setups],
         **choices_for(db, me, rules),
     )
@@ -271,6 +271,8 @@ def booking_page(
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
         offers=offers_near(db, wish_of(booking, wanted, rules), now) if wanted and isinstance(error, Refused) else (),
+        offer=waitlist.offer_of(db, me, booking, now),
+        ask_address=qualifications.address_after(error.refusals, rules) if isinstance(error, Refused) else "",
         **_permitted(me, line, is_changeable=is_changeable),
         is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
         **_asked(me, line, now),
@@ -283,10 +285,15 @@ def booking_page(
 
 
 def _permitted(me: Actor, line: BookingLine, *, is_changeable: bool) -> dict[str, bool]:
-    """Whether the reader may move the booking, or cancel it: who is there for its user may do no more than cancel."""
+    """Whether the reader may move the booking, or cancel it: who is there for its user may do no more than cancel.
+
+    A hold is taken or let go; other times are asked for in its form, or on the waitlist.
+    """
     may_change = bookings.may_change(me, line)
     attends = me.person_id in line.booking.attendants
-    return {"may_change": may_change and is_changeable, "may_cancel": (may_change or attends) and is_changeable}
+    is_held = line.booking.state is BookingState.HELD
+    may_move = may_change and is_changeable and not is_held
+    return {"is_held": is_held, "may_change": may_move, "may_cancel": (may_change or attends) and is_changeable}
 
 
 def _estimates(

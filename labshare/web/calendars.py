@@ -14,6 +14,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Malformed
 from labshare.services import Connection, calendars, registry
 from labshare.web import boards, given, weeks
+from labshare.web.blocks import Reader
 from labshare.web.boards import Board, BoardHours, BoardSpan
 from labshare.web.grid import week_of as axis_of_week
 from labshare.web.rendering import Request, redirect, render, wants_fragment
@@ -23,14 +24,7 @@ from labshare.web.typed import typed_date
 def week_of(db: Connection, actor: Actor | None, rules: InstrumentRules, day: date, now: datetime) -> weeks.Week:
     """The week around `day` as this reader may see it: what a page gives to `bookings/_week.html` as `week`."""
     calendar = calendars.calendar(db, actor, [rules.number], axis_of_week(day).span)
-    return weeks.week(
-        calendar,
-        rules,
-        day,
-        now,
-        may_book=may(actor, Action.BOOK),
-        sees_bookings=may(actor, Action.SEE_BOOKING, centre=rules.centre_id),
-    )
+    return weeks.week(calendar, rules, day, now, _reader(actor, rules.centre_id))
 
 
 def day_ahead(rules: InstrumentRules, now: datetime) -> date:
@@ -85,9 +79,9 @@ def board(
     hours: FromQuery[BoardHours] = "open",
 ) -> Response[str]:
     """Every instrument of the centre. With `hours=all` nights are drawn too, which most instruments spend closed."""
-    day = day_in(date, formats.local(now).date())
     with database.read() as db:
         centre = registry.named_centre(db, centre_id)
+        day = day_in(date, formats.local(now if date else calendars.next_open_at(db, centre_id, now)).date())
         shown = _board(db, actor, centre_id, span, day, now, hours)
     return render(request, "bookings/board.html", fragment="bookings/_board.html", centre=centre, board=shown)
 
@@ -98,13 +92,15 @@ def _board(
     around = boards.axis_of(span, day).span
     if span == "week":
         return boards.week_board(calendars.occupancy(db, actor, centre_id, around), day, now, hours)
-    return boards.day_board(
-        calendars.board(db, actor, centre_id, around),
-        day,
-        now,
-        hours,
+    calendar = calendars.board(db, actor, centre_id, around)
+    return boards.day_board(calendar, day, now, hours, _reader(actor, centre_id))
+
+
+def _reader(actor: Actor | None, centre_id: str) -> Reader:
+    return Reader(
         may_book=may(actor, Action.BOOK),
         sees_bookings=may(actor, Action.SEE_BOOKING, centre=centre_id),
+        manages=may(actor, Action.MANAGE_CALENDAR, centre=centre_id),
     )
 
 

@@ -121,6 +121,7 @@ def _home_line(line: ClearanceLine, now: datetime) -> Line:
         title=f"{line.project} · {line.title}",
         detail=named(line),
         state=("clearance_state", "overdue" if found.is_overdue(now) else found.state),
+        due=gettext("due by"),
         due_at=found.due_at,
     )
 

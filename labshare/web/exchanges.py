@@ -5,7 +5,7 @@ What must not live here: who may have whose booking (services/exchanges.py).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -14,11 +14,13 @@ from litestar.params import FromPath, FromQuery
 
 from labshare import formats
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import LabShareError, Malformed, NotFound, Refusal, Refused, Stale, WrongState
 from labshare.i18n import gettext
-from labshare.services import Connection, Database, bookings, exchanges, projects
+from labshare.services import Connection, Database, bookings, calendars, exchanges, projects
+from labshare.services.bookings import BookingLine
 from labshare.services.exchanges import PAGE, ExchangeLine, Offered
-from labshare.web import given
+from labshare.web import given, waitlist
 from labshare.web.booking_forms import Faults, read_id, read_project, read_version, times_of
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
@@ -27,9 +29,15 @@ from labshare.web.sections import Line, Section
 from labshare.web.templating import named
 from labshare.web.typed import instant, typed_clock, typed_date
 
+# So far before and after a booking the times that others have are offered for choice.
+SLOTS_AROUND = timedelta(days=10)
+
 
 class ProposalForm(msgspec.Struct, frozen=True, kw_only=True):
-    """Which booking, as it was seen; and a colleague to give it to, or where and when somebody has what is wanted."""
+    """Which booking, as it was seen; and a colleague to give it to, or where and when somebody has what is wanted.
+
+    `slot` is a time that was chosen rather than typed: its instrument, day and clock.
+    """
 
     booking: str = ""
     version: str = ""
@@ -37,6 +45,7 @@ class ProposalForm(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str = ""
     date: str = ""
     from_: str = msgspec.field(default="", name="from")
+    slot: str = ""
 
 
 class AnswerForm(msgspec.Struct, frozen=True):
@@ -60,11 +69,38 @@ def listing(request: Request, database: given.Database, me: given.Me, now: given
 
 
 @get(f"{PAGE}/new", sync_to_thread=True)
-def new(request: Request, database: given.Database, me: given.Me, booking: FromQuery[str] = "") -> Response[str]:
+def new(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, booking: FromQuery[str] = ""
+) -> Response[str]:
     """The two forms, for one of the reader's own bookings."""
     require(me, Action.BOOK)
     with database.read() as db:
-        return _forms(request, db, me, ProposalForm(booking=booking))
+        return _forms(request, db, me, now, ProposalForm(booking=booking))
+
+
+@get(f"{PAGE}/ask", sync_to_thread=True)
+def ask(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
+    """The time that somebody has, from a calendar: which of the reader's bookings they would give for it."""
+    require(me, Action.BOOK)
+    form = msgspec.convert(dict(request.query_params), ProposalForm)
+    moment, _ = _moment(form)
+    with database.read() as db:
+        rules = calendars.rules_of(db, form.instrument)
+        found = exchanges.askable(db, me, rules, Span(moment, moment + MINUTE), now) if moment else []
+        offers = exchanges.offerable(db, me, now) if found else []
+    offers.sort(key=lambda line: line.instrument_id != rules.id)
+    return render(
+        request,
+        "exchanges/ask.html",
+        status=200 if found else Refused.status,
+        rules=rules,
+        wanted=found[0] if found else None,
+        wanted_fields={"instrument": rules.id, "date": form.date, "from": form.from_},
+        offers=[(line, _words(_as_offered(line))) for line in offers],
+        refusals=() if found else (Refusal(code="exchange_no_holder"),),
+        heading=heading(Refused.status),
+        wait_address=waitlist.address_for(rules, found[0]) if found else "",
+    )
 
 
 @post(f"{PAGE}/hand-over", sync_to_thread=True)
@@ -74,13 +110,13 @@ def hand_over(
     try:
         receiver_id = read_id(data.receiver)
     except NotFound:
-        return _faulty(request, database, me, data, {"receiver": Refusal(code="exchange_no_colleague")})
+        return _faulty(request, database, me, now, data, {"receiver": Refusal(code="exchange_no_colleague")})
     try:
         with database.write() as db:
             seen = read_version(data.version)
             exchanges.hand_over(db, me, read_id(data.booking), receiver_id, seen_version=seen, now=now)
     except (Refused, Stale, WrongState) as error:
-        return _faulty(request, database, me, data, {}, error)
+        return _faulty(request, database, me, now, data, {}, error)
     return redirect(request, PAGE, notice="exchange_proposed")
 
 
@@ -88,9 +124,10 @@ def hand_over(
 def swap(
     request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[ProposalForm]
 ) -> Response[str]:
+    data = _as_chosen(data)
     moment, faults = _moment(data)
     if moment is None:
-        return _faulty(request, database, me, data, faults)
+        return _faulty(request, database, me, now, data, faults)
     try:
         with database.write() as db:
             seen = read_version(data.version)
@@ -98,9 +135,9 @@ def swap(
     except NotFound as error:
         if error.code != "instrument_not_found":
             raise
-        return _faulty(request, database, me, data, {"instrument": error.refusals[0]})
+        return _faulty(request, database, me, now, data, {"instrument": error.refusals[0]})
     except (Refused, Stale, WrongState) as error:
-        return _faulty(request, database, me, data, {}, error)
+        return _faulty(request, database, me, now, data, {}, error)
     return redirect(request, PAGE, notice="exchange_proposed")
 
 
@@ -157,7 +194,13 @@ def asked_section(db: Connection, actor: Actor, now: datetime) -> Section | None
         title=gettext("Offered to you"),
         icon="handshake",
         lines=tuple(
-            Line(href=PAGE, title=_words(line.gives), detail=_asks(line), due_at=line.exchange.answer_by)
+            Line(
+                href=PAGE,
+                title=_words(line.gives),
+                detail=_asks(line),
+                due=gettext("answer by"),
+                due_at=line.exchange.answer_by,
+            )
             for line in exchanges.asked_of(db, actor, now)
         ),
         more=PAGE,
@@ -188,18 +231,20 @@ def _faulty(
     request: Request,
     database: Database,
     me: Actor,
+    now: datetime,
     form: ProposalForm,
     faults: Faults,
     error: LabShareError | None = None,
 ) -> Response[str]:
     with database.read() as db:
-        return _forms(request, db, me, form, faults=faults, error=error)
+        return _forms(request, db, me, now, form, faults=faults, error=error)
 
 
 def _forms(
     request: Request,
     db: Connection,
     me: Actor,
+    now: datetime,
     form: ProposalForm,
     *,
     faults: Faults | None = None,
@@ -210,6 +255,7 @@ def _forms(
     if line.booking.person_id != me.person_id:
         raise NotFound("booking_not_found")
     times = times_of(line.booking.span)
+    is_typed = not form.slot and bool(form.instrument)
     form = msgspec.structs.replace(
         form, instrument=form.instrument or line.instrument_id, date=form.date or times["date"]
     )
@@ -220,10 +266,44 @@ def _forms(
         line=line,
         booking=line.booking,
         colleagues=[(each.id, each.name_vi) for each in exchanges.colleagues(db, me)],
+        slots=_slots(db, me, line, now),
+        is_typed=is_typed,
         form=form,
         faults=faults or {},
         refusals=error.refusals if error else (),
         heading=heading(error.status) if error else "",
+    )
+
+
+def _slots(db: Connection, me: Actor, line: BookingLine, now: datetime) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The times that others have on the instrument of a booking in the days around it, by day: (value, words)."""
+    rules = calendars.rules_of(db, line.instrument_id)
+    start = line.booking.starts_at
+    days: dict[str, list[tuple[str, str]]] = {}
+    for each in exchanges.askable(db, me, rules, Span(start - SLOTS_AROUND, start + SLOTS_AROUND), now):
+        times = times_of(each)
+        value = f"{rules.id} {times['date']} {times['from_']}"
+        days.setdefault(formats.day(each.start), []).append((value, formats.span(each.start, each.end)))
+    return list(days.items())
+
+
+def _as_chosen(form: ProposalForm) -> ProposalForm:
+    """The form with the time that was chosen, where one was, in place of what is typed."""
+    instrument, _, rest = form.slot.partition(" ")
+    day, _, clock = rest.partition(" ")
+    return msgspec.structs.replace(form, instrument=instrument, date=day, from_=clock) if form.slot else form
+
+
+def _as_offered(line: BookingLine) -> Offered:
+    """A booking of the reader as what they would give."""
+    booking = line.booking
+    return Offered(
+        instrument_id=line.instrument_id,
+        name_vi=line.instrument_vi,
+        name_en=line.instrument_en,
+        starts_at=booking.starts_at,
+        ends_at=booking.ends_at,
+        version=booking.version,
     )
 
 
@@ -259,4 +339,4 @@ def _words(offered: Offered) -> str:
     return f"{named(offered)} · {formats.span(offered.starts_at, offered.ends_at)}"
 
 
-router = Router("/", route_handlers=[listing, new, hand_over, swap, accept, decline, withdraw])
+router = Router("/", route_handlers=[listing, new, ask, hand_over, swap, accept, decline, withdraw])

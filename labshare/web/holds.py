@@ -6,23 +6,26 @@ well. What must not live here: how long a hold lasts (domain/holds.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
+from typing import Any
 from uuid import UUID
 
 from litestar import Response, Router, post
 from litestar.params import FromPath
 
+from labshare import formats
 from labshare.domain.bookings import Booking, Wish
 from labshare.domain.holds import may_prolong
 from labshare.domain.people import Actor
 from labshare.errors import Forbidden, NotFound, Refusal, Refused, WrongState
-from labshare.services import Database, holds
-from labshare.web import given
+from labshare.services import Connection, Database, bookings, calendars, holds
+from labshare.web import given, qualifications, waitlist
 from labshare.web.booking_forms import BookingForm
 from labshare.web.booking_wishes import read_wish
 from labshare.web.clearances import write_or_hold_back
-from labshare.web.rendering import Form, Request, render
+from labshare.web.rendering import Form, Request, redirect, render
 
 
 @post("/bookings/holds", sync_to_thread=True, status_code=200)
@@ -39,7 +42,9 @@ def hold(
             held = holds.hold(db, me, wish, now)
     except Refused as error:
         _let_go(database, me, wish, now)
-        return _fragment(request, now, refusals=error.refusals)
+        with database.read() as db:
+            ways = _ways(db, me, data, wish, error, now)
+        return _fragment(request, now, refusals=error.refusals, **ways)
     except (NotFound, Forbidden):
         # The address named a hold of somebody else, or somebody for whom one may not book: the form itself says so.
         return _fragment(request, now)
@@ -65,6 +70,18 @@ def release(database: given.Database, me: given.Me, now: given.Now, hold_id: Fro
         holds.release(db, me, hold_id, now)
 
 
+@post("/bookings/holds/{hold_id:uuid}/let-go", sync_to_thread=True)
+def let_go(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, hold_id: FromPath[UUID]
+) -> Response[str]:
+    """The same by the button on the page of the hold, which leads back to the calendar."""
+    with database.write() as db:
+        held = holds.release(db, me, hold_id, now)
+        instrument_id = bookings.show(db, me, held.id).instrument_id
+    day = formats.local(held.starts_at).date().isoformat()
+    return redirect(request, f"/instruments/{instrument_id}?date={day}", notice="hold_released")
+
+
 def _let_go(database: Database, me: Actor, wish: Wish, now: datetime) -> None:
     """The form asks for other time than it holds, and may not have it: what it held is free again."""
     if wish.replaces_id is not None:
@@ -72,8 +89,21 @@ def _let_go(database: Database, me: Actor, wish: Wish, now: datetime) -> None:
             holds.release(db, me, wish.replaces_id, now)
 
 
+def _ways(db: Connection, me: Actor, form: BookingForm, wish: Wish, error: Refused, now: datetime) -> dict[str, Any]:
+    """What would help whom the form refuses: to ask for the qualification, a trainer where the form offers any, or the
+    waitlist.
+    """
+    rules = calendars.rules_of(db, form.instrument)
+    trained = qualifications.ways_to_train(db, me, rules, form.trainer, error.refusals, now)
+    return {
+        "ask_address": qualifications.address_after(error.refusals, rules),
+        "may_train": trained["may_train"],
+        "wait_address": waitlist.address_after(error, rules, wish.span),
+    }
+
+
 def _fragment(
-    request: Request, now: datetime, *, held: Booking | None = None, refusals: tuple[Refusal, ...] = ()
+    request: Request, now: datetime, *, held: Booking | None = None, refusals: Sequence[Refusal] = (), **ways: Any
 ) -> Response[str]:
     seconds = ceil((held.hold_expires_at - now).total_seconds()) if held and held.hold_expires_at else 0
     return render(
@@ -85,7 +115,8 @@ def _fragment(
         may_prolong=held is not None and may_prolong(held),
         is_only_of_holds=all(each.code.startswith("hold") for each in refusals),
         refusals=refusals,
+        **ways,
     )
 
 
-router = Router("/", route_handlers=[hold, prolong, release])
+router = Router("/", route_handlers=[hold, prolong, release, let_go])

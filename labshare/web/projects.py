@@ -186,6 +186,7 @@ def review_section(db: Connection, actor: Actor, now: datetime) -> Section | Non
         msgspec.structs.replace(
             _home_line(line),
             state=None if line.project.is_current(now) else ("project_state", "expired"),
+            due=gettext("verified until"),
             due_at=line.project.expires_at,
         )
         for line in projects.reviews(db, actor, now)

@@ -6,8 +6,9 @@ ends (services/qualifications.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -18,9 +19,9 @@ from litestar.params import FromPath, FromQuery
 from labshare import formats
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.people import Action, Actor, may, require
-from labshare.domain.qualifications import ASKABLE, Level
+from labshare.domain.qualifications import ASKABLE, TRAINABLE, Level
 from labshare.domain.windows import CENTRE_ZONE_NAME, midnight
-from labshare.errors import Forbidden, LabShareError, Malformed, WrongState
+from labshare.errors import Forbidden, LabShareError, Malformed, Refusal, WrongState
 from labshare.i18n import gettext, word
 from labshare.services import Connection, Database, calendars, qualifications, training
 from labshare.services.qualifications import PAGE, AskLine, Standing
@@ -163,10 +164,17 @@ def waiting_section(db: Connection, actor: Actor, now: datetime) -> Section | No
     )
 
 
-def address_after(error: LabShareError | None, rules: InstrumentRules) -> str:
+def address_after(refusals: Iterable[Refusal], rules: InstrumentRules) -> str:
     """The form to ask for the qualification that a wish was refused for."""
-    asks = any(each.code in ASKABLE for each in error.refusals) if error else False
-    return address_to_ask(rules.id) if asks else ""
+    return address_to_ask(rules.id) if any(each.code in ASKABLE for each in refusals) else ""
+
+
+def ways_to_train(
+    db: Connection, me: Actor, rules: InstrumentRules, chosen: str, refusals: Iterable[Refusal], now: datetime
+) -> dict[str, Any]:
+    """The trainers whom a form offers, and whether what it was refused for would do with one of them."""
+    trainers = trainer_choices(db, me, rules, chosen, now)
+    return {"trainers": trainers, "may_train": bool(trainers) and any(each.code in TRAINABLE for each in refusals)}
 
 
 def address_to_ask(instrument_id: str) -> str:

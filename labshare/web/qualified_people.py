@@ -6,22 +6,26 @@ What must not live here: what people ask for (qualifications.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response, Router, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from labshare.domain.people import Actor
 from labshare.domain.qualifications import Demand, Level
+from labshare.domain.text import fold
 from labshare.errors import LabShareError, Malformed, WrongState
 from labshare.services import Connection, Database, operators, qualifications
 from labshare.web import given
 from labshare.web.errors import heading
-from labshare.web.qualifications import item_of, level_choices, read_level, read_until, usual_until
+from labshare.web.qualifications import Item, item_of, level_choices, read_level, read_until, usual_until
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.typed import typed_date
+
+PEOPLE_ON_A_PAGE = 20
 
 
 class PersonForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,11 +45,38 @@ class DemandForm(msgspec.Struct, frozen=True, kw_only=True):
     course_months: str = ""
 
 
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """The people of an instrument whom a search names: one page of those who may use it, and all whose right is over.
+
+    `total` counts everybody there is without a search, `matching` those who may use it with it.
+    """
+
+    q: str
+    total: int
+    matching: int
+    shown: list[Item]
+    over: list[Item]
+    page: int
+    pages: int
+
+    def at(self, page: int) -> str:
+        """The address of another page of the same search, '' where there is none."""
+        return f"?{urlencode({'q': self.q, 'page': page})}" if 1 <= page <= self.pages else ""
+
+
 @get("/instruments/{instrument_id:str}/people", sync_to_thread=True)
 def people(
-    request: Request, database: given.Database, me: given.Me, now: given.Now, instrument_id: FromPath[str]
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument_id: FromPath[str],
+    q: FromQuery[str] = "",
+    page: FromQuery[str] = "",
 ) -> Response[str]:
-    return _page(request, database, me, now, instrument_id)
+    """`q` is part of a name or a login; a list shows its first page rather than refuse to be looked at."""
+    number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
+    return _page(request, database, me, now, instrument_id, q=q, page=number)
 
 
 @post("/instruments/{instrument_id:str}/people", sync_to_thread=True)
@@ -163,6 +194,9 @@ def _page(
     instrument_id: str,
     error: LabShareError | None = None,
     form: PersonForm | None = None,
+    *,
+    q: str = "",
+    page: int = 1,
 ) -> Response[str]:
     with database.read() as db:
         rules, standings = qualifications.people_of(db, me, instrument_id, now)
@@ -171,11 +205,29 @@ def _page(
         "qualifications/people.html",
         status=error.status if error else 200,
         rules=rules,
-        people=[item_of(each) for each in standings],
+        people=found_among([item_of(each) for each in standings], q, page),
         levels=level_choices(list(Level)),
         form=form or PersonForm(until=usual_until(now).isoformat()),
         refusals=error.refusals if error else (),
         heading=heading(error.status) if error else "",
+    )
+
+
+def found_among(people: Sequence[Item], q: str, page: int) -> Found:
+    """Those whose name or login has every word of `q` in it, with or without accents; in the order they came in."""
+    words = fold(q).split()
+    matching = [each for each in people if all(word in fold(f"{each.line.person} {each.line.login}") for word in words)]
+    usable = [each for each in matching if not each.standing.is_over]
+    pages = max(1, -(-len(usable) // PEOPLE_ON_A_PAGE))
+    page = min(max(page, 1), pages)
+    return Found(
+        q=q,
+        total=len(people),
+        matching=len(usable),
+        shown=usable[(page - 1) * PEOPLE_ON_A_PAGE : page * PEOPLE_ON_A_PAGE],
+        over=[each for each in matching if each.standing.is_over],
+        page=page,
+        pages=pages,
     )
 
 

@@ -61,12 +61,21 @@ def _concerns(line: RoundLine, actor: Actor) -> bool:
 def _call(line: RoundLine) -> Line:
     r = line.round
     state = ("round_state", r.state.value)
-    return Line(href=f"/rounds/{r.id}", title=named(r), detail=r.code, state=state, due_at=r.closes_at)
+    return Line(
+        href=f"/rounds/{r.id}", title=named(r), detail=r.code, state=state, due=gettext("closes"), due_at=r.closes_at
+    )
 
 
 def _decision(r: Round) -> Line:
     state = ("round_state", r.state.value)
-    return Line(href=f"/rounds/{r.id}", title=named(r), detail=r.code, state=state, due_at=r.publishes_at)
+    return Line(
+        href=f"/rounds/{r.id}",
+        title=named(r),
+        detail=r.code,
+        state=state,
+        due=gettext("is published"),
+        due_at=r.publishes_at,
+    )
 
 
 def _own(line: RequestLine) -> Line:

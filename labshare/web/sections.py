@@ -10,13 +10,15 @@ import msgspec
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One thing on the home page: where it leads, what it is, and (already in words) what is known about it.
 
-    `state` is a badge, as (kind, value) of `word`; `due_at` is shown with a clock when something waits for the reader.
+    `state` is a badge, as (kind, value) of `word`; `due_at` is shown with a clock when something waits for the reader,
+    after the words `due` that say what happens then ("answer by").
     """
 
     href: str
     title: str
     detail: str = ""
     state: tuple[str, str] | None = None
+    due: str = ""
     due_at: datetime | None = None
 
 

@@ -6,7 +6,7 @@ The rule is typed in the form of a booking (bookings.py), where a series is also
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -113,14 +113,19 @@ def _preview(
         rules=rules,
         words=in_words(repeat),
         dates=[_date(each) for each in found],
-        free=sum(not each.refusals for each in found),
-        conflicts=[each.value for each in (Conflicts.SKIP, Conflicts.MOVE, Conflicts.STOP)],
-        chosen=form.conflicts,
+        **_conflicts(form, sum(not each.refusals for each in found)),
         fields=typed,
         back=f"/bookings/new?{urlencode(typed)}",
         refusals=_of_the_whole(error) if error else (),
         heading=heading(error.status) if error else "",
     )
+
+
+def _conflicts(form: SeriesForm, free: int) -> dict[str, Any]:
+    """What may become of refused dates: where no date can be booked as it is, leaving them out would book nothing."""
+    choices = (Conflicts.SKIP, Conflicts.MOVE, Conflicts.STOP) if free else (Conflicts.MOVE,)
+    chosen = form.conflicts if free else Conflicts.MOVE.value
+    return {"free": free, "conflicts": [each.value for each in choices], "chosen": chosen}
 
 
 def _of_the_whole(error: Refused) -> tuple[Refusal, ...]:

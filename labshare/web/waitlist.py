@@ -14,7 +14,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from labshare import formats
-from labshare.domain.bookings import InstrumentRules
+from labshare.domain.bookings import Booking, BookingState, InstrumentRules
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
@@ -148,11 +148,23 @@ def offers_section(db: Connection, actor: Actor, now: datetime) -> Section | Non
     )
 
 
+def offer_of(db: Connection, actor: Actor, booking: Booking, now: datetime) -> WaitingLine | None:
+    """The offer whose time a booking keeps, for the one who may take it."""
+    if booking.state is not BookingState.HELD or booking.form_hold or booking.person_id != actor.person_id:
+        return None
+    return next((line for line in waitlist.offers(db, actor, now) if line.entry.booking_id == booking.id), None)
+
+
 def address_after(error: LabShareError | None, rules: InstrumentRules, wanted: Span | None) -> str:
     """The form to wait for as long a use in the week after a wish, where that was refused for its time alone."""
     codes = [each.code for each in error.refusals] if error else []
     if wanted is None or not any(code.startswith("time_taken") for code in codes):
         return ""
+    return address_for(rules, wanted)
+
+
+def address_for(rules: InstrumentRules, wanted: Span) -> str:
+    """The form to wait for as long a use of an instrument in the week from a time on."""
     day = formats.local(wanted.start).date()
     asked = {
         "instrument": rules.id,
@@ -190,12 +202,14 @@ def _form(
     error: LabShareError | None = None,
 ) -> Response[str]:
     choices = projects.usable(db, me, now)
+    wanted = waitlist.wanted(db, form.instrument, form.capability)
+    first = formats.local(waitlist.next_open(db, wanted, now)).date()
     return render(
         request,
         "waitlist/new.html",
         status=error.status if error else Malformed.status if faults else 200,
-        wanted=waitlist.wanted(db, form.instrument, form.capability),
-        form=_usual(form, formats.local(now).date(), str(choices[0].id) if len(choices) == 1 else ""),
+        wanted=wanted,
+        form=_usual(form, first, str(choices[0].id) if len(choices) == 1 else ""),
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in choices],
         faults=faults or {},
         refusals=error.refusals if error else (),
@@ -228,13 +242,13 @@ def _read(db: Connection, me: Actor, form: JoinForm, now: datetime) -> tuple[Wai
     ), {}
 
 
-def _usual(form: JoinForm, today: date, project: str) -> JoinForm:
-    """The form with what need not be typed: two hours within a week, and the only project there is."""
+def _usual(form: JoinForm, first: date, project: str) -> JoinForm:
+    """The form with what need not be typed: two hours within a week from the first open day, and the only project."""
     return msgspec.structs.replace(
         form,
         length=form.length or free_times.USUAL_LENGTH,
-        from_=form.from_ or today.isoformat(),
-        to=form.to or (today + timedelta(days=USUAL_DAYS - 1)).isoformat(),
+        from_=form.from_ or first.isoformat(),
+        to=form.to or (first + timedelta(days=USUAL_DAYS - 1)).isoformat(),
         project=form.project or project,
     )
 
@@ -254,6 +268,7 @@ def _offer(line: WaitingLine) -> Line:
         href=PAGE,
         title=offer_name(line),
         detail=formats.span(line.starts_at, line.ends_at) if is_timed else "",  # pyright: ignore[reportArgumentType]  both are there
+        due=gettext("kept until"),
         due_at=line.expires_at,
     )
 

@@ -15,7 +15,7 @@ from labshare.domain.bookings import InstrumentRules
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.services.calendars import Calendar
 from labshare.web import blocks
-from labshare.web.blocks import Block, Stretch, Track
+from labshare.web.blocks import Block, Reader, Stretch, Track
 from labshare.web.grid import Axis, Piece, Window, pieces, place, week_of, window
 
 
@@ -52,18 +52,14 @@ class Week(msgspec.Struct, frozen=True):
     day_later: str
 
 
-def week(
-    calendar: Calendar, rules: InstrumentRules, day: date, now: datetime, *, may_book: bool, sees_bookings: bool
-) -> Week:
-    """The week that `day` lies in; `calendar` must cover it. `sees_bookings`: the reader answers for the centre."""
+def week(calendar: Calendar, rules: InstrumentRules, day: date, now: datetime, reader: Reader) -> Week:
+    """The week that `day` lies in; `calendar` must cover it."""
     axis = week_of(day)
     opened = [part for span in calendar.opened[rules.number] for part in pieces(*axis.minutes(span))]
-    taken = list(
-        blocks.occupied(calendar.entries[rules.number], axis, now, sees_bookings=sees_bookings, capacity=rules.capacity)
-    )
+    taken = list(blocks.taken(calendar, rules, axis, now, reader))
     shown = window(opened, _beyond(taken, window(opened)))
     stretches = [*taken, *blocks.kept(calendar, rules, axis)]
-    if may_book:
+    if reader.may_book:
         stretches += blocks.free(calendar, rules, axis, now)
     days = tuple(_days(axis, day, now, shown, opened, stretches))
     return Week(

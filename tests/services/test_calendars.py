@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.bookings import Booking, BookingKind, Wish
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound
 from labshare.services import bookings as service
 from labshare.services import calendars
+from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import (
     COLLEAGUE,
@@ -95,6 +97,19 @@ def test_a_picture_of_a_centre_is_its_board_without_names(house: Database) -> No
     }  # fmt: skip
     # Both are open Mon-Fri 08-18, so they share one list.
     assert picture.opened[FESEM] is picture.opened[XRD]
+
+
+def test_the_next_open_time_is_now_or_the_first_of_several_instruments(house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(opening="Sat 09:00-12:00"))
+    with house.read() as db:
+        fesem, xrd = (calendars.rules_of(db, each) for each in ("N001", "N002"))
+        assert calendars.next_open(db, [fesem], at(25, 10)) == at(25, 10)
+        # From Friday evening on the one is closed until Monday, the other until Saturday.
+        assert calendars.next_open(db, [fesem], at(27, 19)) == at(30, 8)
+        assert calendars.next_open(db, [fesem, xrd], at(27, 19)) == at(28, 9)
+        assert calendars.next_open_at(db, "C-ONE", at(27, 19)) == at(28, 9)
+        assert calendars.next_open(db, [], at(27, 19)) == at(27, 19)
 
 
 def test_versions_of_calendars_are_told_only_of_instruments_that_exist(house: Database) -> None:

@@ -203,12 +203,25 @@ def test_ones_own_booking_can_be_dragged_until_it_begins() -> None:
     assert begun.block.handle is None
     for state in (BookingState.IN_USE, BookingState.DONE):
         assert said(msgspec.structs.replace(own, state=state)).handle is None
-    # Nor is somebody else's, even for a manager, who opens it; and what began in the week before has its own day.
+    # Nor is somebody else's, or one that the reader trains; and what began in the week before has its own day.
     assert said(msgspec.structs.replace(own, is_own=False), sees_bookings=True).handle is None
+    assert said(msgspec.structs.replace(own, is_trainer=True)).handle is None
     (night,) = blocks.occupied(
         [msgspec.structs.replace(own, starts_at=at(22, 22), ends_at=at(23, 10))], WEEK, at(21, 8), sees_bookings=False
     )
     assert night.block.handle == Handle(3, "2026-11-22", 1320, 720)
+
+
+def test_who_manages_the_calendar_drags_everybodys_bookings_and_blocks() -> None:
+    theirs = entry(span(26, 9, 11), id=ID, version=3, state=BookingState.CONFIRMED, person="Researcher")
+    held = msgspec.structs.replace(theirs, state=BookingState.HELD)
+    block = msgspec.structs.replace(theirs, kind=BookingKind.MAINTENANCE, person=None)
+    rows = [theirs, held, block]
+    found = list(blocks.occupied(rows, WEEK, at(23, 8), sees_bookings=True, manages=True))
+    assert [each.block.handle for each in found] == [
+        Handle(3, "2026-11-26", 540, 120), None, Handle(3, "2026-11-26", 540, 120),
+    ]  # fmt: skip
+    assert all(each.block.handle is None for each in blocks.occupied(rows, WEEK, at(23, 8), sees_bookings=True))
 
 
 def test_only_the_part_with_the_end_has_the_last_edge() -> None:
@@ -281,7 +294,7 @@ def test_what_is_at_the_same_time_stands_side_by_side() -> None:
         ("a at0 of2 fh8 fm0 uh10 um0", "at-0-480"),
         ("b at1 of2 fh9 fm0 uh11 um0", "at-0-540-1"),
         ("c at0 of2 fh10 fm0 uh12 um0", "at-0-600"),
-        ("d fh12 fm0 uh13 um0", "at-0-720"),
+        ("d short fh12 fm0 uh13 um0", "at-0-720"),
     ]
 
 
@@ -300,6 +313,15 @@ def test_a_day_shows_its_part_of_each_stretch_in_the_order_of_time() -> None:
     ]
     # Wednesday's part lies after 18:00, which is not drawn.
     assert list(blocks.of_day(stretches, 2, Window(8, 18))) == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "size"),
+    [(44, " low"), (45, " short tight"), (59, " short tight"), (60, " short"), (74, " short"), (75, ""), (179, "")],
+)
+def test_a_block_is_marked_by_how_many_lines_it_has_room_for(minutes: int, size: str) -> None:
+    (found,) = blocks.of_day([Stretch(480, 480 + minutes, Block("taken", "", ""))], 0, Window(8, 18))
+    assert found.css.partition(" fh8")[0] == f"taken{size}"
 
 
 def test_a_long_block_is_marked_for_the_phone() -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from labshare.domain.timespan import Span
 from labshare.services.calendars import Calendar, Occupancy
+from labshare.web.blocks import Reader
 from labshare.web.boards import axis_of, day_board, week_board
 from labshare.web.grid import Window, day_of
 from tests.furniture import at, span
@@ -30,7 +31,7 @@ def day(**opened: list[Span]) -> Calendar:
 
 
 def test_a_days_board_has_one_row_with_words_for_each_instrument() -> None:
-    board = day_board(day(), THURSDAY, at(26, 10), "open", may_book=False, sees_bookings=False)
+    board = day_board(day(), THURSDAY, at(26, 10), "open", Reader())
     assert [(row.id, row.name) for row in board.rows] == [("N001", "Kính hiển vi"), ("N002", "Nhiễu xạ")]
     assert [block.title for block in board.rows[0].blocks] == ["Đã có người"]
     assert board.rows[0].blocks[0].id == "at-N001-0-540"
@@ -42,7 +43,7 @@ def test_a_days_board_has_one_row_with_words_for_each_instrument() -> None:
 def test_an_instrument_that_never_closes_does_not_squeeze_the_others() -> None:
     def shown(hours: str, **opened: list[Span]) -> Window:
         given = "all" if hours == "all" else "open"
-        return day_board(day(**opened), THURSDAY, at(26, 10), given, may_book=False, sees_bookings=False).window
+        return day_board(day(**opened), THURSDAY, at(26, 10), given, Reader()).window
 
     assert shown("open") == Window(8, 18)
     assert shown("all") == Window(0, 24)
@@ -51,7 +52,7 @@ def test_an_instrument_that_never_closes_does_not_squeeze_the_others() -> None:
 
 
 def test_who_may_book_finds_what_is_free_on_a_days_board() -> None:
-    board = day_board(day(), THURSDAY, at(25, 10), "open", may_book=True, sees_bookings=False)
+    board = day_board(day(), THURSDAY, at(25, 10), "open", Reader(may_book=True))
     assert [block.time for block in board.rows[0].blocks if block.kind == "free"] == ["08:00–09:00", "11:00–18:00"]
 
 

@@ -152,6 +152,13 @@ def test_a_calendar_says_which_versions_it_shows(client: Client, house: Database
     assert 'data-live="N001:1 N002:0"' in client.get("/centres/C-ONE/board").text
 
 
+def test_a_board_begins_with_the_first_open_day(client: Client, house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(opening="Thu 08:00-18:00"))
+    assert "Thứ Năm 26/11/2026" in text_of(client.get("/centres/C-ONE/board"))
+    assert "Thứ Tư 25/11/2026" in text_of(client.get("/centres/C-ONE/board?date=2026-11-25"))
+
+
 def test_an_empty_centre_says_so(client: Client, house: Database) -> None:
     with house.write() as db:
         db.execute(sa.update(t.instruments).values(booking_mode="service"))

@@ -10,12 +10,13 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from labshare.domain.bookings import BookingKind
 from labshare.domain.timespan import Span
 from labshare.services import bookings
 from labshare.store.engine import Database
 from labshare.store.tables import instruments
 from tests.browser import enter, faults, overflow, small_targets, window
-from tests.furniture import COLLEAGUE, NOW, RESEARCHER, XRD, actor, at, span
+from tests.furniture import COLLEAGUE, MANAGER, NOW, RESEARCHER, XRD, actor, at, span
 from tests.web.test_moves import DAY, book, booked, times
 
 __all__ = ["booked"]
@@ -304,6 +305,97 @@ def test_a_phone_gets_the_list_and_the_dialog_fits(browser: Browser, site: str, 
         expect(page.locator("[name=from]")).to_have_value("11:00")
         page.goto(f"/centres/C-ONE/board?date={DAY}")
         assert (overflow(page), small_targets(page)) == (0, [])
+
+
+def test_a_phone_books_moves_and_lengthens_by_taps(browser: Browser, site: str, house: Database, booked: UUID) -> None:
+    with window(browser, site, width=360, has_touch=True, is_mobile=True) as page:
+        at_week(page)
+        # To book: free time, then the button; the only project is chosen.
+        with page.expect_navigation():
+            column(page).locator("li.free a").last.tap()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Đặt", exact=True).tap()
+        expect(page.get_by_text("11:00–12:00 T5 26/11/2026").first).to_be_visible()
+        # To move: the booking, free time beneath its form, then the button. It keeps its two hours.
+        page.goto(f"/instruments/N002?date={DAY}")
+        with page.expect_navigation():
+            column(page).locator("li.mine a").first.tap()
+        column(page).locator("li.free a").last.tap()
+        assert [page.locator(f"[name={name}]").input_value() for name in ("from", "until")] == ["12:00", "14:00"]
+        with page.expect_navigation():
+            page.get_by_role("button", name="Đổi giờ", exact=True).tap()
+        assert times(house, booked) == span(26, 12, 14)
+        # To lengthen: to its form, another end, then the button.
+        page.get_by_role("link", name="Đổi giờ hoặc thời lượng").tap()
+        page.locator("[name=until]").fill("15h")
+        assert (overflow(page), small_targets(page)) == (0, [])
+        with page.expect_navigation():
+            page.get_by_role("button", name="Đổi giờ", exact=True).tap()
+        assert times(house, booked) == span(26, 12, 15)
+
+
+def test_a_manager_drags_somebody_elses_booking_and_a_block(
+    browser: Browser, site: str, house: Database, booked: UUID
+) -> None:
+    with house.write() as db:
+        block = bookings.block(db, actor(MANAGER), XRD, BookingKind.MAINTENANCE, span(26, 15, 16), "Bơm", NOW)
+    with window(browser, site) as page:
+        enter(page, "manager")
+        page.goto(f"/instruments/N002?date={DAY}")
+        page.locator("#week").scroll_into_view_if_needed()
+        drag(page, spot(column(page), 10), spot(column(page, FRIDAY), 14.1))
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text(becomes("13:00–15:00 T6 27/11/2026"))
+        expect(dialog).to_contain_text("Researcher (sẽ được báo)")
+        assert faults(page) == []
+        with page.expect_navigation():
+            dialog.get_by_role("button", name="Đổi giờ", exact=True).click()
+        assert times(house, booked) == span(27, 13, 15)
+        page.locator("#week").scroll_into_view_if_needed()
+        drag(page, spot(column(page), 15.5), spot(column(page), 9.6))
+        expect(dialog).to_contain_text(becomes("09:00–10:00 T5 26/11/2026"))
+        with page.expect_navigation():
+            dialog.get_by_role("button", name="Đổi giờ", exact=True).click()
+        assert times(house, block.id) == span(26, 9, 10)
+
+
+def test_an_hour_has_room_for_whole_lines(browser: Browser, site: str, house: Database, booked: UUID) -> None:
+    with house.write() as db:
+        book(db, span(27, 9, 10), COLLEAGUE)
+    with window(browser, site, width=1440) as page:
+        enter(page, "manager")
+        page.goto(f"/instruments/N002?date={DAY}")
+        block = column(page, FRIDAY).locator("li.short > *").filter(has_text="Colleague")
+        lines = block.locator(".time, .what, .more")
+        expect(lines).to_have_text(["09:00–10:00", "Colleague", "KC-01 · Màng ZnO"])
+        assert block.evaluate("block => block.scrollHeight - block.clientHeight") <= 0
+        tops = [box["y"] for each in lines.all() if (box := each.bounding_box())]
+        assert len(set(tops)) == 3
+
+
+def test_a_phone_folds_what_a_manager_does_and_asks_for_a_swap(
+    browser: Browser, site: str, house: Database, booked: UUID
+) -> None:
+    with window(browser, site, width=360, has_touch=True) as page:
+        enter(page, "manager")
+        page.goto("/instruments/N002")
+        link = page.get_by_role("link", name="Chặn giờ")
+        expect(link).to_be_hidden()
+        page.locator(".menu summary").tap()
+        expect(link).to_be_visible()
+        assert (faults(page), overflow(page), small_targets(page)) == ([], 0, [])
+    with house.write() as db:
+        book(db, span(27, 9, 11), COLLEAGUE)
+    with window(browser, site, width=360, has_touch=True) as page:
+        at_week(page)
+        page.goto(f"/instruments/N002?date={FRIDAY}")
+        with page.expect_navigation():
+            column(page, FRIDAY).locator("li.taken a").tap()
+        assert (faults(page), overflow(page), small_targets(page)) == ([], 0, [])
+        with page.expect_navigation():
+            page.get_by_role("button", name="Đưa lượt này ra đổi").tap()
+        expect(page).to_have_url(re.compile("/exchanges$"))
+        expect(page.locator(".lines")).to_contain_text("09:00–11:00 T6 27/11/2026")
 
 
 def test_a_phone_lists_what_is_at_the_same_time_one_under_the_other(

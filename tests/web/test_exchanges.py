@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import msgspec
 import pytest
 
-from labshare.domain.bookings import Booking
+from labshare.domain.bookings import Booking, BookingState
 from labshare.services import exchanges
 from labshare.store import bookings as bookings_store
 from labshare.store.engine import Database
@@ -20,6 +22,7 @@ from tests.furniture import (
     XRD,
     a_booking,
     actor,
+    at,
     span,
 )
 from tests.web.conftest import Client, send, sign_in, text_of
@@ -78,7 +81,8 @@ def test_home_and_the_booking_say_that_an_offer_waits(client: Client, mine: Book
     assert "Có đề nghị nhường hoặc đổi lượt này đang chờ trả lời." in text_of(page)
     assert 'href="/exchanges/new' not in page.text
     sign_in(client, "colleague")
-    assert "Máy XRD · 09:00–11:00 T4 25/11/2026 Researcher nhường cho bạn" in text_of(client.get("/"))
+    said = "Máy XRD · 09:00–11:00 T4 25/11/2026 Researcher nhường cho bạn trả lời trước 08:00 T4 25/11/2026"
+    assert said in text_of(client.get("/"))
 
 
 def exchanges_of(house: Database, person_id: Any) -> list[Any]:
@@ -99,6 +103,83 @@ def test_a_swap_is_asked_of_whoever_has_the_time(client: Client, house: Database
     (line,) = exchanges_of(house, COMPETITOR)
     assert send(client, f"/exchanges/{line}/accept", {"version": "2"}).status_code == 303
     assert (person_of(house, mine), person_of(house, theirs)) == (COMPETITOR, RESEARCHER)
+
+
+def test_a_swap_is_asked_for_from_the_calendar_without_a_name(client: Client, house: Database, mine: Booking) -> None:
+    later = a_booking(3, span(27, 9, 11))
+    theirs = a_booking(
+        XRD,
+        THEIRS,
+        occupied_from=at(26, 13, 30),
+        person_id=COMPETITOR,
+        project_id=INDUSTRY_PROJECT,
+        organisation_id="O-CO",
+    )
+    placed(house, theirs, later)
+    sign_in(client, "researcher")
+    asked = "/exchanges/ask?instrument=N002&date=2026-11-26&from=13:30"
+    for calendar in ("/instruments/N002?date=2026-11-26", "/centres/C-ONE/board?date=2026-11-26"):
+        assert f'href="{asked.replace("&", "&amp;")}"' in client.get(calendar).text
+    # As the calendar shows it to everybody: with its set-up, and without whose it is.
+    page = client.get(asked)
+    said = text_of(page)
+    assert "13:30–16:00 T5 26/11/2026" in said
+    assert "14:00" not in said
+    assert "Competitor" not in page.text
+    assert "O-CO" not in page.text
+    # Both of one's own can be given; the one on the same instrument stands first.
+    assert said.index("Máy XRD · 09:00–11:00 T4 25/11/2026") < said.index("09:00–11:00 T6 27/11/2026")
+    assert "/waitlist/new?instrument=N002&amp;length=150m&amp;from=2026-11-26" in page.text
+    data = {"booking": str(mine.id), "version": "1", "instrument": "N002", "date": "2026-11-26", "from": "13:30"}
+    assert all(f'name="{name}" value="{value}"' in page.text for name, value in data.items())
+    assert send(client, "/exchanges/swap", data).status_code == 303
+    assert len(exchanges_of(house, COMPETITOR)) == 1
+    # What is on offer is not offered twice.
+    assert str(mine.id) not in client.get(asked).text
+
+
+def test_only_time_to_come_of_somebody_else_is_asked_for(client: Client, house: Database, mine: Booking) -> None:
+    begun = a_booking(XRD, span(23, 7, 9), person_id=COMPETITOR, project_id=INDUSTRY_PROJECT, organisation_id="O-CO")
+    held = msgspec.structs.replace(
+        a_booking(XRD, THEIRS, person_id=COLLEAGUE), state=BookingState.HELD, hold_expires_at=at(26, 12)
+    )
+    placed(house, begun, held)
+    sign_in(client, "researcher")
+    assert "/exchanges/ask" not in client.get("/instruments/N002?date=2026-11-26").text
+    for when in (
+        "2026-11-23&from=8:00",
+        "2026-11-25&from=9:00",
+        "2026-11-26&from=14:00",
+        "2026-11-27&from=9",
+        "&from=",
+    ):
+        page = client.get(f"/exchanges/ask?instrument=N002&date={when}")
+        assert (page.status_code, 'data-code="exchange_no_holder"' in page.text) == (422, True), when
+    assert client.get("/exchanges/ask?instrument=N999&date=2026-11-26&from=14:00").status_code == 404
+
+
+def test_whoever_has_nothing_to_give_may_wait(client: Client, house: Database) -> None:
+    placed(house, a_booking(XRD, THEIRS))
+    sign_in(client, "colleague")
+    page = client.get("/exchanges/ask?instrument=N002&date=2026-11-26&from=14:00")
+    assert "Bạn không có lượt nào để đổi" in text_of(page)
+    assert 'action="/exchanges/swap"' not in page.text
+    assert "/waitlist/new?instrument=N002" in page.text
+
+
+def test_a_swap_is_chosen_among_the_times_of_others(client: Client, house: Database, mine: Booking) -> None:
+    theirs = a_booking(XRD, THEIRS, person_id=COMPETITOR, project_id=INDUSTRY_PROJECT, organisation_id="O-CO")
+    placed(house, theirs)
+    sign_in(client, "researcher")
+    form = client.get(f"/exchanges/new?booking={mine.id}").text
+    assert re.findall(r'<option value="([^"]+)">14:00–16:00 T5 26/11/2026', form) == ["N002 2026-11-26 14:00"]
+    data = {"booking": str(mine.id), "version": "1", "instrument": "N002", "date": "2026-11-25", "from": ""}
+    assert send(client, "/exchanges/swap", data).status_code == 400
+    unknown = send(client, "/exchanges/swap", {**data, "slot": "N999 2026-11-26 14:00"})
+    assert (unknown.status_code, 'id="error-instrument"' in unknown.text) == (400, True)
+    assert exchanges_of(house, COMPETITOR) == []
+    assert send(client, "/exchanges/swap", {**data, "slot": "N002 2026-11-26 14:00"}).status_code == 303
+    assert len(exchanges_of(house, COMPETITOR)) == 1
 
 
 def test_a_refusal_stands_on_the_page_and_changes_nothing(

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, expect
 
 from labshare.domain.bookings import BookingState
+from labshare.store import bookings as bookings_store
 from labshare.store.engine import Database
 from labshare.store.tables import bookings
 from tests.browser import enter, faults, overflow, small_targets, window
-from tests.furniture import PUBLIC_PROJECT
+from tests.furniture import COLLEAGUE, PUBLIC_PROJECT, XRD, a_booking, span
 from tests.web.conftest import Client, send, sign_in
 
 FORM = {
@@ -68,6 +69,52 @@ def test_the_page_of_a_hold_leads_back_to_its_form(researcher: Client) -> None:
         assert f'value="{value}"' in form
     assert send(researcher, "/bookings", {**FORM, "hold": held}).status_code == 303
     assert "It is not booked yet." not in researcher.get(f"/bookings/{held}").text
+
+
+def test_a_hold_is_no_booking_yet_and_its_page_offers_the_form_or_lets_it_go(
+    researcher: Client, house: Database
+) -> None:
+    held = id_in(hold(researcher))
+    assert held not in researcher.get("/bookings").text
+    assert held not in researcher.get("/").text
+    page = researcher.get(f"/bookings/{held}").text
+    assert f'action="/bookings/{held}/move"' not in page
+    assert f'action="/bookings/{held}/cancel"' not in page
+    assert f'action="/bookings/holds/{held}/let-go"' in page
+    answer = send(researcher, f"/bookings/holds/{held}/let-go", {})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/instruments/N002?date=2026-11-25")
+    assert stored(house) == [(held, BookingState.RELEASED)]
+    assert "The time is no longer kept for you" in researcher.get("/instruments/N002?date=2026-11-25").text
+
+
+def test_who_answers_for_the_centre_lets_a_hold_go_after_a_question_and_nobody_else_finds_it(
+    researcher: Client, house: Database
+) -> None:
+    held = id_in(hold(researcher))
+    sign_in(researcher, "manager")
+    page = researcher.get(f"/bookings/{held}").text
+    assert "kept for somebody who has not booked it yet" in page
+    assert f'action="/bookings/{held}/cancel"' in page
+    assert f'action="/bookings/{held}/move"' not in page
+    assert send(researcher, f"/bookings/holds/{held}/let-go", {}).status_code == 404
+    assert stored(house) == [(held, BookingState.HELD)]
+
+
+def test_a_refused_form_says_it_once_and_asks_again_when_it_changes(researcher: Client, house: Database) -> None:
+    asked = 'hx-trigger="load, hold delay:300ms"'
+    assert asked in researcher.get("/bookings/new?instrument=N002").text
+    refused = send(researcher, "/bookings", {**FORM, "from": "3:00", "until": "4:00"})
+    assert refused.status_code == 422
+    assert asked not in refused.text
+    assert 'hx-trigger="hold delay:300ms"' in refused.text
+
+
+def test_taken_time_leads_to_the_waitlist_before_the_form_is_sent(researcher: Client, house: Database) -> None:
+    with house.write() as db:
+        bookings_store.add(db, [a_booking(XRD, span(25, 9, 11), person_id=COLLEAGUE)])
+    answer = hold(researcher)
+    assert 'data-code="time_taken"' in answer.text
+    assert 'href="/waitlist/new?instrument=N002&amp;length=120m&amp;from=2026-11-25&amp;to=2026-12-01"' in answer.text
 
 
 @pytest.mark.parametrize("missing", ["from", "project"])

@@ -4,6 +4,7 @@ scientist, seen by who may see them; and a trainer is named where somebody is no
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -143,6 +144,54 @@ def test_who_is_not_qualified_is_offered_trainers_and_both_see_the_booking(clien
     assert f'action="{address}/cancel"' in seen
     assert f'action="{address}/move"' not in seen
     assert send(client, f"{address}/cancel", {"version": "1"}).status_code == 303
+
+
+def test_a_refusal_leads_to_a_trainer_while_none_is_chosen(client: Client, house: Database) -> None:
+    sign_in(client, "researcher")
+    form = {**TIMES, "project": project(house)}
+    refused = send(client, "/bookings", form).text
+    # So does the notice beside the form that is being filled in.
+    noticed = send(client, "/bookings/holds", form, **{"HX-Request": "true"}).text
+    for said in (refused, noticed):
+        assert 'data-code="not_qualified"' in said
+        assert 'href="#field-trainer"' in said
+        assert 'href="/qualifications/new?instrument=N001"' in said
+    assert 'id="field-trainer"' in refused
+    elsewhere = send(client, "/bookings", {**form, "from": "3:00", "until": "4:00", "trainer": str(COLLEAGUE)}).text
+    assert 'href="#field-trainer"' not in elsewhere
+    with house.write() as db:
+        store.take(db, COLLEAGUE, FESEM)
+    alone = send(client, "/bookings", form).text
+    assert ('href="#field-trainer"' in alone, 'href="/qualifications/new?instrument=N001"' in alone) == (False, True)
+
+
+def test_many_people_are_searched_paged_and_folded(client: Client, house: Database) -> None:
+    with house.write() as db:
+        for number in range(1, 26):
+            person_id = UUID(int=7000 + number)
+            values = {"id": person_id, "login": f"user{number:02}", "name": f"Điện tử {number:02}"}
+            db.execute(sa.insert(t.persons).values(**values, organisation_id="I-IMS"))
+            # The last three have lost it.
+            until = NOW - timedelta(days=1) if number > 22 else None
+            store.put(db, person_id, FESEM, level=1, until=until, by=MANAGER, now=NOW - timedelta(days=9))
+    sign_in(client, "manager")
+
+    def listed(query: str = "") -> tuple[set[str], set[str]]:
+        """Whom the list has, and whom the fold below it."""
+        shown, _, over = client.get(f"{PEOPLE}{query}").text.partition('class="folded"')
+        return set(re.findall(r"user\d\d", shown)), set(re.findall(r"user\d\d", over))
+
+    def users(first: int, last: int) -> set[str]:
+        return {f"user{number:02}" for number in range(first, last + 1)}
+
+    # Twenty to a page: the colleague, who trains people, the competitor, and 18 of the 22 more.
+    assert listed() == (users(1, 18), users(23, 25))
+    assert listed("?page=2") == (users(19, 22), users(23, 25))
+    assert listed("?q=dien+tu+07") == ({"user07"}, set())
+    assert listed("?q=user24")[1] == {"user24"}
+    assert "Không có ai tên như vậy" in text_of(client.get(f"{PEOPLE}?q=zzz"))
+    for odd in ("?page=99", "?page=x", "?page=0"):
+        assert client.get(f"{PEOPLE}{odd}").status_code == 200
 
 
 def test_who_is_qualified_is_asked_for_no_trainer(client: Client) -> None:

@@ -97,6 +97,16 @@ def test_a_refused_date_says_why_and_what_to_choose(client: Client, house: Datab
     ]  # fmt: skip
 
 
+def test_where_no_date_is_free_they_can_only_be_moved(researcher: Client, house: Database) -> None:
+    with house.write() as db:
+        for weeks in range(3):
+            taken = Span(NINE.start + weeks * WEEK, NINE.end + weeks * WEEK)
+            store.add(db, [a_booking(FESEM, taken, person_id=COLLEAGUE)])
+    answer = send(researcher, "/series/preview", TYPED)
+    assert answer.text.count('class="free-date"') == 0
+    assert re.findall(r'name="conflicts" value="(\w+)"( checked)?', answer.text) == [("move", " checked")]
+
+
 def test_the_page_carries_on_whatever_was_typed(researcher: Client, house: Database) -> None:
     answer = send(researcher, "/series/preview", TYPED | {"we": "1", "th": "1"})
     carried = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', answer.text))

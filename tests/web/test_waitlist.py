@@ -8,12 +8,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.bookings import Booking
 from labshare.domain.waitlist import WaitingEntry
 from labshare.services import bookings, ticking, waitlist
 from labshare.store import bookings as bookings_store
 from labshare.store.engine import Database
+from labshare.store.tables import instruments
 from tests.furniture import COLLEAGUE, MANAGER, NOW, PUBLIC_PROJECT, RESEARCHER, XRD, a_booking, actor, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
@@ -72,6 +74,16 @@ def test_one_joins_from_a_booking_that_was_refused_for_its_time(client: Client, 
     assert "Máy XRD 2 giờ · T4 25/11/2026 – T3 01/12/2026 · 00:00–12:00 · KC-01 Thứ 1 trong 1" in listed
 
 
+def test_the_form_begins_with_the_first_open_day(client: Client, house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(instruments).where(instruments.c.number == XRD).values(opening="Thu 08:00-18:00"))
+    sign_in(client, "researcher")
+    # Today is a Monday.
+    for page in ("/waitlist/new?instrument=N002", "/waitlist/new?capability=XRD"):
+        form = client.get(page).text
+        assert ('value="2026-11-26"' in form, 'value="2026-12-02"' in form) == (True, True), page
+
+
 def test_another_refusal_leads_to_no_waitlist(client: Client, house: Database) -> None:
     sign_in(client, "researcher")
     times = {"date": "2026-11-25", "from": "3:00", "until": "4:00"}
@@ -126,17 +138,20 @@ def test_an_offer_is_told_at_home_and_taken_with_one_click(client: Client, offer
     assert 'data-code="offer_over"' in again.text
 
 
-def test_the_page_of_kept_time_leads_to_where_it_is_taken(client: Client, offered: UUID) -> None:
+def test_the_page_of_kept_time_offers_to_take_it_or_pass_on_it_and_nothing_else(client: Client, offered: UUID) -> None:
     sign_in(client, "researcher")
     (address,) = set(re.findall(r'href="(/bookings/[0-9a-f-]{36})"', client.get("/bookings").text))
     page = client.get(address)
-    assert 'href="/waitlist"' in page.text
+    assert f'action="/waitlist/{offered}/accept"' in page.text
+    assert f'action="/waitlist/{offered}/decline"' in page.text
     assert f'{address}/cancel"' not in page.text
+    assert f'{address}/move"' not in page.text
     # Its manager may still end it.
     sign_in(client, "manager")
     page = client.get(address)
-    assert 'href="/waitlist"' not in page.text
+    assert "/waitlist/" not in page.text
     assert f'{address}/cancel"' in page.text
+    assert f'{address}/move"' not in page.text
 
 
 def test_an_offer_is_passed_on_and_a_place_left(client: Client, offered: UUID) -> None:

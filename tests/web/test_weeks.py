@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from labshare.domain.timespan import Span
+from labshare.web.blocks import Reader
 from labshare.web.grid import Window
 from labshare.web.weeks import Week, week
 from tests.furniture import at, span
@@ -19,7 +20,7 @@ OPEN = [span(day, 8, 18) for day in (23, 25, 26, 27)]
 
 def drawn(*entries: Any, day: date = THURSDAY, opened: list[Span] | None = None, now: Any = None) -> Week:
     shown = calendar(*entries, opened=OPEN if opened is None else opened)
-    return week(shown, RULES, day, now or at(25, 10, 20), may_book=True, sees_bookings=False)
+    return week(shown, RULES, day, now or at(25, 10, 20), Reader(may_book=True))
 
 
 def test_a_week_runs_from_monday_and_its_arrows_lead_to_weeks_and_days() -> None:
@@ -67,11 +68,11 @@ def test_a_day_says_its_open_hours() -> None:
 
 def test_an_overnight_run_stands_on_both_days() -> None:
     days = drawn(entry(Span(at(25, 17), at(26, 10))), now=at(27, 18)).days
-    assert [block.css for block in days[2].blocks] == ["taken fh17 fm0 uh18 um0"]
+    assert [block.css for block in days[2].blocks] == ["taken short fh17 fm0 uh18 um0"]
     assert [block.css for block in days[3].blocks] == ["taken fh8 fm0 uh10 um0"]
 
 
 @pytest.mark.parametrize("may_book", [True, False])
 def test_only_who_may_book_is_offered_what_is_free(may_book: bool) -> None:
-    found = week(calendar(opened=OPEN), RULES, THURSDAY, at(25, 10), may_book=may_book, sees_bookings=False)
+    found = week(calendar(opened=OPEN), RULES, THURSDAY, at(25, 10), Reader(may_book=may_book))
     assert any(block.kind == "free" for day in found.days for block in day.blocks) is may_book

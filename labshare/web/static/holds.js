@@ -9,7 +9,7 @@
 
   // What decides which time is kept, and whether it may be.
   const DECIDING = new Set(
-    ["date", "from", "until", "until_date", "length", "project", "person", "their_project", "mode", "setup"],
+    ["date", "from", "until", "until_date", "length", "project", "person", "their_project", "mode", "setup", "trainer"],
   );
   let isSent = false;
 

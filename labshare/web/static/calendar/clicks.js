@@ -16,11 +16,20 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[data-book]");
   if (!link || event.defaultPrevented) return;
   const url = new URL(link.href);
-  const length = minutesOf(url.searchParams.get("until")) - minutesOf(url.searchParams.get("from"));
-  const wanted = begin(link, event);
-  if (wanted !== null && wanted > minutesOf(url.searchParams.get("from")) && length > 0 && wanted + length <= 1440) {
+  const from = minutesOf(url.searchParams.get("from"));
+  // A booking that is moved keeps its length.
+  const kept = Number(document.querySelector("form[data-times]")?.dataset.minutes ?? 0);
+  const length = kept || minutesOf(url.searchParams.get("until")) - from;
+  const wanted = Math.max(begin(link, event) ?? from, from);
+  if (length > 0 && wanted + length <= 1440) {
     url.searchParams.set("from", clock(wanted));
     url.searchParams.set("until", clock(wanted + length));
+    url.searchParams.delete("until_date");
+  } else if (kept) {
+    url.searchParams.set("from", clock(wanted));
+    url.searchParams.set("length", `${kept}m`);
+    url.searchParams.delete("until");
+    url.searchParams.delete("until_date");
   }
   if (fill(url.searchParams)) event.preventDefault();
   else link.href = url.href;
