@@ -114,8 +114,10 @@ def move_as_asked(db: Connection, me: Actor, booking_id: UUID, span: Span, form:
         return
     seen, shown = read_version(form.series_version), bookings.show(db, me, booking_id).booking
     # The others keep theirs, unless another was chosen than the form had.
-    said = {"mode": None if mode is shown.mode else mode, "setup": None if setup == shown.setup else setup}
-    series.move(db, me, booking_id, span, reach, seen_version=seen, now=now, override=why, **said)
+    series.move(
+        db, me, booking_id, span, reach, seen_version=seen, now=now, override=why,
+        mode=None if mode is shown.mode else mode, setup=None if setup == shown.setup else setup,
+    )  # fmt: skip
 
 
 def cancel_as_asked(db: Connection, me: Actor, booking_id: UUID, form: ChangeForm, now: datetime) -> None:
