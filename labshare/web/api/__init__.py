@@ -10,6 +10,7 @@ from litestar import Router
 
 from labshare.web.api import (
     approvals,
+    blocking,
     booking_rules,
     bookings,
     exchanges,
@@ -20,6 +21,7 @@ from labshare.web.api import (
     notices,
     projects,
     qualifications,
+    qualified_people,
     series,
     waitlist,
 )
@@ -32,6 +34,7 @@ router = Router(
         *free_times.HANDLERS,
         *bookings.HANDLERS,
         *holds.HANDLERS,
+        *blocking.HANDLERS,
         *approvals.HANDLERS,
         *booking_rules.HANDLERS,
         *series.HANDLERS,
@@ -40,6 +43,7 @@ router = Router(
         *waitlist.HANDLERS,
         *notices.HANDLERS,
         *qualifications.HANDLERS,
+        *qualified_people.HANDLERS,
         *exchanges.HANDLERS,
     ],
     request_max_body_size=LARGEST_BODY,
