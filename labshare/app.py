@@ -65,6 +65,7 @@ from labshare.web import (
     sandboxes,
     series,
     time_requests,
+    together,
     usage,
     waitlist,
 )
@@ -96,6 +97,7 @@ ROUTERS: tuple[Router, ...] = (
     modes.router,
     moves.router,
     series.router,
+    together.router,
     calendars.router,
     feeds.router,
     free_times.router,

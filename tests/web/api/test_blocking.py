@@ -37,7 +37,7 @@ def test_a_block_is_made_once_and_everybody_reads_why(manager: Caller, researche
     assert (seen["kind"], seen["purpose"]) == ("maintenance", "Thay dầu bơm")
     wish: dict[str, Any] = {name: BLOCK[name] for name in ("instrument", "starts_at", "ends_at")}
     refused = researcher.post("/bookings", {**wish, "project": "KC-01"})
-    assert (refused.status_code, codes(refused)) == (409, ["time_taken_block"])
+    assert (refused.status_code, codes(refused)) == (409, ["time_taken_maintenance"])
     # Like a booking it is given back on its version.
     assert manager.delete(f"/bookings/{made.json()['id']}?version=1").json()["state"] == "cancelled"
     assert researcher.post("/bookings", {**wish, "project": "KC-01"}).status_code == 201
