@@ -29,6 +29,7 @@ TESTED_IN: dict[str, str] = {
     "labshare/services/sessions.py": "tests/services/test_bookings.py",
     "labshare/services/demo_approvals.py": "tests/services/test_demo.py",
     "labshare/services/demo_bookings.py": "tests/services/test_demo.py",
+    "labshare/services/demo_choices.py": "tests/services/test_demo.py",
     "labshare/services/booking_changes.py": "tests/services/test_bookings.py",
     "labshare/services/demo_notices.py": "tests/services/test_demo.py",
     "labshare/services/demo_modes.py": "tests/services/test_demo.py",

@@ -24,7 +24,8 @@ from labshare.errors import Malformed, Refused
 from labshare.services import booking_rules, bookings, free_times, series, waitlist
 from labshare.store.engine import Connection
 
-SOON, WEEKS = timedelta(hours=20), 4
+# Of so many weeks at least so many can be had, or it would be no series to look at.
+SOON, WEEKS, LEAST_WEEKS = timedelta(hours=20), 4, 2
 # What C-IMSKL asks of bookings, an example: nobody has more than so many ahead, and none comes at the last minute.
 RULES: tuple[BookingRule, ...] = (
     MostBookings(holder=Holder.PERSON, most=12),
@@ -55,6 +56,9 @@ def repeat_weekly(db: Connection, user: User, sites: Iterable[InstrumentRules], 
         wish = Wish(instrument_number=rules.number, span=slot, project_id=user.project.id, purpose=purpose)
         repeat = Repeat(frequency=Frequency.WEEKLY, count=WEEKS)
         try:
+            dates = series.preview(db, user.actor, wish, repeat, now)
+            if sum(not each.refusals for each in dates) < LEAST_WEEKS:
+                continue
             series.create(db, user.actor, wish, repeat, Conflicts.SKIP, now)
         except Refused:
             # A clause or a share may say no where the calendar does not.
