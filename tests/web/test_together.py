@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Browser
 
 from labshare.domain.bookings import BookingState
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from tests.browser import enter, faults, overflow, small_targets, window
 from tests.furniture import COLLEAGUE, FESEM, PUBLIC_PROJECT, RESEARCHER, XRD, a_booking, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
@@ -104,3 +107,23 @@ def test_only_who_may_book_sees_it_and_for_their_own_project(client: Client, hou
     assert answer.status_code == 422
     with house.read() as db:
         assert db.execute(sa.select(sa.func.count()).select_from(t.bookings)).scalar_one() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("theme", "width", "language"), [("light", 1440, "en"), ("dark", 360, "vi")])
+@pytest.mark.usefixtures("house")
+def test_the_page_reads_well_wherever_it_is_read(
+    browser: Browser, site: str, theme: str, width: int, language: str
+) -> None:
+    with window(browser, site, theme=theme, width=width, language=language) as page:
+        enter(page, "researcher")
+        page.goto(f"/bookings/together?instrument=N001&date={DAY}&from=9:00&until=10:00")
+        # Open from eight to six: an hour at night is refused beside its row.
+        page.select_option("#field-instrument_1", "N002")
+        page.fill("#field-from_1", "22:00")
+        page.fill("#field-until_1", "23:00")
+        page.locator("#together-form button[type=submit]").click()
+        page.locator(".row-refusals").wait_for()
+        assert faults(page) == []
+        assert overflow(page) == 0
+        assert small_targets(page) == []
