@@ -278,8 +278,8 @@ class Machine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ forms keep time for a few minutes
 
-    @rule(instrument=instruments, person=people, times=slots)
-    def open_a_form(self, instrument: int, person: UUID, times: Span) -> None:
+    @rule(instrument=instruments, person=people, times=slots, is_sent=st.booleans())
+    def open_a_form(self, instrument: int, person: UUID, times: Span, is_sent: bool) -> None:
         """Two at a time, and the same time four times an hour, are as many as somebody may keep."""
         new = self.entry(instrument, person, times)
         new.state, new.until, new.form = BookingState.HELD, min(self.now + FORM, times.start), 1
@@ -298,13 +298,19 @@ class Machine(RuleBasedStateMachine):
         )
         if held:
             self.written(held.id, new)
+            if is_sent:
+                self.send(held.id, times)
 
     @precondition(lambda self: any(each.form for each in self.entries.values()))
     @rule(place=places, kept=st.booleans(), to=slots)
     def send_a_form(self, place: int, kept: bool, to: Span) -> None:
-        """What the form kept becomes the booking, also at other times; what has ended counts for nothing."""
         key, entry = self.chosen(place, form=True)
-        new = self.entry(entry.instrument, entry.person, entry.times if kept else to)
+        self.send(key, entry.times if kept else to)
+
+    def send(self, key: UUID, times: Span) -> None:
+        """What the form kept becomes the booking, also at other times; what has ended counts for nothing."""
+        entry = self.entries[key]
+        new = self.entry(entry.instrument, entry.person, times)
         stands = entry.state is BookingState.HELD and not self.is_due(entry)
         wish = Wish(
             instrument_number=entry.instrument, span=new.times, project_id=PUBLIC_PROJECT, replaces_id=key

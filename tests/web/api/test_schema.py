@@ -30,6 +30,7 @@ METHODS = {
     "/api/v1/series/{series_id}": {"get", "patch", "delete"},
     "/api/v1/projects": {"get"},
     "/api/v1/slots": {"get"},
+    "/api/v1/slots/near": {"get"},
     "/api/v1/booking-rules": {"get", "post"},
     "/api/v1/booking-rules/{rule_id}": {"delete"},
     "/api/v1/feeds": {"get", "post"},
@@ -124,8 +125,8 @@ WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
 # search for time tells the first few places, what waits for a centre is told whole, as somebody must look at each, and
 # who is qualified is for a few.
 ON_ONE_PAGE = {
-    "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/approvals", "/api/v1/booking-rules",
-    "/api/v1/notices/preferences",
+    "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/slots/near", "/api/v1/approvals",
+    "/api/v1/booking-rules", "/api/v1/notices/preferences",
     "/api/v1/qualifications", "/api/v1/qualifications/asks", "/api/v1/qualifications/waiting",
     "/api/v1/qualifications/trainers", "/api/v1/qualifications/people",
     "/api/v1/exchanges", "/api/v1/exchanges/colleagues",
