@@ -70,9 +70,12 @@ def wait_for_another(
     db: Connection, user: User, others: Iterable[tuple[Booking, InstrumentRules, Actor]], now: datetime
 ) -> None:
     """The user waits for time that somebody has booked, and its holder gives it back: the ticker offers it."""
+    busy = [line.booking.span for line in bookings.mine(db, user.actor, now)]
     for booking, rules, holder in sorted(others, key=lambda each: each[0].starts_at):
         is_ahead = booking.starts_at - now > SOON and booking.state in MOVABLE and booking.kind is BookingKind.USE
-        if not is_ahead or holder.person_id == user.actor.person_id:
+        # Nobody is offered time at which they are elsewhere.
+        is_free = not any(each.overlaps(booking.span) for each in busy)
+        if not (is_ahead and is_free) or holder.person_id == user.actor.person_id:
             continue
         day = booking.starts_at.astimezone(ZoneInfo(rules.timezone)).date()
         entry = WaitingEntry(
