@@ -66,6 +66,7 @@ from labshare.web import (
     sandboxes,
     series,
     time_requests,
+    together,
     usage,
     waitlist,
 )
@@ -98,6 +99,7 @@ ROUTERS: tuple[Router, ...] = (
     moves.router,
     operators.router,
     series.router,
+    together.router,
     calendars.router,
     feeds.router,
     free_times.router,

@@ -31,6 +31,7 @@ TESTED_IN: dict[str, str] = {
     "labshare/services/demo_approvals.py": "tests/services/test_demo.py",
     "labshare/services/demo_bookings.py": "tests/services/test_demo.py",
     "labshare/services/booking_warnings.py": "tests/services/test_house_rules.py",
+    "labshare/services/demo_choices.py": "tests/services/test_demo.py",
     "labshare/services/booking_changes.py": "tests/services/test_bookings.py",
     "labshare/services/demo_notices.py": "tests/services/test_demo.py",
     "labshare/services/demo_modes.py": "tests/services/test_demo.py",
@@ -224,6 +225,101 @@ def test_files_and_functions_stay_small() -> None:
         if length > most and name not in LONG
     ]
     assert found == []
+
+
+# --- one way to write bookings ---------------------------------------------------------------------------------------
+
+# Which statements change the table `bookings`, and who may call what makes them.
+BOOKING_STATEMENTS = {
+    ("labshare/store/bookings.py", "add", "insert"),
+    ("labshare/store/bookings.py", "change", "update"),
+    ("labshare/store/bookings.py", "lift", "update"),
+    ("labshare/store/units.py", "lift_all", "update"),
+}
+BOOKING_WRITERS: dict[str, str] = {
+    "labshare/services/writing.py": "the one way: judged together, weighed together, written all or none",
+    "labshare/store/units.py": "called by it alone: others change their unit in the same write",
+    "labshare/services/demo.py": "six months made up, which tests/services/test_demo.py holds to every rule",
+    "labshare/services/demo_rounds.py": "what a round of the past had published is marked as done",
+}
+
+
+def booking_statements() -> Iterator[tuple[str, str, str]]:
+    """Each place that changes the table: file, function or '', and the statement that it makes."""
+    for path in python_files(PACKAGE):
+        if "migrations" in path.parts:
+            continue
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+            name = getattr(statement, "name", "")
+            yield from ((name_of(path), name, verb) for verb in _changed_in(statement, "bookings"))
+
+
+def _changed_in(statement: ast.stmt, table: str) -> Iterator[str]:
+    """`sa.insert(bookings)`, `insert(t.bookings)`, `bookings.insert()`, or words of SQL that name the table."""
+    verbs = {"insert", "update", "delete"}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            of = node.args[0] if node.args else None
+            is_method = isinstance(node.func, ast.Attribute) and _named(node.func.value) == table
+            if called in verbs and (is_method or _named(of) == table):
+                yield called
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words = re.search(rf"\b(INSERT INTO|UPDATE|DELETE FROM) {table}\b", node.value, flags=re.IGNORECASE)
+            if words:
+                yield words[1].split()[0].lower()
+
+
+def _named(node: ast.AST | None) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def booking_writers() -> Iterator[str]:
+    """Each file that calls one of those functions, by whatever name it imports it or its module."""
+    makers = {"bookings": {"add", "change", "lift"}, "units": {"lift_all"}}
+    for path in python_files(PACKAGE):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        modules: dict[str, str] = {}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            for each in node.names:
+                if node.module == "labshare.store" and each.name in makers:
+                    modules[each.asname or each.name] = each.name
+                maker = (node.module or "").removeprefix("labshare.store.")
+                if each.name in makers.get(maker, ()):
+                    yield name_of(path)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr in makers.get(modules.get(_named(node.value), ""), ()):
+                yield name_of(path)
+
+
+def test_bookings_are_written_in_one_way() -> None:
+    """Whoever writes beside it writes beside the rules and the locks; the guard would refuse an overlap and no more."""
+    assert set(booking_statements()) == BOOKING_STATEMENTS
+    assert set(booking_writers()) == BOOKING_WRITERS.keys()
+    # Under another name the table would not be found.
+    assert list(_renamed_tables()) == []
+
+
+def _renamed_tables() -> Iterator[str]:
+    for path in python_files(PACKAGE):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "labshare.store.tables":
+                yield from (name_of(path) for each in node.names if each.name == "bookings" and each.asname)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "db.execute(sa.insert(t.bookings))",
+        "db.execute(bookings.update())",
+        'db.execute(sa.text("DELETE FROM bookings"))',
+    ],
+)
+def test_a_statement_beside_the_way_is_found(line: str) -> None:
+    (statement,) = ast.parse(line).body
+    assert len(list(_changed_in(statement, "bookings"))) == 1
 
 
 # --- settings and dependencies ---------------------------------------------------------------------------------------

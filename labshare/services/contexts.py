@@ -176,7 +176,7 @@ def _holding(db: Connection, rules: InstrumentRules, wish: Wish, payer: Payer, p
 
 def _planned_here(planned: Planned, rules: InstrumentRules) -> list[Neighbour]:
     here = (each.after for each, _ in planned if each.after.instrument_number == rules.number)
-    return [_neighbour(each, each.occupied) for each in here]
+    return [_neighbour(each, each.occupied, rules) for each in here]
 
 
 def _elsewhere(
@@ -203,7 +203,7 @@ def _busy(
 def _where(
     busy: Iterable[Neighbour], person_id: UUID, planned: Planned, leaving: Collection[UUID], now: datetime
 ) -> tuple[Neighbour, ...]:
-    mine = [_neighbour(each.after, each.after.span) for each, _ in planned if _has(each.after, person_id)]
+    mine = [_neighbour(each.after, each.after.span, rules) for each, rules in planned if _has(each.after, person_id)]
     return (*(each for each in busy if each.id not in leaving and not each.is_due(now)), *mine)
 
 
@@ -215,8 +215,8 @@ def _lacking(
     return clearances.of_wish(db, covering, project, wish, now, before=change.before) if project and is_member else ()
 
 
-def _neighbour(booking: Booking, span: Span) -> Neighbour:
-    return Neighbour(id=booking.id, kind=booking.kind, occupied=span)
+def _neighbour(booking: Booking, span: Span, rules: InstrumentRules) -> Neighbour:
+    return Neighbour(id=booking.id, kind=booking.kind, occupied=span, instrument_id=rules.id)
 
 
 def _has(booking: Booking, person_id: UUID) -> bool:

@@ -27,6 +27,7 @@ from labshare.services import (
     balances,
     counting,
     demo_approvals,
+    demo_choices,
     demo_exchanges,
     demo_modes,
     demo_notices,
@@ -375,6 +376,13 @@ def offer_bookings(stage: Stage) -> None:
     demo_exchanges.offer(stage.db, to, ahead, stage.cast.people, stage.rules, stage.now)
 
 
+def choose(stage: Stage) -> None:
+    """What people have chosen for themselves and their centres, which holds from now on."""
+    people = {actor.login: actor for actor in stage.cast.people.values()}
+    cast = demo_choices.Cast(people=people, managers=stage.cast.managers, project=stage.cast.projects["HUS-01"])
+    demo_choices.make(stage.db, cast, stage.now)
+
+
 STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("registry", load_registry),
     ("people", load_people),
@@ -388,6 +396,7 @@ STEPS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("bookings", book_further),
     ("notices", bring_news),
     ("exchanges", offer_bookings),
+    ("choices", choose),
     ("ledger", post_ledger),
     ("trial", run_trial),
 )

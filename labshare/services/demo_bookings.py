@@ -33,7 +33,8 @@ from labshare.errors import Malformed, Refused
 from labshare.services import booking_rules, bookings, free_times, series, waitlist
 from labshare.store.engine import Connection
 
-SOON, WEEKS = timedelta(hours=20), 4
+# Of so many weeks at least so many can be had, or it would be no series to look at.
+SOON, WEEKS, LEAST_WEEKS = timedelta(hours=20), 4, 2
 # What C-IMSKL asks of bookings, an example: nobody has more than so many ahead, and none comes at the last minute.
 RULES: tuple[BookingRule, ...] = (
     MostBookings(holder=Holder.PERSON, most=12),
@@ -65,6 +66,9 @@ def repeat_weekly(db: Connection, user: User, sites: Iterable[InstrumentRules], 
         wish = Wish(instrument_number=rules.number, span=slot, project_id=user.project.id, purpose=purpose)
         repeat = Repeat(frequency=Frequency.WEEKLY, count=WEEKS)
         try:
+            dates = series.preview(db, user.actor, wish, repeat, now)
+            if sum(not each.refusals for each in dates) < LEAST_WEEKS:
+                continue
             series.create(db, user.actor, wish, repeat, Conflicts.SKIP, now)
         except Refused:
             # A clause or a share may say no where the calendar does not.
@@ -76,9 +80,12 @@ def wait_for_another(
     db: Connection, user: User, others: Iterable[tuple[Booking, InstrumentRules, Actor]], now: datetime
 ) -> None:
     """The user waits for time that somebody has booked, and its holder gives it back: the ticker offers it."""
+    busy = [line.booking.span for line in bookings.mine(db, user.actor, now)]
     for booking, rules, holder in sorted(others, key=lambda each: each[0].starts_at):
         is_ahead = booking.starts_at - now > SOON and booking.state in MOVABLE and booking.kind is BookingKind.USE
-        if not is_ahead or holder.person_id == user.actor.person_id:
+        # Nobody is offered time at which they are elsewhere.
+        is_free = not any(each.overlaps(booking.span) for each in busy)
+        if not (is_ahead and is_free) or holder.person_id == user.actor.person_id:
             continue
         day = booking.starts_at.astimezone(ZoneInfo(rules.timezone)).date()
         entry = WaitingEntry(

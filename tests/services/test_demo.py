@@ -20,7 +20,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from labshare.domain.booking_rules import CutOff, MostBookings, NoShows, Scope, ScopeKind, ShortNotice
+from labshare.domain.booking_rules import CutOff, MostBookings, NoShows, PrimeLimit, Scope, ScopeKind, ShortNotice
 from labshare.domain.bookings import OCCUPYING, RULES, Booking, BookingState, Context, Wish, check
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.modes import Mode
@@ -45,6 +45,7 @@ from labshare.services import (
 )
 from labshare.services import qualifications as qualifications_service
 from labshare.services.demo import load_demo
+from labshare.services.demo_choices import GROUP, MAGNETOMETER
 from labshare.services.demo_qualifications import BAY, NEWCOMER, SPECTROMETER, STATION, TRAINER, USER
 from labshare.store import bookings as bookings_store
 from labshare.store import ledger as ledger_store
@@ -59,15 +60,19 @@ from labshare.store.tables import (
     freed_times,
     instruments,
     metadata,
+    notice_preferences,
     offers,
     persons,
     plans,
     project_members,
     projects,
     rounds,
+    safety_courses,
     time_requests,
     waiting_entries,
 )
+from labshare.store.tables import feeds as feed_rows
+from labshare.store.tables import qualifications as qualification_rows
 from tests.conftest import KINDS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -247,7 +252,10 @@ def test_every_use_kept_the_rules_of_booking_on_the_day_it_was_booked(demo: Made
             rules=rules[booking.instrument_number],
             project=project,
             is_member=project.pi_id == booking.person_id or (project.id, booking.person_id) in members,
-            held=Held(level=int(booking.instrument_number in held.get(booking.person_id, {}))),
+            # Where a safety course is asked for, it was completed within the year.
+            held=Held(
+                level=int(booking.instrument_number in held.get(booking.person_id, {})), course_on=date(2026, 1, 5)
+            ),
             trainer=Held(level=Level.TRAINER),
             closed_dates=calendars.closed_dates_over(booking.span),
         )
@@ -419,8 +427,8 @@ def test_the_same_day_tells_the_same_story_on_both_databases(made: dict[str, Mad
 
 
 def _told(demo: Made) -> list[tuple[Any, ...]]:
-    """Everything but what a round published, waits, repeats, trains somebody or stands beside another: services give
-    those their ids.
+    """Everything but what a round published, waits, repeats, trains somebody, passes a rule or stands beside another:
+    services give those their ids.
     """
     with demo.read() as db:
         logins = {row.id: row.login for row in db.execute(sa.select(persons.c.id, persons.c.login))}
@@ -428,16 +436,16 @@ def _told(demo: Made) -> list[tuple[Any, ...]]:
         (b.id, b.instrument_number, b.state, b.starts_at, b.ends_at, logins[b.booked_by_id])
         for b in demo.bookings
         if b.plan_id is None and b.series_id is None and b.trainer_id is None and b.booked_by_id is not None
-        if b.state is not BookingState.PENDING and b.unit == 0 and not b.setup
+        if b.state is not BookingState.PENDING and b.unit == 0 and not b.setup and not b.override_reason
     )
 
 
 def test_each_step_is_told_with_how_many_there_are(demo: Made) -> None:
     codes = [
         *("registry", "people", "work", "rounds", "use", "approval", "modes", "qualifications", "places", "bookings"),
-        *("notices", "exchanges", "ledger", "trial", "done"),
+        *("notices", "exchanges", "choices", "ledger", "trial", "done"),
     ]
-    assert demo.heard == [(code, done, 14) for done, code in enumerate(codes)]
+    assert demo.heard == [(code, done, 15) for done, code in enumerate(codes)]
 
 
 def test_one_booking_waits_for_a_centre(demo: Made) -> None:
@@ -476,7 +484,9 @@ def test_somebody_books_every_week(demo: Made) -> None:
 def test_time_that_another_gave_back_is_offered_to_who_waits(demo: Made) -> None:
     """The ticker finds it when the demo is served; here what it does is undone again."""
     with demo.read() as db:
-        (entry,) = db.execute(sa.select(waiting_entries)).all()
+        # Somebody waits for a kind of instrument, too, of which nothing came free.
+        of_one = waiting_entries.c.instrument_number.is_not(None)
+        (entry,) = db.execute(sa.select(waiting_entries).where(of_one)).all()
         (freed,) = db.execute(sa.select(freed_times)).all()
         waitlist.offer_freed(db, freed.id, NOW)
         (hold,) = db.execute(sa.select(booking_rows).where(booking_rows.c.state == BookingState.HELD)).all()
@@ -489,6 +499,30 @@ def test_a_centre_has_posted_its_rules(demo: Made) -> None:
     with demo.read() as db:
         found = [each.rule for each in booking_rules.of_scope(db, Scope(ScopeKind.CENTRE, "C-IMSKL"))]
     assert {type(each) for each in found} == {MostBookings, CutOff, ShortNotice, NoShows}
+
+
+def test_people_have_chosen_what_there_is_to_choose(demo: Made) -> None:
+    """As demo_choices has it: rules of each reach and a use that passes one with its reason, a course that everybody at
+    the magnetometer has been to, feeds, letters, and time that is waited for wherever it comes free.
+    """
+    with demo.read() as db:
+        found = {each.scope.kind for each in booking_rules.at_instrument(db, MAGNETOMETER)}
+        (group,) = booking_rules.of_scope(db, Scope(ScopeKind.GROUP, GROUP))
+        courses = db.execute(sa.select(sa.func.count()).select_from(safety_courses)).scalar_one()
+        (levels,) = db.execute(sa.select(sa.func.count()).where(qualification_rows.c.level == 2)).one()
+        feeds = db.execute(sa.select(feed_rows.c.centre_id)).scalars().all()
+        mail = set(db.execute(sa.select(notice_preferences.c.mail)).scalars())
+        waits = db.execute(sa.select(waiting_entries.c.capability_id)).scalars().all()
+    assert found == {ScopeKind.CENTRE, ScopeKind.INSTRUMENT}
+    assert isinstance(group.rule, PrimeLimit)
+    (passed,) = [each for each in demo.bookings if each.override_reason]
+    # The magnetometer is booked seven days ahead; this is later, so it has a reason.
+    assert passed.ends_at > NOW + timedelta(days=7)
+    assert courses > 10
+    assert levels == 1
+    assert sorted(feeds, key=str) == ["C-HUSP", None]
+    assert mail == {"daily", "never"}
+    assert "FESEM" in waits
 
 
 def test_one_microscope_is_had_in_every_mode(demo: Made) -> None:

@@ -18,7 +18,7 @@ from labshare.domain.notices import NoticeKind
 from labshare.domain.timespan import Span
 from labshare.domain.waitlist import WaitingEntry, WaitingState
 from labshare.errors import Malformed, NotFound, Refused, WrongState
-from labshare.services import approvals, bookings, freeing, notices, rounds, ticking, waitlist
+from labshare.services import approvals, bookings, exchanges, freeing, notices, rounds, ticking, waitlist
 from labshare.store import bookings as bookings_store
 from labshare.store import due
 from labshare.store import tables as t
@@ -513,6 +513,21 @@ def test_without_an_offer_there_is_nothing_to_take(house: Database) -> None:
     for act in (waitlist.accept, waitlist.decline):
         with house.write() as db, pytest.raises(WrongState):
             act(db, actor(RESEARCHER), entry, NOW)
+
+
+def test_an_offer_that_was_taken_is_over_also_when_its_booking_went_to_somebody_else(house: Database) -> None:
+    """Freed by a competitor, taken by the researcher, handed to a colleague; a second answer finds no offer."""
+    entry_id, booking = join(house, RESEARCHER), taken(house)
+    cancel(house, booking)
+    tick(house)
+    with house.write() as db:
+        got = waitlist.accept(db, actor(RESEARCHER), entry_id, NOW)
+        asked = exchanges.hand_over(db, actor(RESEARCHER), got.id, COLLEAGUE, seen_version=got.version, now=NOW)
+        exchanges.accept(db, actor(COLLEAGUE), asked.id, PUBLIC_PROJECT, seen_version=got.version, now=NOW)
+    for answer in (waitlist.accept, waitlist.decline):
+        with pytest.raises(WrongState) as caught, house.write() as db:
+            answer(db, actor(RESEARCHER), entry_id, NOW)
+        assert caught.value.code == "offer_over"
 
 
 def test_a_booking_that_frees_nothing_costs_no_query_more(house: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from litestar import Router
 
 from labshare.web.api import (
     approvals,
+    blocking,
     booking_rules,
     bookings,
     exchanges,
@@ -21,6 +22,7 @@ from labshare.web.api import (
     operators,
     projects,
     qualifications,
+    qualified_people,
     series,
     waitlist,
 )
@@ -33,6 +35,7 @@ router = Router(
         *free_times.HANDLERS,
         *bookings.HANDLERS,
         *holds.HANDLERS,
+        *blocking.HANDLERS,
         *approvals.HANDLERS,
         *booking_rules.HANDLERS,
         *series.HANDLERS,
@@ -42,6 +45,7 @@ router = Router(
         *notices.HANDLERS,
         *qualifications.HANDLERS,
         *operators.HANDLERS,
+        *qualified_people.HANDLERS,
         *exchanges.HANDLERS,
     ],
     request_max_body_size=LARGEST_BODY,

@@ -1,25 +1,29 @@
-"""/api/v1/approvals: what waits for the centres that the caller manages, and deciding on one of them."""
+"""/api/v1/approvals: what waits for the centres that the caller manages, deciding on one of them, and whose bookings of
+an instrument wait at all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get, post
-from litestar.params import FromPath, RawBody
-from msgspec import UNSET, UnsetType
+from litestar import Response, get, post, put
+from litestar.params import FromPath, PathParameter, RawBody
+from msgspec import UNSET, Meta, UnsetType
 
+from labshare.domain.approvals import MOST_HOURS, Approval
 from labshare.domain.bookings import Booking
 from labshare.domain.people import Actor
-from labshare.services import Connection, Database, approvals, bookings
+from labshare.services import Connection, Database, approvals, bookings, calendars
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
 from labshare.web.api.booking_views import BookingList, BookingView, line_view
 from labshare.web.api.idempotency import Key, once
-from labshare.web.api.reading import Text, Version, set_or_none
+from labshare.web.api.reading import CODE, Text, Version, set_or_none
 from labshare.web.api.schema import accepts, problems
 from labshare.web.rendering import Request
 
@@ -29,6 +33,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     note: Text = ""
     version: Version | UnsetType = UNSET
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose bookings of an instrument wait for its centre: nobody's, those of other houses, or everybody's; and so many
+    hours at most, never past their start.
+    """
+
+    approval: Approval
+    hours: Annotated[int, Meta(ge=1, le=MOST_HOURS)] = 72
 
 
 @get("/approvals", sync_to_thread=True, operation_id="listApprovals", summary="Bookings that wait for me",
@@ -72,6 +85,29 @@ def decline(
     return _decide(request, database, me, now, booking_id, body, key, approvals.decline)
 
 
+@put("/instruments/{instrument_id:str}/approval", sync_to_thread=True, operation_id="chooseApproval",
+     summary="Choose whose bookings wait", tags=["bookings"], responses=problems(403, 404, 422, 503),
+     operation_class=accepts(Waiting))  # fmt: skip
+def choose(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument_id: Annotated[str, PathParameter(pattern=CODE)],
+    body: RawBody,
+    key: Key = None,
+) -> Response[Waiting]:
+    """Say whose bookings of an instrument wait from now on, as a manager of its centre. What stands, stands."""
+    wanted = reading.decode(body, Waiting)
+
+    def work(db: Connection) -> Response[Waiting]:
+        approvals.choose(db, me, instrument_id, wanted.approval, wanted.hours, now)
+        rules = calendars.rules_of(db, instrument_id)
+        return answer(request, Waiting(approval=Approval(rules.approval), hours=rules.approval_hours))
+
+    return once(request, database, me, now, work, key=key, body=body)
+
+
 def _decide(
     request: Request,
     database: Database,
@@ -93,4 +129,4 @@ def _decide(
     return once(request, database, me, now, work, key=key, body=body)
 
 
-HANDLERS = [listing, approve, decline]
+HANDLERS = [listing, approve, decline, choose]

@@ -11,11 +11,13 @@ from litestar.params import QueryParameter
 
 from labshare import formats
 from labshare.domain.people import Action, require
+from labshare.domain.timespan import Span
 from labshare.errors import Malformed
 from labshare.services import free_times as service
-from labshare.services import projects
+from labshare.services import projects, wishes
 from labshare.services.free_times import Day, Row
 from labshare.web import given
+from labshare.web.api import reading
 from labshare.web.api.answers import answer
 from labshare.web.api.reading import asked
 from labshare.web.api.schema import ProblemRefusal, problems, told
@@ -49,6 +51,12 @@ class SlotList(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[SlotLine, ...]
     instruments: int
     others: int
+
+
+class NearList(msgspec.Struct, frozen=True, kw_only=True):
+    """The nearest first; none where nothing would be accepted."""
+
+    items: tuple[SlotView, ...]
 
 
 @get("/slots", sync_to_thread=True, operation_id="findSlots", summary="Find free time", tags=["instruments"],
@@ -92,7 +100,30 @@ def find(
     return answer(request, SlotList(items=items, instruments=found.instruments, others=found.others))
 
 
-HANDLERS = [find]
+@get("/slots/near", sync_to_thread=True, operation_id="findNearestSlots", summary="Free times nearest to a wish",
+     tags=["instruments"], responses=problems(403, 404))  # fmt: skip
+def near(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    instrument: Annotated[str, asked("instrument", "Code of the instrument.")] = "",
+    starts_at: Annotated[str, asked("starts_at", "When the use should begin, with its offset.")] = "",
+    ends_at: Annotated[str, asked("ends_at", "When it should end.")] = "",
+    project: Annotated[str, asked("project", "Code of the project that would pay.")] = "",
+) -> Response[NearList]:
+    """Up to three uses of one instrument that would be accepted in place of this one, the nearest first, within two
+    weeks of it; lengths are mended to what the instrument allows. What the page of a refused booking offers.
+    """
+    require(me, Action.BOOK)
+    span = Span(reading.typed_moment(starts_at, "starts_at"), reading.typed_moment(ends_at, "ends_at"))
+    with database.read() as db:
+        wish, _ = wishes.wish_of(db, me, instrument, project, span, "")
+        found = service.suggest(db, wish, now)
+    return answer(request, NearList(items=tuple(SlotView(starts_at=each.start, ends_at=each.end) for each in found)))
+
+
+HANDLERS = [find, near]
 
 
 def _line(day: Day, row: Row) -> SlotLine:

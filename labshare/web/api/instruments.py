@@ -10,6 +10,7 @@ from litestar import Response, get, put
 from litestar.params import PathParameter, QueryParameter, RawBody
 from msgspec import Meta
 
+from labshare.domain.approvals import Approval
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.modes import MOST_SETUPS, Mode
 from labshare.domain.opening import format_opening
@@ -23,6 +24,7 @@ from labshare.web import given
 from labshare.web.api import paging, reading
 from labshare.web.api.answers import answer
 from labshare.web.api.idempotency import Key, once
+from labshare.web.api.qualified_people import DemandView, demand_view
 from labshare.web.api.reading import CODE, TEXT, Code, Text, asked
 from labshare.web.api.schema import accepts, problems
 from labshare.web.rendering import Request
@@ -81,6 +83,10 @@ class InstrumentView(InstrumentLine, frozen=True, kw_only=True):
     # Who may run it as a booking chooses, and the set-ups that one may ask for.
     modes: tuple[Mode, ...]
     setups: tuple[str, ...]
+    # Whose bookings wait for the centre, and so many hours at most; what qualifications must keep to.
+    approval: Approval
+    approval_hours: int
+    demand: DemandView
     source: str
     retired_at: datetime | None
 
@@ -217,4 +223,7 @@ def _view(page: InstrumentPage, rules: InstrumentRules) -> InstrumentView:
         opening=format_opening(row.opening),
         modes=rules.modes,
         setups=rules.setups,
+        approval=Approval(rules.approval),
+        approval_hours=rules.approval_hours,
+        demand=demand_view(rules.demand),
     )

@@ -113,7 +113,7 @@ class TrainerList(msgspec.Struct, frozen=True, kw_only=True):
 def listing(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[QualificationList]:
     """What the caller holds, also where it has ended."""
     with database.read() as db:
-        items = tuple(_view(each) for each in service.mine(db, me, now))
+        items = tuple(standing_view(each) for each in service.mine(db, me, now))
     return answer(request, QualificationList(items=items))
 
 
@@ -235,7 +235,8 @@ def _left(
     return work
 
 
-def _view(standing: Standing) -> QualificationView:
+def standing_view(standing: Standing) -> QualificationView:
+    """How a qualification stands."""
     line, end = standing.line, standing.end
     return QualificationView(
         instrument=line.instrument_id,

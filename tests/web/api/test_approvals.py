@@ -10,7 +10,7 @@ import pytest
 from labshare.services import approvals
 from labshare.store.engine import Database
 from tests.furniture import MANAGER, NOW, actor
-from tests.web.api.conftest import Caller, codes, content_of
+from tests.web.api.conftest import Caller, codes, content_of, nothing_changes
 
 WISH = {
     "instrument": "N001",
@@ -59,3 +59,18 @@ def test_who_declines_says_why(waiting: dict[str, Any], calling: Callable[[str],
     assert stored(house) == before
     assert manager.post(path, {"version": 1, "note": "Máy hỏng"}).json()["state"] == "declined"
     assert codes(manager.post(path, {"version": 2, "note": "Máy hỏng"})) == ["booking_not_waiting"]
+
+
+def test_a_manager_chooses_whose_bookings_wait(
+    researcher: Caller, calling: Callable[[str], Caller], house: Database
+) -> None:
+    manager, path, wanted = calling("manager"), "/instruments/N002/approval", {"approval": "everybody", "hours": 24}
+    with nothing_changes(house):
+        assert codes(researcher.call("PUT", path, json=wanted)) == ["forbidden"]
+        assert codes(manager.call("PUT", "/instruments/N003/approval", json=wanted)) == ["forbidden"]
+        assert codes(manager.call("PUT", path, json={**wanted, "hours": 0})) == ["malformed_field"]
+        assert codes(manager.call("PUT", path, json={"approval": "friends"})) == ["malformed_field"]
+    assert manager.call("PUT", path, json=wanted).json() == wanted
+    shown = researcher.get("/instruments/N002").json()
+    assert (shown["approval"], shown["approval_hours"]) == ("everybody", 24)
+    assert researcher.post("/bookings", {**WISH, "instrument": "N002"}).json()["state"] == "pending"

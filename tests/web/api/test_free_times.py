@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.web.api.conftest import Caller
+from labshare.store import bookings as store
+from labshare.store.engine import Database
+from tests.furniture import COLLEAGUE, XRD, a_booking, span
+from tests.web.api.conftest import Caller, codes
 
 WEEK = "from=2026-11-23&to=2026-11-29"
 
@@ -29,3 +32,21 @@ def test_what_cannot_be_read_is_malformed_and_what_is_not_there_not_found(resear
     assert researcher.get("/slots?length=soon").json()["code"] == "malformed_length"
     assert researcher.get("/slots?from=tomorrow").status_code == 400
     assert researcher.get("/slots?instrument=N999").status_code == 404
+
+
+def test_the_nearest_to_a_wish_are_told_in_place_of_it(researcher: Caller, house: Database) -> None:
+    """A colleague has 8 to 10 on Wednesday: free are 10 on that day, 8 on Thursday, and on Monday until 18:00, as the
+    Tuesday between is a holiday.
+    """
+    with house.write() as db:
+        store.add(db, [a_booking(XRD, span(25, 8, 10), person_id=COLLEAGUE)])
+    wish = "starts_at=2026-11-25T09:00:00%2B07:00&ends_at=2026-11-25T11:00:00%2B07:00&project=KC-01"
+    found = researcher.get(f"/slots/near?instrument=N002&{wish}").json()["items"]
+    assert [each["starts_at"] for each in found] == [
+        "2026-11-25T03:00:00Z", "2026-11-26T01:00:00Z", "2026-11-23T09:00:00Z",
+    ]  # fmt: skip
+    assert found[0]["ends_at"] == "2026-11-25T05:00:00Z"
+    assert researcher.get(f"/slots/near?instrument=N999&{wish}").status_code == 404
+    assert codes(researcher.get("/slots/near?instrument=N002")) == ["malformed_field"]
+    reversed_wish = wish.replace("T11", "T08")
+    assert researcher.get(f"/slots/near?instrument=N002&{reversed_wish}").status_code == 400

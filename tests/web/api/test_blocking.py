@@ -1,0 +1,73 @@
+"""Managers block time and write down that nobody came, by program; nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from labshare.domain.agreements import Scope, Version
+from labshare.domain.courtesy import Courtesy, Penalties
+from labshare.store import agreements
+from labshare.store import bookings as store
+from labshare.store.engine import Database
+from tests.domain.test_agreements import an_agreement
+from tests.furniture import NOW, XRD, a_booking, span
+from tests.web.api.conftest import Caller, codes, nothing_changes
+
+BLOCK = {
+    "instrument": "N002", "starts_at": "2026-11-25T09:00:00+07:00", "ends_at": "2026-11-25T11:00:00+07:00",
+    "kind": "maintenance", "purpose": "Thay dầu bơm",
+}  # fmt: skip
+
+
+@pytest.fixture
+def manager(calling: Callable[[str], Caller]) -> Caller:
+    return calling("manager")
+
+
+def test_a_block_is_made_once_and_everybody_reads_why(manager: Caller, researcher: Caller) -> None:
+    made = manager.post("/bookings/blocks", BLOCK, idempotency_key="b1")
+    assert (made.status_code, made.json()["kind"], made.json()["purpose"]) == (201, "maintenance", "Thay dầu bơm")
+    assert made.headers["location"] == f"/api/v1/bookings/{made.json()['id']}"
+    assert manager.post("/bookings/blocks", BLOCK, idempotency_key="b1").json() == made.json()
+    calendar = "/bookings?instrument=N002&from=2026-11-25T00:00:00%2B07:00&to=2026-11-26T00:00:00%2B07:00"
+    (seen,) = researcher.get(calendar).json()["items"]
+    assert (seen["kind"], seen["purpose"]) == ("maintenance", "Thay dầu bơm")
+    wish: dict[str, Any] = {name: BLOCK[name] for name in ("instrument", "starts_at", "ends_at")}
+    refused = researcher.post("/bookings", {**wish, "project": "KC-01"})
+    assert (refused.status_code, codes(refused)) == (409, ["time_taken_maintenance"])
+    # Like a booking it is given back on its version.
+    assert manager.delete(f"/bookings/{made.json()['id']}?version=1").json()["state"] == "cancelled"
+    assert researcher.post("/bookings", {**wish, "project": "KC-01"}).status_code == 201
+
+
+def test_who_may_block_and_what_a_block_is(manager: Caller, researcher: Caller, house: Database) -> None:
+    with house.write() as db:
+        store.add(db, [a_booking(XRD, span(25, 10, 12))])
+    with nothing_changes(house):
+        assert codes(researcher.post("/bookings/blocks", BLOCK)) == ["forbidden"]
+        # The manager's centre is the other one.
+        assert manager.post("/bookings/blocks", {**BLOCK, "instrument": "N003"}).status_code == 403
+        assert manager.post("/bookings/blocks", {**BLOCK, "instrument": "N999"}).status_code == 404
+        assert codes(manager.post("/bookings/blocks", {**BLOCK, "kind": "use"})) == ["malformed_field"]
+        taken = manager.post("/bookings/blocks", BLOCK)
+        assert (taken.status_code, codes(taken)) == (409, ["time_taken"])
+
+
+def test_a_manager_writes_down_that_nobody_came(manager: Caller, researcher: Caller, house: Database) -> None:
+    """Now is Monday, 08:00; the clause waits half an hour, and the uses began at 07:00 and begin at 11:00."""
+    clause = Courtesy(notice_hours=24, penalties=Penalties(late_cancel=True))
+    agreement = an_agreement(courtesy=clause, covered=Scope(centres=("C-ONE",)), parties=("I-IMS",))
+    begun, soon = a_booking(XRD, span(23, 7, 9)), a_booking(XRD, span(23, 11, 12))
+    with house.write() as db:
+        agreements.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+        store.add(db, [begun, soon])
+    with nothing_changes(house):
+        assert codes(researcher.post(f"/bookings/{begun.id}/no-show", {"version": 1})) == ["forbidden"]
+        assert codes(manager.post(f"/bookings/{soon.id}/no-show", {"version": 1})) == ["no_show_too_early"]
+        assert manager.post(f"/bookings/{begun.id}/no-show", {"version": 2}).status_code == 412
+        assert codes(manager.post(f"/bookings/{begun.id}/no-show", {})) == ["version_missing"]
+    said = manager.post(f"/bookings/{begun.id}/no-show", {"version": 1})
+    assert (said.status_code, said.json()["state"], said.json()["version"]) == (200, "no_show", 2)
