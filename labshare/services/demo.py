@@ -16,7 +16,6 @@ import msgspec
 
 from labshare.domain.agreements import Counter, covers, limit, matches, rule_windows
 from labshare.domain.bookings import Booking, BookingKind, InstrumentRules
-from labshare.domain.modes import Mode
 from labshare.domain.people import Role
 from labshare.domain.people_document import PeopleDocument, ProjectEntry, from_toml
 from labshare.domain.timespan import MINUTE, Span
@@ -300,17 +299,9 @@ def offer_modes(stage: Stage) -> None:
     """
     people = {actor.login: actor for actor in stage.cast.people.values()}
     rules = next(each for each in stage.rules.values() if each.id == "N001")
-    manager, projects, ask = stage.cast.managers[rules.centre_id], stage.cast.projects, demo_modes.Ask
-    host, company = projects["IMS-01"], projects["MAT-01"]
+    manager = stage.cast.managers[rules.centre_id]
     staff = [people[login] for login in demo_modes.OPERATORS]
-    asks = (
-        ask(by=people["researcher.ims"], user=people["user.ims.3"], project=host, mode=Mode.SELF,
-            setup="5 kV", purpose="Chụp hình thái bề mặt"),
-        ask(by=people["user.ims.8"], user=people["user.ims.8"], project=host, mode=Mode.ASSISTED,
-            setup="15 kV + EDS", purpose="Kiểm tra kích thước hạt", operator=staff[0]),
-        ask(by=manager, user=people["user.mat.5"], project=company, mode=Mode.COMMISSIONED,
-            setup="15 kV + EDS", purpose="Đánh giá vật liệu cực dương"),
-    )  # fmt: skip
+    asks = demo_modes.asks_of(people, manager, stage.cast.projects, staff[0])
     demo_modes.offer(stage.db, manager, rules, staff, asks, stage.now)
 
 

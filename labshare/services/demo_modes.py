@@ -6,7 +6,7 @@ They go the way that people go. What must not live here: what the modes mean (do
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -37,6 +37,21 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     setup: str
     purpose: str
     operator: Actor | None = None
+
+
+def asks_of(
+    people: Mapping[str, Actor], manager: Actor, projects: Mapping[str, Project], operator: Actor
+) -> tuple[Ask, ...]:
+    """One use in each mode, of these people by login on account of these projects by code."""
+    host, company = projects["IMS-01"], projects["MAT-01"]
+    return (
+        Ask(by=people["researcher.ims"], user=people["user.ims.3"], project=host, mode=Mode.SELF,
+            setup=SETUPS[0], purpose="Chụp hình thái bề mặt"),
+        Ask(by=people["user.ims.8"], user=people["user.ims.8"], project=host, mode=Mode.ASSISTED,
+            setup=SETUPS[1], purpose="Kiểm tra kích thước hạt", operator=operator),
+        Ask(by=manager, user=people["user.mat.5"], project=company, mode=Mode.COMMISSIONED,
+            setup=SETUPS[1], purpose="Đánh giá vật liệu cực dương"),
+    )  # fmt: skip
 
 
 def offer(
