@@ -43,9 +43,6 @@ class Database:
     def __init__(self, engine: Engine, *, wait_seconds: float) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
-        # On PostgreSQL a transaction shows its reader no more than statements by themselves do (READ COMMITTED), and to
-        # begin and end one are two of the three times that a reader of one row waits for the server.
-        self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = threading.Lock()
         self._wait_seconds = wait_seconds
         # Called after each commit, outside the transaction, with nothing: whoever wants to know looks (jobs.py).
@@ -54,7 +51,7 @@ class Database:
     @contextmanager
     def read(self) -> Generator[Connection]:
         """A connection for reading. What it would change by mistake is rolled back on SQLite, refused on PostgreSQL."""
-        with _translated(), self._reading.connect() as db:
+        with _translated(), self.engine.connect() as db:
             yield db
             db.rollback()
 
@@ -122,8 +119,9 @@ def open_database(
     else:
         milliseconds = int(lock_timeout_seconds * 1000)
         options = f"-c lock_timeout={milliseconds} -c timezone=UTC -c default_transaction_read_only=on"
-        engine = sa.create_engine(address, connect_args={"options": options}, skip_autocommit_rollback=True, **pool)
-        event.listen(engine, "connect", _write_in_transactions)
+        engine = sa.create_engine(address, connect_args={"options": options}, **pool)
+        event.listen(engine, "connect", _prepare_postgresql)
+        event.listen(engine, "begin", _begin_postgresql)
         _ping_after_rest(engine)
     return Database(engine, wait_seconds=sqlite_wait_seconds if kind == "sqlite" else lock_timeout_seconds)
 
@@ -158,9 +156,16 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _write_in_transactions(connection: Any, _: ConnectionPoolEntry) -> None:
-    # What is begun says that it writes; a statement by itself, as on a connection for reading, may not.
-    connection.read_only = False
+def _prepare_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
+    # Neither must this driver: who reads begins none, as a transaction would show them no more than statements by
+    # themselves do (READ COMMITTED), and its begin and end are most of what a single row costs.
+    connection.autocommit = True
+
+
+def _begin_postgresql(db: Connection) -> None:
+    if is_writing(db):
+        # A statement by itself may not write.
+        db.exec_driver_sql("BEGIN READ WRITE")
 
 
 def _ping_after_rest(engine: Engine) -> None:
