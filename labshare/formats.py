@@ -68,7 +68,9 @@ def day(value: datetime | dt.date) -> str:
 
 def clock(moment: datetime) -> str:
     """14:05."""
-    return local(moment).strftime("%H:%M")
+    there = local(moment)
+    # Calendars say hundreds of times; strftime takes six times as long.
+    return f"{there.hour:02}:{there.minute:02}"
 
 
 def moment(value: datetime) -> str:
@@ -138,7 +140,7 @@ def _day(value: datetime | dt.date) -> dt.date:
 
 
 def _short(value: dt.date) -> str:
-    return f"{value:%d/%m}" if language() == "vi" else f"{value.day} {_MONTHS[value.month - 1]}"
+    return f"{value.day:02}/{value.month:02}" if language() == "vi" else f"{value.day} {_MONTHS[value.month - 1]}"
 
 
 def _last_day(end: datetime) -> dt.date:
@@ -151,7 +153,8 @@ def _closing(end: datetime) -> str:
 
 
 def _is_midnight(moment: datetime) -> bool:
-    return clock(moment) == "00:00"
+    there = local(moment)
+    return there.hour == there.minute == 0
 
 
 def _exact(value: Number) -> Fraction:

@@ -85,16 +85,19 @@ def _answer(request: Request, answer: Answer) -> Response[Any]:
 
 def _problem(request: Request, answer: Answer) -> Response[Any]:
     """RFC 9457, with `refusals`: each with the code for programs and the sentence for people."""
-    said = [{"code": r.code, "params": r.params, "sentence": sentence(r)} for r in answer.refusals]
+    sentences = [sentence(refusal) for refusal in answer.refusals]
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(answer.status).phrase,
         "status": answer.status,
         "code": answer.code,
         # Of several items each may be refused for the same reason; it is said once here.
-        "detail": " ".join(dict.fromkeys(sentence(refusal) for refusal in answer.refusals)),
+        "detail": " ".join(dict.fromkeys(sentences)),
         "instance": request.url.path,
-        "refusals": said,
+        "refusals": [
+            {"code": refusal.code, "params": refusal.params, "sentence": said}
+            for refusal, said in zip(answer.refusals, sentences, strict=True)
+        ],
     }
     body = msgspec.json.encode(document)
     return Response(body, status_code=answer.status, headers=answer.headers, media_type=PROBLEM_TYPE)
