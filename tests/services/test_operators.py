@@ -426,6 +426,16 @@ def test_a_series_keeps_to_where_its_operators_are(house: Database) -> None:
     assert [each.operator_id for each in moved] == [COLLEAGUE, MANAGER]
     # The manager named themselves unasked, and hears of the move.
     assert told(house).count((MANAGER, "operating_booked")) == 1
+    # One for all of them: who is there no more is told, and who is busy on one date keeps all as they are.
+    with house.write() as db:
+        named = series.move(
+            db, actor(COMPETITOR), first.id, later, Reach.ALL, seen_version=5, now=NOW, operator_id=MANAGER
+        )
+    assert [each.operator_id for each in named] == [MANAGER, MANAGER]
+    assert told(house).count((COLLEAGUE, "operating_cancelled")) == 2
+    book(house, later, number=XRD, who=RESEARCHER, project_id=PUBLIC_PROJECT)
+    with house.write() as db, pytest.raises(Refused, match="operator_elsewhere"):
+        series.move(db, actor(COMPETITOR), first.id, later, Reach.ALL, seen_version=7, now=NOW, operator_id=COLLEAGUE)
 
 
 def test_a_booking_that_changes_hands_keeps_its_operator(house: Database) -> None:
@@ -531,6 +541,9 @@ def test_of_a_hold_no_operator_is_told(house: Database) -> None:
     with house.write() as db:
         held = holds.hold(db, actor(COMPETITOR), wish(), NOW)
         assert held.operator_id == COLLEAGUE
+        # Nor may they end it: what somebody's form keeps is not booked.
+        with pytest.raises(Forbidden):
+            bookings.cancel(db, actor(COLLEAGUE), held.id, seen_version=1, now=NOW)
         bookings.cancel(db, actor(COMPETITOR), held.id, seen_version=1, now=NOW)
         assert notices_store.unread(db, COLLEAGUE) == 0
 
