@@ -279,6 +279,12 @@ def block_length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     return ()
 
 
+def block_has_no_user(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """Nobody runs it for anybody, so that there is no mode, no set-up to read and no operator to be bound."""
+    is_run = wish.mode not in (None, Mode.SELF) or wish.setup or wish.operator_id
+    return (Refusal(code="block_has_no_user"),) if is_run else ()
+
+
 def granularity(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     """Starts and ends stand on the instrument's raster, counted from local midnight."""
     rules = context.rules
@@ -370,7 +376,7 @@ RULES: tuple[Rule, ...] = (
     taken,
 )
 # Blocks by the centre (maintenance, engineering, closure) answer to time alone.
-BLOCK_RULES: tuple[Rule, ...] = (in_the_future, block_length, kept_for_round, taken)
+BLOCK_RULES: tuple[Rule, ...] = (in_the_future, block_length, block_has_no_user, kept_for_round, taken)
 
 
 def check(wish: Wish, context: Context, rules: tuple[Rule, ...] = RULES) -> tuple[Refusal, ...]:

@@ -16,7 +16,7 @@ from labshare.domain.bookings import Booking, BookingState, InstrumentRules
 from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, may, require
 from labshare.errors import Forbidden, Stale, WrongState
-from labshare.services import booking_notices, bookings, expiring, notices
+from labshare.services import booking_notices, bookings, expiring, notices, training
 from labshare.services.bookings import BookingLine
 from labshare.services.writing import APPROVAL_ENDS, Change, ended, write
 from labshare.store import approvals as store
@@ -67,7 +67,7 @@ def decline(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int
 
 
 def end(db: Connection, booking_id: UUID, now: datetime) -> None:
-    """The deadline has come: what nobody has decided is over, and its user is told."""
+    """The deadline has come: what nobody has decided is over; its user is told, and who was to be there for them."""
     booking = bookings_store.get(db, booking_id)
     expiring.expire_holds(db, [booking.instrument_number], booking.occupied, now)
     booking = bookings_store.get(db, booking_id)
@@ -75,6 +75,7 @@ def end(db: Connection, booking_id: UUID, now: datetime) -> None:
     if booking.state is BookingState.EXPIRED:
         booking_notices.settle(db, booking, now)
         _tell(db, booking, NoticeKind.BOOKING_UNDECIDED, now)
+        training.tell(db, None, [booking], bookings_store.rules_of(db, [booking.instrument_number]), "expire", now)
 
 
 def settings(db: Connection, actor: Actor) -> list[InstrumentRules]:
@@ -126,9 +127,11 @@ def _decided(
     db: Connection, actor: Actor, change: Change, rules: InstrumentRules, now: datetime, kind: NoticeKind
 ) -> Booking:
     action = "approve" if kind is NoticeKind.BOOKING_APPROVED else "decline"
-    written = write(db, actor, [change], {rules.number: rules}, now, action=action)[0]
+    locked = {rules.number: rules}
+    written = write(db, actor, [change], locked, now, action=action)[0]
     due_store.forget(db, APPROVAL_ENDS, written.id)
     _tell(db, written, kind, now)
+    training.tell(db, actor, [written], locked, action, now)
     return written
 
 

@@ -77,7 +77,7 @@ def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, n
         occupied_from=occupied.start,
         occupied_until=occupied.end,
         purpose=wish.purpose,
-        mode=(mode := mode_of(wish, rules)),
+        mode=(mode := _mode(wish, rules)),
         setup=wish.setup,
         attended=attends(wish, rules, mode),
         operator_id=wish.operator_id,
@@ -143,10 +143,15 @@ def copied(project: Project | None) -> dict[str, Any]:
     }
 
 
+def _mode(wish: Wish, rules: InstrumentRules) -> Mode:
+    """That of a use; a block has none, whatever is usual there."""
+    return mode_of(wish, rules) if wish.kind is BookingKind.USE else Mode.SELF
+
+
 def _new(rules: InstrumentRules, wish: Wish, project: Project | None, actor: Actor, now: datetime) -> Booking:
     """The booking that a wish becomes; what the project says is copied onto it."""
     occupied = rules.occupied(wish.span, wish.kind)
-    mode = mode_of(wish, rules) if wish.kind is BookingKind.USE else Mode.SELF
+    mode = _mode(wish, rules)
     organisation_id = project.organisation_id if project else None
     state, until = standing_for(actor, rules, wish.kind, organisation_id, wish.span.start, now)
     return Booking(

@@ -295,7 +295,8 @@ def held_with(
     booking = store.get(db, booking_id)
     centre_id = locked[booking.instrument_number].centre_id
     attends_it = actor.person_id in booking.attendants
-    is_theirs = booking.person_id == actor.person_id or (attends and attends_it)
+    # What a form keeps is no booking yet, of which nobody who would be there was told.
+    is_theirs = booking.person_id == actor.person_id or (attends and attends_it and not booking.form_hold)
     if not is_theirs and not may(actor, Action.MANAGE_CALENDAR, centre=centre_id):
         is_theirs = has_booked_as_leader(db, actor, booking)
     if not (is_theirs or attends_it or may(actor, Action.SEE_BOOKING, centre=centre_id)):

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from labshare.domain.bookings import MOVABLE, Booking, InstrumentRules, Wish
 from labshare.domain.clearances import is_open
@@ -32,8 +34,8 @@ from labshare.store.engine import Connection
 
 # What another hour may mend; a project that is not verified, say, is not verified at ten either.
 _OF_TIME = (
-    *("time_taken", "kept_for_round", "person_elsewhere", "operator_elsewhere", "closed", "in_the_past"),
-    "rule_cut_off",
+    *("time_taken", "kept_for_round", "person_elsewhere", "trainer_elsewhere", "operator_elsewhere"),
+    *("closed", "in_the_past", "rule_cut_off"),
 )
 MOST_OFFERS = 2
 # One is suggested for each gap, the nearest first; those of other days are among them.
@@ -156,18 +158,21 @@ def move(
     override: str = "",
     mode: Mode | None = None,
     setup: str | None = None,
+    operator_id: UUID | UnsetType | None = UNSET,
 ) -> list[Booking]:
     """Move the bookings of a series that lie ahead as this one moves to `span`: all of them, or none. What is not
-    given, `purpose`, `mode` and `setup`, each keeps.
+    given, `purpose`, `mode`, `setup` and the operator, each keeps.
 
     `seen_version` is the series' own. Raises as `bookings.move` does, each refusal with its `item`; what has begun is
     never touched, and `WrongState` says when nothing is left.
     """
-    anchor, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now)
+    named = (operator_id,) if operator_id else ()
+    anchor, ahead, rules = _ahead(db, actor, booking_id, reach, seen_version, now, also=named)
     spans = shifted([each.span for each in ahead], anchor.span, span, rules.timezone)
     payer = payer_of(db, booking_changes.again(anchor, span, rules=rules))
+    more: dict[str, Any] = {"rules": rules, "mode": mode, "setup": setup, "operator_id": operator_id}
     wishes = [
-        with_reason(booking_changes.again(each, to, purpose, rules=rules, mode=mode, setup=setup), override)
+        with_reason(booking_changes.again(each, to, purpose, **more), override)
         for each, to in zip(ahead, spans, strict=True)
     ]
     require_override(actor, wishes[0], rules)
@@ -325,14 +330,23 @@ def _local_day(span: Span, rules: InstrumentRules) -> datetime:
 
 
 def _ahead(
-    db: Connection, actor: Actor, booking_id: UUID, reach: Reach, seen_version: int, now: datetime
+    db: Connection,
+    actor: Actor,
+    booking_id: UUID,
+    reach: Reach,
+    seen_version: int,
+    now: datetime,
+    *,
+    also: Iterable[UUID] = (),
 ) -> tuple[Booking, list[Booking], InstrumentRules]:
-    """A booking of a series and, under the locks, those that a change from it on is about."""
+    """A booking of a series and, under the locks and those of the persons `also`, those that a change from it on is
+    about.
+    """
     # An operator may have been assigned to one of them alone: all who may be concerned are locked, and whoever is named
     # in between makes it stale.
     series_id = bookings_store.get(db, booking_id).series_id
     of_series = store.bookings_of(db, series_id) if series_id else ()
-    also = {each for booking in of_series for each in booking.attendants}
+    also = {*also, *(each for booking in of_series for each in booking.attendants)}
     anchor, locked = bookings.held_with(db, actor, booking_id, (), also=also)
     rules = locked[anchor.instrument_number]
     if anchor.series_id is None:

@@ -25,7 +25,10 @@ from labshare.store.engine import Connection
 _BOOKED = NoticeKind.TRAINING_BOOKED, NoticeKind.OPERATING_BOOKED
 _CANCELLED = NoticeKind.TRAINING_CANCELLED, NoticeKind.OPERATING_CANCELLED
 # What a trainer and an operator are told.
-_TOLD = {"book": _BOOKED, "move": _BOOKED, "assign": _BOOKED, "cancel": _CANCELLED}
+_TOLD = {
+    "book": _BOOKED, "move": _BOOKED, "assign": _BOOKED,
+    "cancel": _CANCELLED, "decline": _CANCELLED, "expire": _CANCELLED,
+}  # fmt: skip
 # Instruments under lock, by number.
 Locked = Mapping[int, InstrumentRules]
 
@@ -74,7 +77,7 @@ def as_seen(actor: Actor, line: BookingLine) -> BookingLine:
 
 def tell(
     db: Connection,
-    actor: Actor,
+    actor: Actor | None,
     bookings: Iterable[Booking],
     locked: Locked,
     action: str,
@@ -83,14 +86,14 @@ def tell(
     once: bool = False,
 ) -> None:
     """Tell those who are there for the user of what others book, move or end; the users hear of it by
-    booking_notices.py. With `once` each is told of the first alone.
+    booking_notices.py. Without an `actor` it happened by itself. With `once` each is told of the first alone.
     """
-    kinds = _TOLD.get(action)
+    kinds, by_id = _TOLD.get(action), actor.person_id if actor else None
     told: set[tuple[UUID, NoticeKind]] = set()
     for booking in bookings:
         roles = zip((booking.trainer_id, booking.operator_id), kinds, strict=True) if kinds else ()
         for person_id, kind in roles:
-            if person_id in (None, actor.person_id) or booking.form_hold or (once and (person_id, kind) in told):
+            if person_id in (None, by_id) or booking.form_hold or (once and (person_id, kind) in told):
                 continue
             told.add((person_id, kind))
             _write_to(db, person_id, kind, booking, f"/bookings/{booking.id}", locked, now)

@@ -39,7 +39,6 @@ from labshare.store.tables import bookings, centres, instruments, persons, proje
 from labshare.store.types import UTCMinute
 
 LONGEST = timedelta(minutes=LONGEST_MINUTES)
-OCCUPYING_STATES = tuple(sorted(OCCUPYING))
 # What the rules need of an instrument's own row; its centre's is joined or looked up.
 RULE_COLUMNS = (
     instruments.c.number,

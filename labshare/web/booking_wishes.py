@@ -1,4 +1,4 @@
-"""The form of a booking, read into the wish that it makes: for whom, in which mode, in place of which hold.
+"""The form of a booking, read into the wish that it makes: for whom, how and with whom, in place of which hold.
 
 What must not live here: whether the wish may be granted (services), or times as they are typed (booking_forms.py).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from msgspec import UNSET
 
@@ -14,6 +15,7 @@ from labshare.domain.bookings import InstrumentRules, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.errors import Refused
+from labshare.i18n import word
 from labshare.services import Connection, calendars, operators, projects, wishes
 from labshare.web.booking_forms import (
     BookingForm,
@@ -73,3 +75,27 @@ def operator_choices(db: Connection, me: Actor, rules: InstrumentRules, now: dat
     if set(rules.modes) <= {Mode.SELF}:
         return []
     return [(str(each.id), each.name) for each in operators.operators(db, me, rules, now)]
+
+
+def staff_choices(db: Connection, me: Actor, rules: InstrumentRules, now: datetime) -> list[tuple[str, str]]:
+    """Each mode of an instrument, and with it whoever may be named, in one list with the usual mode first; none where
+    its user runs it in any case.
+    """
+    if set(rules.modes) <= {Mode.SELF}:
+        return []
+    people = operator_choices(db, me, rules, now)
+    found: list[tuple[str, str]] = []
+    for mode in rules.modes:
+        # The mode comes first, as a phone shows the beginning of a choice alone.
+        said = word("mode_said", mode)
+        said = said[:1].upper() + said[1:]
+        found.append((mode.value, said))
+        if mode is not Mode.SELF:
+            found += [(f"{mode.value}:{key}", f"{said}: {name}") for key, name in people]
+    return found
+
+
+def read_staff(text: str, faults: Faults) -> tuple[Mode | None, UUID | None]:
+    """The mode and the operator of such a choice; without one the mode is the usual one, and nobody is named."""
+    mode, _, operator = text.partition(":")
+    return read_mode(mode, faults), read_person(operator, "operator", faults)

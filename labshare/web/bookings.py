@@ -290,7 +290,7 @@ def _permitted(me: Actor, line: BookingLine, *, is_changeable: bool) -> dict[str
     A hold is taken or let go; other times are asked for in its form, or on the waitlist.
     """
     may_change = bookings.may_change(me, line)
-    attends = me.person_id in line.booking.attendants
+    attends = me.person_id in line.booking.attendants and not line.booking.form_hold
     is_held = line.booking.state is BookingState.HELD
     may_move = may_change and is_changeable and not is_held
     return {"is_held": is_held, "may_change": may_move, "may_cancel": (may_change or attends) and is_changeable}

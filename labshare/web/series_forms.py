@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from labshare import formats
 from labshare.domain.people import Actor
@@ -107,12 +108,12 @@ def in_words(repeat: Repeat) -> str:
 def move_as_asked(db: Connection, me: Actor, booking_id: UUID, span: Span, form: ChangeForm, now: datetime) -> None:
     """Move a booking, or as much of its series as the form says."""
     reach, why = _reach(form.reach), form.override_reason
-    mode, setup = read_mode(form.mode, {}), form.setup
+    mode, setup, operator_id = read_mode(form.mode, {}), form.setup, read_operator(form, {})
     if reach is Reach.ONE:
         seen = read_version(form.version)
         bookings.move(
             db, me, booking_id, span, seen_version=seen, now=now, override=why, mode=mode, setup=setup,
-            operator_id=read_operator(form, {}),
+            operator_id=operator_id,
         )  # fmt: skip
         return
     seen, shown = read_version(form.series_version), bookings.show(db, me, booking_id).booking
@@ -120,6 +121,7 @@ def move_as_asked(db: Connection, me: Actor, booking_id: UUID, span: Span, form:
     series.move(
         db, me, booking_id, span, reach, seen_version=seen, now=now, override=why,
         mode=None if mode is shown.mode else mode, setup=None if setup == shown.setup else setup,
+        operator_id=UNSET if operator_id == shown.operator_id else operator_id,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from labshare.services import Connection, bookings, projects, registry
 from labshare.services import calendars as looking
 from labshare.web import given
 from labshare.web.booking_forms import Faults, TimesForm, read_project, read_span
+from labshare.web.booking_wishes import read_staff, staff_choices
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
@@ -28,6 +29,8 @@ from labshare.web.templating import named
 
 PAGE = "/bookings/together"
 ROWS, MOST_CHOICES = 4, 300
+# Those of a row, whose place stands behind their names.
+FIELDS = ("instrument", "date", "from", "until", "staff")
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     place: int
     instrument: str = ""
     times: TimesForm = TimesForm()
+    # A mode, or one with who of the staff is named: one of `staff_choices`.
+    staff: str = ""
     faults: Faults = {}
     refusals: tuple[Refusal, ...] = ()
 
@@ -49,9 +54,19 @@ def new(request: Request, database: given.Database, me: given.Me, now: given.Now
     """The rows, the first one with what the address says."""
     require(me, Action.BOOK)
     typed = dict(request.query_params)
-    first = {f"{name}_0": typed.get(name, "") for name in ("instrument", "date", "from", "until")}
+    first = {f"{name}_0": typed.get(name, "") for name in FIELDS}
     with database.read() as db:
         return _page(request, db, me, now, {**first, "project": typed.get("project", "")}, _rows(first))
+
+
+@get(f"{PAGE}/staff", sync_to_thread=True)
+def staff(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
+    """Who may run the instrument that was chosen in a row, over htmx; the row is the one whose fields are sent."""
+    require(me, Action.BOOK)
+    rows = _rows(dict(request.query_params))
+    row = next((each for each in rows if each.instrument), rows[0])
+    with database.read() as db:
+        return render(request, "bookings/_together_staff.html", row=row, choices=_staff(db, me, row, now))
 
 
 @post(PAGE, sync_to_thread=True)
@@ -86,23 +101,32 @@ def _rows(data: dict[str, str]) -> list[Row]:
     """The rows as they were typed; a day that is left out is that of the row before."""
     rows: list[Row] = []
     for place in range(ROWS):
-        typed = {name: data.get(f"{name}_{place}", "") for name in ("instrument", "date", "from", "until")}
+        typed = {name: data.get(f"{name}_{place}", "") for name in FIELDS}
         day = typed["date"].strip() or (rows[-1].times.date if rows else "")
         times = TimesForm(date=day, from_=typed["from"], until=typed["until"])
-        rows.append(Row(place=place, instrument=typed["instrument"].strip(), times=times))
+        rows.append(Row(place=place, instrument=typed["instrument"].strip(), times=times, staff=typed["staff"]))
     return rows
 
 
 def _read(db: Connection, me: Actor, row: Row, project_id: UUID | None, purpose: str) -> tuple[Wish | None, Faults]:
     """The wish of a row, or every fault of it."""
     span, faults = read_span(row.times)
+    mode, operator_id = read_staff(row.staff, faults)
     try:
         number = looking.rules_of(db, row.instrument).number
     except NotFound:
         return None, {**faults, **_NOTHING}
-    if span is None:
+    if span is None or faults:
         return None, faults
-    wish = Wish(instrument_number=number, span=span, person_id=me.person_id, project_id=project_id, purpose=purpose)
+    wish = Wish(
+        instrument_number=number,
+        span=span,
+        person_id=me.person_id,
+        project_id=project_id,
+        purpose=purpose,
+        mode=mode,
+        operator_id=operator_id,
+    )
     return wish, {}
 
 
@@ -137,6 +161,7 @@ def _page(
         status=error.status if error else status,
         rows=rows,
         instruments=_choices(db, rows[0].instrument),
+        staff=[_staff(db, me, row, now) for row in rows],
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in usable],
         project=typed.get("project") or (str(usable[0].id) if len(usable) == 1 else ""),
         purpose=typed.get("purpose", ""),
@@ -144,6 +169,14 @@ def _page(
         refusals=said,
         heading=heading(error.status) if error else "",
     )
+
+
+def _staff(db: Connection, me: Actor, row: Row, now: datetime) -> list[tuple[str, str]]:
+    """Who may run the instrument of a row; nothing while it names none."""
+    try:
+        return staff_choices(db, me, looking.rules_of(db, row.instrument), now)
+    except NotFound:
+        return []
 
 
 def _choices(db: Connection, first: str) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -157,4 +190,4 @@ def _choices(db: Connection, first: str) -> list[tuple[str, list[tuple[str, str]
     return list(groups.items())
 
 
-router = Router("/", route_handlers=[new, book])
+router = Router("/", route_handlers=[new, staff, book])

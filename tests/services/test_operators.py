@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, WrongState
 from labshare.services import (
     affiliations,
+    approvals,
     booking_rules,
     bookings,
     calendars,
@@ -102,9 +103,9 @@ def assign(house: Database, booking: Booking, operator_id: UUID | None, who: UUI
         return service.assign(db, actor(who), booking.id, operator_id, seen_version=booking.version, now=NOW)
 
 
-def told(house: Database) -> list[tuple[UUID, str]]:
+def told(house: Database, now: datetime = NOW) -> list[tuple[UUID, str]]:
     with house.read() as db:
-        return sorted((each.notice.person_id, each.notice.kind.value) for each in notices.letters(db, NOW))
+        return sorted((each.notice.person_id, each.notice.kind.value) for each in notices.letters(db, now))
 
 
 # ---------------------------------------------------------------- who operates
@@ -425,6 +426,16 @@ def test_a_series_keeps_to_where_its_operators_are(house: Database) -> None:
     assert [each.operator_id for each in moved] == [COLLEAGUE, MANAGER]
     # The manager named themselves unasked, and hears of the move.
     assert told(house).count((MANAGER, "operating_booked")) == 1
+    # One for all of them: who is there no more is told, and who is busy on one date keeps all as they are.
+    with house.write() as db:
+        named = series.move(
+            db, actor(COMPETITOR), first.id, later, Reach.ALL, seen_version=5, now=NOW, operator_id=MANAGER
+        )
+    assert [each.operator_id for each in named] == [MANAGER, MANAGER]
+    assert told(house).count((COLLEAGUE, "operating_cancelled")) == 2
+    book(house, later, number=XRD, who=RESEARCHER, project_id=PUBLIC_PROJECT)
+    with house.write() as db, pytest.raises(Refused, match="operator_elsewhere"):
+        series.move(db, actor(COMPETITOR), first.id, later, Reach.ALL, seen_version=7, now=NOW, operator_id=COLLEAGUE)
 
 
 def test_a_booking_that_changes_hands_keeps_its_operator(house: Database) -> None:
@@ -504,10 +515,35 @@ def test_whose_booking_is_cancelled_need_not_come(house: Database) -> None:
     assert told(house) == [(COLLEAGUE, "operating_booked"), (COLLEAGUE, "operating_cancelled")]
 
 
+def test_whose_booking_the_centre_declines_or_leaves_undecided_need_not_come(house: Database) -> None:
+    """Of what is approved nobody hears twice, and who declines it is not told of that either."""
+    later = NOW + timedelta(hours=24)
+    with house.write() as db:
+        approvals.choose(db, actor(MANAGER), "N001", "everybody", 24, NOW)
+    approved, declined, left = book(house), book(house, span(26, 9, 11)), book(house, span(27, 13, 14))
+    own = book(house, span(27, 9, 11), operator_id=MANAGER)
+    with house.write() as db:
+        approvals.approve(db, actor(MANAGER), approved.id, seen_version=1, now=NOW)
+        for each in (declined, own):
+            approvals.decline(db, actor(MANAGER), each.id, seen_version=1, now=NOW, note="Hiệu chuẩn")
+    heard = Counter({(COLLEAGUE, "operating_booked"): 3, (MANAGER, "operating_booked"): 1})
+    assert Counter(each for each in told(house) if "operating" in each[1]) == heard + Counter(
+        [(COLLEAGUE, "operating_cancelled")]
+    )
+    with house.write() as db:
+        approvals.end(db, left.id, later)
+    assert Counter(each for each in told(house, later) if "operating" in each[1]) == heard + Counter(
+        {(COLLEAGUE, "operating_cancelled"): 2}
+    )
+
+
 def test_of_a_hold_no_operator_is_told(house: Database) -> None:
     with house.write() as db:
         held = holds.hold(db, actor(COMPETITOR), wish(), NOW)
         assert held.operator_id == COLLEAGUE
+        # Nor may they end it: what somebody's form keeps is not booked.
+        with pytest.raises(Forbidden):
+            bookings.cancel(db, actor(COLLEAGUE), held.id, seen_version=1, now=NOW)
         bookings.cancel(db, actor(COMPETITOR), held.id, seen_version=1, now=NOW)
         assert notices_store.unread(db, COLLEAGUE) == 0
 

@@ -8,12 +8,14 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.bookings import Wish
 from labshare.domain.modes import Mode
-from labshare.services import bookings, modes
+from labshare.domain.series import Conflicts, Frequency, Repeat
+from labshare.services import bookings, modes, operators, series
 from labshare.store import qualifications as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, FESEM, MANAGER, NOW, PUBLIC_PROJECT, RESEARCHER, XRD, actor
+from tests.furniture import COLLEAGUE, FESEM, MANAGER, NOW, PUBLIC_PROJECT, RESEARCHER, XRD, actor, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
 PEOPLE = "/instruments/N001/people"
@@ -124,6 +126,34 @@ def test_a_move_keeps_the_operator_or_names_another(client: Client, house: Datab
     assert send(client, move, times | {"version": "2"}).status_code == 303
     assert operator_of(house, booking_id) == MANAGER
     assert send(client, move, times | {"version": "3", "operator": "x"}).status_code == 400
+
+
+def test_a_series_keeps_its_operators_unless_another_is_chosen_than_the_form_had(
+    client: Client, house: Database
+) -> None:
+    with house.write() as db:
+        store.put(db, MANAGER, FESEM, level=1, until=None, by=MANAGER, now=NOW)
+        store.name_operator(db, MANAGER, FESEM, operates=True)
+        who = actor(RESEARCHER)
+        asked = Wish(
+            instrument_number=FESEM, span=span(25, 9, 11), person_id=RESEARCHER, project_id=PUBLIC_PROJECT,
+            mode=Mode.COMMISSIONED, operator_id=COLLEAGUE,
+        )  # fmt: skip
+        weekly = Repeat(frequency=Frequency.WEEKLY, count=2)
+        first, last = series.create(db, who, asked, weekly, Conflicts.STOP, NOW).line.bookings
+        operators.assign(db, who, last.id, MANAGER, seen_version=1, now=NOW)
+    sign_in(client, "researcher")
+    move = {
+        "date": "2026-11-25", "from": "13:00", "until": "15:00", "mode": "commissioned", "operator": str(COLLEAGUE),
+        "reach": "all", "version": "1", "series_version": "3",
+    }  # fmt: skip
+    # Later, by whom they were.
+    assert send(client, f"/bookings/{first.id}/move", move).status_code == 303
+    assert [operator_of(house, each.id) for each in (first, last)] == [COLLEAGUE, MANAGER]
+    # Both by the manager.
+    move |= {"operator": str(MANAGER), "series_version": "5"}
+    assert send(client, f"/bookings/{first.id}/move", move).status_code == 303
+    assert [operator_of(house, each.id) for each in (first, last)] == [MANAGER, MANAGER]
 
 
 def test_who_operates_sees_it_in_the_calendar_and_may_not_drag_it(client: Client, house: Database) -> None:

@@ -19,9 +19,9 @@ from labshare.services import Connection, bookings, calendars
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
-from labshare.web.api.bookings import BookingView, line_view, set_or_none
+from labshare.web.api.booking_views import BookingView, line_view
 from labshare.web.api.idempotency import Key, once
-from labshare.web.api.reading import Code, Moment, Text, Version
+from labshare.web.api.reading import Code, Moment, Text, Version, set_or_none
 from labshare.web.api.schema import accepts, problems
 from labshare.web.rendering import Request
 

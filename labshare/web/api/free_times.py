@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from litestar import Response, get
 from litestar.params import QueryParameter
 
 from labshare import formats
+from labshare.domain.modes import Mode
 from labshare.domain.people import Action, require
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed
@@ -111,14 +113,19 @@ def near(
     starts_at: Annotated[str, asked("starts_at", "When the use should begin, with its offset.")] = "",
     ends_at: Annotated[str, asked("ends_at", "When it should end.")] = "",
     project: Annotated[str, asked("project", "Code of the project that would pay.")] = "",
+    mode: Annotated[Mode | None, QueryParameter(description="Who would run it; without it as is usual there.")] = None,
+    trainer: Annotated[UUID | None, QueryParameter(description="Who would be present: see listTrainers.")] = None,
+    operator: Annotated[UUID | None, QueryParameter(description="Who would run it or help: see listOperators.")] = None,
 ) -> Response[NearList]:
     """Up to three uses of one instrument that would be accepted in place of this one, the nearest first, within two
-    weeks of it; lengths are mended to what the instrument allows. What the page of a refused booking offers.
+    weeks of it, while a trainer and an operator are free; lengths are mended to what the instrument allows. What the
+    page of a refused booking offers.
     """
     require(me, Action.BOOK)
     span = Span(reading.typed_moment(starts_at, "starts_at"), reading.typed_moment(ends_at, "ends_at"))
     with database.read() as db:
         wish, _ = wishes.wish_of(db, me, instrument, project, span, "")
+        wish = msgspec.structs.replace(wish, mode=mode, trainer_id=trainer, operator_id=operator)
         found = service.suggest(db, wish, now)
     return answer(request, NearList(items=tuple(SlotView(starts_at=each.start, ends_at=each.end) for each in found)))
 

@@ -51,7 +51,7 @@ class NewSeries(NewBooking, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class SeriesChange(BookingChange, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What shall be different. The times are those of the booking `from`, or of the next one; the others move alike,
-    and have the same `mode` and `setup` where these are given. A series stays on its instrument.
+    and have the same `mode`, `setup` and `operator` where these are given. A series stays on its instrument.
     """
 
 
@@ -194,13 +194,15 @@ def _change(
     if asked.instrument is not UNSET:
         raise Malformed("malformed_field", field="instrument")
     purpose = set_or_none(asked.purpose)
-    if any(each is not UNSET for each in (asked.starts_at, asked.ends_at, asked.mode, asked.setup)):
+    moved = (asked.starts_at, asked.ends_at, asked.mode, asked.setup, asked.operator)
+    if any(each is not UNSET for each in moved):
         starts_at = anchor.starts_at if asked.starts_at is UNSET else asked.starts_at
         ends_at = anchor.ends_at if asked.ends_at is UNSET else asked.ends_at
         span = reading.span(starts_at, ends_at)
         service.move(
             db, me, anchor.id, span, reach, seen_version=seen, now=now, purpose=purpose,
             override=asked.override_reason, mode=set_or_none(asked.mode), setup=set_or_none(asked.setup),
+            operator_id=asked.operator,
         )  # fmt: skip
     elif purpose is not None:
         service.describe(db, me, anchor.id, purpose, reach, seen_version=seen, now=now)

@@ -6,14 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.agreements import Scope, Version
 from labshare.domain.courtesy import Courtesy, Penalties
+from labshare.domain.modes import Mode
+from labshare.services import modes
 from labshare.store import agreements
 from labshare.store import bookings as store
+from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.domain.test_agreements import an_agreement
-from tests.furniture import NOW, XRD, a_booking, span
+from tests.furniture import COLLEAGUE, MANAGER, NOW, XRD, a_booking, actor, span
 from tests.web.api.conftest import Caller, codes, nothing_changes
 
 BLOCK = {
@@ -54,6 +58,22 @@ def test_who_may_block_and_what_a_block_is(manager: Caller, researcher: Caller, 
         assert codes(manager.post("/bookings/blocks", {**BLOCK, "kind": "use"})) == ["malformed_field"]
         taken = manager.post("/bookings/blocks", BLOCK)
         assert (taken.status_code, codes(taken)) == (409, ["time_taken"])
+
+
+def test_nobody_runs_a_block_for_anybody(manager: Caller, house: Database) -> None:
+    """No words of one's own for everybody to read, and nobody bound to it whom no rule was asked about."""
+    address = f"/bookings/{manager.post('/bookings/blocks', BLOCK).json()['id']}"
+    with nothing_changes(house):
+        for changed in ({"mode": "assisted"}, {"setup": "Hợp kim mật"}, {"operator": str(COLLEAGUE)}):
+            refused = manager.patch(address, {**changed, "purpose": "Thay dầu", "version": 1})
+            assert (refused.status_code, codes(refused)) == (422, ["block_has_no_user"])
+        assert manager.patch(address, {"operator": str(COLLEAGUE), "version": 1}).status_code == 422
+    # Where the staff run every use it moves as before, and is none of theirs to run.
+    with house.write() as db:
+        modes.choose(db, actor(MANAGER), "N002", [Mode.COMMISSIONED], "", NOW)
+    assert manager.patch(address, {"ends_at": "2026-11-25T12:00:00+07:00", "version": 1}).status_code == 200
+    with house.read() as db:
+        assert db.execute(sa.select(t.bookings.c.mode)).scalars().all() == [Mode.SELF]
 
 
 def test_a_manager_writes_down_that_nobody_came(manager: Caller, researcher: Caller, house: Database) -> None:

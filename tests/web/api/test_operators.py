@@ -94,6 +94,33 @@ def test_an_operator_is_assigned_afterwards_on_the_version_that_was_seen(
     assert calling("competitor").patch(path, {"operator": None}, if_match='"4"').status_code == 404
 
 
+def test_times_near_a_wish_are_clear_of_where_its_operator_is(
+    researcher: Caller, calling: Callable[[str], Caller]
+) -> None:
+    """The colleague operates the other instrument from 9 to 11; its user, who has it run, need not be there."""
+    calling("manager").post(OPERATORS, {"instrument": "N001", "person": "colleague"})
+    assert researcher.post("/bookings", new()).status_code == 201
+    near = "/slots/near?instrument=N001&starts_at=2026-11-25T02:00:00Z&ends_at=2026-11-25T04:00:00Z&mode=commissioned"
+    assert researcher.get(near).json()["items"][0]["starts_at"] == "2026-11-25T02:00:00Z"
+    found = [each["starts_at"] for each in researcher.get(f"{near}&operator={COLLEAGUE}").json()["items"]]
+    assert found[0] == "2026-11-25T04:00:00Z"
+    assert researcher.get(f"{near}&operator=x").status_code == 400
+
+
+def test_one_operator_is_named_for_what_lies_ahead_of_a_series(
+    researcher: Caller, calling: Callable[[str], Caller]
+) -> None:
+    made = researcher.post("/series", new(operator=None, rrule="FREQ=WEEKLY;COUNT=2")).json()["series"]
+    path, ids = f"/series/{made['id']}", [each["id"] for each in made["bookings"]]
+    named = researcher.patch(path, {"operator": str(COLLEAGUE)}, if_match=f'"{made["version"]}"')
+    assert (named.status_code, named.json()["version"]) == (200, made["version"] + 2)
+    assert [calling("manager").get(f"/bookings/{each}").json()["operator"] for each in ids] == [str(COLLEAGUE)] * 2
+    # From the second one on nobody.
+    later = researcher.patch(f"{path}?from={ids[1]}", {"operator": None}, if_match=f'"{made["version"] + 2}"')
+    assert later.status_code == 200
+    assert [calling("manager").get(f"/bookings/{each}").json()["operator"] for each in ids] == [str(COLLEAGUE), None]
+
+
 def test_the_operator_reads_the_booking_without_what_it_is_for(
     researcher: Caller, calling: Callable[[str], Caller]
 ) -> None:
