@@ -69,6 +69,16 @@ def release(db: Connection, actor: Actor, hold_id: UUID, now: datetime) -> Booki
     return written
 
 
+def knowing_own(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Wish | None:
+    """The wish of a form that was sent while its time was being kept for it, in place of that hold, of which it could
+    not know; None where it named one, or there is none. One query.
+    """
+    if wish.replaces_id is not None:
+        return None
+    kept = store.kept(db, actor.person_id, wish.instrument_number, wish.span, now)
+    return msgspec.structs.replace(wish, replaces_id=kept) if kept else None
+
+
 def giving_way(db: Connection, actor: Actor, hold_id: UUID | None, locked: Locked, now: datetime) -> list[Change]:
     """What becomes of a form's hold when several bookings are made from that form, under the lock of its instrument:
     it ends with the same write, so that it stands in the way of none of them.

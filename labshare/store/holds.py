@@ -43,6 +43,28 @@ _AGAIN = sa.select(sa.func.count()).where(
 _HOLDING = sa.select(_STANDING.scalar_subquery(), _AGAIN.scalar_subquery())
 
 
+_KEPT = (
+    sa.select(bookings.c.id)
+    .where(
+        bookings.c.state == BookingState.HELD,
+        bookings.c.hold_expires_at > sa.bindparam("now", type_=UTCDateTime()),
+        bookings.c.instrument_number == sa.bindparam("number"),
+        bookings.c.occupied_from < _END,
+        bookings.c.occupied_from > _BACK,
+        bookings.c.occupied_until > _START,
+        _THEIRS,
+    )
+    .order_by(bookings.c.created_at.desc(), bookings.c.id)
+    .limit(1)
+)
+
+
+def kept(db: Connection, person_id: UUID, number: int, span: Span, now: datetime) -> UUID | None:
+    """The newest hold that a form of this person has of an instrument over a span."""
+    params = {"person_id": person_id, "number": number, "now": now}
+    return db.execute(_KEPT, {**params, **over(span)}).scalar_one_or_none()
+
+
 def holding(db: Connection, person_id: UUID, number: int, span: Span, now: datetime, since: datetime) -> Holding:
     """One query, to be asked under the lock of the person."""
     params = {"person_id": person_id, "number": number, "now": now, "since": since}

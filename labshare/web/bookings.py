@@ -24,6 +24,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
 from labshare.services import (
     Connection,
+    Database,
     approvals,
     booking_changes,
     booking_rules,
@@ -31,6 +32,7 @@ from labshare.services import (
     clauses,
     exchanges,
     free_times,
+    holds,
     prices,
     projects,
     wishes,
@@ -119,12 +121,25 @@ def book(
         if wish is None:
             return booking_form(request, db, me, data, now, faults=faults)
     try:
-        with write_or_hold_back(database, me, now) as db:
-            booking = bookings.book(db, me, wish, now)
+        booking = _booked(database, me, wish, now)
     except Refused as error:
         with database.read() as db:
             return booking_form(request, db, me, data, now, error=error, wanted=wish)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")
+
+
+def _booked(database: Database, me: Actor, wish: Wish, now: datetime) -> Booking:
+    """Book; nobody stands in their own way whose form was sent before it knew of its hold. Raises `Refused`."""
+    try:
+        with write_or_hold_back(database, me, now) as db:
+            return bookings.book(db, me, wish, now)
+    except Refused:
+        with database.read() as db:
+            again = holds.knowing_own(db, me, wish, now)
+        if again is None:
+            raise
+    with write_or_hold_back(database, me, now) as db:
+        return bookings.book(db, me, again, now)
 
 
 # ---------------------------------------------------------------- cancelling

@@ -57,6 +57,16 @@ def test_a_filled_in_form_has_its_time_kept_and_books_it_in_place(researcher: Cl
     assert stored(house) == [(held, BookingState.CONFIRMED)]
 
 
+def test_a_form_that_is_sent_before_it_knows_of_its_hold_books_it_in_place(researcher: Client, house: Database) -> None:
+    """Whoever types and clicks at once sends the form while its time is being kept; what is another's stays so."""
+    held = id_in(hold(researcher))
+    booked = send(researcher, "/bookings", FORM)
+    assert (booked.status_code, booked.headers["location"]) == (303, f"/bookings/{held}")
+    assert stored(house) == [(held, BookingState.CONFIRMED)]
+    assert send(researcher, "/bookings", FORM).status_code == 422
+    assert stored(house) == [(held, BookingState.CONFIRMED)]
+
+
 def test_the_page_of_a_hold_leads_back_to_its_form(researcher: Client) -> None:
     held = id_in(hold(researcher))
     page = researcher.get(f"/bookings/{held}").text
