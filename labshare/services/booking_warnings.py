@@ -32,9 +32,9 @@ def warnings(
     With what was read in the same transaction for a `new` one, no query where nothing is to be told.
     """
     together = [booking] if booking.series_id is None else series_store.bookings_of(db, booking.series_id)
-    stamp = new.payer.stamp if new else None
+    stamp, held = (new.payer.stamp, new.held) if new else (None, None)
     return (
-        *near_end(db, reader, booking, now, (new.payer.held, new.rules) if new else None),
+        *near_end(db, reader, booking, now, (held, new.rules) if new and held else None),
         *no_shows(db, reader, booking, now, stamp),
         *notices(db, reader, together, now, stamp),
     )

@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from labshare.domain.bookings import MOVABLE, OCCUPYING, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.qualifications import Held
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Stale, WrongState
 from labshare.services import clauses, clearances, training
@@ -60,6 +61,13 @@ class Booked(NamedTuple):
     booking: Booking
     rules: InstrumentRules
     payer: Payer
+
+    @property
+    def held(self) -> Held | None:
+        """What its user held for its instrument before it; None where that was read for another of the same call."""
+        wish, booking = self.payer.wish, self.booking
+        is_of_it = wish and (wish.instrument_number, wish.span) == (booking.instrument_number, booking.span)
+        return self.payer.held if is_of_it else None
 
 
 def book(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:

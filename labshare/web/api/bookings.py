@@ -104,18 +104,17 @@ def create(
     request: Request, database: given.Database, me: given.Me, now: given.Now, body: RawBody, key: Key = None
 ) -> Response[MadeBooking]:
     """Book an instrument. Refused with every reason at once: 409 when only the time is taken, else 422."""
-    new, wish = reading.decode(body, NewBooking), None
-
-    def work(db: Connection) -> Response[MadeBooking]:
-        assert wish is not None
-        view = made_of(db, me, service.booked(db, me, [wish], now)[0], now)
-        location = f"/api/v1/bookings/{view.id}"
-        return answer(request, view, version=view.version, status=201, location=location)
-
+    new = reading.decode(body, NewBooking)
     with held_back(database, me, now), database.read() as db:
         wish, is_taken = asked_of(db, me, new)
         if is_taken and key is None and new.hold is None:
             service.look(db, me, wish, now)
+
+    def work(db: Connection) -> Response[MadeBooking]:
+        view = made_of(db, me, service.booked(db, me, [wish], now)[0], now)
+        location = f"/api/v1/bookings/{view.id}"
+        return answer(request, view, version=view.version, status=201, location=location)
+
     return once(request, database, me, now, work, key=key, body=body)
 
 

@@ -106,6 +106,17 @@ def test_a_booking_is_made_shown_moved_described_and_cancelled(researcher: Calle
     assert researcher.get("/bookings").json() == {"items": [], "next": None}
 
 
+def test_each_of_several_tells_of_the_end_of_its_own_qualification(researcher: Caller, house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.qualifications).values(expires_at=span(25, 11, 12).end))
+    # Another two hours do not fit before noon, when the licence for N001 ends; N002 asks for none.
+    other = wish(instrument="N002", starts_at="2026-11-25T13:00:00+07:00", ends_at="2026-11-25T15:00:00+07:00")
+    answer = researcher.post("/bookings/batch", {"items": [WISH, other]})
+    assert answer.status_code == 201, answer.text
+    said = [[each["code"] for each in item["notices"]] for item in answer.json()["items"]]
+    assert said == [["qualification_last_use"], []]
+
+
 def test_who_comes_late_is_told_so_without_a_queue(researcher: Caller, house: Database) -> None:
     taken = span(25, 8, 10)
     with house.write() as db:
