@@ -175,16 +175,18 @@ def _ask(url: str, who: Sequence[Actor], days: Sequence[datetime], together: Any
     wait for as long as it takes: on a machine that is busy a lock may come late, and who gave up would tell nothing.
     """
     database = open_database(url, lock_timeout_seconds=60)
+    instrument = f"N{FIRST_NUMBER}"
 
     def ask(actor: Actor) -> str:
         now = datetime.now(UTC)
         try:
-            with database.read() as db:
-                wish, is_taken = wishes.wish_of(db, actor, f"N{FIRST_NUMBER}", "KC-01", span, "")
-                if is_taken:
-                    service.look(db, actor, wish, now)
-            with database.write() as db:
-                service.book(db, actor, wish, now)
+            with database.turn(instrument):
+                with database.read() as db:
+                    wish, seen = wishes.wish_of(db, actor, instrument, "KC-01", span, "")
+                    if seen.is_taken:
+                        service.look(db, actor, wish, seen.rules, now)
+                with database.write() as db:
+                    service.book(db, actor, wish, now)
         except LabShareError as error:
             return "taken" if error.status == TAKEN else repr(error)
         return "booked"

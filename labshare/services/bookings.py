@@ -100,13 +100,13 @@ def booked(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime) 
     ]
 
 
-def look(db: Connection, actor: Actor, wish: Wish, now: datetime) -> None:
-    """Raise what `book` would, by what is seen on a connection for reading: without locks, and without an end to it
-    when nothing is wrong, as somebody may be faster.
+def look(db: Connection, actor: Actor, wish: Wish, rules: InstrumentRules, now: datetime) -> None:
+    """Raise what `book` would, by what is seen on a connection for reading, of its instrument these `rules`: without
+    locks, and without an end to it when nothing is wrong, as somebody may be faster.
 
     For a time that is seen to be taken. When many want one slot, all but the first are answered without a queue.
     """
-    changes, locked = planned(db, actor, [wish], now)
+    changes, locked = _planned(db, actor, [_asked(actor, wish)], {rules.number: rules}, now)
     refuse_judged(changes, judge(db, changes, locked, now, reader=actor))
 
 
@@ -122,6 +122,13 @@ def planned(
     asked = [_asked(actor, wish) for wish in wishes]
     persons = {each for wish in asked for each in wish.people}
     locked = store.lock(db, {wish.instrument_number for wish in asked}, {*persons, *also})
+    return _planned(db, actor, asked, locked, now)
+
+
+def _planned(
+    db: Connection, actor: Actor, asked: Sequence[Wish], locked: Locked, now: datetime
+) -> tuple[list[Change], Locked]:
+    require(actor, Action.BOOK)
     by_payer = {(wish.project_id, wish.person_id): wish for wish in asked}
     payers = {key: payer_of(db, wish) for key, wish in by_payer.items()}
     changes: list[Change] = []

@@ -36,10 +36,11 @@ from labshare.services import clauses, clearances, holding, house_rules
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import hull
 from labshare.services.holding import Holding
+from labshare.services.house_rules import Counted
 from labshare.store import person_times
-from labshare.store import projects as projects_store
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
+from labshare.store.standing import standing_of
 from labshare.store.surroundings import Around, AskedPerson, around
 
 
@@ -91,16 +92,22 @@ def payer_of(db: Connection, wish: Wish) -> Payer:
     """
     if wish.project_id is None or wish.person_id is None:
         return Payer()
-    found = projects_store.standing_of(
+    found = standing_of(
         db, wish.project_id, wish.person_id, wish.instrument_number, before=wish.span.start, but=wish.replaces_id
     )
     return Payer(*found, wish)
 
 
 def surroundings(
-    db: Connection, book: Rulebook, rules: InstrumentRules, change: Change, wish: Wish, now: datetime
+    db: Connection,
+    book: Rulebook,
+    rules: InstrumentRules,
+    change: Change,
+    wish: Wish,
+    counted: Counted,
+    now: datetime,
 ) -> Surroundings:
-    """Read what stands around a change. One query."""
+    """Read what stands around a change, and with the first what is taken of the limits. One query."""
     # A session keeps the length that its round gave, whatever the clauses of courtesy say.
     is_session = change.before is not None and change.before.plan_id is not None
     covering = clauses.covering(book, rules, wish)
@@ -110,7 +117,9 @@ def surroundings(
     if wish.person_id is not None:
         weeks, since = clauses.wanted(courteous, rules, wish, now, posted)
         person = AskedPerson(wish.person_id, hull([wish.span, *([weeks] if weeks else [])]) or wish.span, since)
-    return Surroundings(around(db, rules.number, change.after.occupied, person), covering, posted)
+    read = around(db, rules.number, change.after.occupied, person, counted.asked)
+    counted.read(read.taken)
+    return Surroundings(read, covering, posted)
 
 
 def context(

@@ -1,8 +1,8 @@
 """The booking rules of centres, for the changes of one call: which hold, and how much of their limits is taken.
 
 Rules come with the rule book, so they cost nothing to read. Where a limit holds, its rows are locked (PostgreSQL; not
-for limits of persons, who are locked already) and all limits of the call are counted in one query. What must not live
-here: what a rule says (domain/house_rules.py), or posting and ending rules (booking_rules.py).
+for limits of persons, who are locked already) and all limits of the call are counted with what it reads first around a
+wish. What must not live here: what a rule says (domain/house_rules.py), or posting and ending rules (booking_rules.py).
 """
 
 from __future__ import annotations
@@ -44,13 +44,17 @@ from labshare.domain.qualifications import level_until
 from labshare.domain.rulebook import Rulebook
 from labshare.errors import Refusal
 from labshare.services import holding
-from labshare.store import booking_rules as store
-from labshare.store.booking_rules import Seat
+from labshare.store import limits
 from labshare.store.engine import Connection
+from labshare.store.limits import AskedLimits, Seat, Taken
 
 
 class Counted:
-    """What is taken of the limits that hold for some uses, locked and counted once; and what the call adds to it."""
+    """What is taken of the limits that hold for some uses, locked and counted once; and what the call adds to it.
+
+    `asked` is what is to be counted before any of them is judged, and then to be told by `read`: None when it was, or
+    where no limit holds.
+    """
 
     def __init__(
         self,
@@ -62,12 +66,20 @@ class Counted:
     ) -> None:
         self._now = now
         self._taken: dict[tuple[UUID, object], int] = {}
-        found = {(seat.rule_id, seat.holder_id): (seat, rule) for use in uses for seat, rule in _seats(book, *use)}
-        if found:
-            store.lock(db, {seat.rule_id for seat, _ in found.values() if seat.holder is not Holder.PERSON})
-            counts = store.taken(db, [seat for seat, _ in found.values()], now, leaving=leaving)
-            for (key, (_, rule)), each in zip(found.items(), counts, strict=True):
-                self._taken[key] = each.uses if isinstance(rule, MostBookings) else each.minutes
+        self._found = {
+            (seat.rule_id, seat.holder_id): (seat, rule) for use in uses for seat, rule in _seats(book, *use)
+        }
+        self.asked: AskedLimits | None = None
+        if self._found:
+            seats = [seat for seat, _ in self._found.values()]
+            limits.lock(db, {seat.rule_id for seat in seats if seat.holder is not Holder.PERSON})
+            self.asked = AskedLimits(seats, now, leaving)
+
+    def read(self, counts: Sequence[Taken]) -> None:
+        """What was counted of all that was asked for; nothing where nothing was."""
+        for (key, (_, rule)), each in zip(self._found.items(), counts, strict=self.asked is not None):
+            self._taken[key] = each.uses if isinstance(rule, MostBookings) else each.minutes
+        self.asked = None
 
     def of(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> dict[UUID, int]:
         """By rule what the holder of a use has besides."""

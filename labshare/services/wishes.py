@@ -23,6 +23,7 @@ from labshare.store import bookings as store
 from labshare.store import people as people_store
 from labshare.store import projects as projects_store
 from labshare.store.booking_pages import BookingLine
+from labshare.store.bookings import Behind
 from labshare.store.engine import Connection
 
 
@@ -60,16 +61,22 @@ def person_for(
 
 def wish_of(
     db: Connection, actor: Actor, instrument_id: str, project_code: str, span: Span, purpose: str
-) -> tuple[Wish, bool]:
-    """The actor's own wish, from the codes that people use, and whether something is seen to take that time already.
-    One query. Raises `NotFound` for an unknown instrument.
+) -> tuple[Wish, Behind]:
+    """The actor's own wish, from the codes that people use, and what was seen behind them: the instrument, and whether
+    something takes that time already. One query. Raises `NotFound` for an unknown instrument.
 
     A project that is not the actor's is left out: the rules say so together with whatever else is wrong.
     """
     person_id = actor.person_id
-    number, project_id, is_taken = store.behind_codes(db, instrument_id, project_code, person_id, span)
-    wish = Wish(instrument_number=number, span=span, person_id=person_id, project_id=project_id, purpose=purpose)
-    return wish, is_taken
+    seen = store.behind_codes(db, instrument_id, project_code, person_id, span)
+    wish = Wish(
+        instrument_number=seen.rules.number,
+        span=span,
+        person_id=person_id,
+        project_id=seen.project_id,
+        purpose=purpose,
+    )
+    return wish, seen
 
 
 def for_person(db: Connection, actor: Actor, wish: Wish, login: str, project: str) -> Wish:

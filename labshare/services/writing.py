@@ -122,7 +122,7 @@ def judge(
         rules = locked[change.after.instrument_number]
         found = house_rules.locked_to(book, reader, change.before, change.after, rules, now)
         if change.wish is not None:
-            beside = surroundings(db, book, rules, change, change.wish, now)
+            beside = surroundings(db, book, rules, change, change.wish, counted, now)
             others = [each for each in beside.read.neighbours if each.id not in leaving]
             due |= {each.id: _expiring(db, each.id, now) for each in others if each.is_due(now)}
             standing = [each for each in others if not each.is_due(now)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -136,14 +136,13 @@ _NEIGHBOURS = sa.select(
 WHEN_TAKEN = (bookings.c.instrument_number, bookings.c.kind, bookings.c.occupied_from, bookings.c.occupied_until)
 _BUSY = sa.select(*WHEN_TAKEN).where(bookings.c.instrument_number.in_(NUMBERS), OCCUPIES)
 _BEHIND_CODES = sa.select(
-    sa.select(instruments.c.number).where(instruments.c.id == sa.bindparam("instrument_id")).scalar_subquery(),
+    *_RULE_COLUMNS,
     sa.select(projects.c.id)
     .where(projects.c.code == sa.bindparam("code"), belongs(sa.bindparam("person_id", type_=sa.Uuid())))
-    .scalar_subquery(),
-    sa.exists()
-    .where(instruments.c.id == sa.bindparam("instrument_id"), bookings.c.instrument_number == instruments.c.number)
-    .where(OCCUPIES),
-)
+    .scalar_subquery()
+    .label("project_id"),
+    sa.exists().where(bookings.c.instrument_number == instruments.c.number).where(OCCUPIES).label("is_taken"),
+).where(instruments.c.id == sa.bindparam("instrument_id"))
 _GET = sa.select(bookings).where(bookings.c.id == sa.bindparam("booking_id"))
 
 
@@ -187,17 +186,25 @@ def instrument_number(db: Connection, instrument_id: str) -> int:
     return number
 
 
-def behind_codes(
-    db: Connection, instrument_id: str, project_code: str, person_id: UUID, span: Span
-) -> tuple[int, UUID | None, bool]:
-    """An instrument's number, the id of a project of this person (None when it is not theirs), and whether anything
-    takes the instrument, or a unit of it, during the span. One query. Raises `NotFound`.
+class Behind(NamedTuple):
+    """What codes stand for: an instrument, and a project of a person (None when it is not theirs); and whether anything
+    is seen to take the instrument, or a unit of it.
     """
+
+    rules: InstrumentRules
+    project_id: UUID | None
+    is_taken: bool
+
+
+def behind_codes(db: Connection, instrument_id: str, project_code: str, person_id: UUID, span: Span) -> Behind:
+    """What the codes stand for, and whether the span is taken. One query. Raises `NotFound` for the instrument."""
     asked = {"instrument_id": instrument_id, "code": project_code, "person_id": person_id}
-    number, project_id, is_taken = db.execute(_BEHIND_CODES, asked | over(span)).one()
-    if number is None:
+    row = db.execute(_BEHIND_CODES, asked | over(span)).mappings().one_or_none()
+    if row is None:
         raise NotFound("instrument_not_found", instrument=instrument_id)
-    return number, project_id, is_taken
+    values = dict(row)
+    project_id, is_taken = values.pop("project_id"), bool(values.pop("is_taken"))
+    return Behind(rules_from(values), project_id, is_taken)
 
 
 def rules_of(db: Connection, numbers: Iterable[int]) -> dict[int, InstrumentRules]:

@@ -24,6 +24,8 @@ from labshare.errors import Busy, LabShareError, Malformed, StartupError, TimeTa
 from labshare.store import guard
 
 SQLITE_WAIT_SECONDS = 10
+# So many queues for turns; two things that share one wait for each other, which costs time and nothing else.
+TURNS = 64
 POOL_WAIT_SECONDS = 10
 # A connection that was used so recently is lent again without a look at whether its server is still there.
 REST_SECONDS = 1.0
@@ -44,6 +46,7 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = threading.Lock()
+        self._turns = [threading.Lock() for _ in range(TURNS)]
         self._wait_seconds = wait_seconds
         # Called after each commit, outside the transaction, with nothing: whoever wants to know looks (jobs.py).
         self.after_write: list[Callable[[], None]] = []
@@ -67,6 +70,21 @@ class Database:
                 yield db
         for tell in self.after_write:
             tell()
+
+    @contextmanager
+    def turn(self, key: str) -> Generator[None]:
+        """Let those of this process who want one thing go one after the other, before any takes a connection. When many
+        want one time, all but the first then see that it is gone, and need not queue for locks in the database.
+
+        It guards nothing: other processes have turns of their own. Raises `Busy` when it does not come in time.
+        """
+        lock = self._turns[hash(key) % TURNS]
+        if not lock.acquire(timeout=self._wait_seconds):
+            raise Busy()
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def attempt(self, db: Connection) -> Generator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -13,11 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from labshare.domain.projects import Member, Project, ProjectLine, ProjectName, ProjectState
-from labshare.domain.qualifications import Held
-from labshare.store import facts
-from labshare.store import qualifications as qualifications_store
 from labshare.store.people import IS_HERE
-from labshare.store.tables import instruments, organisations, persons, project_members, projects
+from labshare.store.tables import organisations, persons, project_members, projects
 
 
 def with_membership(db: Connection, project_id: UUID, person_id: UUID) -> tuple[Project | None, bool]:
@@ -26,33 +23,6 @@ def with_membership(db: Connection, project_id: UUID, person_id: UUID) -> tuple[
     if row is None:
         return None, False
     return msgspec.convert(row, Project, from_attributes=True), bool(row.is_member)
-
-
-class Standing(NamedTuple):
-    """How a person stands to a project, the stamp of the rules that they are judged by, and what they hold for an
-    instrument.
-    """
-
-    project: Project | None
-    is_member: bool
-    stamp: str | None
-    held: Held
-
-
-def standing_of(
-    db: Connection, project_id: UUID, person_id: UUID, number: int, *, before: datetime, but: UUID | None
-) -> Standing:
-    """What `with_membership` says, the stamp, and what `qualifications.held` says of this person. One query, to be
-    asked under the locks of a booking: the end of an affiliation, a revocation and a signing wait for them.
-    """
-    asked = {"project_id": project_id, "person_id": person_id, "number": number}
-    row: Any = db.execute(_STANDING, asked | qualifications_store.uses(before=before, but=but)).one()
-    return Standing(
-        None if row.id is None else msgspec.convert(row, Project, from_attributes=True),
-        bool(row.is_member),
-        row.stamp,
-        qualifications_store.held_from(row._asdict()),
-    )
 
 
 def by_code(db: Connection, code: str) -> Project | None:
@@ -184,37 +154,15 @@ def belongs(person_id: UUID | sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     return sa.or_(projects.c.pi_id == person_id, member)
 
 
-def _is_here(person_id: sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
+def is_here(person_id: sa.BindParameter[UUID]) -> sa.ColumnElement[bool]:
     """An investigator who has left stays named on the project, and spends none of its time."""
     return sa.select(sa.literal(1)).where(persons.c.id == person_id, IS_HERE).exists()
 
 
 _PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid())
 # Built once: every booking asks it.
-_WITH_MEMBERSHIP = sa.select(projects, sa.and_(belongs(_PERSON_ID), _is_here(_PERSON_ID)).label("is_member")).where(
+_WITH_MEMBERSHIP = sa.select(projects, sa.and_(belongs(_PERSON_ID), is_here(_PERSON_ID)).label("is_member")).where(
     projects.c.id == sa.bindparam("project_id")
-)
-
-# One row, whether there is such a project or not.
-_STANDING = (
-    sa.select(
-        projects,
-        sa.and_(belongs(_PERSON_ID), _is_here(_PERSON_ID)).label("is_member"),
-        facts.STAMP_VALUE.scalar_subquery().label("stamp"),
-        *qualifications_store.held_columns(
-            persons.c.id, instruments.c.number, instruments.c.lapse_months + instruments.c.first_use_days > 0
-        ),
-    )
-    .select_from(
-        qualifications_store.holding(
-            persons.outerjoin(projects, projects.c.id == sa.bindparam("project_id")).join(
-                instruments, instruments.c.number == sa.bindparam("number")
-            ),
-            instruments.c.number,
-            instruments.c.centre_id,
-        )
-    )
-    .where(persons.c.id == _PERSON_ID)
 )
 
 

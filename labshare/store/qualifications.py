@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules
 from labshare.domain.qualifications import Ask, AskState, Demand, Held, good_until
+from labshare.store.bookings import is_in
 from labshare.store.people import IS_HERE
 from labshare.store.tables import (
     bookings,
@@ -32,7 +33,7 @@ from labshare.store.types import UTCMinute
 # After every use that anybody will book.
 ALWAYS = datetime(2200, 1, 1, tzinfo=UTC)
 _NOBODY = UUID(int=0)
-_USED = (BookingState.CONFIRMED, BookingState.IN_USE, BookingState.DONE)
+_IS_USED = is_in({BookingState.CONFIRMED, BookingState.IN_USE, BookingState.DONE})
 # A use has begun before `before`, and is not the booking `but`, which would move.
 _BEFORE = sa.bindparam("before", type_=UTCMinute())
 _BUT = sa.bindparam("but", type_=sa.Uuid())
@@ -48,7 +49,7 @@ def last_use(person_id: ColumnElement[Any], number: ColumnElement[Any], role: Co
             role == person_id,
             bookings.c.instrument_number == number,
             bookings.c.kind == BookingKind.USE,
-            bookings.c.state.in_(_USED),
+            _IS_USED,
             bookings.c.starts_at < _BEFORE,
             bookings.c.id != _BUT,
         )

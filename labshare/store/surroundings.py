@@ -1,11 +1,12 @@
-"""What stands around a wish, read under its locks: on its instrument, and in the time of its person. One query for all.
+"""What stands around a wish, read under its locks: on its instrument, in the time of its person, and of its limits what
+is taken. One query for all.
 
 What must not live here: what is made of it (services/contexts.py), or what a whole search reads (free_times.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from labshare.domain.bookings import WAITING, BookingKind, BookingState, Neighbo
 from labshare.domain.clauses import PersonUse
 from labshare.domain.timespan import Span
 from labshare.store.bookings import ATTENDANTS, IS_OCCUPYING, LONGEST
+from labshare.store.limits import AskedLimits, LimitShape, Taken, counting, of_uses
 from labshare.store.tables import bookings, instruments
 from labshare.store.types import UTCMinute
 
@@ -28,6 +30,18 @@ class AskedPerson(NamedTuple):
     id: UUID
     span: Span
     missed_since: datetime | None = None
+
+    @property
+    def params(self) -> dict[str, Any]:
+        over = self.span
+        asked: dict[str, Any] = {
+            "person_id": self.id,
+            "own_start": over.start,
+            "own_end": over.end,
+            "own_back": over.start - LONGEST,
+        }
+        since = self.missed_since
+        return asked if since is None else asked | {"since": since.replace(second=0, microsecond=0)}
 
 
 class PersonTime(NamedTuple):
@@ -42,32 +56,32 @@ class PersonTime(NamedTuple):
 
 
 class Around(NamedTuple):
-    """What occupies the instrument; what the person has on whatever instrument; to what they did not come in time."""
+    """What occupies the instrument; what the person has on whatever instrument; to what they did not come in time; and
+    what is taken of each limit, in the order of its seats.
+    """
 
     neighbours: tuple[Neighbour, ...] = ()
     times: tuple[PersonTime, ...] = ()
     missed: tuple[PersonUse, ...] = ()
+    taken: tuple[Taken, ...] = ()
 
 
-def around(db: Connection, number: int, occupied: Span, person: AskedPerson | None = None) -> Around:
-    """Whatever stands on the instrument during `occupied`, and in the person's time as it is asked. One query."""
+def around(
+    db: Connection, number: int, occupied: Span, person: AskedPerson | None = None, limits: AskedLimits | None = None
+) -> Around:
+    """Whatever stands on the instrument during `occupied`, in the person's time as it is asked, and what is taken of
+    the limits. One query.
+    """
     params: dict[str, Any] = {
         "number": number,
         "start": occupied.start,
         "end": occupied.end,
         "back": occupied.start - LONGEST,
     }
-    if person is not None:
-        over = person.span
-        params |= {
-            "person_id": person.id,
-            "own_start": over.start,
-            "own_end": over.end,
-            "own_back": over.start - LONGEST,
-        }
-        if person.missed_since is not None:
-            params["since"] = person.missed_since.replace(second=0, microsecond=0)
-    query = _query(person is not None, person is not None and person.missed_since is not None)
+    for asked in (person, limits):
+        params |= asked.params if asked else {}
+    has_missed = person is not None and person.missed_since is not None
+    query = _query(person is not None, has_missed, limits.shape if limits else None)
     rows: Sequence[Any] = db.execute(query, params).all()
     return Around(
         tuple(_neighbour(row) for row in rows if row.part == _NEAR),
@@ -82,7 +96,12 @@ def around(db: Connection, number: int, occupied: Span, person: AskedPerson | No
             if row.part in (_PERSON, *_ATTENDING)
         ),
         tuple(_use(row) for row in rows if row.part == _MISSED),
+        tuple(Taken(row.uses, row.minutes) for row in sorted(_counts(rows), key=lambda row: row.part)),
     )
+
+
+def _counts(rows: Iterable[Any]) -> Iterator[Any]:
+    return (row for row in rows if row.part >= _COUNTED)
 
 
 def _neighbour(row: Any) -> Neighbour:
@@ -105,6 +124,8 @@ def _use(row: Any) -> PersonUse:
 _NEAR, _PERSON, _MISSED = range(3)
 # A part for each role of `ATTENDANTS`.
 _ATTENDING = range(3, 3 + len(ATTENDANTS))
+# And from here on one for each seat of a limit.
+_COUNTED = _ATTENDING.stop
 _NOWHERE = (sa.literal(""), sa.literal(""), sa.literal(""))
 _SITE = (instruments.c.id, instruments.c.centre_id, instruments.c.capability_id)
 
@@ -131,9 +152,19 @@ def _columns(part: int, begins: Any, ends: Any, site: Sequence[Any]) -> sa.Selec
     )
 
 
-# Statements are built once: on the path of a booking, building one would cost more than running it.
-@lru_cache(maxsize=3)
-def _query(has_person: bool, has_missed: bool) -> sa.CompoundSelect[*tuple[Any, ...]]:
+_NO_NUMBERS = (sa.cast(sa.null(), sa.Integer).label("uses"), sa.cast(sa.null(), sa.Integer).label("minutes"))
+
+
+def _count(part: int, found: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
+    """What a seat counts, in the columns that the others have and two of its own."""
+    nothing = [sa.null() for _ in _columns(part, sa.null(), sa.null(), _NOWHERE).selected_columns]
+    return sa.select(sa.literal(part, sa.Integer), *nothing[1:], *of_uses(found))
+
+
+# Statements are built once for each sort of question: on the path of a booking, building one would cost more than
+# running it.
+@lru_cache(maxsize=256)
+def _query(has_person: bool, has_missed: bool, limits: LimitShape | None) -> sa.CompoundSelect[*tuple[Any, ...]]:
     c = bookings.c
     parts = [
         _columns(_NEAR, c.occupied_from, c.occupied_until, _NOWHERE).where(
@@ -169,4 +200,7 @@ def _query(has_person: bool, has_missed: bool) -> sa.CompoundSelect[*tuple[Any, 
             .join(instruments, here)
             .where(theirs, c.kind == BookingKind.USE, is_missed, c.starts_at > _minute("since"))
         )
+    if limits is not None:
+        parts = [each.add_columns(*_NO_NUMBERS) for each in parts]
+        parts += (_count(_COUNTED + place, found) for place, found in enumerate(counting(limits)))
     return sa.union_all(*parts)

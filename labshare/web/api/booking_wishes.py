@@ -77,15 +77,15 @@ def wish_of(db: Connection, me: Actor, new: NewBooking) -> Wish:
     return asked_of(db, me, new)[0]
 
 
-def asked_of(db: Connection, me: Actor, new: NewBooking) -> tuple[Wish, bool]:
-    """The same, and whether something is seen to take that time already."""
+def asked_of(db: Connection, me: Actor, new: NewBooking) -> tuple[Wish, wishes.Behind]:
+    """The same, and what was seen behind its codes: the instrument, and whether something takes that time already."""
     span = reading.span(new.starts_at, new.ends_at)
-    wish, is_taken = wishes.wish_of(db, me, new.instrument, new.project, span, new.purpose)
+    wish, seen = wishes.wish_of(db, me, new.instrument, new.project, span, new.purpose)
     if new.person is not None and new.person != me.login:
         wish = wishes.for_person(db, me, wish, new.person, new.project)
     given = {"override": new.override_reason, "mode": new.mode, "setup": new.setup, "replaces_id": new.hold}
     wish = msgspec.structs.replace(wish, **given, trainer_id=new.trainer, operator_id=new.operator)
-    return wish, is_taken
+    return wish, seen
 
 
 def said_of(change: BookingChange) -> Said:

@@ -105,17 +105,18 @@ def create(
 ) -> Response[MadeBooking]:
     """Book an instrument. Refused with every reason at once: 409 when only the time is taken, else 422."""
     new = reading.decode(body, NewBooking)
-    with held_back(database, me, now), database.read() as db:
-        wish, is_taken = asked_of(db, me, new)
-        if is_taken and key is None and new.hold is None:
-            service.look(db, me, wish, now)
+    with database.turn(new.instrument):
+        with held_back(database, me, now), database.read() as db:
+            wish, seen = asked_of(db, me, new)
+            if seen.is_taken and key is None and new.hold is None:
+                service.look(db, me, wish, seen.rules, now)
 
-    def work(db: Connection) -> Response[MadeBooking]:
-        view = made_of(db, me, service.booked(db, me, [wish], now)[0], now)
-        location = f"/api/v1/bookings/{view.id}"
-        return answer(request, view, version=view.version, status=201, location=location)
+        def work(db: Connection) -> Response[MadeBooking]:
+            view = made_of(db, me, service.booked(db, me, [wish], now)[0], now)
+            location = f"/api/v1/bookings/{view.id}"
+            return answer(request, view, version=view.version, status=201, location=location)
 
-    return once(request, database, me, now, work, key=key, body=body)
+        return once(request, database, me, now, work, key=key, body=body)
 
 
 @post("/bookings/batch", sync_to_thread=True, operation_id="bookTogether", summary="Book several times, all or none",
