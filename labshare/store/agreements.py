@@ -23,6 +23,7 @@ from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import Shift
 from labshare.store import facts
+from labshare.store.engine import batch
 from labshare.store.minutes import total
 from labshare.store.tables import (
     agreement_versions,
@@ -216,7 +217,7 @@ def shift_balances(db: Connection, shifts: Sequence[Shift]) -> None:
     """Move locked balances by these minutes: one statement, however many."""
     if shifts:
         rows = [_key_values(shift.counter.key) | {"matched": shift.matched, "total": shift.total} for shift in shifts]
-        db.execute(_SHIFT, rows)
+        db.execute(_SHIFT, batch(rows))
 
 
 def correct_balances(db: Connection, corrected: Sequence[Balance]) -> None:

@@ -36,7 +36,8 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str | int | None]
 
 
-_RECORD = sa.insert(audit)
+# The number that the database gives it is not asked for.
+_RECORD = sa.insert(audit).inline()
 
 
 def record(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from labshare.domain.equipment import EquipmentState
 from labshare.domain.rulebook import Party
 from labshare.domain.timespan import Span
 from labshare.store.bookings import LONGEST
+from labshare.store.engine import batch
 from labshare.store.minutes import raw, total
 from labshare.store.tables import balance_days, balances, bookings, centres, equipment_states, instruments, projects
 from labshare.store.types import UTCMinute
@@ -68,10 +70,11 @@ def _write(db: Connection, days: Mapping[BalanceKey, Days], *, adds: bool) -> No
         for day, minutes in sorted(days[key].items())
     ]
     if rows:
-        db.execute(_upsert(db.dialect.name == "postgresql", adds=adds), rows)
+        db.execute(_upsert(db.dialect.name == "postgresql", adds), batch(rows))
 
 
-def _upsert(is_postgresql: bool, *, adds: bool) -> Any:
+@cache
+def _upsert(is_postgresql: bool, adds: bool) -> Any:
     insert = (postgresql.insert if is_postgresql else sqlite.insert)(balance_days)
     if not adds:
         return insert.on_conflict_do_nothing()

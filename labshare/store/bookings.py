@@ -33,7 +33,7 @@ from labshare.domain.qualifications import Demand
 from labshare.domain.timespan import Span
 from labshare.domain.units import capacities, when_full
 from labshare.errors import NotFound, Stale
-from labshare.store.engine import is_writing
+from labshare.store.engine import batch, is_writing
 from labshare.store.projects import belongs
 from labshare.store.tables import bookings, centres, instruments, persons, projects
 from labshare.store.types import UTCMinute
@@ -143,6 +143,7 @@ _BEHIND_CODES = sa.select(
     .label("project_id"),
     sa.exists().where(bookings.c.instrument_number == instruments.c.number).where(OCCUPIES).label("is_taken"),
 ).where(instruments.c.id == sa.bindparam("instrument_id"))
+_ADD = sa.insert(bookings)
 _GET = sa.select(bookings).where(bookings.c.id == sa.bindparam("booking_id"))
 
 
@@ -273,7 +274,7 @@ def busy_spans(db: Connection, rules: Mapping[int, InstrumentRules], span: Span)
 def add(db: Connection, new: Sequence[Booking]) -> None:
     """Write bookings, under the lock of their instruments. Raises `TimeTaken` through the guard."""
     if new:
-        db.execute(sa.insert(bookings), [msgspec.structs.asdict(booking) for booking in new])
+        db.execute(_ADD, batch([msgspec.structs.asdict(booking) for booking in new]))
 
 
 def change(db: Connection, booking: Booking, *, seen_version: int) -> Booking:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg import RawCursor
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError, StatementError
@@ -137,11 +138,18 @@ def open_database(
     else:
         milliseconds = int(lock_timeout_seconds * 1000)
         options = f"-c lock_timeout={milliseconds} -c timezone=UTC -c default_transaction_read_only=on"
-        engine = sa.create_engine(address, connect_args={"options": options}, **pool)
+        # Parameters as the server itself names them: statements go as they were compiled, and are not read once more.
+        driver = {"options": options, "cursor_factory": RawCursor}
+        engine = sa.create_engine(address, paramstyle="numeric_dollar", connect_args=driver, **pool)
         event.listen(engine, "connect", _prepare_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
         _ping_after_rest(engine)
     return Database(engine, wait_seconds=sqlite_wait_seconds if kind == "sqlite" else lock_timeout_seconds)
+
+
+def batch(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Rows as `execute` takes them: what is only one goes by itself, for which drivers have a shorter way."""
+    return rows[0] if len(rows) == 1 else rows
 
 
 def is_writing(db: Connection) -> bool:

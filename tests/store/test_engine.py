@@ -140,3 +140,61 @@ def test_a_connection_whose_server_went_away_while_it_rested_is_replaced(
         assert db.execute(sa.text("SELECT pg_backend_pid()")).scalar_one() != first
     one.dispose()
     other.dispose()
+
+
+def test_who_wants_the_same_waits_for_their_turn(database_url: str) -> None:
+    """And takes no connection meanwhile: the one of this pool is free for whoever has the turn."""
+    seen: list[str] = []
+    one = open_database(database_url, pool_size=1)
+
+    def second() -> None:
+        with one.turn("N001"), one.read():
+            seen.append("second")
+
+    with one.turn("N001"):
+        other = threading.Thread(target=second)
+        other.start()
+        time.sleep(0.05)
+        with one.read():
+            seen.append("first")
+    other.join(5)
+    one.dispose()
+    assert seen == ["first", "second"]
+
+
+def test_who_wants_something_else_does_not_wait(database: Database) -> None:
+    others = (f"N{number}" for number in range(1000))
+    other = next(name for name in others if (hash(name) - hash("N001")) % engine_module.TURNS)
+    with database.turn("N001"), database.turn(other):
+        pass
+
+
+def test_a_turn_that_does_not_come_in_time_is_said(database_url: str) -> None:
+    """And it comes once whoever had it has left, even with an error."""
+    hurried = open_database(database_url, lock_timeout_seconds=0.05, sqlite_wait_seconds=0.05)
+
+    def hold(then: threading.Thread) -> None:
+        with hurried.turn("N001"):
+            then.start()
+            then.join(5)
+            raise NotFound
+
+    told: list[str] = []
+
+    def hurry() -> None:
+        try:
+            with hurried.turn("N001"):
+                told.append("came")
+        except Busy:
+            told.append("busy")
+
+    with pytest.raises(NotFound):
+        hold(threading.Thread(target=hurry))
+    hurry()
+    hurried.dispose()
+    assert told == ["busy", "came"]
+
+
+def test_a_single_row_goes_by_itself() -> None:
+    assert engine_module.batch([{"a": 1}]) == {"a": 1}
+    assert engine_module.batch([{"a": 1}, {"a": 2}]) == [{"a": 1}, {"a": 2}]
