@@ -143,7 +143,6 @@ _BEHIND_CODES = sa.select(
     .label("project_id"),
     sa.exists().where(bookings.c.instrument_number == instruments.c.number).where(OCCUPIES).label("is_taken"),
 ).where(instruments.c.id == sa.bindparam("instrument_id"))
-_ADD = sa.insert(bookings)
 _GET = sa.select(bookings).where(bookings.c.id == sa.bindparam("booking_id"))
 
 
@@ -274,7 +273,7 @@ def busy_spans(db: Connection, rules: Mapping[int, InstrumentRules], span: Span)
 def add(db: Connection, new: Sequence[Booking]) -> None:
     """Write bookings, under the lock of their instruments. Raises `TimeTaken` through the guard."""
     if new:
-        db.execute(_ADD, batch([msgspec.structs.asdict(booking) for booking in new]))
+        db.execute(sa.insert(bookings), batch([msgspec.structs.asdict(booking) for booking in new]))
 
 
 def change(db: Connection, booking: Booking, *, seen_version: int) -> Booking:

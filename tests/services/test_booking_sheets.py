@@ -1,0 +1,118 @@
+"""A sheet of bookings: each row judged with those before it, made through the one way in, never twice."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from labshare.domain.booking_rules import CutOff, Posted, Scope, ScopeKind
+from labshare.domain.bookings import BookingState
+from labshare.errors import Forbidden, Malformed, Refused
+from labshare.services import booking_rules, booking_sheets
+from labshare.services.booking_sheets import Sheet
+from labshare.store import booking_pages
+from labshare.store.engine import Database
+from tests.furniture import COLLEAGUE, COMPETITOR, MANAGER, NOW, PARTNER, RESEARCHER, actor, at, furnish
+
+HEAD = "instrument,starts_at,ends_at,person,project,purpose"
+# At the XRD (N002) of C-ONE on Wednesday 25 November; the third takes time of the first.
+ROWS = f"""{HEAD}
+N002,2026-11-25 08:00,2026-11-25 09:00,researcher,KC-01,first
+N002,2026-11-25 09:00,2026-11-25 10:00,colleague,KC-01,second
+N002,2026-11-25 08:30,2026-11-25 09:00,manager,KC-01,third
+"""
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    """RESEARCHER leads KC-01, to which COLLEAGUE and MANAGER belong; MANAGER manages C-ONE, where N003 is not."""
+    with database.write() as db:
+        furnish(db)
+    return database
+
+
+def look(house: Database, who: UUID, text: str = ROWS, override: str = "") -> Sheet:
+    with house.read() as db:
+        return booking_sheets.look(db, actor(who), text, override, NOW)
+
+
+def codes(sheet: Sheet) -> list[list[str]]:
+    return [[each.code for each in line.refusals] for line in sheet.lines]
+
+
+def standing(house: Database, person_id: UUID) -> list[str]:
+    with house.read() as db:
+        found = booking_pages.lines_of_person(db, person_id, since=NOW, states=list(BookingState))
+    return [line.booking.purpose for line in found]
+
+
+def test_each_row_is_judged_with_those_before_it_and_nothing_is_written(house: Database) -> None:
+    """On a connection for reading, where PostgreSQL would refuse a write."""
+    assert codes(look(house, MANAGER)) == [[], [], ["time_taken"]]
+    assert standing(house, RESEARCHER) == standing(house, COLLEAGUE) == []
+
+
+def test_all_or_none_or_what_can_be_made(house: Database) -> None:
+    with house.write() as db, pytest.raises(Refused) as error:
+        booking_sheets.load(db, actor(MANAGER), ROWS, "", NOW, skips=False)
+    assert [(each.code, each.params) for each in error.value.refusals] == [("sheet_rows_refused", {"count": 1})]
+    assert standing(house, RESEARCHER) == []
+    with house.write() as db:
+        made = booking_sheets.load(db, actor(MANAGER), ROWS, "", NOW, skips=True)
+    assert [(each.purpose, each.person_id, each.booked_by_id) for each in made] == [
+        ("first", RESEARCHER, MANAGER),
+        ("second", COLLEAGUE, MANAGER),
+    ]
+    assert made[0].starts_at == at(25, 8)
+
+
+def test_a_sheet_that_is_sent_again_books_nothing_twice(house: Database) -> None:
+    for _ in range(2):
+        with house.write() as db:
+            try:
+                booking_sheets.load(db, actor(MANAGER), ROWS, "", NOW, skips=True)
+            except Refused as error:
+                assert [each.params for each in error.refusals] == [{"count": 3}]
+    assert standing(house, RESEARCHER) == ["first"]
+
+
+def test_who_may_book_for_whom_is_asked_for_each_row(house: Database) -> None:
+    """The leader of KC-01 books for its members anywhere, and for nobody else; a manager at their own centre alone."""
+    text = f"""{HEAD}
+N002,2026-11-25 08:00,2026-11-25 09:00,,KC-01,mine
+N002,2026-11-25 10:00,2026-11-25 11:00,colleague,KC-01,of a member
+N002,2026-11-25 12:00,2026-11-25 13:00,competitor,DN-01,of another
+N404,2026-11-25 12:00,2026-11-25 13:00,,KC-01,nowhere
+N002,soon,2026-11-25 13:00,,KC-01,unread
+"""
+    assert codes(look(house, RESEARCHER, text)) == [
+        [], [], ["person_not_yours"], ["instrument_not_found"], ["sheet_time_unreadable"],
+    ]  # fmt: skip
+    elsewhere = f"{HEAD}\nN003,2026-11-25 08:00,2026-11-25 09:00,competitor,DN-01,\n"
+    assert codes(look(house, MANAGER, elsewhere)) == [["person_not_yours"]]
+    with pytest.raises(Forbidden):
+        look(house, PARTNER)
+
+
+def test_a_manager_passes_the_rules_of_their_centre_with_a_reason(house: Database) -> None:
+    posted = Posted(id=UUID(int=77), scope=Scope(ScopeKind.CENTRE, "C-ONE"), rule=CutOff(hours=2000), since=NOW)
+    with house.write() as db:
+        booking_rules.store.add(db, posted)
+    # What is refused stands in nobody's way.
+    assert codes(look(house, MANAGER)) == [["rule_cut_off"]] * 3
+    reason = "brought along from the calendar before"
+    assert codes(look(house, MANAGER, override=reason)) == [[], [], ["time_taken"]]
+    # Whoever manages nothing there passes nothing.
+    own = f"{HEAD}\nN002,2026-11-25 08:00,2026-11-25 09:00,,KC-01,\n"
+    assert codes(look(house, RESEARCHER, own, reason)) == [["rule_cut_off"]]
+    with house.write() as db:
+        made = booking_sheets.load(db, actor(MANAGER), ROWS, reason, NOW, skips=True)
+    assert [each.override_reason for each in made] == [reason, reason]
+    with pytest.raises(Malformed):
+        look(house, MANAGER, override="because")
+
+
+def test_a_row_of_no_sheet_is_refused_as_a_whole(house: Database) -> None:
+    with pytest.raises(Malformed, match="sheet_column_missing"):
+        look(house, COMPETITOR, "instrument,starts_at\nN001,x")
