@@ -27,6 +27,8 @@ from labshare.store import guard
 SQLITE_WAIT_SECONDS = 10
 # So many queues for turns; two things that share one wait for each other, which costs time and nothing else.
 TURNS = 64
+# Each before one in the queue may wait for a lock as long as may be.
+TURN_SECONDS = 10
 POOL_WAIT_SECONDS = 10
 # A connection that was used so recently is lent again without a look at whether its server is still there.
 REST_SECONDS = 1.0
@@ -43,12 +45,12 @@ class Database:
     under load; on PostgreSQL the rows that matter are locked by the store functions.
     """
 
-    def __init__(self, engine: Engine, *, wait_seconds: float) -> None:
+    def __init__(self, engine: Engine, *, wait_seconds: float, turn_seconds: float) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = threading.Lock()
         self._turns = [threading.Lock() for _ in range(TURNS)]
-        self._wait_seconds = wait_seconds
+        self._wait_seconds, self._turn_seconds = wait_seconds, turn_seconds
         # Called after each commit, outside the transaction, with nothing: whoever wants to know looks (jobs.py).
         self.after_write: list[Callable[[], None]] = []
 
@@ -80,7 +82,7 @@ class Database:
         It guards nothing: other processes have turns of their own. Raises `Busy` when it does not come in time.
         """
         lock = self._turns[hash(key) % TURNS]
-        if not lock.acquire(timeout=self._wait_seconds):
+        if not lock.acquire(timeout=self._turn_seconds):
             raise Busy()
         try:
             yield
@@ -120,6 +122,7 @@ def open_database(
     lock_timeout_seconds: float = 2.0,
     sqlite_wait_seconds: float = SQLITE_WAIT_SECONDS,
     pool_wait_seconds: float = POOL_WAIT_SECONDS,
+    turn_seconds: float = TURN_SECONDS,
 ) -> Database:
     """Open `sqlite:///path` or `postgresql://...`. Raises `StartupError` for another kind of address.
 
@@ -144,7 +147,8 @@ def open_database(
         event.listen(engine, "connect", _prepare_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
         _ping_after_rest(engine)
-    return Database(engine, wait_seconds=sqlite_wait_seconds if kind == "sqlite" else lock_timeout_seconds)
+    wait_seconds = sqlite_wait_seconds if kind == "sqlite" else lock_timeout_seconds
+    return Database(engine, wait_seconds=wait_seconds, turn_seconds=turn_seconds)
 
 
 def batch(rows: Sequence[Mapping[str, Any]]) -> Any:

@@ -171,7 +171,7 @@ def test_who_wants_something_else_does_not_wait(database: Database) -> None:
 
 def test_a_turn_that_does_not_come_in_time_is_said(database_url: str) -> None:
     """And it comes once whoever had it has left, even with an error."""
-    hurried = open_database(database_url, lock_timeout_seconds=0.05, sqlite_wait_seconds=0.05)
+    hurried = open_database(database_url, turn_seconds=0.05)
 
     def hold(then: threading.Thread) -> None:
         with hurried.turn("N001"):
