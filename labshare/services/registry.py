@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from labshare.domain.booking_rules import RowRule
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.registry import (
     LAW_ZONE,
@@ -35,9 +36,10 @@ from labshare.domain.registry_search import FACETS, Found, Search, Tally, choice
 from labshare.domain.registry_terms import Stage
 from labshare.domain.text import sort_key
 from labshare.errors import Malformed, Refusal
-from labshare.services import balances
+from labshare.services import balances, booking_rules
 from labshare.store import agreements as agreements_store
 from labshare.store import audit, registry_search
+from labshare.store import booking_rules as booking_rules_store
 from labshare.store import registry as store
 from labshare.store.engine import Connection
 
@@ -80,21 +82,24 @@ def load(db: Connection, actor: Actor | None, files: Mapping[str, bytes], now: d
     """
     if actor is not None:
         require(actor, Action.LOAD_REGISTRY)
-    wanted = read_registry(files, store.numbers(db))
+    # What is booked and which rules centres post comes before all of this or after it.
+    agreements_store.hold_still(db)
+    posted = booking_rules_store.standing(db)
+    wanted = read_registry(files, store.numbers(db), posted)
     if isinstance(wanted, list):
         raise UnsoundRegistry(wanted)
     standing = store.load(db)
     found = changes(standing, wanted)
-    # Shares are of places, and of those from outside a host: what stands is counted again. Nothing is booked meanwhile.
-    if is_moved := has_moved(standing, wanted):
-        agreements_store.hold_still(db)
     by_noun = {of_noun.noun: of_noun for of_noun in found}
     if any(by_noun[noun].count for noun in TECHNOLOGY_NOUNS):
         store.replace_technologies(db, wanted)
     for noun in store.TABLES:
         if noun not in TECHNOLOGY_NOUNS:
             _save(db, by_noun[noun], now)
-    if is_moved:
+    if any(isinstance(each.rule, RowRule) for each in posted):
+        booking_rules.refit(db, posted)
+    # Shares are of places, and of those from outside a host: what stands is counted again.
+    if has_moved(standing, wanted):
         balances.rebuild(db, now)
     for of_noun in found:
         _record(db, actor, of_noun, now)

@@ -24,6 +24,7 @@ from labshare.store.bookings import LONGEST, is_in
 from labshare.store.engine import is_writing
 from labshare.store.facts import renew_stamp
 from labshare.store.minutes import length, raw, total
+from labshare.store.registry import WITHIN
 from labshare.store.tables import booking_rules, bookings, capabilities, centres, instruments
 from labshare.store.types import UTCDateTime, UTCMinute
 
@@ -179,11 +180,6 @@ def _counting(shapes: tuple[tuple[ScopeKind, Holder], ...], leave: bool) -> sa.C
     return sa.union_all(*(_one(place, *shape, leave) for place, shape in enumerate(shapes)))
 
 
-_WITHIN: dict[ScopeKind, ColumnElement[str]] = {
-    ScopeKind.INSTRUMENT: instruments.c.id,
-    ScopeKind.CENTRE: instruments.c.centre_id,
-    ScopeKind.GROUP: instruments.c.capability_id,
-}
 _OF: dict[Holder, ColumnElement[Any]] = {
     Holder.PERSON: bookings.c.person_id,
     Holder.TEAM: bookings.c.project_id,
@@ -203,7 +199,7 @@ def _begun_lately(holder: Holder) -> list[ColumnElement[bool]]:
 
 def _one(place: int, scope: ScopeKind, holder: Holder, leave: bool) -> sa.Select[int, int, int]:
     """How many uses, and their minutes, but for those that leave where any do."""
-    inside = sa.select(instruments.c.number).where(_WITHIN[scope] == sa.bindparam(f"scope_{place}", type_=sa.Text()))
+    inside = sa.select(instruments.c.number).where(WITHIN[scope] == sa.bindparam(f"scope_{place}", type_=sa.Text()))
     is_over = sa.and_(
         bookings.c.state == BookingState.HELD,
         bookings.c.hold_expires_at <= sa.bindparam("now", type_=UTCDateTime()),
