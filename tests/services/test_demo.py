@@ -41,6 +41,7 @@ from labshare.services import (
     notices,
     operators,
     people,
+    registry,
     waitlist,
 )
 from labshare.services import qualifications as qualifications_service
