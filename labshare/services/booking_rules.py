@@ -101,13 +101,16 @@ def end(db: Connection, actor: Actor, rule_id: UUID, now: datetime) -> Posted:
 def _put_in_force(db: Connection, changed: Posted) -> None:
     """What a rule says of hours, lengths and changeover goes into the rows of the instruments that it reaches."""
     if isinstance(changed.rule, RowRule):
-        refit(db, store.standing(db), changed.scope)
+        refit(db, changed.scope)
 
 
-def refit(db: Connection, posted: Sequence[Posted], scope: Scope | None = None) -> None:
-    """Give all instruments, or those in a scope, what these rules make of them, and tell who looks at them. To be
-    called when no booking is being written. Raises `Refused` with each of them that nobody could book.
+def refit(db: Connection, scope: Scope | None = None) -> None:
+    """Give all instruments, or those in a scope, what the rules that stand make of them, and tell who looks at them. To
+    be called when no booking is being written. Raises `Refused` with each of them that nobody could book.
     """
+    posted = [each for each in store.standing(db) if isinstance(each.rule, RowRule)]
+    if not posted and scope is None:
+        return
     some = registry_store.timed(db, scope)
     held = [(registered, stands, in_force(registered, posted)) for registered, stands in some]
     refusals = [reason for registered, _, made in held for _, reason in unfit(registered, made)]

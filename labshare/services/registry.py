@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from labshare.domain.booking_rules import RowRule
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.registry import (
     LAW_ZONE,
@@ -77,17 +76,16 @@ def write_directory(directory: Path, files: Mapping[str, bytes]) -> None:
 def load(db: Connection, actor: Actor | None, files: Mapping[str, bytes], now: datetime) -> tuple[NounChanges, ...]:
     """Make the registry what these files say, and tell what changed; the same files again change nothing.
 
-    `actor` is None for the operator at the command line. Rows that the files no longer name are retired. Raises
-    `Forbidden`, or `UnsoundRegistry` with every fault of every row before anything is changed.
+    `actor` is None for the operator at the command line. Rows that the files no longer name are retired. Posted rules
+    stay in force. Raises `Forbidden`, or `UnsoundRegistry` with every fault of every row before anything is changed.
     """
     if actor is not None:
         require(actor, Action.LOAD_REGISTRY)
-    # What is booked and which rules centres post comes before all of this or after it.
-    agreements_store.hold_still(db)
-    posted = booking_rules_store.standing(db)
-    wanted = read_registry(files, store.numbers(db), posted)
+    wanted = read_registry(files, store.numbers(db), booking_rules_store.standing(db))
     if isinstance(wanted, list):
         raise UnsoundRegistry(wanted)
+    # What is booked, and each rule that a centre posts, comes before all that follows or after it.
+    agreements_store.hold_still(db)
     standing = store.load(db)
     found = changes(standing, wanted)
     by_noun = {of_noun.noun: of_noun for of_noun in found}
@@ -96,8 +94,7 @@ def load(db: Connection, actor: Actor | None, files: Mapping[str, bytes], now: d
     for noun in store.TABLES:
         if noun not in TECHNOLOGY_NOUNS:
             _save(db, by_noun[noun], now)
-    if any(isinstance(each.rule, RowRule) for each in posted):
-        booking_rules.refit(db, posted)
+    booking_rules.refit(db)
     # Shares are of places, and of those from outside a host: what stands is counted again.
     if has_moved(standing, wanted):
         balances.rebuild(db, now)
