@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -193,6 +194,28 @@ def test_files_under_which_a_posted_rule_could_not_be_kept_change_nothing(db: Co
     [fault] = caught.value.faults
     assert (fault.line, fault.column, fault.reason.code) == (2, "max_minutes", "booking_rule_no_length")
     assert (held(db, "N1"), registry.export(db)) == ((30, 300, 15), files())
+
+
+def test_a_load_waits_for_a_rule_that_is_being_posted(database: Database, now: datetime) -> None:
+    """It has read the rules that stand by then; what it writes knows those that stand when it may."""
+    with database.write() as db:
+        hire(db, now)
+    done: list[str] = []
+
+    def load() -> None:
+        with database.write() as db:
+            registry.load(db, None, files(instruments=("30,600,30,28", "60,600,30,28")), now)
+        done.append("loaded")
+
+    other = threading.Thread(target=load)
+    with database.write() as db:
+        post(db, Length(most_minutes=300), now)
+        other.start()
+        other.join(0.3)
+        assert done == []
+    other.join()
+    with database.read() as db:
+        assert (done, held(db, "N1")) == (["loaded"], (60, 300, 15))
 
 
 def test_an_instrument_that_goes_to_another_centre_leaves_the_rules_of_the_first(db: Connection, now: datetime) -> None:
