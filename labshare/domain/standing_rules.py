@@ -5,8 +5,9 @@ What must not live here: the rules as values (booking_rules.py), or what they sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from math import lcm
 
 import msgspec
@@ -29,13 +30,15 @@ from labshare.domain.booking_rules import (
     WeekHours,
     hours_of,
 )
-from labshare.domain.opening import Hours
+from labshare.domain.opening import Hours, OpeningHours
 from labshare.domain.registry import Instrument
 from labshare.domain.registry_terms import BookingMode
+from labshare.domain.timespan import Span, next_minute
 
 # The fields of an instrument's row that rules may say in place of the registry.
 LENGTHS = ("min_minutes", "max_minutes", "granularity_minutes")
 POSTED = ("opening", *LENGTHS, "setup_minutes", "cleanup_minutes")
+_RANKS = list(ScopeKind)
 
 
 def at(posted: Iterable[Posted], site: Site) -> tuple[Posted, ...]:
@@ -45,11 +48,9 @@ def at(posted: Iterable[Posted], site: Site) -> tuple[Posted, ...]:
 
 def dated_hours(posted: Iterable[Posted]) -> dict[date, tuple[DatedHours, Hours]]:
     """What these rules say of single dates: where two name the same one the narrower counts, then the later one."""
-    ranks = list(ScopeKind)
-    dated = [(ranks.index(each.scope.kind), each.since, each.rule) for each in posted]
     found: dict[date, tuple[DatedHours, Hours]] = {}
-    for _, _, rule in sorted(dated, key=lambda each: each[:2]):
-        if isinstance(rule, DatedHours):
+    for each in _widest_first(posted):
+        if isinstance(rule := each.rule, DatedHours):
             hours = hours_of(rule)
             for ahead in range((rule.last - rule.first).days + 1):
                 found[rule.first + timedelta(days=ahead)] = rule, hours
@@ -96,11 +97,15 @@ def said_of_row(posted: Iterable[Posted]) -> dict[str, tuple[object, Posted]]:
     """What these rules say in place of the registry, by the field of `Instrument`, each with the rule that counts:
     the narrower, then the later one.
     """
-    ranks = list(ScopeKind)
     found: dict[str, tuple[object, Posted]] = {}
-    for each in sorted(posted, key=lambda each: (ranks.index(each.scope.kind), each.since)):
+    for each in _widest_first(posted):
         found |= {name: (value, each) for name, value in _fields(each.rule).items() if value is not None}
     return found
+
+
+def _widest_first(posted: Iterable[Posted]) -> list[Posted]:
+    """The last of those that say the same thing is the one that counts."""
+    return sorted(posted, key=lambda each: (_RANKS.index(each.scope.kind), each.since))
 
 
 def _fields(rule: BookingRule) -> dict[str, object]:
@@ -128,6 +133,28 @@ def in_force(registered: Instrument, posted: Iterable[Posted]) -> Instrument:
         return registered
     row = msgspec.structs.replace(registered, **{name: value for name, (value, _) in said.items()})
     return _in_whole_steps(row) if said.keys() & {*LENGTHS} else row
+
+
+def week_hours_over(registered: OpeningHours, posted: Sequence[Posted], span: Span) -> list[tuple[Span, OpeningHours]]:
+    """The week's hours of each part of a span: those of the rules that stood then at one instrument, even if they have
+    ended since, or what the registry says. What is posted today changes no report of last month.
+    """
+    moments = {span.start, span.end, *(next_minute(each.since) for each in posted)}
+    moments |= {next_minute(each.until) for each in posted if each.until}
+    edges = sorted(each for each in moments if span.start <= each <= span.end)
+    return [
+        (Span(start, end), _week_hours([each for each in posted if _stood(each, start)]) or registered)
+        for start, end in pairwise(edges)
+    ]
+
+
+def _stood(posted: Posted, at: datetime) -> bool:
+    return next_minute(posted.since) <= at and (posted.until is None or at < next_minute(posted.until))
+
+
+def _week_hours(posted: Iterable[Posted]) -> OpeningHours | None:
+    found = [each.rule.opening for each in _widest_first(posted) if isinstance(each.rule, WeekHours)]
+    return found[-1] if found else None
 
 
 def _in_whole_steps(row: Instrument) -> Instrument:

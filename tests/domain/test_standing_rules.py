@@ -19,12 +19,13 @@ from labshare.domain.booking_rules import (
     Site,
     WeekHours,
 )
-from labshare.domain.opening import parse_opening
+from labshare.domain.opening import format_opening, parse_opening
 from labshare.domain.registry import Instrument
 from labshare.domain.registry_terms import BookingMode
-from labshare.domain.standing_rules import at, hours_on_dates, in_force, said_of_row
+from labshare.domain.standing_rules import at, hours_on_dates, in_force, said_of_row, week_hours_over
 from tests.domain.test_booking_rules import posted
-from tests.furniture import NOW
+from tests.furniture import NOW, span
+from tests.furniture import at as moment
 from tests.registry_files import files, read
 
 HERE = Site("N001", "C-ONE", "FESEM")
@@ -121,6 +122,27 @@ def test_the_narrower_rule_counts_then_the_later_one_field_by_field() -> None:
 )
 def test_lengths_are_made_whole_steps(rules: tuple[BookingRule, ...], expected: tuple[int, int, int]) -> None:
     assert minutes(in_force(registered(), [posted(rule, AROUND) for rule in rules]))[:3] == expected
+
+
+def test_the_hours_of_each_part_of_a_span_are_those_that_stood_then() -> None:
+    """Posted are mornings at the centre from Tuesday and, until Thursday, evenings at the instrument from Wednesday. A
+    rule counts from the whole minute after it was posted.
+    """
+    second = timedelta(seconds=1)
+    rules = [
+        posted(WeekHours(hours="daily 18:00-22:00"), OWN, since=moment(25, 8) - second, until=moment(26, 8)),
+        posted(WeekHours(hours="daily 08:00-12:00"), AROUND, since=moment(24, 8)),
+        posted(CutOff(hours=1), AROUND, since=moment(24, 12)),
+    ]
+    found = week_hours_over(registered().opening, rules, span(23, 8, 200))
+    days = [(part.start, format_opening(hours)) for part, hours in found]
+    assert [days[0], days[1], *days[-2:]] == [
+        (moment(23, 8), "Mon-Fri 08:00-18:00"),
+        (moment(24, 8), "daily 08:00-12:00"),
+        (moment(25, 8), "daily 18:00-22:00"),
+        (moment(26, 8), "daily 08:00-12:00"),
+    ]
+    assert found[-1][0].end == span(23, 8, 200).end
 
 
 def test_what_is_not_booked_by_time_has_no_hours_to_be_said() -> None:
