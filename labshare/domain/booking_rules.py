@@ -2,12 +2,12 @@
 instrument, one centre, or a group: all instruments of one capability).
 
 A rule is never edited: it is ended, and another is posted. What must not live here: what the rules say of one wish
-(house_rules.py), limits that stand in an instrument's own row (bookings.py), or clauses of agreements (courtesy.py).
+(house_rules.py), what those that stand say together (standing_rules.py), or clauses of agreements (courtesy.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.courtesy import Courtesy, Penalties, PrimeTime
-from labshare.domain.opening import Hours, format_opening, parse_opening
+from labshare.domain.opening import Hours, OpeningHours, format_opening, parse_opening
 from labshare.domain.qualifications import Level
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Param
@@ -135,6 +135,36 @@ class DatedHours(_Rule, frozen=True, kw_only=True, tag="dated_hours"):
     hours: str = ""
 
 
+class WeekHours(_Rule, frozen=True, kw_only=True, tag="week_hours"):
+    """The hours of a week, as `Mon-Fri 08:00-17:00; Sat 08:00-12:00`, in place of those of the registry."""
+
+    hours: str
+
+    @property
+    def opening(self) -> OpeningHours:
+        return parse_opening(self.hours)
+
+
+class Length(_Rule, frozen=True, kw_only=True, tag="length"):
+    """How long a use is at least, or at most, or both, in place of what the registry says."""
+
+    least_minutes: int | None = None
+    most_minutes: int | None = None
+
+
+class Granularity(_Rule, frozen=True, kw_only=True, tag="granularity"):
+    """A use is whole steps of so many minutes long and begins on the raster of them, in place of the registry's."""
+
+    minutes: int
+
+
+class Changeover(_Rule, frozen=True, kw_only=True, tag="changeover"):
+    """What is kept before a use to set up, or after it to clean up, or both, in place of what the registry says."""
+
+    setup_minutes: int | None = None
+    cleanup_minutes: int | None = None
+
+
 class Overnight(_Rule, frozen=True, kw_only=True, tag="overnight"):
     """A use that lies outside opening hours, or spans closed ones, is for those whose qualification has this level."""
 
@@ -167,8 +197,20 @@ class NoShows(_Rule, frozen=True, kw_only=True, tag="no_shows"):
 
 
 Limit = MostBookings | MostMinutes
+# Which an instrument's own row holds while they stand, so that whoever reads the row reads them.
+RowRule = WeekHours | Length | Granularity | Changeover
 BookingRule = (
-    Limit | CutOff | Advance | LockWindow | PrimeLimit | ShortNotice | DatedHours | Overnight | NeedsOperator | NoShows
+    Limit
+    | CutOff
+    | Advance
+    | LockWindow
+    | PrimeLimit
+    | ShortNotice
+    | DatedHours
+    | RowRule
+    | Overnight
+    | NeedsOperator
+    | NoShows
 )
 KINDS: tuple[type[BookingRule], ...] = (
     MostBookings,
@@ -179,6 +221,10 @@ KINDS: tuple[type[BookingRule], ...] = (
     PrimeLimit,
     ShortNotice,
     DatedHours,
+    WeekHours,
+    Length,
+    Granularity,
+    Changeover,
     Overnight,
     NeedsOperator,
     NoShows,
@@ -230,7 +276,13 @@ _MOST: dict[str, int] = {
     "strikes": 99,
     "block_days": 366,
     "late_minutes": 24 * 60,
+    "least_minutes": 92 * 24 * 60,
+    "minutes": 24 * 60,
+    "setup_minutes": 7 * 24 * 60,
+    "cleanup_minutes": 7 * 24 * 60,
 }
+# Where a wider rule keeps time around each use, a narrower one may keep none.
+_MAY_BE_NOTHING = frozenset({"setup_minutes", "cleanup_minutes"})
 LONGEST_NAME, LONGEST_DAYS = 120, 366
 
 
@@ -238,12 +290,22 @@ def require_sound(rule: BookingRule) -> None:
     """Raises `Malformed` with the `field` that makes no rule: a length of nothing, hours that cannot be read."""
     for field in rule.__struct_fields__:
         value, most = getattr(rule, field), _MOST.get(field)
-        if isinstance(value, int) and most is not None and not 1 <= value <= most:
-            raise Malformed("booking_rule_range", field=field, least=1, most=most)
-    if isinstance(rule, PrimeLimit):
-        _require_prime(rule)
-    if isinstance(rule, DatedHours):
-        _require_dates(rule)
+        least = 0 if field in _MAY_BE_NOTHING else 1
+        if isinstance(value, int) and most is not None and not least <= value <= most:
+            raise Malformed("booking_rule_range", field=field, least=least, most=most)
+    match rule:
+        case PrimeLimit():
+            _require_prime(rule)
+        case DatedHours():
+            _require_dates(rule)
+        case WeekHours() if rule.opening.is_never:
+            raise Malformed("booking_rule_empty", field="hours")
+        case Length():
+            _require_length(rule)
+        case Changeover(setup_minutes=None, cleanup_minutes=None):
+            raise Malformed("booking_rule_empty", field="setup_minutes")
+        case _:
+            pass
 
 
 def _require_prime(rule: PrimeLimit) -> None:
@@ -263,6 +325,13 @@ def _require_dates(rule: DatedHours) -> None:
     hours_of(rule)
 
 
+def _require_length(rule: Length) -> None:
+    if rule.least_minutes is None and rule.most_minutes is None:
+        raise Malformed("booking_rule_empty", field="least_minutes")
+    if rule.least_minutes is not None and rule.most_minutes is not None and rule.most_minutes < rule.least_minutes:
+        raise Malformed("booking_rule_reversed", field="most_minutes")
+
+
 def hours_of(rule: DatedHours) -> Hours:
     """The hours of each of its days; none where they are closed. Raises `Malformed`."""
     return parse_opening(f"daily {rule.hours}").days[0] if rule.hours.strip() else ()
@@ -280,47 +349,19 @@ def told(rule: BookingRule) -> tuple[str, dict[str, Param]]:
             key += ("" if rule.day_minutes is None else "_day") + ("" if rule.week_minutes is None else "_week")
         case NoShows():
             params["late_minutes"] = rule.late_minutes
+        case WeekHours():
+            params["opening"] = format_opening(rule.opening)
+        case Length():
+            key += ("" if rule.least_minutes is None else "_least") + ("" if rule.most_minutes is None else "_most")
+        case Changeover():
+            key += ("" if rule.setup_minutes is None else "_setup") + (
+                "" if rule.cleanup_minutes is None else "_cleanup"
+            )
         case DatedHours():
             key += ("_closed" if not rule.hours.strip() else "") + ("_day" if rule.first == rule.last else "")
         case _:
             pass
     return key, params
-
-
-# ---------------------------------------------------------------- what stands at one instrument
-
-
-def at(posted: Iterable[Posted], site: Site) -> tuple[Posted, ...]:
-    """Those that hold at an instrument, in their order."""
-    return tuple(each for each in posted if each.scope.holds(site))
-
-
-def dated_hours(posted: Iterable[Posted]) -> dict[date, tuple[DatedHours, Hours]]:
-    """What these rules say of single dates: where two name the same one the narrower counts, then the later one."""
-    ranks = list(ScopeKind)
-    dated = [(ranks.index(each.scope.kind), each.since, each.rule) for each in posted]
-    found: dict[date, tuple[DatedHours, Hours]] = {}
-    for _, _, rule in sorted(dated, key=lambda each: each[:2]):
-        if isinstance(rule, DatedHours):
-            hours = hours_of(rule)
-            for ahead in range((rule.last - rule.first).days + 1):
-                found[rule.first + timedelta(days=ahead)] = rule, hours
-    return found
-
-
-def hours_on_dates(posted: Iterable[Posted]) -> dict[date, Hours]:
-    """The hours of single dates, as `open_spans` takes them."""
-    return {day: hours for day, (_, hours) in dated_hours(posted).items()}
-
-
-def overnight_level(posted: Iterable[Posted]) -> int | None:
-    """The level that a use outside opening hours needs; None where no rule opens them to anybody."""
-    return max((each.rule.level for each in posted if isinstance(each.rule, Overnight)), default=None)
-
-
-def needs_operator(posted: Iterable[Posted]) -> bool:
-    """Whether a use that needs the staff must name its operator."""
-    return any(isinstance(each.rule, NeedsOperator) for each in posted)
 
 
 def courtesy_of(rule: BookingRule) -> Courtesy | None:
@@ -332,24 +373,6 @@ def courtesy_of(rule: BookingRule) -> Courtesy | None:
             return Courtesy(penalties=rule.penalties)
         case _:
             return None
-
-
-def cut_off_hours(posted: Iterable[Posted]) -> int:
-    """How many hours ahead a use must be booked; 0 where no rule says so."""
-    return max((each.rule.hours for each in posted if isinstance(each.rule, CutOff)), default=0)
-
-
-def furthest_days(posted: Iterable[Posted]) -> int | None:
-    """How many days ahead a use must be over; None where no rule says so."""
-    return min((each.rule.days for each in posted if isinstance(each.rule, Advance)), default=None)
-
-
-def is_short_notice(posted: Iterable[Posted], scope: Scope, start: datetime, now: datetime) -> bool:
-    """Whether a use that begins then is free of the limits of a scope."""
-    return any(
-        each.scope == scope and isinstance(each.rule, ShortNotice) and start - now <= timedelta(hours=each.rule.hours)
-        for each in posted
-    )
 
 
 def most_of(rule: Limit) -> int:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.booking_rules import Site, furthest_days
+from labshare.domain.booking_rules import Site
 from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import Clearance, refusal
 from labshare.domain.conduct_rules import not_blocked, prime_time
@@ -23,6 +23,7 @@ from labshare.domain.opening import OpeningHours, minute_of_day
 from labshare.domain.operators import Attended, operated
 from labshare.domain.projects import AccessClass, Activity, Project, usable
 from labshare.domain.qualifications import Demand, Held, qualified, trained
+from labshare.domain.standing_rules import furthest_days
 from labshare.domain.timespan import Span
 from labshare.domain.units import taken
 from labshare.errors import Param, Refusal

@@ -16,22 +16,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from labshare.domain import modes
-from labshare.domain.booking_rules import (
-    DatedHours,
-    LockWindow,
-    MostBookings,
-    MostMinutes,
-    Posted,
-    cut_off_hours,
-    dated_hours,
-    hours_on_dates,
-    is_short_notice,
-    measure,
-    most_of,
-    overnight_level,
-)
+from labshare.domain.booking_rules import DatedHours, LockWindow, MostBookings, MostMinutes, Posted, measure, most_of
 from labshare.domain.modes import is_run_by_staff
 from labshare.domain.opening import DAY_MINUTES, OpeningHours, format_opening, open_spans
+from labshare.domain.standing_rules import cut_off_hours, dated_hours, hours_on_dates, is_short_notice, overnight_level
 from labshare.domain.timespan import MINUTE, Span, merged
 from labshare.errors import Malformed, Param, Refusal
 

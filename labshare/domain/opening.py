@@ -45,17 +45,18 @@ class OpeningHours(msgspec.Struct, frozen=True):
         """Open minutes of a week without closed dates."""
         return sum(until - start for hours in self.days for start, until in hours)
 
-    @property
-    def longest_minutes(self) -> int:
-        """The longest stretch without a closed minute, over midnight and over Sunday too; a week when always open."""
+    def longest_minutes(self, raster: int = 1) -> int:
+        """The longest stretch without a closed minute, over midnight and over Sunday too; a week when always open.
+        Each is counted from its first minute on a raster that begins at midnight.
+        """
         if self.is_always:
             return WEEK_MINUTES
-        longest = current = 0
-        reached = -1
+        longest, first, reached = 0, 0, -1
         # Two weeks in a row show the stretch that runs from Sunday into Monday whole.
         for start, until in (*_of_week(self, 0), *_of_week(self, WEEK_MINUTES)):
-            current = current + until - start if start == reached else until - start
-            longest, reached = max(longest, current), until
+            if start != reached:
+                first = start + -(start % DAY_MINUTES) % raster
+            longest, reached = max(longest, until - first), until
         return longest
 
 

@@ -13,9 +13,10 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.booking_rules import Posted, needs_operator
+from labshare.domain.booking_rules import Posted
 from labshare.domain.modes import Mode, mode_of
 from labshare.domain.qualifications import Demand, Held, is_good
+from labshare.domain.standing_rules import needs_operator
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal
 

@@ -6,13 +6,15 @@ What must not live here: the form of a single cell (registry_csv.py). Reading `C
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from labshare.domain.booking_rules import Posted
 from labshare.domain.bookings import LONGEST_MINUTES
+from labshare.domain.opening import format_opening
 from labshare.domain.registry import (
     Centre,
     Crosswalk,
@@ -24,6 +26,7 @@ from labshare.domain.registry import (
     Zone,
 )
 from labshare.domain.registry_terms import TIME_UNITS, BookingMode, Relation
+from labshare.domain.standing_rules import in_force
 from labshare.domain.units import MOST_UNITS
 from labshare.errors import Refusal
 
@@ -59,8 +62,10 @@ Found = tuple[str, str, dict[str, str | int]]
 Check = Callable[[Any, Mapping[str, Read]], Iterator[Found]]
 
 
-def faults(reads: Mapping[str, Read], numbers: Mapping[int, str]) -> Iterator[RowFault]:
-    """Every fault of every row, by every check that concerns its kind. `numbers` belong to these ids already."""
+def faults(reads: Mapping[str, Read], numbers: Mapping[int, str], posted: Sequence[Posted] = ()) -> Iterator[RowFault]:
+    """Every fault of every row, by every check that concerns its kind. `numbers` belong to these ids already, and the
+    rules `posted` stand.
+    """
     for noun, read in reads.items():
         for line, row in read.rows:
             for kind, check in CHECKS:
@@ -68,6 +73,10 @@ def faults(reads: Mapping[str, Read], numbers: Mapping[int, str]) -> Iterator[Ro
                     for column, code, params in check(row, reads):
                         yield RowFault(f"{noun}.csv", line, column, Refusal(code=code, params=params))
     yield from _numbers_are_kept(reads["instruments"], numbers)
+    for line, row in reads["instruments"].rows if posted else ():
+        if isinstance(row, Instrument) and not any(lengths_can_be_booked(row, reads)):
+            for column, reason in unfit(row, in_force(row, posted)):
+                yield RowFault("instruments.csv", line, column, reason)
 
 
 def ids_fit_into_addresses(row: Row, _: Mapping[str, Read]) -> Iterator[Found]:
@@ -211,11 +220,36 @@ def lengths_can_be_booked(row: Instrument, _: Mapping[str, Read]) -> Iterator[Fo
 
 
 def _opening_fits(row: Instrument) -> Iterator[Found]:
-    longest = row.opening.longest_minutes
-    if longest == 0:
+    longest = row.opening.longest_minutes(max(1, min(row.granularity_minutes, 60)))
+    if row.opening.is_never:
         yield "opening", "registry_never_open", {}
     elif row.min_minutes > longest and not row.spans_closed_hours and not row.opening.is_always:
         yield "min_minutes", "registry_min_beyond_opening", {"value": row.min_minutes, "most": longest}
+
+
+def unfit(registered: Instrument, held: Instrument) -> Iterator[tuple[str, Refusal]]:
+    """Why nobody could book an instrument as posted rules make it, by column, as if that were its row in a file."""
+    if held == registered:
+        return
+    params: dict[str, str | int] = {
+        "instrument": held.id,
+        "least_minutes": held.min_minutes,
+        "most_minutes": held.max_minutes,
+        "step_minutes": held.granularity_minutes,
+        "opening": format_opening(held.opening),
+        "setup_minutes": held.setup_minutes,
+        "cleanup_minutes": held.cleanup_minutes,
+    }
+    for column, code, _ in lengths_can_be_booked(held, {}):
+        if code in _UNFIT:
+            yield column, Refusal(code=_UNFIT[code], params=params)
+
+
+_UNFIT = {
+    "registry_max_below_min": "booking_rule_no_length",
+    "registry_min_beyond_opening": "booking_rule_beyond_opening",
+    "registry_out_of_range": "booking_rule_too_long",
+}
 
 
 def _numbers_are_kept(read: Read, numbers: Mapping[int, str]) -> Iterator[RowFault]:

@@ -15,7 +15,7 @@ import io
 import re
 import types
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Any, Union, cast, get_args, get_origin
@@ -23,6 +23,7 @@ from typing import Any, Union, cast, get_args, get_origin
 import msgspec
 
 from labshare.domain import registry_check
+from labshare.domain.booking_rules import Posted
 from labshare.domain.opening import OpeningHours, format_opening, parse_opening
 from labshare.domain.registry import (
     Capability,
@@ -114,10 +115,13 @@ FILES: tuple[File, ...] = (
 )
 
 
-def read_registry(files: Mapping[str, bytes], numbers: Mapping[int, str] = NO_NUMBERS) -> Registry | list[RowFault]:
+def read_registry(
+    files: Mapping[str, bytes], numbers: Mapping[int, str] = NO_NUMBERS, posted: Sequence[Posted] = ()
+) -> Registry | list[RowFault]:
     """The registry in these files, by name, or every fault of every row in the order of files and lines.
 
-    `numbers` are those that stand already, each with the id of its instrument: they are never given to another.
+    `numbers` are those that stand already, each with the id of its instrument: they are never given to another. The
+    booking rules `posted` stand, and each instrument must be one that can be booked under them.
     """
     faults = [
         RowFault(name, 0, "", Refusal(code="registry_file_unknown"))
@@ -132,7 +136,7 @@ def read_registry(files: Mapping[str, bytes], numbers: Mapping[int, str] = NO_NU
             faults.append(RowFault(file.name, 0, "", Refusal(code="registry_file_missing")))
             # An absent file knows nothing, so nobody who names its rows can be blamed for it.
             reads[file.noun] = Read(rows=[], keys=None)
-    faults.extend(registry_check.faults(reads, numbers))
+    faults.extend(registry_check.faults(reads, numbers, posted))
     if faults:
         return sorted(faults, key=lambda fault: (fault.file, fault.line))
     nouns = {noun: tuple(sorted((row for _, row in read.rows), key=order)) for noun, read in reads.items()}

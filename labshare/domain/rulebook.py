@@ -26,10 +26,11 @@ from labshare.domain.agreements import (
     scope_key,
     terms,
 )
-from labshare.domain.booking_rules import Posted, Site, at
+from labshare.domain.booking_rules import Posted, Site
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.round_terms import in_rounds
 from labshare.domain.sandbox import Holding, priced, under
+from labshare.domain.standing_rules import at
 from labshare.domain.timespan import Span
 
 # More sorts of uses than this are forgotten together: a house of 1,000 instruments and 50 parties on each has as many.

@@ -11,9 +11,21 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from labshare.domain.booking_rules import BookingRule, Posted, Scope, ScopeKind, Site, kind_of, require_sound
+from labshare.domain.booking_rules import (
+    BookingRule,
+    Posted,
+    RowRule,
+    Scope,
+    ScopeKind,
+    Site,
+    kind_of,
+    require_sound,
+)
 from labshare.domain.people import Action, Actor, may, require
-from labshare.errors import NotFound, WrongState
+from labshare.domain.registry_check import unfit
+from labshare.domain.standing_rules import in_force
+from labshare.errors import NotFound, Refused, WrongState
+from labshare.services.writing import tell
 from labshare.store import agreements as agreements_store
 from labshare.store import audit
 from labshare.store import booking_rules as store
@@ -59,27 +71,54 @@ def post(db: Connection, actor: Actor, scope: Scope, rule: BookingRule, now: dat
     """Post a rule: it holds for what is booked or moved from now on. Bookings that stand are left alone.
 
     Rules of a group reach over many centres, so they are for administrators. Raises `Forbidden`, `NotFound` for a scope
-    that there is not, and `Malformed` for what makes no rule.
+    that there is not, `Malformed` for what makes no rule, and `Refused` naming each instrument that nobody could book.
     """
     require(actor, Action.MANAGE_CALENDAR, centre=_centre_of(db, scope))
     require_sound(rule)
     posted = Posted(id=uuid4(), scope=scope, rule=rule, since=now, posted_by_id=actor.person_id)
     agreements_store.hold_still(db)
     store.add(db, posted)
+    _put_in_force(db, posted)
     _audit(db, actor, "post", posted, now)
     return posted
 
 
 def end(db: Connection, actor: Actor, rule_id: UUID, now: datetime) -> Posted:
-    """End a rule; it stays readable. Raises `Forbidden`, `NotFound`, and `WrongState` where it has ended already."""
+    """End a rule; it stays readable. Raises `Forbidden`, `NotFound`, `WrongState` where it has ended already, and
+    `Refused` naming each instrument that nobody could book without it.
+    """
     require(actor, Action.MANAGE_CALENDAR, centre=_centre_of(db, store.get(db, rule_id).scope))
     agreements_store.hold_still(db)
     posted = store.get(db, rule_id, lock=True)
     if posted.until is not None:
         raise WrongState("booking_rule_ended")
     store.end(db, rule_id, ended_by_id=actor.person_id, now=now)
+    _put_in_force(db, posted)
     _audit(db, actor, "end", posted, now)
     return store.get(db, rule_id)
+
+
+def _put_in_force(db: Connection, changed: Posted) -> None:
+    """What a rule says of hours, lengths and changeover goes into the rows of the instruments that it reaches."""
+    if isinstance(changed.rule, RowRule):
+        refit(db, changed.scope)
+
+
+def refit(db: Connection, scope: Scope | None = None) -> None:
+    """Give all instruments, or those in a scope, what the rules that stand make of them, and tell who looks at them. To
+    be called when no booking is being written. Raises `Refused` with each of them that nobody could book.
+    """
+    posted = [each for each in store.standing(db) if isinstance(each.rule, RowRule)]
+    if not posted and scope is None:
+        return
+    some = registry_store.timed(db, scope)
+    held = [(registered, stands, in_force(registered, posted)) for registered, stands in some]
+    refusals = [reason for registered, _, made in held for _, reason in unfit(registered, made)]
+    if refusals:
+        raise Refused(refusals)
+    changed = [(registered, made) for registered, stands, made in held if made != stands]
+    registry_store.put_in_force(db, changed)
+    tell(db, bookings_store.rules_of(db, [made.number for _, made in changed]))
 
 
 def places(db: Connection, centre_id: str) -> list[Place]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from labshare.domain.booking_rules import NoShows, at
+from labshare.domain.booking_rules import NoShows
 from labshare.domain.bookings import OCCUPYING, Booking, BookingState
 from labshare.domain.conduct_rules import blocked, nearly_blocked
 from labshare.domain.people import Actor
+from labshare.domain.standing_rules import at
 from labshare.errors import Refusal
 from labshare.services.bookings import Booked
 from labshare.services.clauses import missed_since, posted_conduct

@@ -11,10 +11,10 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from labshare.domain.booking_rules import cut_off_hours, furthest_days, hours_on_dates
 from labshare.domain.bookings import InstrumentRules, KeptTime
 from labshare.domain.opening import Hours, open_spans
 from labshare.domain.people import Action, Actor, may
+from labshare.domain.standing_rules import cut_off_hours, furthest_days, hours_on_dates
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound
 from labshare.services.holidays import closed_dates

@@ -12,7 +12,8 @@ from functools import lru_cache
 from labshare.domain.bookings import BookingKind
 from labshare.domain.capacity import Capacity, capacity
 from labshare.domain.opening import OpeningHours, open_spans
-from labshare.domain.timespan import Span
+from labshare.domain.standing_rules import week_hours_over
+from labshare.domain.timespan import Span, merged
 from labshare.services.holidays import closed_around
 from labshare.store import capacity as store
 from labshare.store.capacity import Block, TimedInstrument
@@ -53,8 +54,11 @@ def measured(
 
 
 def opened(instrument: TimedInstrument, span: Span) -> tuple[Span, ...]:
-    """The open hours of an instrument in the span, holidays left out."""
-    return _opened(instrument.opening, instrument.timezone, span)
+    """The open hours of an instrument in the span as they were, are or will be, holidays left out."""
+    if not instrument.posted:
+        return _opened(instrument.opening, instrument.timezone, span)
+    parts = week_hours_over(instrument.opening, instrument.posted, span)
+    return tuple(merged(each for part, hours in parts for each in _opened(hours, instrument.timezone, part)))
 
 
 # Most instruments of a centre keep the same hours, and a quarter is asked for again and again.

@@ -16,8 +16,10 @@ import msgspec
 from labshare.domain.booking_rules import (
     Advance,
     BookingRule,
+    Changeover,
     DatedHours,
     Holder,
+    Length,
     LockWindow,
     MostMinutes,
     Overnight,
@@ -52,6 +54,8 @@ CENTRE, MAGNETOMETER, GROUP = "C-HUSP", "N007", "TEM"
 READER, WAITS_FOR = "researcher.ims", "FESEM"
 # Beyond what the magnetometer is booked ahead from now on, and within what it was.
 AHEAD, MOST_AHEAD, TRIED = 9, 7, 8
+# In place of what the registry says of it, in minutes; what has been booked stays as it is.
+AFTER_EACH, LONGEST = 15, 6 * 60
 REASON = "Đoàn đánh giá của bộ chỉ đến được ngày này"
 
 
@@ -98,10 +102,12 @@ def _rule(db: Connection, cast: Cast, manager: Actor, now: datetime) -> None:
         MostMinutes(holder=Holder.TEAM, most_minutes=120 * 60, within_days=28),
         DatedHours(name="Làm bù cho ngày nghỉ hoán đổi", first=saturday, last=saturday, hours="08:00-17:00"),
         DatedHours(name="Kiểm tra điện toàn khu", first=saturday + 4 * DAY, last=saturday + 4 * DAY),
+        Changeover(cleanup_minutes=AFTER_EACH),
     )
     for rule in of_centre:
         booking_rules.post(db, manager, Scope(ScopeKind.CENTRE, CENTRE), rule, now)
-    for rule in (Advance(days=MOST_AHEAD), Overnight(level=Level.OUTSIDE_HOURS)):
+    of_magnetometer = (Advance(days=MOST_AHEAD), Overnight(level=Level.OUTSIDE_HOURS), Length(most_minutes=LONGEST))
+    for rule in of_magnetometer:
         booking_rules.post(db, manager, Scope(ScopeKind.INSTRUMENT, MAGNETOMETER), rule, now)
     prime = PrimeLimit(hours="Mon-Fri 08:00-17:00", day_minutes=6 * 60)
     booking_rules.post(db, cast.people["administrator"], Scope(ScopeKind.GROUP, GROUP), prime, now)

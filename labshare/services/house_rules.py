@@ -23,7 +23,6 @@ from labshare.domain.booking_rules import (
     Overnight,
     Posted,
     PrimeLimit,
-    is_short_notice,
     measure,
     most_of,
 )
@@ -42,6 +41,7 @@ from labshare.domain.modes import is_run_by_staff
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.qualifications import level_until
 from labshare.domain.rulebook import Rulebook
+from labshare.domain.standing_rules import is_short_notice
 from labshare.errors import Refusal
 from labshare.services import holding
 from labshare.store import limits

@@ -14,23 +14,19 @@ import msgspec
 
 from labshare.domain.agreements import Agreement, covers
 from labshare.domain.availability import Leeway, fitting_minutes, free_starts, open_starts, uses
-from labshare.domain.booking_rules import (
-    NoShows,
-    Posted,
-    PrimeLimit,
-    ShortNotice,
-    courtesy_of,
+from labshare.domain.booking_rules import NoShows, Posted, PrimeLimit, ShortNotice, courtesy_of
+from labshare.domain.bookings import Context, InstrumentRules, Wish, not_blocked, prime_time
+from labshare.domain.clauses import Conduct
+from labshare.domain.courtesy import weeks_around
+from labshare.domain.opening import DAY_MINUTES, Hours
+from labshare.domain.projects import Project
+from labshare.domain.standing_rules import (
     cut_off_hours,
     furthest_days,
     hours_on_dates,
     is_short_notice,
     overnight_level,
 )
-from labshare.domain.bookings import Context, InstrumentRules, Wish, not_blocked, prime_time
-from labshare.domain.clauses import Conduct
-from labshare.domain.courtesy import weeks_around
-from labshare.domain.opening import DAY_MINUTES, Hours
-from labshare.domain.projects import Project
 from labshare.domain.timespan import MINUTE, Span, clipped, next_minute
 from labshare.services.calendars import closed_dates_over, open_spans_of
 from labshare.services.clauses import Place, missed_since, posted_conduct

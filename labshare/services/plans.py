@@ -11,10 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.booking_rules import hours_on_dates
 from labshare.domain.bookings import InstrumentRules
 from labshare.domain.ordering import decayed
 from labshare.domain.rounds import Offer, PlanRow, PlanState, Round, RoundState, require_next, state_with
+from labshare.domain.standing_rules import hours_on_dates
 from labshare.domain.time_requests import Eligible
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Refusal

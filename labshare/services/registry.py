@@ -35,9 +35,10 @@ from labshare.domain.registry_search import FACETS, Found, Search, Tally, choice
 from labshare.domain.registry_terms import Stage
 from labshare.domain.text import sort_key
 from labshare.errors import Malformed, Refusal
-from labshare.services import balances
+from labshare.services import balances, booking_rules
 from labshare.store import agreements as agreements_store
 from labshare.store import audit, registry_search
+from labshare.store import booking_rules as booking_rules_store
 from labshare.store import registry as store
 from labshare.store.engine import Connection
 
@@ -75,26 +76,27 @@ def write_directory(directory: Path, files: Mapping[str, bytes]) -> None:
 def load(db: Connection, actor: Actor | None, files: Mapping[str, bytes], now: datetime) -> tuple[NounChanges, ...]:
     """Make the registry what these files say, and tell what changed; the same files again change nothing.
 
-    `actor` is None for the operator at the command line. Rows that the files no longer name are retired. Raises
-    `Forbidden`, or `UnsoundRegistry` with every fault of every row before anything is changed.
+    `actor` is None for the operator at the command line. Rows that the files no longer name are retired. Posted rules
+    stay in force. Raises `Forbidden`, or `UnsoundRegistry` with every fault of every row before anything is changed.
     """
     if actor is not None:
         require(actor, Action.LOAD_REGISTRY)
-    wanted = read_registry(files, store.numbers(db))
+    wanted = read_registry(files, store.numbers(db), booking_rules_store.standing(db))
     if isinstance(wanted, list):
         raise UnsoundRegistry(wanted)
+    # What is booked, and each rule that a centre posts, comes before all that follows or after it.
+    agreements_store.hold_still(db)
     standing = store.load(db)
     found = changes(standing, wanted)
-    # Shares are of places, and of those from outside a host: what stands is counted again. Nothing is booked meanwhile.
-    if is_moved := has_moved(standing, wanted):
-        agreements_store.hold_still(db)
     by_noun = {of_noun.noun: of_noun for of_noun in found}
     if any(by_noun[noun].count for noun in TECHNOLOGY_NOUNS):
         store.replace_technologies(db, wanted)
     for noun in store.TABLES:
         if noun not in TECHNOLOGY_NOUNS:
             _save(db, by_noun[noun], now)
-    if is_moved:
+    booking_rules.refit(db)
+    # Shares are of places, and of those from outside a host: what stands is counted again.
+    if has_moved(standing, wanted):
         balances.rebuild(db, now)
     for of_noun in found:
         _record(db, actor, of_noun, now)

@@ -29,6 +29,11 @@ def standing(db: Connection) -> tuple[Posted, ...]:
     return _posted(db, _STANDING)
 
 
+def ever_posted(db: Connection, kind: str) -> tuple[Posted, ...]:
+    """Every rule of a kind, whether it stands or has ended, of all centres."""
+    return _posted(db, booking_rules.c.kind == kind)
+
+
 def of_scopes(db: Connection, scopes: Collection[Scope], *, ended: bool = False) -> tuple[Posted, ...]:
     """The rules of these scopes that stand or, when asked for, those that have ended."""
     among = sa.tuple_(booking_rules.c.scope_kind, booking_rules.c.scope_id).in_(

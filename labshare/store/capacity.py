@@ -13,11 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
+from labshare.domain.booking_rules import Posted, Site, WeekHours
 from labshare.domain.bookings import LONGEST_MINUTES, OCCUPYING, BookingKind
 from labshare.domain.opening import OpeningHours, parse_opening
+from labshare.domain.standing_rules import at
 from labshare.domain.timespan import MINUTE, Span
-from labshare.store.tables import bookings, centres, instruments
+from labshare.store.booking_rules import ever_posted
+from labshare.store.tables import booking_rules, bookings, centres, instruments
 
+WEEK_HOURS = str(WeekHours.__struct_config__.tag)
 _OCCUPYING = tuple(sorted(OCCUPYING))
 _opening = lru_cache(maxsize=1024)(parse_opening)
 
@@ -25,6 +29,7 @@ _opening = lru_cache(maxsize=1024)(parse_opening)
 class TimedInstrument(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument that is booked by time, with its hours. The matcher of share rules reads its two ids.
 
+    `opening` is what the registry says, `posted` the rules that ever said other hours of the week here, ended ones too.
     Those of a planned centre are not built: they are listed, and nobody can have their time.
     """
 
@@ -33,6 +38,7 @@ class TimedInstrument(msgspec.Struct, frozen=True, kw_only=True):
     centre_id: str
     opening: OpeningHours
     timezone: str
+    posted: tuple[Posted, ...] = ()
     capacity: int = 1
     is_built: bool = True
 
@@ -51,7 +57,9 @@ def hosts(db: Connection) -> dict[str, str]:
 
 
 def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[bool]) -> list[TimedInstrument]:
-    """Every instrument booked by time that was in service at some moment of the span, in the order of its id."""
+    """Every instrument booked by time that was in service at some moment of the span, in the order of its id. One
+    query, and one more once hours of the week were ever posted.
+    """
     query = (
         sa.select(
             instruments.c.number,
@@ -61,6 +69,9 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
             centres.c.timezone,
             instruments.c.capacity,
             centres.c.stage,
+            instruments.c.capability_id,
+            instruments.c.registered,
+            sa.exists().where(booking_rules.c.kind == WEEK_HOURS).label("are_posted"),
         )
         .join(centres, centres.c.id == instruments.c.centre_id)
         .where(
@@ -70,17 +81,20 @@ def timed_instruments(db: Connection, span: Span, *conditions: ColumnElement[boo
         )
         .order_by(instruments.c.id)
     )
+    rows = db.execute(query).all()
+    posted = ever_posted(db, WEEK_HOURS) if rows and rows[0].are_posted else ()
     return [
         TimedInstrument(
-            number=number,
-            instrument_id=instrument_id,
-            centre_id=centre_id,
-            opening=_opening(opening),
-            timezone=timezone,
-            capacity=capacity,
-            is_built=stage != "planned",
+            number=row.number,
+            instrument_id=row.id,
+            centre_id=row.centre_id,
+            opening=_opening(row.opening if row.registered is None else msgspec.json.decode(row.registered)["opening"]),
+            timezone=row.timezone,
+            posted=at(posted, Site(row.id, row.centre_id, row.capability_id)),
+            capacity=row.capacity,
+            is_built=row.stage != "planned",
         )
-        for number, instrument_id, centre_id, opening, timezone, capacity, stage in db.execute(query)
+        for row in rows
     ]
 
 

@@ -20,6 +20,7 @@ from labshare.domain.timespan import next_minute
 from labshare.store.bookings import LONGEST, is_in
 from labshare.store.engine import is_writing
 from labshare.store.minutes import length, raw, total
+from labshare.store.registry import WITHIN
 from labshare.store.tables import booking_rules, bookings, instruments
 from labshare.store.types import UTCDateTime, UTCMinute
 
@@ -113,11 +114,6 @@ def of_uses(found: sa.Subquery) -> tuple[ColumnElement[int], ColumnElement[int]]
     return sa.func.count(), total(found.c.minutes)
 
 
-_WITHIN: dict[ScopeKind, ColumnElement[str]] = {
-    ScopeKind.INSTRUMENT: instruments.c.id,
-    ScopeKind.CENTRE: instruments.c.centre_id,
-    ScopeKind.GROUP: instruments.c.capability_id,
-}
 _OF: dict[Holder, ColumnElement[Any]] = {
     Holder.PERSON: bookings.c.person_id,
     Holder.TEAM: bookings.c.project_id,
@@ -137,7 +133,7 @@ def _begun_lately(holder: Holder) -> list[ColumnElement[bool]]:
 
 def _uses(place: int, scope: ScopeKind, holder: Holder, leave: bool) -> sa.Subquery:
     """The uses of one seat, but for those that leave where any do."""
-    inside = sa.select(instruments.c.number).where(_WITHIN[scope] == sa.bindparam(f"scope_{place}", type_=sa.Text()))
+    inside = sa.select(instruments.c.number).where(WITHIN[scope] == sa.bindparam(f"scope_{place}", type_=sa.Text()))
     is_over = sa.and_(
         bookings.c.state == BookingState.HELD,
         bookings.c.hold_expires_at <= sa.bindparam("now", type_=UTCDateTime()),

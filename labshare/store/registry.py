@@ -1,11 +1,14 @@
 """The registry in the database: the whole of it for loading and exporting, and rows by what a page asks for.
 
+An instrument's row is what is in force, which everybody reads. Where rules that its centre posted say otherwise than
+the registry, `registered` keeps what the registry says; loading and exporting read that.
+
 What must not live here: finding instruments (registry_search.py), files, or the calendar of an instrument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar, cast
@@ -15,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection, RowMapping
 
+from labshare.domain.booking_rules import Scope, ScopeKind
 from labshare.domain.opening import OpeningHours, format_opening, parse_opening
 from labshare.domain.registry import (
     Capability,
@@ -32,6 +36,8 @@ from labshare.domain.registry import (
     order,
 )
 from labshare.domain.registry_changes import TECHNOLOGY_NOUNS
+from labshare.domain.registry_terms import BookingMode
+from labshare.domain.standing_rules import POSTED
 from labshare.domain.text import searchable, sort_key
 from labshare.errors import NotFound
 from labshare.store import tables as t
@@ -52,6 +58,13 @@ NOUNS: tuple[tuple[str, type[Row], Table], ...] = (
 )
 TABLES: dict[str, Table] = {noun: table for noun, _, table in NOUNS}
 
+# What of an instrument the scope of a rule names.
+WITHIN: dict[ScopeKind, sa.ColumnElement[str]] = {
+    ScopeKind.INSTRUMENT: t.instruments.c.id,
+    ScopeKind.CENTRE: t.instruments.c.centre_id,
+    ScopeKind.GROUP: t.instruments.c.capability_id,
+}
+
 # What a search looks through, beside the names.
 _SEARCHED = ("id", "name_vi", "name_en", "abbr", "manufacturer", "model", "city_vi", "city_en", "description_vi",
              "description_en")  # fmt: skip
@@ -67,7 +80,8 @@ def load(db: Connection) -> Registry:
         query = sa.select(table)
         if table is t.organisations:
             query = query.where(table.c.beyond_registry.is_(False))
-        nouns[noun] = tuple(sorted((_struct(struct, row) for row in db.execute(query).mappings()), key=order))
+        rows = (_struct(struct, _as_registered(row)) for row in db.execute(query).mappings())
+        nouns[noun] = tuple(sorted(rows, key=order))
     return Registry(**nouns)
 
 
@@ -97,9 +111,11 @@ def _add_organisations(db: Connection, rows: Sequence[Organisation]) -> None:
 
 
 def change(db: Connection, noun: str, rows: Sequence[Row]) -> None:
-    """Write rows that stand. An instrument's calendar version is raised, as its hours and lengths may be others now."""
+    """Write rows that stand. An instrument's calendar version is raised, as its hours and lengths may be others now;
+    posted rules are to be put into its row again (`put_in_force`).
+    """
     table = TABLES[noun]
-    raised = {"calendar_version": table.c.calendar_version + 1} if noun == "instruments" else {}
+    raised = {"calendar_version": table.c.calendar_version + 1, "registered": None} if noun == "instruments" else {}
     for row in rows:
         values = _values(row)
         db.execute(sa.update(table).where(table.c.id == values["id"]).values(**values, **raised))
@@ -150,6 +166,43 @@ def _index_products(db: Connection, rows: Sequence[Instrument]) -> None:
     ]
     if values:
         db.execute(sa.insert(index), values)
+
+
+# ---------------------------------------------------------------- what is in force of it
+
+
+def timed(db: Connection, scope: Scope | None = None) -> list[tuple[Instrument, Instrument]]:
+    """The instruments in service that are booked by time, all of them or those in a scope, in number order: as the
+    registry says, and as they stand.
+    """
+    is_timed = sa.and_(t.instruments.c.booking_mode == BookingMode.TIME, t.instruments.c.retired_at.is_(None))
+    query = sa.select(t.instruments).where(is_timed).order_by(t.instruments.c.number)
+    if scope is not None:
+        query = query.where(WITHIN[scope.kind] == scope.id)
+    rows = db.execute(query).mappings().all()
+    return [(_struct(Instrument, _as_registered(row)), _struct(Instrument, row)) for row in rows]
+
+
+def put_in_force(db: Connection, some: Sequence[tuple[Instrument, Instrument]]) -> None:
+    """Let instruments stand as the second of each pair says, where the registry says the first. Their calendar versions
+    are raised. To be called when no booking is being written (`agreements.hold_still`).
+    """
+    table = t.instruments
+    for registered, held in some:
+        values = _of_posted(held)
+        said = _of_posted(registered)
+        values["registered"] = None if said == values else msgspec.json.encode(said).decode()
+        raised = {"calendar_version": table.c.calendar_version + 1}
+        db.execute(sa.update(table).where(table.c.number == held.number).values(**values, **raised))
+
+
+def _of_posted(row: Instrument) -> dict[str, Any]:
+    return {name: _stored(getattr(row, name)) for name in POSTED}
+
+
+def _as_registered(row: RowMapping) -> Mapping[Any, Any]:
+    said = row.get("registered")
+    return row if said is None else {**row, **msgspec.json.decode(said)}
 
 
 # ---------------------------------------------------------------- rows by what a page asks for
@@ -272,6 +325,6 @@ _READ: dict[str, Callable[[str], object]] = {
 }
 
 
-def _struct(struct: type[R], row: RowMapping) -> R:
+def _struct(struct: type[R], row: Mapping[Any, Any]) -> R:
     values = {name: _READ[name](row[name]) if name in _READ else row[name] for name in struct.__struct_fields__}
     return msgspec.convert(values, struct)

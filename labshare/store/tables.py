@@ -157,6 +157,8 @@ instruments = Table(
     Column("lapse_months", sa.Integer, nullable=False, server_default="0"),
     Column("first_use_days", sa.Integer, nullable=False, server_default="0"),
     Column("course_months", sa.Integer, nullable=False, server_default="0"),
+    # What the registry says, as JSON, where posted rules say otherwise in the columns themselves (store/registry.py).
+    Column("registered", sa.Text),
     *_provenance(),
     *_searched(),
     # Raising it is the lock, the cache key and the live-update token in one (ARCHITECTURE.md, decision 4).

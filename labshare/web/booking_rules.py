@@ -14,10 +14,10 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
-from labshare.domain.booking_rules import KINDS, BookingRule, Holder, Posted, Scope, ScopeKind, read, told
+from labshare.domain.booking_rules import KINDS, BookingRule, Holder, Posted, RowRule, Scope, ScopeKind, read, told
 from labshare.domain.people import Actor
 from labshare.domain.qualifications import Level
-from labshare.errors import Malformed, Refusal
+from labshare.errors import Malformed, Refusal, Refused
 from labshare.i18n import word
 from labshare.sentences import worded
 from labshare.services import Connection, booking_rules, registry
@@ -51,6 +51,10 @@ class RuleForm(msgspec.Struct, frozen=True, kw_only=True):
     strikes: str = ""
     block_days: str = ""
     late_minutes: str = ""
+    least_minutes: str = ""
+    minutes: str = ""
+    setup_minutes: str = ""
+    cleanup_minutes: str = ""
 
 
 class RuleLine(msgspec.Struct, frozen=True):
@@ -67,8 +71,10 @@ def sentence_of(rule: BookingRule) -> str:
 
 
 def sentences_of(posted: tuple[Posted, ...]) -> list[str]:
-    """The rules that hold for an instrument, for its page and the form that books it; each sentence once."""
-    return list(dict.fromkeys(sentence_of(each.rule) for each in posted))
+    """The rules that hold for an instrument, for its page and the form that books it; each sentence once. What stands
+    in its row is told there as it is in force.
+    """
+    return list(dict.fromkeys(sentence_of(each.rule) for each in posted if not isinstance(each.rule, RowRule)))
 
 
 @get("/centres/{centre_id:str}/rules", sync_to_thread=True)
@@ -98,8 +104,12 @@ def post_rule(
     if rule is None:
         with database.read() as db:
             return _page(request, db, me, centre_id, data, faults)
-    with database.write() as db:
-        booking_rules.post(db, me, read_scope(data.scope), rule, now)
+    try:
+        with database.write() as db:
+            booking_rules.post(db, me, read_scope(data.scope), rule, now)
+    except Refused as error:
+        with database.read() as db:
+            return _page(request, db, me, centre_id, data, error=error)
     return redirect(request, f"/centres/{centre_id}/rules", notice="booking_rule_posted")
 
 
@@ -121,7 +131,9 @@ def end_rule(
 
 
 def read_rule(form: RuleForm) -> tuple[BookingRule | None, Faults]:
-    """The rule that was typed, or the fault at its field. Lengths are typed in hours, as `2h` or `1h30`."""
+    """The rule that was typed, or the fault at its field. Lengths are typed in hours, as `2h` or `1h30`, and short ones
+    in minutes.
+    """
     if form.kind not in KIND_NAMES:
         raise Malformed("malformed", field="kind")
     kind = KINDS[KIND_NAMES.index(form.kind)]
@@ -151,11 +163,13 @@ def read_rule(form: RuleForm) -> tuple[BookingRule | None, Faults]:
 def _reader(kind: str, field: str) -> Callable[[str, str], object]:
     if field in ("first", "last"):
         return lambda text, name: typed_date(text, name).isoformat()
-    if field == "late_minutes":
+    if field in ("setup_minutes", "cleanup_minutes"):
+        return lambda text, name: 0 if text == "0" else typed_length(text, name)
+    if field in ("late_minutes", "minutes"):
         return typed_length
     if field.endswith("minutes"):
         return typed_hours
-    if field in ("holder", "name") or (field == "hours" and kind in ("prime_limit", "dated_hours")):
+    if field in ("holder", "name") or (field == "hours" and kind in ("prime_limit", "dated_hours", "week_hours")):
         return lambda text, _: text
     return _number
 
@@ -185,13 +199,14 @@ def _page(
     centre_id: str,
     form: RuleForm,
     faults: Faults | None = None,
+    error: Refused | None = None,
 ) -> Response[str]:
     places = booking_rules.places(db, centre_id)
     mine = [each for each in places if booking_rules.may_post(actor, each.scope, centre_id)]
     return render(
         request,
         "booking_rules/page.html",
-        status=Malformed.status if faults else 200,
+        status=error.status if error else Malformed.status if faults else 200,
         centre=registry.named_centre(db, centre_id),
         groups=[
             (_named(place), place in mine, [_line(each) for each in posted])
@@ -204,6 +219,7 @@ def _page(
         fields=KINDS[KIND_NAMES.index(form.kind)].__struct_fields__,
         form=form,
         faults=faults or {},
+        refusals=error.refusals if error else (),
     )
 
 

@@ -19,6 +19,7 @@ from labshare.domain.opening import format_opening
 from labshare.domain.people import Actor
 from labshare.domain.registry import ProductRef
 from labshare.domain.registry_search import Search
+from labshare.domain.standing_rules import said_of_row
 from labshare.services import Connection, booking_rules, qualifications, registry, usage, waitlist
 from labshare.services import calendars as looking
 from labshare.services.registry import FoundPage
@@ -130,6 +131,7 @@ def instrument(
         down=down,
         waiting=waiting,
         house=sentences_of(posted),
+        by_rule=frozenset(said_of_row(posted)),
         opening=formats.opening(format_opening(page.instrument.opening)),
         now=now,
     )

@@ -1,8 +1,8 @@
-"""The booking rules of centres as values: what may be one, whom it holds for, what it says of dates."""
+"""The booking rules of centres as values: what may be one, what it says, what a use counts under it."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -13,9 +13,12 @@ from labshare.domain.booking_rules import (
     KINDS,
     Advance,
     BookingRule,
+    Changeover,
     CutOff,
     DatedHours,
+    Granularity,
     Holder,
+    Length,
     LockWindow,
     MostBookings,
     MostMinutes,
@@ -27,9 +30,7 @@ from labshare.domain.booking_rules import (
     Scope,
     ScopeKind,
     ShortNotice,
-    Site,
-    at,
-    hours_on_dates,
+    WeekHours,
     kind_of,
     measure,
     params_of,
@@ -39,7 +40,6 @@ from labshare.domain.booking_rules import (
 from labshare.errors import Malformed
 from tests.furniture import NOW, span
 
-HERE = Site("N001", "C-ONE", "FESEM")
 CENTRE = Scope(ScopeKind.CENTRE, "C-ONE")
 EACH: tuple[BookingRule, ...] = (
     MostBookings(holder=Holder.PERSON, most=2, within_days=14),
@@ -50,6 +50,10 @@ EACH: tuple[BookingRule, ...] = (
     PrimeLimit(hours="Mon-Fri 08:00-18:00", day_minutes=300),
     ShortNotice(hours=6),
     DatedHours(name="Tết", first=date(2027, 2, 5), last=date(2027, 2, 11)),
+    WeekHours(hours="Mon-Fri 07:00-19:00"),
+    Length(least_minutes=60, most_minutes=240),
+    Granularity(minutes=15),
+    Changeover(setup_minutes=10, cleanup_minutes=20),
     Overnight(level=2),
     NeedsOperator(),
     NoShows(strikes=3, within_days=90, block_days=14),
@@ -84,6 +88,14 @@ def test_there_is_an_example_of_every_kind() -> None:
         ("dated_hours", {"name": " ", "first": "2027-02-05", "last": "2027-02-05"}, "name"),
         ("dated_hours", {"name": "Tết", "first": "2027-02-06", "last": "2027-02-05"}, "last"),
         ("overnight", {"level": 2, "more": 1}, "overnight"),
+        ("week_hours", {"hours": " "}, "hours"),
+        ("length", {}, "least_minutes"),
+        ("length", {"least_minutes": 0}, "least_minutes"),
+        ("length", {"least_minutes": 61, "most_minutes": 60}, "most_minutes"),
+        ("granularity", {"minutes": 0}, "minutes"),
+        ("granularity", {"minutes": 1441}, "minutes"),
+        ("changeover", {}, "setup_minutes"),
+        ("changeover", {"cleanup_minutes": -1}, "cleanup_minutes"),
         ("no_shows", {"strikes": 0, "within_days": 90, "block_days": 14}, "strikes"),
         ("no_shows", {"strikes": 3, "within_days": 90}, "no_shows"),
         ("anything", {}, "anything"),
@@ -98,32 +110,12 @@ def test_what_makes_no_rule_is_told_with_its_field(kind: str, params: dict[str, 
 def test_hours_of_a_date_that_cannot_be_read_are_told() -> None:
     with pytest.raises(Malformed):
         read("dated_hours", {"name": "Tết", "first": "2027-02-05", "last": "2027-02-05", "hours": "8-12"})
+    with pytest.raises(Malformed):
+        read("week_hours", {"hours": "Mon-Fri 8-12"})
 
 
-@pytest.mark.parametrize(
-    ("scope", "holds"),
-    [
-        (Scope(ScopeKind.INSTRUMENT, "N001"), True),
-        (Scope(ScopeKind.INSTRUMENT, "N002"), False),
-        (Scope(ScopeKind.CENTRE, "C-ONE"), True),
-        (Scope(ScopeKind.GROUP, "FESEM"), True),
-        (Scope(ScopeKind.GROUP, "C-ONE"), False),
-    ],
-)
-def test_a_rule_holds_where_its_scope_says(scope: Scope, holds: bool) -> None:
-    assert bool(at([posted(CutOff(hours=1), scope)], HERE)) is holds
-
-
-def test_the_narrower_of_two_rules_for_a_date_counts_then_the_later_one() -> None:
-    day, first, last = date(2026, 12, 31), date(2026, 12, 30), date(2027, 1, 1)
-    closed = posted(DatedHours(name="Year's end", first=first, last=last))
-    half = posted(
-        DatedHours(name="Half", first=day, last=day, hours="08:00-12:00"), Scope(ScopeKind.INSTRUMENT, "N001")
-    )
-    later = posted(
-        DatedHours(name="Evening", first=last, last=last, hours="18:00-20:00"), since=NOW + timedelta(days=1)
-    )
-    assert hours_on_dates([half, later, closed]) == {first: (), day: ((480, 720),), last: ((1080, 1200),)}
+def test_a_narrower_rule_may_keep_no_time_around_a_use() -> None:
+    assert read("changeover", {"setup_minutes": 0}) == Changeover(setup_minutes=0)
 
 
 def test_a_use_counts_once_or_by_its_minutes_and_not_beyond_the_days_of_the_limit() -> None:
@@ -144,6 +136,10 @@ def test_every_sort_of_rule_has_a_key_for_its_sentence() -> None:
         DatedHours(name="Swap", first=day, last=day, hours="08:00-17:00"),
         DatedHours(name="Swap", first=day, last=day),
         DatedHours(name="Swap", first=day, last=date(2027, 2, 7), hours="08:00-17:00"),
+        Length(least_minutes=60),
+        Length(most_minutes=60),
+        Changeover(setup_minutes=0),
+        Changeover(cleanup_minutes=15),
     )
     assert [told(rule)[0] for rule in (*EACH, *more)] == [
         "most_bookings_within",
@@ -154,6 +150,10 @@ def test_every_sort_of_rule_has_a_key_for_its_sentence() -> None:
         "prime_limit_day",
         "short_notice",
         "dated_hours_closed",
+        "week_hours",
+        "length_least_most",
+        "granularity",
+        "changeover_setup_cleanup",
         "overnight",
         "needs_operator",
         "no_shows",
@@ -164,4 +164,8 @@ def test_every_sort_of_rule_has_a_key_for_its_sentence() -> None:
         "dated_hours_day",
         "dated_hours_closed_day",
         "dated_hours",
+        "length_least",
+        "length_most",
+        "changeover_setup",
+        "changeover_cleanup",
     ]

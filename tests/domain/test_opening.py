@@ -44,13 +44,13 @@ def test_several_stretches_and_groups_of_days_are_read() -> None:
 def test_daily_until_24_is_always_open() -> None:
     opening = parse_opening("daily 00:00-24:00")
     assert opening.is_always
-    assert opening.longest_minutes == WEEK_MINUTES
+    assert opening.longest_minutes() == WEEK_MINUTES
 
 
 def test_no_text_is_never_open() -> None:
     assert parse_opening("").is_never
     assert format_opening(OpeningHours()) == ""
-    assert OpeningHours().longest_minutes == 0
+    assert OpeningHours().longest_minutes() == 0
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,27 @@ def test_unreadable_hours_are_refused_with_their_part(text: str, code: str) -> N
 
 def test_the_longest_stretch_runs_over_midnight() -> None:
     # Friday 20:00-24:00 (4 h) touches Saturday 00:00-06:00 (6 h).
-    assert parse_opening("Fri 20:00-24:00; Sat 00:00-06:00").longest_minutes == 10 * 60
+    assert parse_opening("Fri 20:00-24:00; Sat 00:00-06:00").longest_minutes() == 10 * 60
 
 
 def test_the_longest_stretch_runs_from_sunday_into_monday() -> None:
     # Sunday 12:00-24:00 (12 h) touches Monday 00:00-03:00 (3 h).
-    assert parse_opening("Sun 12:00-24:00; Mon 00:00-03:00").longest_minutes == 15 * 60
+    assert parse_opening("Sun 12:00-24:00; Mon 00:00-03:00").longest_minutes() == 15 * 60
+
+
+@pytest.mark.parametrize(
+    ("text", "raster", "minutes"),
+    [
+        # From 08:30 on is left of 08:10-09:00; from 23:30 on, over midnight, of Friday 23:10 to Saturday 01:00.
+        ("Mon 08:10-09:00", 30, 30),
+        ("Fri 23:10-24:00; Sat 00:00-01:00", 30, 90),
+        ("Mon 08:00-09:00", 30, 60),
+        # No whole hour lies in it.
+        ("Mon 08:10-08:50", 60, 0),
+    ],
+)
+def test_a_stretch_counts_from_its_first_minute_on_the_raster(text: str, raster: int, minutes: int) -> None:
+    assert parse_opening(text).longest_minutes(raster) == minutes
 
 
 def test_a_morning_in_vietnam_is_seven_hours_earlier_in_utc() -> None:

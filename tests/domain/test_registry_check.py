@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from labshare.domain.booking_rules import (
+    BookingRule,
+    Changeover,
+    Granularity,
+    Length,
+    Scope,
+    ScopeKind,
+    WeekHours,
+)
 from labshare.domain.registry_check import RowFault
 from labshare.domain.registry_csv import read_registry
+from tests.domain.test_booking_rules import posted
 from tests.registry_files import SMALL, faults, files, read
 
 
@@ -31,6 +41,7 @@ from tests.registry_files import SMALL, faults, files, read
         ("instruments", ",SEM,", ",TEM,", 2, "capability_id", "registry_unknown_id"),
         ("instruments", "Mon-Fri 08:00-18:00", "", 2, "opening", "registry_never_open"),
         ("instruments", "Mon-Fri 08:00-18:00", "Mon 08:00-08:20", 2, "min_minutes", "registry_min_beyond_opening"),
+        ("instruments", "Mon-Fri 08:00-18:00", "Mon 08:10-08:50", 2, "min_minutes", "registry_min_beyond_opening"),
         ("instruments", "30,600,30,28", "20,600,30,28", 2, "min_minutes", "registry_off_granularity"),
         ("instruments", "30,600,30,28", "60,30,30,28", 2, "max_minutes", "registry_max_below_min"),
         ("instruments", "30,600,30,28", "30,600,30,", 2, "advance_days", "registry_not_positive"),
@@ -111,3 +122,45 @@ def test_a_missing_file_is_one_fault_and_blames_nobody_else() -> None:
     content = files()
     del content["capabilities.csv"]
     assert faults(content) == [("capabilities.csv", 0, "", "registry_file_missing")]
+
+
+# ---------------------------------------------------------------- under the rules that centres posted
+
+
+@pytest.mark.parametrize(
+    ("rules", "column", "code"),
+    [
+        # No whole number of 45 lies between 50 and 80.
+        ((Granularity(minutes=45), Length(least_minutes=50, most_minutes=80)), "max_minutes", "booking_rule_no_length"),
+        # The shortest of the file is 30.
+        ((Length(most_minutes=20),), "max_minutes", "booking_rule_no_length"),
+        ((WeekHours(hours="Mon 08:00-08:20"),), "min_minutes", "booking_rule_beyond_opening"),
+        # Forty minutes, of which those from 08:30 on are on the raster.
+        ((WeekHours(hours="Mon 08:10-08:50"),), "min_minutes", "booking_rule_beyond_opening"),
+        # 92 days are 132,480 minutes, of which 15 are the clean-up.
+        ((Length(most_minutes=132_480),), "max_minutes", "booking_rule_too_long"),
+        ((Length(most_minutes=132_450), Changeover(setup_minutes=30)), "max_minutes", "booking_rule_too_long"),
+    ],
+)
+def test_an_instrument_that_nobody_could_book_under_posted_rules_is_named(
+    rules: tuple[BookingRule, ...], column: str, code: str
+) -> None:
+    found = read_registry(files(), {}, [posted(rule, Scope(ScopeKind.CENTRE, "C-A")) for rule in rules])
+    assert isinstance(found, list)
+    [fault] = found
+    assert (fault.file, fault.line, fault.column, fault.reason.code) == ("instruments.csv", 2, column, code)
+    assert fault.reason.params["instrument"] == "N1"
+
+
+def test_a_row_that_is_unsound_by_itself_is_not_blamed_on_posted_rules() -> None:
+    rule = posted(Length(least_minutes=630), Scope(ScopeKind.GROUP, "SEM"))
+    found = read_registry(files(instruments=("30,600,30,28", "20,600,30,28")), {}, [rule])
+    assert isinstance(found, list)
+    assert [fault.reason.code for fault in found] == ["registry_off_granularity"]
+
+
+def test_what_can_be_booked_under_posted_rules_is_read_as_it_stands_in_the_files() -> None:
+    rules = [
+        posted(each, Scope(ScopeKind.CENTRE, "C-A")) for each in (Granularity(minutes=45), Length(least_minutes=60))
+    ]
+    assert read_registry(files(), {}, rules) == read(files())

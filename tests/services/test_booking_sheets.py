@@ -68,12 +68,11 @@ def test_all_or_none_or_what_can_be_made(house: Database) -> None:
 
 
 def test_a_sheet_that_is_sent_again_books_nothing_twice(house: Database) -> None:
-    for _ in range(2):
-        with house.write() as db:
-            try:
-                booking_sheets.load(db, actor(MANAGER), ROWS, "", NOW, skips=True)
-            except Refused as error:
-                assert [each.params for each in error.refusals] == [{"count": 3}]
+    with house.write() as db:
+        booking_sheets.load(db, actor(MANAGER), ROWS, "", NOW, skips=True)
+    with house.write() as db, pytest.raises(Refused) as error:
+        booking_sheets.load(db, actor(MANAGER), ROWS, "", NOW, skips=True)
+    assert [each.params for each in error.value.refusals] == [{"count": 3}]
     assert standing(house, RESEARCHER) == ["first"]
 
 

@@ -41,6 +41,7 @@ from labshare.services import (
     notices,
     operators,
     people,
+    registry,
     waitlist,
 )
 from labshare.services import qualifications as qualifications_service
@@ -515,6 +516,7 @@ def test_people_have_chosen_what_there_is_to_choose(demo: Made) -> None:
     with demo.read() as db:
         found = {each.scope.kind for each in booking_rules.at_instrument(db, MAGNETOMETER)}
         (group,) = booking_rules.of_scope(db, Scope(ScopeKind.GROUP, GROUP))
+        magnetometer = registry.instrument(db, MAGNETOMETER, NOW).instrument
         courses = db.execute(sa.select(sa.func.count()).select_from(safety_courses)).scalar_one()
         (levels,) = db.execute(sa.select(sa.func.count()).where(qualification_rows.c.level == 2)).one()
         feeds = db.execute(sa.select(feed_rows.c.centre_id)).scalars().all()
@@ -525,6 +527,9 @@ def test_people_have_chosen_what_there_is_to_choose(demo: Made) -> None:
     (passed,) = [each for each in demo.bookings if each.override_reason]
     # The magnetometer is booked seven days ahead; this is later, so it has a reason.
     assert passed.ends_at > NOW + timedelta(days=7)
+    # The registry says eight hours at most, and nothing after a use; who wants more reads it there.
+    assert (magnetometer.max_minutes, magnetometer.cleanup_minutes) == (360, 15)
+    assert passed.occupied_until == passed.ends_at + timedelta(minutes=15)
     assert courses > 10
     # One by choice, two who operate a microscope (demo_modes).
     assert levels == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,11 +16,13 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
 from labshare.domain.agreements import Scope, Selector
+from labshare.domain.booking_rules import BookingRule, Changeover, Length, ScopeKind
+from labshare.domain.booking_rules import Scope as Reach
 from labshare.domain.people import Actor, Grant, Role
 from labshare.domain.registry import ProductRef, Registry
 from labshare.domain.registry_search import Search
 from labshare.errors import Forbidden, NotFound
-from labshare.services import Database, balances, registry
+from labshare.services import Database, balances, booking_rules, registry
 from labshare.store import agreements
 from labshare.store import registry as registry_store
 from labshare.store import tables as t
@@ -127,6 +130,104 @@ def test_a_number_belongs_to_one_instrument_for_ever(
         registry.load(db, None, files(instruments=(old, new)), now)
     [fault] = caught.value.faults
     assert (fault.file, fault.line, fault.column, fault.reason.code) == ("instruments.csv", 2, "number", code)
+
+
+# ---------------------------------------------------------------- under the rules that centres posted
+
+OFFICE = person(Role.ADMINISTRATOR)
+OF_CENTRE, OF_N1 = Reach(ScopeKind.CENTRE, "C-A"), Reach(ScopeKind.INSTRUMENT, "N1")
+
+
+def hire(db: Connection, now: datetime) -> None:
+    """The small registry, and the administrator who posts rules there."""
+    registry.load(db, None, files(), now)
+    values = {"id": OFFICE.person_id, "login": OFFICE.login, "name": OFFICE.name, "organisation_id": "I-A"}
+    db.execute(sa.insert(t.persons).values(values))
+
+
+def post(db: Connection, rule: BookingRule, now: datetime, scope: Reach = OF_CENTRE) -> UUID:
+    return booking_rules.post(db, OFFICE, scope, rule, now).id
+
+
+def held(db: Connection, instrument_id: str) -> tuple[int, int, int]:
+    row = registry_store.instrument(db, instrument_id)
+    return row.min_minutes, row.max_minutes, row.cleanup_minutes
+
+
+def test_a_load_keeps_posted_rules_and_an_export_does_not_know_them(db: Connection, now: datetime) -> None:
+    """The files say 30 to 600 minutes and 15 after a use, later 60 to 600; a rule says 300 at most and none after."""
+    hire(db, now)
+    rules = [post(db, Length(most_minutes=300), now), post(db, Changeover(cleanup_minutes=0), now, OF_N1)]
+    assert held(db, "N1") == (30, 300, 0)
+    assert registry.export(db) == files()
+    assert counts(db, files(), now) == {}
+    assert held(db, "N1") == (30, 300, 0)
+    changed = files(instruments=("30,600,30,28", "60,600,30,28"))
+    assert counts(db, changed, now) == {"instruments": (0, 1, 0)}
+    assert held(db, "N1") == (60, 300, 0)
+    assert registry.export(db) == changed
+    for rule_id in rules:
+        booking_rules.end(db, OFFICE, rule_id, now)
+    assert held(db, "N1") == (60, 600, 15)
+    assert counts(db, changed, now) == {}
+
+
+def test_a_new_instrument_and_one_that_comes_back_have_the_rules_of_their_centre(db: Connection, now: datetime) -> None:
+    hire(db, now)
+    first = post(db, Length(most_minutes=300), now)
+    registry.load(db, None, without_instruments(), now)
+    booking_rules.end(db, OFFICE, first, now)
+    post(db, Length(most_minutes=240), now)
+    content = files()
+    row = SMALL["instruments.csv"].splitlines()[1].replace("N1,1,", "N2,2,")
+    content["instruments.csv"] += f"{row}\n".encode()
+    assert counts(db, content, now) == {"instruments": (1, 1, 0)}
+    assert (held(db, "N1"), held(db, "N2")) == ((30, 240, 15),) * 2
+    assert registry.export(db) == content
+
+
+def test_files_under_which_a_posted_rule_could_not_be_kept_change_nothing(db: Connection, now: datetime) -> None:
+    hire(db, now)
+    post(db, Length(most_minutes=300), now)
+    with pytest.raises(registry.UnsoundRegistry) as caught:
+        registry.load(db, None, files(instruments=("30,600,30,28", "330,600,30,28")), now)
+    [fault] = caught.value.faults
+    assert (fault.line, fault.column, fault.reason.code) == (2, "max_minutes", "booking_rule_no_length")
+    assert (held(db, "N1"), registry.export(db)) == ((30, 300, 15), files())
+
+
+def test_a_load_waits_for_a_rule_that_is_being_posted(database: Database, now: datetime) -> None:
+    """It has read the rules that stand by then; what it writes knows those that stand when it may."""
+    with database.write() as db:
+        hire(db, now)
+    done: list[str] = []
+
+    def load() -> None:
+        with database.write() as db:
+            registry.load(db, None, files(instruments=("30,600,30,28", "60,600,30,28")), now)
+        done.append("loaded")
+
+    other = threading.Thread(target=load)
+    with database.write() as db:
+        post(db, Length(most_minutes=300), now)
+        other.start()
+        other.join(0.3)
+        assert done == []
+    other.join()
+    with database.read() as db:
+        assert (done, held(db, "N1")) == (["loaded"], (60, 300, 15))
+
+
+def test_an_instrument_that_goes_to_another_centre_leaves_the_rules_of_the_first(db: Connection, now: datetime) -> None:
+    hire(db, now)
+    content = files()
+    row = SMALL["centres.csv"].splitlines()[1].replace("C-A,", "C-B,")
+    content["centres.csv"] += f"{row}\n".encode()
+    registry.load(db, None, content, now)
+    post(db, Length(most_minutes=300), now)
+    moved = {**content, "instruments.csv": content["instruments.csv"].replace(b",C-A,", b",C-B,")}
+    assert counts(db, moved, now) == {"instruments": (0, 1, 0)}
+    assert held(db, "N1") == (30, 600, 15)
 
 
 def test_a_centre_may_move_under_a_host_that_the_same_files_bring(db: Connection, now: datetime) -> None:

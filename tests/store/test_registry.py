@@ -9,12 +9,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labshare.domain.booking_rules import Scope, ScopeKind
+from labshare.domain.opening import parse_opening
 from labshare.domain.registry import Registry
 from labshare.domain.registry_changes import TECHNOLOGY_NOUNS
 from labshare.errors import NotFound
 from labshare.store import registry as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from tests.furniture import add_instrument, furnish
 from tests.registry_files import files, read, real
 
 
@@ -101,3 +104,58 @@ def test_an_id_that_nobody_has_is_not_found(database: Database) -> None:
         for find in (store.instrument, store.centre, store.organisation, store.zone, store.capability):
             with pytest.raises(NotFound):
                 find(db, "X")
+
+
+# ---------------------------------------------------------------- what is in force of it
+
+
+def test_what_is_in_force_is_read_and_what_the_registry_says_is_loaded(database: Database) -> None:
+    registry = read(files())
+    [registered] = registry.instruments
+    held = msgspec.structs.replace(
+        registered, opening=parse_opening("Sat 09:00-12:00"), min_minutes=60, max_minutes=120, granularity_minutes=20,
+        setup_minutes=5, cleanup_minutes=0,
+    )  # fmt: skip
+    with database.write() as db:
+        write(db, registry)
+        assert store.timed(db) == [(registered, registered)]
+        store.put_in_force(db, [(registered, held)])
+    with database.read() as db:
+        assert store.instrument(db, "N1") == held
+        assert store.timed(db) == [(registered, held)]
+        assert store.load(db) == registry
+        assert db.execute(sa.select(t.instruments.c.calendar_version)).scalar_one() == 1
+    with database.write() as db:
+        store.put_in_force(db, [(registered, registered)])
+        assert store.instrument(db, "N1") == registered
+        assert db.execute(sa.select(t.instruments.c.registered)).scalar_one() is None
+
+
+def test_a_row_that_is_written_anew_is_the_registrys(database: Database) -> None:
+    registry = read(files())
+    [registered] = registry.instruments
+    changed = msgspec.structs.replace(registered, max_minutes=300)
+    with database.write() as db:
+        write(db, registry)
+        store.put_in_force(db, [(registered, msgspec.structs.replace(registered, max_minutes=60))])
+        store.change(db, "instruments", (changed,))
+        assert store.timed(db) == [(changed, changed)]
+
+
+@pytest.mark.parametrize(
+    ("scope", "numbers"),
+    [
+        (Scope(ScopeKind.INSTRUMENT, "N002"), [2]),
+        (Scope(ScopeKind.CENTRE, "C-ONE"), [1, 2]),
+        (Scope(ScopeKind.GROUP, "NMR"), [3]),
+        (None, [1, 2, 3]),
+    ],
+)
+def test_a_scope_finds_what_is_booked_by_time_and_in_service(
+    database: Database, now: datetime, scope: Scope | None, numbers: list[int]
+) -> None:
+    with database.write() as db:
+        furnish(db)
+        add_instrument(db, 4, "C-ONE", "NMR", booking_mode="service")
+        add_instrument(db, 5, "C-ONE", "NMR", retired_at=now)
+        assert [stands.number for _, stands in store.timed(db, scope)] == numbers

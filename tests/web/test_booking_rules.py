@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -10,9 +11,12 @@ from labshare.domain.booking_rules import (
     KINDS,
     Advance,
     BookingRule,
+    Changeover,
     CutOff,
     DatedHours,
+    Granularity,
     Holder,
+    Length,
     LockWindow,
     MostBookings,
     MostMinutes,
@@ -23,6 +27,7 @@ from labshare.domain.booking_rules import (
     Scope,
     ScopeKind,
     ShortNotice,
+    WeekHours,
 )
 from labshare.domain.bookings import Wish
 from labshare.errors import Malformed
@@ -66,6 +71,17 @@ def posted(house: Database, rule: BookingRule, scope: Scope = CENTRE) -> str:
         (RuleForm(kind="overnight", level="2"), Overnight(level=2)),
         (RuleForm(kind="needs_operator"), NeedsOperator()),
         (
+            RuleForm(kind="week_hours", hours="Mon-Fri 07:00-19:00; Sat 08:00-12:00"),
+            WeekHours(hours="Mon-Fri 07:00-19:00; Sat 08:00-12:00"),
+        ),
+        (RuleForm(kind="length", least_minutes="1h30", most_minutes="4"), Length(least_minutes=90, most_minutes=240)),
+        (RuleForm(kind="length", most_minutes="4h"), Length(most_minutes=240)),
+        (RuleForm(kind="granularity", minutes="15"), Granularity(minutes=15)),
+        (
+            RuleForm(kind="changeover", setup_minutes="0", cleanup_minutes="1h"),
+            Changeover(setup_minutes=0, cleanup_minutes=60),
+        ),
+        (
             RuleForm(kind="no_shows", strikes="3", within_days="90", block_days="14", late_minutes="20"),
             NoShows(strikes=3, within_days=90, block_days=14, late_minutes=20),
         ),
@@ -85,6 +101,11 @@ def test_each_kind_is_read_from_its_form(form: RuleForm, rule: BookingRule) -> N
         (RuleForm(kind="prime_limit", hours="Mon-Fri 08:00-12:00"), {"day_minutes"}),
         (RuleForm(kind="prime_limit", hours="mornings", day_minutes="2"), {"hours"}),
         (RuleForm(kind="dated_hours", first="soon"), {"name", "first", "last"}),
+        (RuleForm(kind="week_hours", hours="mornings"), {"hours"}),
+        (RuleForm(kind="length"), {"least_minutes"}),
+        (RuleForm(kind="length", least_minutes="2h", most_minutes="1h"), {"most_minutes"}),
+        (RuleForm(kind="granularity", minutes="0"), {"minutes"}),
+        (RuleForm(kind="changeover", cleanup_minutes="-5"), {"cleanup_minutes"}),
         (RuleForm(kind="dated_hours", name="Tết", first="2027-02-05", last="2027-02-05", hours="8-12"), {"hours"}),
     ],
 )
@@ -112,8 +133,11 @@ def test_a_rule_is_a_sentence_in_both_languages() -> None:
             "Who does not come to 3 bookings within 90 days, or comes more than 30 min late, cannot book for 14 days."
         )
         assert sentence_of(half_day) == "Tết: open 08:00-12:00 on 5 Feb 2027."
+        assert sentence_of(Length(least_minutes=90, most_minutes=240)) == "A use is 1 h 30 min to 4 h long."
+        assert sentence_of(Changeover(cleanup_minutes=0)) == "0 min are kept after each use, to clean up."
     with speaking("vi"):
         assert sentence_of(CutOff(hours=24)) == "Phải đặt trước giờ bắt đầu ít nhất 24 giờ."
+        assert sentence_of(WeekHours(hours="Mon-Fri 08:00-12:00")) == "Mở T2–T6 08:00–12:00, trừ ngày lễ."
 
 
 def test_a_manager_posts_a_rule_and_ends_it(client: Client, house: Database) -> None:
@@ -130,6 +154,50 @@ def test_a_manager_posts_a_rule_and_ends_it(client: Client, house: Database) -> 
     assert send(client, f"{PAGE}/{rule.id}/end", {}).status_code == 303
     assert "Đã chấm dứt quy tắc." in text_of(client.get(PAGE))
     assert "ít nhất 100 giờ" not in text_of(client.get(PAGE))
+
+
+def test_an_instrument_shows_what_is_in_force_and_which_of_it_a_rule_says(client: Client, house: Database) -> None:
+    """What rules say of hours, lengths and changeover is read where it stands, and not told again beside it."""
+    sign_in(client, "manager")
+    rule = {"kind": "week_hours", "scope": "instrument:N002", "hours": "Mon-Fri 09:00-16:00"}
+    assert send(client, PAGE, rule).status_code == 303
+    assert "Mở T2–T6 09:00–16:00, trừ ngày lễ." in text_of(client.get(PAGE))
+    page = text_of(client.get("/instruments/N002"))
+    assert "T2–T6 09:00–16:00, trừ ngày lễ (theo quy tắc đặt giờ)" in page
+    assert page.count("theo quy tắc đặt giờ") == page.count("trừ ngày lễ") == 1
+    assert "09:00–16:00" in text_of(client.get("/bookings/new?instrument=N002"))
+    assert "theo quy tắc đặt giờ" not in text_of(client.get("/instruments/N001"))
+
+
+def test_what_nobody_could_book_is_told_beside_the_form_as_it_was_typed(client: Client, house: Database) -> None:
+    """Both instruments of the centre are open for ten hours a day."""
+    sign_in(client, "manager")
+    answer = send(
+        client, PAGE, {"kind": "length", "scope": "centre:C-ONE", "least_minutes": "11h", "most_minutes": "12h"}
+    )
+    assert answer.status_code == 422
+    said = text_of(answer)
+    assert "không ai đặt được máy N001: lượt ngắn nhất 11 giờ" in said
+    assert "không ai đặt được máy N002: lượt ngắn nhất 11 giờ" in said
+    assert 'value="11h"' in answer.text
+    with house.read() as db:
+        assert service.of_scope(db, CENTRE) == ()
+
+
+def test_a_form_that_was_opened_before_is_judged_by_what_was_posted_since(client: Client, house: Database) -> None:
+    sign_in(client, "researcher")
+    week = client.get("/instruments/N002?date=2026-11-25")
+    assert send(client, "/bookings", times(9)).status_code == 303
+    posted(house, WeekHours(hours="Mon-Fri 10:00-16:00"))
+    answer = send(client, "/bookings", times(8))
+    assert (answer.status_code, "chỉ mở cửa: T2–T6 10:00–16:00" in text_of(answer)) == (422, True)
+    assert version_of(client.get("/instruments/N002?date=2026-11-25").text) > version_of(week.text) + 1
+
+
+def version_of(page: str) -> int:
+    found = re.search(r'data-live="N002:(\d+)"', page)
+    assert found
+    return int(found[1])
 
 
 @pytest.mark.parametrize("kind", KIND_NAMES)

@@ -53,7 +53,9 @@ class NewBookingRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `short_notice` (`hours`), `advance` (`days`), `prime_limit` (`hours` as `Mon-Fri 08:00-18:00`, `day_minutes`,
     `week_minutes`), `dated_hours` (`name`, `first`, `last`, `hours` as `08:00-12:00`; without them closed), `overnight`
     (`level`), `needs_operator`, `no_shows` (`strikes` within `within_days` bar a person for `block_days`;
-    `late_minutes`, else 30).
+    `late_minutes`, else 30). In place of what the registry says of an instrument: `week_hours` (`hours` as `Mon-Fri
+    08:00-18:00`), `length` (`least_minutes`, `most_minutes`, or both), `granularity` (`minutes`), `changeover`
+    (`setup_minutes`, `cleanup_minutes`, or both); the narrower scope counts, then the later rule.
     """
 
     scope: ScopeKind

@@ -57,7 +57,9 @@ class InstrumentList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstrumentView(InstrumentLine, frozen=True, kw_only=True):
-    """An instrument with what booking it asks for. Lengths are minutes, all 0 for what is not booked by time."""
+    """An instrument with what booking it asks for, as posted rules make it. Lengths are minutes, all 0 for what is not
+    booked by time.
+    """
 
     capability_vi: str
     capability_en: str

@@ -37,6 +37,39 @@ def test_a_rule_is_posted_read_and_ended(calling: Calling) -> None:
     assert researcher.post("/bookings", WISH).status_code == 201
 
 
+def test_what_a_rule_says_of_an_instrument_is_what_the_instrument_says(calling: Calling) -> None:
+    """The registry says 30 to 480 minutes in steps of 30, and nothing around a use."""
+    manager, researcher = calling("manager"), calling("researcher")
+    before = researcher.get("/instruments/N002")
+    rules = {"length": {"most_minutes": 240}, "changeover": {"setup_minutes": 10}, "granularity": {"minutes": 20},
+             "week_hours": {"hours": "Mon-Fri 09:00-17:00"}}  # fmt: skip
+    ids = [
+        manager.post("/booking-rules", {"scope": "instrument", "of": "N002", "kind": kind, "params": params}).json()[
+            "id"
+        ]
+        for kind, params in rules.items()
+    ]
+    held = researcher.get("/instruments/N002")
+    values = {name: held.json()[name] for name in before.json() if held.json()[name] != before.json()[name]}
+    # The shortest that is whole steps of 20.
+    assert values == {
+        "opening": "Mon-Fri 09:00-17:00", "min_minutes": 40, "max_minutes": 240, "granularity_minutes": 20,
+        "setup_minutes": 10,
+    }  # fmt: skip
+    for rule_id in ids:
+        assert manager.delete(f"/booking-rules/{rule_id}").status_code == 200
+    assert researcher.get("/instruments/N002").json() == before.json()
+
+
+def test_a_rule_under_which_nobody_could_book_is_refused_for_each_instrument(calling: Calling, house: Any) -> None:
+    wanted = {"scope": "centre", "of": "C-ONE", "kind": "length", "params": {"least_minutes": 660, "most_minutes": 660}}
+    manager = calling("manager")
+    with nothing_changes(house):
+        answer = manager.post("/booking-rules", wanted)
+    assert (answer.status_code, codes(answer)) == (422, ["booking_rule_beyond_opening"] * 2)
+    assert [each["params"]["instrument"] for each in answer.json()["refusals"]] == ["N001", "N002"]
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
@@ -45,6 +78,8 @@ def test_a_rule_is_posted_read_and_ended(calling: Calling) -> None:
         ({"of": "C-NONE"}, 404, "booking_rule_scope"),
         ({"kind": "curfew"}, 400, "booking_rule_unreadable"),
         ({"params": {"hours": 0}}, 400, "booking_rule_range"),
+        ({"kind": "week_hours", "params": {"hours": "mornings"}}, 400, "opening_unreadable"),
+        ({"kind": "length", "params": {"least_minutes": 60, "most_minutes": 30}}, 400, "booking_rule_reversed"),
         ({"params": {"hours": "4"}}, 400, "booking_rule_unreadable"),
     ],
 )
