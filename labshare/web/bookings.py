@@ -92,7 +92,7 @@ def show(
     """The page of a booking; with `.ics` after its id the booking as a file for a calendar."""
     booking_id = read_id(name.removesuffix(feeds.SUFFIX))
     if name.endswith(feeds.SUFFIX):
-        return feeds.booking_file(database, me, booking_id, settings.base_url)
+        return feeds.booking_file(request, database, me, booking_id, settings.base_url)
     with database.read() as db:
         return booking_page(request, db, me, booking_id, now)
 
