@@ -5,7 +5,7 @@ What must not live here: one booking (bookings.py), or dates of a rule (series.p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -21,10 +21,11 @@ from labshare.i18n import language
 from labshare.services import Connection, bookings, projects, registry
 from labshare.services import calendars as looking
 from labshare.web import given
-from labshare.web.booking_forms import BookingForm, Faults, read_span
+from labshare.web.booking_forms import BookingForm, Faults, read_slot, read_span, times_of, with_times
 from labshare.web.booking_wishes import choices, read_wish, staff_choices, ways_after
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
+from labshare.web.free_times import Offer, offers_near
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.templating import named
 
@@ -46,6 +47,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     sought: str = ""
     faults: Faults = {}
     refusals: tuple[Refusal, ...] = ()
+    # The times nearest to it that would be accepted if it were booked alone.
+    offers: tuple[Offer, ...] = ()
 
     @property
     def is_sought_anew(self) -> bool:
@@ -108,8 +111,9 @@ def book(
     require(me, Action.BOOK)
     rows = _rows(data)
     with database.read() as db:
-        # Without JavaScript a button searches; what else was typed stays.
-        if "search" in data:
+        # Without JavaScript a button searches, and after a refusal another fills in other times; what else was typed
+        # stays.
+        if "search" in data or any(f"slot_{row.place}" in data for row in rows):
             return _page(request, db, me, now, rows)
         read = [(row, *_read(db, me, row)) for row in rows if not row.is_empty]
         wishes = [wish for _, wish, _ in read if wish is not None]
@@ -122,7 +126,8 @@ def book(
             bookings.book_all(db, me, wishes, now)
     except Refused as error:
         with database.read() as db:
-            return _page(request, db, me, now, _refused(rows, [row.place for row, _, _ in read], error), error)
+            told = _refused(db, rows, {row.place: wish for row, wish, _ in read if wish}, error, now)
+            return _page(request, db, me, now, told, error)
     return redirect(request, "/bookings", notice="booked_together")
 
 
@@ -142,6 +147,8 @@ def _rows(data: dict[str, str]) -> list[Row]:
         typed["date"] = typed["date"] or (rows[-1].form.date if rows else "")
         typed["mode"], _, typed["operator"] = typed["staff"].partition(":")
         form = msgspec.convert({**typed, **shared}, BookingForm)
+        if slot := data.get(f"slot_{place}"):
+            form = with_times(form, read_slot(slot))
         rows.append(Row(place=place, form=form, q=typed["q"], sought=typed["sought"]))
     return rows
 
@@ -166,13 +173,24 @@ def _rules(db: Connection, instrument_id: str) -> InstrumentRules | None:
         return None
 
 
-def _refused(rows: Sequence[Row], places: Sequence[int], error: Refused) -> list[Row]:
-    """The rows, each with what is wrong with it; `places` says in which row each wish stood."""
+def _refused(
+    db: Connection, rows: Sequence[Row], wishes: Mapping[int, Wish], error: Refused, now: datetime
+) -> list[Row]:
+    """The rows, each with what is wrong with its wish, and the nearest times for it that a row can say."""
+    places = list(wishes)
     found: dict[int, tuple[Refusal, ...]] = {}
     for refusal in error.refusals:
         if isinstance(item := refusal.params.get("item", 0 if len(places) == 1 else None), int):
             found[places[item]] = (*found.get(places[item], ()), refusal)
-    return [msgspec.structs.replace(row, refusals=found.get(row.place, ())) for row in rows]
+    offers = {place: [each for each in offers_near(db, wishes[place], now) if _is_of_one_day(each)] for place in found}
+    return [
+        msgspec.structs.replace(row, refusals=found.get(row.place, ()), offers=tuple(offers.get(row.place, ())))
+        for row in rows
+    ]
+
+
+def _is_of_one_day(offer: Offer) -> bool:
+    return not times_of(read_slot(offer.value))["until_date"]
 
 
 def _page(

@@ -102,6 +102,21 @@ def test_one_row_that_is_refused_keeps_all_from_being_booked_and_says_why(client
     assert booked(house) == []
 
 
+def test_a_refused_row_offers_the_nearest_times_and_one_click_fills_them_in(client: Client, house: Database) -> None:
+    """A colleague has the diffractometer from 10:00 to 12:00, so the nearest two hours are at 8:00 and at 12:00."""
+    with house.write() as db:
+        store.add(db, [a_booking(XRD, span(25, 10, 12), person_id=COLLEAGUE)])
+    sign_in(client, "researcher")
+    refused = send(client, "/bookings/together", TWO).text
+    slots = re.findall(r'name="slot_1" value="([^"]+)"', refused)
+    assert slots[:2] == ["2026-11-25T01:00:00Z/2026-11-25T03:00:00Z", "2026-11-25T05:00:00Z/2026-11-25T07:00:00Z"]
+    assert "slot_0" not in refused
+    page = send(client, "/bookings/together", {**TWO, "slot_1": slots[1]})
+    assert (page.status_code, booked(house)) == (200, [])
+    assert [page.text.count(f'value="{each}"') for each in ("9h", "12:00", "14:00", "Màng mỏng")] == [1] * 4
+    assert send(client, "/bookings/together", {**TWO, "slot_1": "tomorrow"}).status_code == 400
+
+
 def staffed(house: Database) -> None:
     """Both instruments are run in every mode; the colleague and the manager operate each."""
     with house.write() as db:
@@ -354,7 +369,13 @@ def test_the_page_reads_well_wherever_it_is_read(
         page.fill("#field-from_1", "22:00")
         page.fill("#field-until_1", "23:00")
         page.locator("#together-form button[type=submit]").click()
-        page.locator(".row-refusals").wait_for()
+        page.locator(".row-refusals .offers").wait_for()
         assert faults(page) == []
         assert overflow(page) == 0
         assert small_targets(page) == []
+        # The Enter key sends what was typed, and takes none of the times that are offered.
+        page.fill("#field-from_1", "10:00")
+        page.fill("#field-until_1", "11:00")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert [number for number, _, _ in booked(house)] == [FESEM, XRD]
