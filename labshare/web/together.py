@@ -21,7 +21,7 @@ from labshare.i18n import language
 from labshare.services import Connection, bookings, projects, registry
 from labshare.services import calendars as looking
 from labshare.web import given
-from labshare.web.booking_forms import BookingForm, Faults, read_slot, read_span, times_of, with_times
+from labshare.web.booking_forms import BookingForm, Faults, read_slot, read_span, with_times
 from labshare.web.booking_wishes import choices, read_wish, staff_choices, ways_after
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
@@ -33,7 +33,10 @@ PAGE = "/bookings/together"
 ROWS, MOST_FOUND = 4, 40
 # Those of a row, whose place stands behind their names, and those that all rows share. `staff` is a mode, or one with
 # who of the staff is named: one of `staff_choices`.
-FIELDS = ("instrument", "date", "from", "until", "staff", "setup", "trainer", "override_reason", "q", "sought")
+FIELDS = (
+    *("instrument", "q", "sought", "date", "from", "until", "length", "until_date"),
+    *("staff", "setup", "trainer", "override_reason"),
+)
 SHARED = ("project", "purpose", "person", "their_project")
 
 
@@ -57,7 +60,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_empty(self) -> bool:
-        return not (self.form.instrument or self.form.from_ or self.form.until or self.is_sought_anew)
+        typed = (self.form.instrument, self.form.from_, self.form.until, self.form.length)
+        return not any(typed) and not self.is_sought_anew
 
     @property
     def staff(self) -> str:
@@ -176,21 +180,17 @@ def _rules(db: Connection, instrument_id: str) -> InstrumentRules | None:
 def _refused(
     db: Connection, rows: Sequence[Row], wishes: Mapping[int, Wish], error: Refused, now: datetime
 ) -> list[Row]:
-    """The rows, each with what is wrong with its wish, and the nearest times for it that a row can say."""
+    """The rows, each with what is wrong with its wish, and the times nearest to it."""
     places = list(wishes)
     found: dict[int, tuple[Refusal, ...]] = {}
     for refusal in error.refusals:
         if isinstance(item := refusal.params.get("item", 0 if len(places) == 1 else None), int):
             found[places[item]] = (*found.get(places[item], ()), refusal)
-    offers = {place: [each for each in offers_near(db, wishes[place], now) if _is_of_one_day(each)] for place in found}
+    offers = {place: offers_near(db, wishes[place], now) for place in found}
     return [
-        msgspec.structs.replace(row, refusals=found.get(row.place, ()), offers=tuple(offers.get(row.place, ())))
+        msgspec.structs.replace(row, refusals=found.get(row.place, ()), offers=offers.get(row.place, ()))
         for row in rows
     ]
-
-
-def _is_of_one_day(offer: Offer) -> bool:
-    return not times_of(read_slot(offer.value))["until_date"]
 
 
 def _page(

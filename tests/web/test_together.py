@@ -79,6 +79,22 @@ def test_all_rows_are_booked_together(client: Client, house: Database) -> None:
     assert booked(house) == [(FESEM, first.start, first.end), (XRD, second.start, second.end)]
 
 
+def test_a_length_stands_for_an_end_and_a_run_may_end_another_day(client: Client, house: Database) -> None:
+    with house.write() as db:
+        whole_nights = {"opening": "daily 00:00-24:00", "max_minutes": 24 * 60}
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(whole_nights))
+    sign_in(client, "researcher")
+    over_night = {**TWO, "until_0": "", "length_0": "1h", "until_1": "8:00", "until_date_1": "2026-11-26"}
+    answer = send(client, "/bookings/together", over_night)
+    assert answer.status_code == 303
+    first, second = span(25, 9, 10), span(25, 10, 32)
+    assert booked(house) == [(FESEM, first.start, first.end), (XRD, second.start, second.end)]
+    # Both stay where they were typed, and what they contradict is told there.
+    page = send(client, "/bookings/together", {**over_night, "until_date_1": "2026-11-24"})
+    assert (page.status_code, page.text.count('value="1h"'), page.text.count('value="2026-11-24"')) == (400, 1, 1)
+    assert ["field-error" in row for row in rows_of(page.text)] == [False, True, False, False]
+
+
 def test_one_row_that_is_refused_keeps_all_from_being_booked_and_says_why(client: Client, house: Database) -> None:
     """The diffractometer is a colleague's from 11:00; an empty row between counts for nothing."""
     with house.write() as db:
