@@ -13,9 +13,9 @@ from uuid import UUID
 
 import msgspec
 
+from labshare.domain import modes
 from labshare.domain.booking_rules import Posted
-from labshare.domain.modes import Mode, mode_of
-from labshare.domain.qualifications import Demand, Held, is_good
+from labshare.domain.qualifications import Busy, Demand, Held, is_good
 from labshare.domain.standing_rules import needs_operator
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal
@@ -39,7 +39,7 @@ class Attended(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(each for each in (self.person_id, self.trainer_id, self.operator_id) if each)
 
 
-class Asked(Protocol):
+class Asked(modes.Asked, Protocol):
     """A wish."""
 
     @property
@@ -52,32 +52,15 @@ class Asked(Protocol):
     def replaces_id(self) -> UUID | None: ...
     @property
     def override(self) -> str: ...
-    @property
-    def mode(self) -> Mode | None: ...
-    @property
-    def setup(self) -> str: ...
 
 
-class Staffed(Protocol):
+class Staffed(modes.Offering, Protocol):
     """An instrument."""
 
     @property
     def timezone(self) -> str: ...
     @property
     def demand(self) -> Demand: ...
-    @property
-    def modes(self) -> tuple[Mode, ...]: ...
-    @property
-    def setups(self) -> tuple[str, ...]: ...
-
-
-class Busy(Protocol):
-    """Where somebody is."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def occupied(self) -> Span: ...
 
 
 class House(Protocol):
@@ -105,7 +88,7 @@ def operated(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     somebody must be named where the centre asks for it. Where else they are stays untold: it is their own business.
     """
     rules = context.rules
-    is_staffed = mode_of(wish, rules) is not Mode.SELF
+    is_staffed = modes.mode_of(wish, rules) is not modes.Mode.SELF
     if wish.operator_id is None:
         is_missing = is_staffed and not wish.override and needs_operator(context.house.rules)
         return (Refusal(code="rule_operator"),) if is_missing else ()

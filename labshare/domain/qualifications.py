@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from dateutil.relativedelta import relativedelta
 
-from labshare.domain.modes import Mode, is_run_by_staff
+from labshare.domain import modes
 from labshare.domain.timespan import Span
 from labshare.domain.windows import midnight
 from labshare.errors import Malformed, Param, Refusal, WrongState
@@ -141,7 +141,7 @@ def _day_after(day: date, timezone: str) -> datetime:
 # ---------------------------------------------------------------- what the rules of booking say
 
 
-class Asked(Protocol):
+class Asked(modes.Asked, Protocol):
     """A wish."""
 
     @property
@@ -152,13 +152,9 @@ class Asked(Protocol):
     def trainer_id(self) -> UUID | None: ...
     @property
     def replaces_id(self) -> UUID | None: ...
-    @property
-    def mode(self) -> Mode | None: ...
-    @property
-    def setup(self) -> str: ...
 
 
-class Demanding(Protocol):
+class Demanding(modes.Offering, Protocol):
     """An instrument."""
 
     @property
@@ -167,10 +163,6 @@ class Demanding(Protocol):
     def qualification(self) -> str: ...
     @property
     def demand(self) -> Demand: ...
-    @property
-    def modes(self) -> tuple[Mode, ...]: ...
-    @property
-    def setups(self) -> tuple[str, ...]: ...
 
 
 class Busy(Protocol):
@@ -202,7 +194,7 @@ def qualified(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     no more than the safety course, as that is there for them too, and nothing where the staff run it for them.
     """
     rules = context.rules
-    if is_run_by_staff(wish, rules):
+    if modes.is_run_by_staff(wish, rules):
         return ()
     is_alone = bool(rules.qualification) and wish.trainer_id is None
     held = context.held if is_alone else Held(course_on=context.held.course_on)

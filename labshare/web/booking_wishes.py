@@ -5,18 +5,20 @@ What must not live here: whether the wish may be granted (services), or times as
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from msgspec import UNSET
 
 from labshare.domain.bookings import InstrumentRules, Wish
 from labshare.domain.modes import Mode
-from labshare.domain.people import Action, Actor, may
-from labshare.errors import Refused
+from labshare.domain.people import Action, Actor, may, may_somewhere
+from labshare.domain.timespan import Span
+from labshare.errors import Refusal, Refused
 from labshare.i18n import word
 from labshare.services import Connection, calendars, operators, projects, wishes
+from labshare.web import qualifications, waitlist
 from labshare.web.booking_forms import (
     BookingForm,
     Faults,
@@ -60,13 +62,35 @@ def read_wish(db: Connection, me: Actor, form: BookingForm) -> tuple[Wish | None
     return wish, {}
 
 
-def choices(db: Connection, me: Actor, rules: InstrumentRules) -> dict[str, Any]:
-    """For whom the reader may book: anybody, by login, or those who are in the projects that they lead."""
-    for_anybody = may(me, Action.BOOK_FOR_OTHERS, centre=rules.centre_id)
+def choices(db: Connection, me: Actor, rules: InstrumentRules | None = None) -> dict[str, Any]:
+    """For whom the reader may book there, or anywhere: anybody, by login, or those who are in the projects that they
+    lead.
+    """
+    action = Action.BOOK_FOR_OTHERS
+    for_anybody = may(me, action, centre=rules.centre_id) if rules else may_somewhere(me, action)
     members = [] if for_anybody else projects.members_led(db, me)
     return {
         "for_anybody": for_anybody,
         "members": [(login, " · ".join((name, *codes))) for login, name, codes in members],
+    }
+
+
+def ways_after(
+    db: Connection,
+    me: Actor,
+    rules: InstrumentRules,
+    trainer: str,
+    refusals: Sequence[Refusal],
+    span: Span | None,
+    now: datetime,
+) -> dict[str, Any]:
+    """The trainers whom a form offers, with the one who is chosen, and what would help where it is refused: one of
+    them, to ask for the qualification, or the waitlist (bookings/_ways.html).
+    """
+    return {
+        **qualifications.ways_to_train(db, me, rules, trainer, refusals, now),
+        "ask_address": qualifications.address_after(refusals, rules),
+        "wait_address": waitlist.address_after(refusals, rules, span),
     }
 
 
@@ -93,9 +117,3 @@ def staff_choices(db: Connection, me: Actor, rules: InstrumentRules, now: dateti
         if mode is not Mode.SELF:
             found += [(f"{mode.value}:{key}", f"{said}: {name}") for key, name in people]
     return found
-
-
-def read_staff(text: str, faults: Faults) -> tuple[Mode | None, UUID | None]:
-    """The mode and the operator of such a choice; without one the mode is the usual one, and nobody is named."""
-    mode, _, operator = text.partition(":")
-    return read_mode(mode, faults), read_person(operator, "operator", faults)

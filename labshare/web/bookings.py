@@ -59,7 +59,7 @@ from labshare.web.booking_forms import (
 from labshare.web.booking_lines import by_day, firm, for_others
 from labshare.web.booking_rules import sentences_of
 from labshare.web.booking_wishes import choices as choices_for
-from labshare.web.booking_wishes import operator_choices, read_wish
+from labshare.web.booking_wishes import operator_choices, read_wish, ways_after
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
 from labshare.web.free_times import Offer, address_like, offers_near
@@ -92,7 +92,7 @@ def show(
     """The page of a booking; with `.ics` after its id the booking as a file for a calendar."""
     booking_id = read_id(name.removesuffix(feeds.SUFFIX))
     if name.endswith(feeds.SUFFIX):
-        return feeds.booking_file(database, me, booking_id, settings.base_url)
+        return feeds.booking_file(request, database, me, booking_id, settings.base_url)
     with database.read() as db:
         return booking_page(request, db, me, booking_id, now)
 
@@ -217,10 +217,8 @@ def booking_form(
         manages=may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id),
         offers=offers_near(db, wanted, now) if wanted else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), span) if span else "",
-        wait_address=waitlist.address_after(error, rules, span),
-        ask_address=qualifications.address_after(refusals, rules),
         operators=operator_choices(db, me, rules, now),
-        **qualifications.ways_to_train(db, me, rules, form.trainer, refusals, now),
+        **ways_after(db, me, rules, form.trainer, refusals, span, now),
         setups=[(each, each) for each in rules.setups],
         **choices_for(db, me, rules),
     )

@@ -5,6 +5,7 @@ A feed is read by its address alone: no sign-in, no cookie, and 404 whatever is 
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID
 
 import msgspec
@@ -98,15 +99,21 @@ def read(
     return Response(text, media_type=MEDIA_TYPE, headers=headers)
 
 
-def booking_file(database: Database, me: Actor, booking_id: UUID, base_url: str) -> Response[str]:
-    """One booking as a file, for whoever may open its page."""
+def booking_file(request: Request, database: Database, me: Actor, booking_id: UUID, base_url: str) -> Response[str]:
+    """One booking as a file, for whoever may open its page, or 304 where they have it."""
     with database.read() as db:
         line = bookings.show(db, me, booking_id)
+    text = ics.booking(line, base_url)
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     headers = {
         "Content-Disposition": f'attachment; filename="{line.instrument_id}-{line.booking.starts_at:%Y%m%d}{SUFFIX}"',
         "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, Cookie, Accept-Language",
+        "ETag": tag,
     }
-    return Response(ics.booking(line, base_url), media_type=MEDIA_TYPE, headers=headers)
+    if is_known(request.headers.get("if-none-match", ""), tag):
+        return Response("", status_code=304, headers=headers)
+    return Response(text, media_type=MEDIA_TYPE, headers=headers)
 
 
 def address(base_url: str, secret: str) -> str:

@@ -20,10 +20,10 @@ from labshare.domain.bookings import Booking, Wish
 from labshare.domain.holds import may_prolong
 from labshare.domain.people import Actor
 from labshare.errors import Forbidden, NotFound, Refusal, Refused, WrongState
-from labshare.services import Connection, Database, bookings, calendars, holds
-from labshare.web import given, qualifications, waitlist
+from labshare.services import Database, bookings, calendars, holds
+from labshare.web import given
 from labshare.web.booking_forms import BookingForm
-from labshare.web.booking_wishes import read_wish
+from labshare.web.booking_wishes import read_wish, ways_after
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.rendering import Form, Request, redirect, render
 
@@ -43,7 +43,8 @@ def hold(
     except Refused as error:
         _let_go(database, me, wish, now)
         with database.read() as db:
-            ways = _ways(db, me, data, wish, error, now)
+            rules = calendars.rules_of(db, data.instrument)
+            ways = ways_after(db, me, rules, data.trainer, error.refusals, wish.span, now)
         return _fragment(request, now, refusals=error.refusals, **ways)
     except (NotFound, Forbidden):
         # The address named a hold of somebody else, or somebody for whom one may not book: the form itself says so.
@@ -87,19 +88,6 @@ def _let_go(database: Database, me: Actor, wish: Wish, now: datetime) -> None:
     if wish.replaces_id is not None:
         with database.write() as db:
             holds.release(db, me, wish.replaces_id, now)
-
-
-def _ways(db: Connection, me: Actor, form: BookingForm, wish: Wish, error: Refused, now: datetime) -> dict[str, Any]:
-    """What would help whom the form refuses: to ask for the qualification, a trainer where the form offers any, or the
-    waitlist.
-    """
-    rules = calendars.rules_of(db, form.instrument)
-    trained = qualifications.ways_to_train(db, me, rules, form.trainer, error.refusals, now)
-    return {
-        "ask_address": qualifications.address_after(error.refusals, rules),
-        "may_train": trained["may_train"],
-        "wait_address": waitlist.address_after(error, rules, wish.span),
-    }
 
 
 def _fragment(

@@ -15,14 +15,16 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from labshare.domain.bookings import MOVABLE, InstrumentRules
-from labshare.domain.people import Actor
+from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
-from labshare.errors import LabShareError, Refused, Stale, WrongState
+from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
 from labshare.services import Connection, Database, bookings, calendars, clauses, moves, prices
 from labshare.services.bookings import BookingLine
+from labshare.services.writing import undone
 from labshare.web import given
 from labshare.web.booking_forms import (
     ChangeForm,
+    Faults,
     changes,
     read_operator,
     read_override,
@@ -39,6 +41,9 @@ from labshare.web.free_times import offers_near
 from labshare.web.rendering import Form, Request, local_path, redirect, render, wants_fragment
 from labshare.web.series_forms import move_as_asked, section_of, told_once
 from labshare.web.templating import named
+
+# Long enough to be one, for a move that is only tried.
+SOME_REASON = "tried with a reason"
 
 
 class MoveForm(ChangeForm, frozen=True, kw_only=True):
@@ -116,14 +121,9 @@ def propose(
         with database.read() as db:
             return booking_page(request, db, me, booking_id, now, form=form, faults=faults if form.date else None)
     form = msgspec.structs.replace(form, here=request.htmx.current_url_abs_path or "")
-    error: LabShareError | None = None
-    try:
-        with write_or_hold_back(database, me, now) as db:
-            number = _target(db, me, booking_id, form).number
-            moves.trial(db, me, booking_id, number, span, seen_version=read_version(form.version), now=now)
-    except (Refused, Stale, WrongState) as refused:
-        error = refused
-    return _proposal(request, database, me, booking_id, span, form, error, now)
+    return _proposal(
+        request, database, me, booking_id, span, form, _tried(database, me, booking_id, span, form, now), now
+    )
 
 
 @post("/bookings/{booking_id:uuid}/move", sync_to_thread=True)
@@ -142,6 +142,9 @@ def move(
     span, faults = read_span(data)
     read_override(data.override_reason, faults)
     read_operator(data, faults)
+    if span is not None and faults.keys() == {"override_reason"} and wants_fragment(request):
+        error = _tried(database, me, booking_id, span, data, now)
+        return _proposal(request, database, me, booking_id, span, data, error, now, faults)
     if faults or span is None:
         with database.read() as db:
             return booking_page(request, db, me, booking_id, now, form=data, faults=faults)
@@ -167,6 +170,34 @@ def _moved(db: Connection, me: Actor, booking_id: UUID, span: Span, form: MoveFo
     return moves.move_to(db, me, booking_id, target.number, span, said, seen_version=seen, now=now).id
 
 
+def _tried(
+    database: Database, me: Actor, booking_id: UUID, span: Span, form: MoveForm, now: datetime
+) -> LabShareError | None:
+    """What the move would be refused for, if it were made now."""
+    try:
+        with write_or_hold_back(database, me, now) as db:
+            number = _target(db, me, booking_id, form).number
+            moves.trial(db, me, booking_id, number, span, seen_version=read_version(form.version), now=now)
+    except (Refused, Stale, WrongState) as error:
+        return error
+    return None
+
+
+def _may_pass(database: Database, me: Actor, proposal: Proposal, error: LabShareError | None, now: datetime) -> bool:
+    """Whether the reader may move it all the same with a reason: as who manages the calendar there, where nothing but
+    the centre's own rules is in the way.
+    """
+    if not isinstance(error, Refused) or not may(me, Action.MANAGE_CALENDAR, centre=proposal.rules.centre_id):
+        return False
+    form = msgspec.structs.replace(proposal.form, override_reason=SOME_REASON)
+    try:
+        with database.write() as db, undone(db):
+            _moved(db, me, proposal.line.booking.id, proposal.span, form, now)
+    except (Refused, Stale, WrongState):
+        return False
+    return True
+
+
 def _target(db: Connection, me: Actor, booking_id: UUID, form: MoveForm) -> InstrumentRules:
     """The instrument that the form names, or the booking's own. Raises `NotFound`."""
     return calendars.rules_of(db, form.instrument or bookings.show(db, me, booking_id).instrument_id)
@@ -181,10 +212,13 @@ def _proposal(
     form: MoveForm,
     error: LabShareError | None,
     now: datetime,
+    faults: Faults | None = None,
 ) -> Response[str]:
     """The contents of the dialog: old and new times, the price, and every reason against it with the nearest times."""
     with database.read() as db:
         proposal = _proposed(db, me, booking_id, span, form, now)
+    may_pass = _may_pass(database, me, proposal, error, now)
+    with database.read() as db:
         booking, rules = proposal.line.booking, proposal.rules
         at_new_times = msgspec.structs.replace(booking, starts_at=span.start, ends_at=span.end)
         estimate = prices.of_booking(db, rules, at_new_times, proposal.line.project or "")
@@ -192,8 +226,10 @@ def _proposal(
         return render(
             request,
             "bookings/_proposal.html",
-            status=error.status if error else 200,
+            status=Malformed.status if faults else error.status if error else 200,
             proposal=proposal,
+            faults=faults or {},
+            may_pass=may_pass,
             refusals=told_once(error.refusals) if error else (),
             heading=heading(error.status) if error else "",
             is_stale=isinstance(error, Stale),

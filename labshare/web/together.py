@@ -5,48 +5,81 @@ What must not live here: one booking (bookings.py), or dates of a rule (series.p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, Router, get, post
+from litestar.params import QueryParameter
 
-from labshare.domain.bookings import Wish
-from labshare.domain.people import Action, Actor, require
+from labshare.domain.bookings import InstrumentRules, Wish
+from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.registry_search import Search
 from labshare.errors import Malformed, NotFound, Refusal, Refused
 from labshare.i18n import language
 from labshare.services import Connection, bookings, projects, registry
 from labshare.services import calendars as looking
 from labshare.web import given
-from labshare.web.booking_forms import Faults, TimesForm, read_project, read_span
-from labshare.web.booking_wishes import read_staff, staff_choices
+from labshare.web.booking_forms import BookingForm, Faults, read_slot, read_span, with_times
+from labshare.web.booking_wishes import choices, read_wish, staff_choices, ways_after
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
+from labshare.web.free_times import Offer, offers_near
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.templating import named
 
 PAGE = "/bookings/together"
-ROWS, MOST_CHOICES = 4, 300
-# Those of a row, whose place stands behind their names.
-FIELDS = ("instrument", "date", "from", "until", "staff")
+ROWS, MOST_FOUND = 4, 40
+# Those of a row, whose place stands behind their names, and those that all rows share. `staff` is a mode, or one with
+# who of the staff is named: one of `staff_choices`.
+FIELDS = (
+    *("instrument", "q", "sought", "date", "from", "until", "length", "until_date"),
+    *("staff", "setup", "trainer", "override_reason"),
+)
+SHARED = ("project", "purpose", "person", "their_project")
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument with its times as they were typed, what could not be read of them, and why it was refused."""
 
     place: int
-    instrument: str = ""
-    times: TimesForm = TimesForm()
-    # A mode, or one with who of the staff is named: one of `staff_choices`.
-    staff: str = ""
+    form: BookingForm = BookingForm()
+    # What its instrument is searched for by, and what the list that it was chosen from was searched for by.
+    q: str = ""
+    sought: str = ""
     faults: Faults = {}
     refusals: tuple[Refusal, ...] = ()
+    # The times nearest to it that would be accepted if it were booked alone.
+    offers: tuple[Offer, ...] = ()
+
+    @property
+    def is_sought_anew(self) -> bool:
+        """Whether its instrument was not chosen from what its search finds."""
+        return bool(self.q) and self.q != self.sought
 
     @property
     def is_empty(self) -> bool:
-        return not (self.instrument or self.times.from_.strip() or self.times.until.strip())
+        typed = (self.form.instrument, self.form.from_, self.form.until, self.form.length)
+        return not any(typed) and not self.is_sought_anew
+
+    @property
+    def staff(self) -> str:
+        return ":".join(filter(None, (self.form.mode, self.form.operator)))
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row may choose: instruments by centre, and of the one that is chosen (or searched for alone) who runs it,
+    with what would help where it is refused. `found` counts instruments, one more than `MOST_FOUND` for many.
+    """
+
+    found: int
+    groups: list[tuple[str, list[tuple[str, str]]]]
+    instrument: str = ""
+    manages: bool = False
+    staff: list[tuple[str, str]] = []
+    setups: list[tuple[str, str]] = []
+    ways: dict[str, Any] = {}
 
 
 @get(PAGE, sync_to_thread=True)
@@ -56,17 +89,23 @@ def new(request: Request, database: given.Database, me: given.Me, now: given.Now
     typed = dict(request.query_params)
     first = {f"{name}_0": typed.get(name, "") for name in FIELDS}
     with database.read() as db:
-        return _page(request, db, me, now, {**first, "project": typed.get("project", "")}, _rows(first))
+        return _page(request, db, me, now, _rows({**first, **{name: typed.get(name, "") for name in SHARED}}))
 
 
-@get(f"{PAGE}/staff", sync_to_thread=True)
-def staff(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
-    """Who may run the instrument that was chosen in a row, over htmx; the row is the one whose fields are sent."""
+@get(f"{PAGE}/row", sync_to_thread=True)
+def choose(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    place: Annotated[int, QueryParameter(ge=0, lt=ROWS)],
+) -> Response[str]:
+    """What one row may choose, as its search and its instrument say, over htmx."""
     require(me, Action.BOOK)
     rows = _rows(dict(request.query_params))
-    row = next((each for each in rows if each.instrument), rows[0])
     with database.read() as db:
-        return render(request, "bookings/_together_staff.html", row=row, choices=_staff(db, me, row, now))
+        offered = _offered(db, me, rows[place], rows[0].form.instrument, now)
+    return render(request, "bookings/_together_row.html", row=rows[place], offered=offered, most_found=MOST_FOUND)
 
 
 @post(PAGE, sync_to_thread=True)
@@ -74,21 +113,25 @@ def book(
     request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[dict[str, str]]
 ) -> Response[str]:
     require(me, Action.BOOK)
-    rows, faults = _rows(data), Faults()
-    project_id = read_project(data.get("project", ""), faults)
+    rows = _rows(data)
     with database.read() as db:
-        read = [(row, *_read(db, me, row, project_id, data.get("purpose", ""))) for row in rows if not row.is_empty]
+        # Without JavaScript a button searches, and after a refusal another fills in other times; what else was typed
+        # stays.
+        if "search" in data or any(f"slot_{row.place}" in data for row in rows):
+            return _page(request, db, me, now, rows)
+        read = [(row, *_read(db, me, row)) for row in rows if not row.is_empty]
         wishes = [wish for _, wish, _ in read if wish is not None]
-        if faults or not read or len(wishes) < len(read):
+        if not read or len(wishes) < len(read):
             wrong = {row.place: found for row, _, found in read} if read else {0: _NOTHING}
             told = [msgspec.structs.replace(row, faults=wrong.get(row.place, {})) for row in rows]
-            return _page(request, db, me, now, data, told, faults=faults, status=Malformed.status)
+            return _page(request, db, me, now, told, status=Malformed.status)
     try:
         with write_or_hold_back(database, me, now) as db:
             bookings.book_all(db, me, wishes, now)
     except Refused as error:
         with database.read() as db:
-            return _page(request, db, me, now, data, _refused(rows, [row.place for row, _, _ in read], error), error)
+            told = _refused(db, rows, {row.place: wish for row, wish, _ in read if wish}, error, now)
+            return _page(request, db, me, now, told, error)
     return redirect(request, "/bookings", notice="booked_together")
 
 
@@ -99,44 +142,55 @@ _NOTHING: Faults = {"instrument": Refusal(code="together_empty")}
 
 def _rows(data: dict[str, str]) -> list[Row]:
     """The rows as they were typed; a day that is left out is that of the row before."""
+    # A control character, which no name has and one database refuses, is left out.
+    data = {name: "".join(filter(str.isprintable, value)) for name, value in data.items()}
+    shared = {name: data.get(name, "") for name in SHARED}
     rows: list[Row] = []
     for place in range(ROWS):
-        typed = {name: data.get(f"{name}_{place}", "") for name in FIELDS}
-        day = typed["date"].strip() or (rows[-1].times.date if rows else "")
-        times = TimesForm(date=day, from_=typed["from"], until=typed["until"])
-        rows.append(Row(place=place, instrument=typed["instrument"].strip(), times=times, staff=typed["staff"]))
+        typed = {name: data.get(f"{name}_{place}", "").strip() for name in FIELDS}
+        typed["date"] = typed["date"] or (rows[-1].form.date if rows else "")
+        typed["mode"], _, typed["operator"] = typed["staff"].partition(":")
+        form = msgspec.convert({**typed, **shared}, BookingForm)
+        if slot := data.get(f"slot_{place}"):
+            form = with_times(form, read_slot(slot))
+        rows.append(Row(place=place, form=form, q=typed["q"], sought=typed["sought"]))
     return rows
 
 
-def _read(db: Connection, me: Actor, row: Row, project_id: UUID | None, purpose: str) -> tuple[Wish | None, Faults]:
+def _read(db: Connection, me: Actor, row: Row) -> tuple[Wish | None, Faults]:
     """The wish of a row, or every fault of it."""
-    span, faults = read_span(row.times)
-    mode, operator_id = read_staff(row.staff, faults)
-    try:
-        number = looking.rules_of(db, row.instrument).number
-    except NotFound:
+    _, faults = read_span(row.form)
+    if row.is_sought_anew:
+        return None, {**faults, "instrument": Refusal(code="together_choose")}
+    rules = _rules(db, row.form.instrument)
+    if rules is None:
         return None, {**faults, **_NOTHING}
-    if span is None or faults:
-        return None, faults
-    wish = Wish(
-        instrument_number=number,
-        span=span,
-        person_id=me.person_id,
-        project_id=project_id,
-        purpose=purpose,
-        mode=mode,
-        operator_id=operator_id,
-    )
-    return wish, {}
+    # Without JavaScript a reason may still be there that was typed for another instrument.
+    override = row.form.override_reason if may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id) else ""
+    return read_wish(db, me, msgspec.structs.replace(row.form, override_reason=override))
 
 
-def _refused(rows: Sequence[Row], places: Sequence[int], error: Refused) -> list[Row]:
-    """The rows, each with what is wrong with it; `places` says in which row each wish stood."""
+def _rules(db: Connection, instrument_id: str) -> InstrumentRules | None:
+    try:
+        return looking.rules_of(db, instrument_id) if instrument_id else None
+    except NotFound:
+        return None
+
+
+def _refused(
+    db: Connection, rows: Sequence[Row], wishes: Mapping[int, Wish], error: Refused, now: datetime
+) -> list[Row]:
+    """The rows, each with what is wrong with its wish, and the times nearest to it."""
+    places = list(wishes)
     found: dict[int, tuple[Refusal, ...]] = {}
     for refusal in error.refusals:
-        if isinstance(item := refusal.params.get("item"), int):
+        if isinstance(item := refusal.params.get("item", 0 if len(places) == 1 else None), int):
             found[places[item]] = (*found.get(places[item], ()), refusal)
-    return [msgspec.structs.replace(row, refusals=found.get(row.place, ())) for row in rows]
+    offers = {place: offers_near(db, wishes[place], now) for place in found}
+    return [
+        msgspec.structs.replace(row, refusals=found.get(row.place, ()), offers=offers.get(row.place, ()))
+        for row in rows
+    ]
 
 
 def _page(
@@ -144,50 +198,65 @@ def _page(
     db: Connection,
     me: Actor,
     now: datetime,
-    typed: dict[str, str],
     rows: Sequence[Row],
     error: Refused | None = None,
     *,
-    faults: Faults | None = None,
     status: int = 200,
 ) -> Response[str]:
-    usable = projects.usable(db, me, now)
+    usable, form = projects.usable(db, me, now), rows[0].form
+    placed = [refusal for row in rows for refusal in row.refusals]
+    whole = tuple(each for each in error.refusals if each not in placed) if error else ()
     count = sum(bool(row.refusals) for row in rows)
-    whole = tuple(each for each in error.refusals if "item" not in each.params) if error else ()
     said = (*whole, Refusal(code="together_refused", params={"count": count})) if count else whole
+    if not form.project and len(usable) == 1:
+        form = msgspec.structs.replace(form, project=str(usable[0].id))
     return render(
         request,
         "bookings/together.html",
         status=error.status if error else status,
-        rows=rows,
-        instruments=_choices(db, rows[0].instrument),
-        staff=[_staff(db, me, row, now) for row in rows],
+        most_found=MOST_FOUND,
+        rows=[(row, _offered(db, me, row, form.instrument, now)) for row in rows],
+        form=form,
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in usable],
-        project=typed.get("project") or (str(usable[0].id) if len(usable) == 1 else ""),
-        purpose=typed.get("purpose", ""),
-        faults=faults or {},
+        faults=_of_all(rows),
         refusals=said,
         heading=heading(error.status) if error else "",
+        **choices(db, me),
     )
 
 
-def _staff(db: Connection, me: Actor, row: Row, now: datetime) -> list[tuple[str, str]]:
-    """Who may run the instrument of a row; nothing while it names none."""
-    try:
-        return staff_choices(db, me, looking.rules_of(db, row.instrument), now)
-    except NotFound:
-        return []
+def _of_all(rows: Sequence[Row]) -> Faults:
+    """What could not be read of the fields that all rows share; of some rows alone it stands there."""
+    first, *others = [row.faults for row in rows if not row.is_empty] or [rows[0].faults]
+    return {name: first[name] for name in SHARED if name in first and all(name in each for each in others)}
 
 
-def _choices(db: Connection, first: str) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What may be chosen, by centre: that of the first row before the others."""
-    found = registry.instruments_after(db, Search(bookable_only=True), after="", limit=MOST_CHOICES)
-    own = next((each.centre_id for each in found if each.id == first), "")
+def _offered(db: Connection, me: Actor, row: Row, first: str, now: datetime) -> Offered:
+    """What is offered to a row: what its search finds, or without one what stands where the first row's stands."""
+    near = _rules(db, first)
+    search = Search(text=row.q, centre_id=near.centre_id if near and not row.q else "", bookable_only=True)
+    found = registry.instruments_after(db, search, after="", limit=MOST_FOUND + 1)
     groups: dict[str, list[tuple[str, str]]] = {}
-    for each in sorted(found, key=lambda each: each.centre_id != own):
+    for each in found[:MOST_FOUND]:
         centre = each.centre_vi if language() == "vi" else each.centre_en
         groups.setdefault(centre, []).append((each.id, f"{each.id} · {named(each)}"))
-    return list(groups.items())
+    offered = Offered(found=len(found), groups=list(groups.items()))
+    chosen = row.form.instrument
+    if row.is_sought_anew and chosen not in {each.id for each in found}:
+        chosen = found[0].id if len(found) == 1 else ""
+    rules = _rules(db, chosen)
+    if rules is None:
+        return offered
+    if rules.id not in {each.id for each in found[:MOST_FOUND]}:
+        offered.groups.insert(0, ("", [(rules.id, f"{rules.id} · {named(rules)}")]))
+    return msgspec.structs.replace(
+        offered,
+        instrument=rules.id,
+        manages=may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id),
+        staff=staff_choices(db, me, rules, now),
+        setups=[(each, each) for each in rules.setups],
+        ways=ways_after(db, me, rules, row.form.trainer, row.refusals, read_span(row.form)[0], now),
+    )
 
 
-router = Router("/", route_handlers=[new, staff, book])
+router = Router("/", route_handlers=[new, choose, book])

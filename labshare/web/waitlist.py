@@ -5,6 +5,7 @@ What must not live here: whom time is offered to (services/waitlist.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -155,10 +156,9 @@ def offer_of(db: Connection, actor: Actor, booking: Booking, now: datetime) -> W
     return next((line for line in waitlist.offers(db, actor, now) if line.entry.booking_id == booking.id), None)
 
 
-def address_after(error: LabShareError | None, rules: InstrumentRules, wanted: Span | None) -> str:
+def address_after(refusals: Iterable[Refusal], rules: InstrumentRules, wanted: Span | None) -> str:
     """The form to wait for as long a use in the week after a wish, where that was refused for its time alone."""
-    codes = [each.code for each in error.refusals] if error else []
-    if wanted is None or not any(code.startswith("time_taken") for code in codes):
+    if wanted is None or not any(each.code.startswith("time_taken") for each in refusals):
         return ""
     return address_for(rules, wanted)
 

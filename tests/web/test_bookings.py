@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Browser, expect
 
 from labshare.domain.agreements import Scope, Selector, Strictness, Version
 from labshare.domain.bases import Base
@@ -20,6 +21,7 @@ from labshare.store import agreements
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from tests.browser import enter, window
 from tests.domain.clauses import whole
 from tests.domain.test_agreements import an_agreement
 from tests.furniture import (
@@ -157,6 +159,23 @@ def test_a_refused_form_keeps_what_was_typed_and_offers_what_is_free(client: Cli
     assert taken.status_code == 200
     found = values(taken, "booking-form")
     assert (found["date"], found["from"], found["until"], found["purpose"]) == (DAY, "11:00", "13:00", "Màng ZnO")
+
+
+@pytest.mark.slow
+def test_after_a_refusal_the_enter_key_sends_what_was_typed(browser: Browser, site: str, house: Database) -> None:
+    """And takes none of the times that are offered above the form."""
+    put(house, person_id=COLLEAGUE)
+    with window(browser, site) as page:
+        enter(page, "researcher")
+        page.goto(f"/bookings/new?instrument=N001&date={DAY}&from=9:30&until=11:30")
+        page.get_by_role("button", name="Đặt", exact=True).click()
+        page.locator(".offers").wait_for()
+        page.fill("[name=from]", "14:00")
+        page.fill("[name=until]", "15:00")
+        with page.expect_navigation():
+            page.press("[name=until]", "Enter")
+        expect(page.get_by_text("14:00–15:00").first).to_be_visible()
+        assert "/bookings/new" not in page.url
 
 
 def test_all_refusals_stand_together(client: Client, house: Database) -> None:

@@ -17,7 +17,7 @@ from labshare.store.engine import Database
 from labshare.store.tables import instruments
 from tests.browser import enter, faults, overflow, small_targets, window
 from tests.furniture import COLLEAGUE, MANAGER, NOW, RESEARCHER, XRD, actor, at, span
-from tests.web.test_moves import DAY, book, booked, times
+from tests.web.test_moves import DAY, book, booked, late, times
 
 __all__ = ["booked"]
 
@@ -357,6 +357,33 @@ def test_a_manager_drags_somebody_elses_booking_and_a_block(
         with page.expect_navigation():
             dialog.get_by_role("button", name="Đổi giờ", exact=True).click()
         assert times(house, block.id) == span(26, 9, 10)
+
+
+def test_a_manager_types_the_reason_where_the_rules_say_no(
+    browser: Browser, site: str, house: Database, booked: UUID
+) -> None:
+    """By the keys alone: the reasons have the focus, then come the nearest times, the reason and the button."""
+    late(house)
+    with window(browser, site, language="en") as page:
+        enter(page, "manager")
+        page.goto(f"/instruments/N002?date={DAY}")
+        column(page).get_by_role("link", name="Researcher").focus()
+        for key in ("m", "ArrowDown", "Enter"):
+            page.keyboard.press(key)
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("alert")).to_be_focused()
+        assert faults(page) == []
+        reason = dialog.get_by_label("Reason for passing the centre's rules")
+        reason.fill("urgent")
+        page.keyboard.press("Enter")
+        expect(dialog).to_contain_text("at least 3 words")
+        expect(reason).to_have_value("urgent")
+        assert faults(page) == []
+        assert times(house, booked) == span(26, 9, 11)
+        reason.fill("Sample decays before Friday")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert times(house, booked) == Span(at(26, 9, 30), at(26, 11, 30))
 
 
 def test_an_hour_has_room_for_whole_lines(browser: Browser, site: str, house: Database, booked: UUID) -> None:

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labshare.domain.booking_rules import CutOff, Scope, ScopeKind
 from labshare.domain.bookings import Booking, BookingState, Wish
+from labshare.domain.series import Conflicts, Frequency, Repeat
 from labshare.domain.timespan import Span
-from labshare.services import bookings
+from labshare.services import booking_rules, bookings, series
 from labshare.store import bookings as store
+from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, NOW, PUBLIC_PROJECT, RESEARCHER, XRD, actor, add_instrument, span
+from tests.furniture import (
+    ADMINISTRATOR,
+    COLLEAGUE,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    add_instrument,
+    span,
+)
 from tests.web.conftest import Client, send, sign_in, text_of
 
 # Thursday 26 November 2026; the instruments are open 08:00-18:00, in steps of half an hour, half an hour at least.
@@ -120,6 +136,95 @@ def test_without_a_script_the_address_is_the_booking_with_these_times_typed(clie
     assert page.status_code == 200
     assert 'name="from" type="text" value="13:00"' in page.text
     assert client.get(f"/bookings/{booked}/move").status_code == 200
+
+
+WANTED = {"version": "1", "date": DAY, "from": "13:00", "until": "15:00"}
+QUERY = f"version=1&date={DAY}&from=13:00&until=15:00"
+WHY = "Sample decays before Friday"
+
+
+def late(house: Database) -> None:
+    """The centre takes no booking later than 100 hours before, which Thursday at 13:00 is on a Monday."""
+    with house.write() as db:
+        booking_rules.post(db, actor(ADMINISTRATOR), Scope(ScopeKind.CENTRE, "C-ONE"), CutOff(hours=100), NOW)
+
+
+def test_a_manager_gives_the_reason_in_the_dialog(client: Client, house: Database, booked: UUID) -> None:
+    late(house)
+    sign_in(client, "manager")
+    status, _, page = proposal(client, booked, QUERY)
+    assert status == 422
+    assert ('data-code="rule_cut_off"' in page, 'name="override_reason"' in page, "Vẫn thực hiện" in page) == (
+        True,
+    ) * 3
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    del fields["_csrf_token"]
+    # None, and one that says nothing, leave the dialog as it is, with what was typed.
+    for typed, answered in (("", 422), ("urgent", 400)):
+        again = send(client, f"/bookings/{booked}/move", {**fields, "override_reason": typed}, **AS_HTMX)
+        assert again.status_code == answered
+        assert 'data-code="rule_cut_off"' in again.text
+        assert f'name="override_reason" type="text" value="{typed}"' in again.text
+        assert ("field-error" in again.text, "<html" in again.text) == (answered == 400, False)
+    assert times(house, booked) == span(26, 9, 11)
+    done = send(client, f"/bookings/{booked}/move", {**fields, "override_reason": WHY}, **AS_HTMX)
+    assert (done.status_code, done.headers["hx-redirect"]) == (200, fields["here"])
+    assert times(house, booked) == span(26, 13, 15)
+    with house.read() as db:
+        assert store.get(db, booked).override_reason == WHY
+        query = sa.select(t.audit.c.details).where(t.audit.c.action == "move", t.audit.c.noun_id == str(booked))
+        assert "override" in str(db.execute(query).scalar_one())
+
+
+def test_nobody_is_asked_for_a_reason_that_would_not_do(client: Client, house: Database, booked: UUID) -> None:
+    late(house)
+    sign_in(client, "researcher")
+    status, _, page = proposal(client, booked, QUERY)
+    assert (status, "override_reason" in page, "proposal-form" in page) == (422, False, False)
+    assert send(client, f"/bookings/{booked}/move", {**WANTED, "override_reason": WHY}, **AS_HTMX).status_code == 403
+    # Not the manager either where somebody has the time.
+    with house.write() as db:
+        store.add(db, [a_booking(XRD, span(26, 14, 16), person_id=COLLEAGUE)])
+    sign_in(client, "manager")
+    status, said, page = proposal(client, booked, QUERY)
+    assert (status, "override_reason" in page, "proposal-form" in page) == (422, False, False)
+    assert "đã có người đặt" in said
+    assert times(house, booked) == span(26, 9, 11)
+
+
+def test_a_reason_that_does_not_do_is_not_asked_for_again(client: Client, house: Database, booked: UUID) -> None:
+    """Somebody takes the time while the manager types."""
+    late(house)
+    sign_in(client, "manager")
+    assert 'name="override_reason"' in proposal(client, booked, QUERY)[2]
+    with house.write() as db:
+        store.add(db, [a_booking(XRD, span(26, 14, 16), person_id=COLLEAGUE)])
+    refused = send(client, f"/bookings/{booked}/move", {**WANTED, "override_reason": WHY}, **AS_HTMX)
+    assert (refused.status_code, 'data-code="time_taken"' in refused.text) == (409, True)
+    assert ("rule_cut_off" in refused.text, "override_reason" in refused.text) == (False, False)
+
+
+def later(when: Span) -> Span:
+    """A week after it."""
+    return Span(when.start + timedelta(days=7), when.end + timedelta(days=7))
+
+
+def test_a_reason_moves_as_much_of_a_series_as_is_chosen(client: Client, house: Database) -> None:
+    """Thursdays at nine; the second is far enough ahead of the rule, the first is not."""
+    with house.write() as db:
+        wish = Wish(instrument_number=XRD, span=span(26, 9, 11), person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
+        repeat = Repeat(frequency=Frequency.WEEKLY, count=2)
+        made = series.create(db, actor(RESEARCHER), wish, repeat, Conflicts.STOP, NOW)
+    late(house)
+    first, second = (each.id for each in made.line.bookings)
+    sign_in(client, "manager")
+    _, _, page = proposal(client, first, QUERY)
+    assert 'name="override_reason"' in page
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    del fields["_csrf_token"]
+    chosen = {**fields, "reach": "all", "override_reason": WHY}
+    assert send(client, f"/bookings/{first}/move", chosen, **AS_HTMX).status_code == 200
+    assert (times(house, first), times(house, second)) == (span(26, 13, 15), later(span(26, 13, 15)))
 
 
 def test_nobody_else_is_told_of_it(client: Client, booked: UUID) -> None:

@@ -9,17 +9,23 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser
 
+from labshare.domain.booking_rules import CutOff, Scope, ScopeKind
 from labshare.domain.bookings import BookingState
 from labshare.domain.modes import Mode
-from labshare.services import modes
+from labshare.domain.text import searchable
+from labshare.services import booking_rules, modes
 from labshare.store import bookings as store
 from labshare.store import qualifications
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from labshare.web import together
 from tests.browser import enter, faults, overflow, small_targets, window
 from tests.furniture import (
+    ADMINISTRATOR,
     COLLEAGUE,
+    COMPETITOR,
     FESEM,
+    INDUSTRY_PROJECT,
     MANAGER,
     NOW,
     PUBLIC_PROJECT,
@@ -73,6 +79,22 @@ def test_all_rows_are_booked_together(client: Client, house: Database) -> None:
     assert booked(house) == [(FESEM, first.start, first.end), (XRD, second.start, second.end)]
 
 
+def test_a_length_stands_for_an_end_and_a_run_may_end_another_day(client: Client, house: Database) -> None:
+    with house.write() as db:
+        whole_nights = {"opening": "daily 00:00-24:00", "max_minutes": 24 * 60}
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(whole_nights))
+    sign_in(client, "researcher")
+    over_night = {**TWO, "until_0": "", "length_0": "1h", "until_1": "8:00", "until_date_1": "2026-11-26"}
+    answer = send(client, "/bookings/together", over_night)
+    assert answer.status_code == 303
+    first, second = span(25, 9, 10), span(25, 10, 32)
+    assert booked(house) == [(FESEM, first.start, first.end), (XRD, second.start, second.end)]
+    # Both stay where they were typed, and what they contradict is told there.
+    page = send(client, "/bookings/together", {**over_night, "until_date_1": "2026-11-24"})
+    assert (page.status_code, page.text.count('value="1h"'), page.text.count('value="2026-11-24"')) == (400, 1, 1)
+    assert ["field-error" in row for row in rows_of(page.text)] == [False, True, False, False]
+
+
 def test_one_row_that_is_refused_keeps_all_from_being_booked_and_says_why(client: Client, house: Database) -> None:
     """The diffractometer is a colleague's from 11:00; an empty row between counts for nothing."""
     with house.write() as db:
@@ -81,19 +103,34 @@ def test_one_row_that_is_refused_keeps_all_from_being_booked_and_says_why(client
     moved = {name.replace("_1", "_2"): value for name, value in TWO.items()}
     answer = send(client, "/bookings/together", moved)
     assert (answer.status_code, booked(house)) == (409, [])
-    rows = re.findall(r'<fieldset class="together-row">.*?</fieldset>', answer.text, flags=re.DOTALL)
+    rows = rows_of(answer.text)
     assert [re.findall(r'data-code="(\w+)"', row) for row in rows] == [[], [], ["time_taken"], []]
     assert chosen(answer.text) == ["N001", "", "N002", ""]
     assert "Số dòng không đặt được: 1." in text_of(answer)
     # The same person in two places, and the third instrument closed on a Saturday: each no beside its own row.
     clash = {**TWO, "from_1": "9:30", "instrument_2": "N003", "date_2": "2026-11-28", "from_2": "9", "until_2": "10"}
     answer = send(client, "/bookings/together", clash)
-    rows = re.findall(r'<fieldset class="together-row">.*?</fieldset>', answer.text, flags=re.DOTALL)
+    rows = rows_of(answer.text)
     assert [set(re.findall(r'data-code="(\w+)"', row)) for row in rows] == [
         set(), {"person_elsewhere", "time_taken"}, {"closed"}, set(),
     ]  # fmt: skip
     assert "đang có lượt đặt máy N001: 09:00–10:00" in text_of(answer)
     assert booked(house) == []
+
+
+def test_a_refused_row_offers_the_nearest_times_and_one_click_fills_them_in(client: Client, house: Database) -> None:
+    """A colleague has the diffractometer from 10:00 to 12:00, so the nearest two hours are at 8:00 and at 12:00."""
+    with house.write() as db:
+        store.add(db, [a_booking(XRD, span(25, 10, 12), person_id=COLLEAGUE)])
+    sign_in(client, "researcher")
+    refused = send(client, "/bookings/together", TWO).text
+    slots = re.findall(r'name="slot_1" value="([^"]+)"', refused)
+    assert slots[:2] == ["2026-11-25T01:00:00Z/2026-11-25T03:00:00Z", "2026-11-25T05:00:00Z/2026-11-25T07:00:00Z"]
+    assert "slot_0" not in refused
+    page = send(client, "/bookings/together", {**TWO, "slot_1": slots[1]})
+    assert (page.status_code, booked(house)) == (200, [])
+    assert [page.text.count(f'value="{each}"') for each in ("9h", "12:00", "14:00", "Màng mỏng")] == [1] * 4
+    assert send(client, "/bookings/together", {**TWO, "slot_1": "tomorrow"}).status_code == 400
 
 
 def staffed(house: Database) -> None:
@@ -121,12 +158,13 @@ def test_who_runs_each_instrument_is_chosen_with_its_row(client: Client, house: 
         *("assisted", helped, f"assisted:{MANAGER}"),
         *("commissioned", f"commissioned:{COLLEAGUE}", run),
     ]
-    part = client.get("/bookings/together/staff?instrument_2=N002").text
+    part = client.get("/bookings/together/row?place=2&instrument_2=N002").text
     assert (offered(part), 'name="staff_2"' in part) == (choices, True)
     assert ">With staff help: Colleague<" in part
     # A row without an instrument, and an instrument that there is none of, offer nothing.
-    assert client.get("/bookings/together/staff?instrument_1=").text.strip() == ""
-    assert client.get("/bookings/together/staff?instrument_1=N999").text.strip() == ""
+    for none in ("place=1&instrument_1=", "place=1&instrument_1=N999"):
+        assert "staff_1" not in client.get(f"/bookings/together/row?{none}").text
+    assert client.get("/bookings/together/row?place=4").status_code == 400
     # What was chosen in the form of one booking comes along.
     (address,) = re.findall(
         r'href="(/bookings/together\?[^"]*)"',
@@ -153,19 +191,150 @@ def test_one_operator_in_two_rows_at_once_keeps_both_from_being_booked(client: C
     run = f"commissioned:{COLLEAGUE}"
     at_once = {**TWO, "from_1": "9:00", "until_1": "10:00", "staff_0": run, "staff_1": run}
     answer = send(client, "/bookings/together", at_once)
-    rows = re.findall(r'<fieldset class="together-row">.*?</fieldset>', answer.text, flags=re.DOTALL)
+    rows = rows_of(answer.text)
     assert [re.findall(r'data-code="(\w+)"', row) for row in rows] == [[], ["operator_elsewhere"], [], []]
     assert [f'value="{run}" selected' in row for row in rows] == [True, True, False, False]
     assert (answer.status_code, booked(house)) == (422, [])
     # What is no mode, and no person.
     for wrong in ("nobody", "assisted:x"):
         answer = send(client, "/bookings/together", {**TWO, "staff_1": wrong})
-        rows = re.findall(r'<fieldset class="together-row">.*?</fieldset>', answer.text, flags=re.DOTALL)
+        rows = rows_of(answer.text)
         assert [answer.status_code, *("field-error" in row for row in rows)] == [400, False, True, False, False]
     assert booked(house) == []
     # By somebody else at the second instrument both are.
     assert send(client, "/bookings/together", {**at_once, "staff_1": f"commissioned:{MANAGER}"}).status_code == 303
     assert {number for number, _, _ in booked(house)} == {FESEM, XRD}
+
+
+def listed(page: str, place: int = 0) -> list[str]:
+    """The instruments that a row offers, in their order."""
+    (found,) = re.findall(rf'<select id="field-instrument_{place}".*?</select>', page, flags=re.DOTALL)
+    return re.findall(r'value="(\w+)"', found)
+
+
+def searched(house: Database) -> None:
+    """The words by which they are found, as the loaders write them."""
+    with house.write() as db:
+        for table, names in ((t.instruments, ("id", "name_vi", "name_en")), (t.centres, ("name_vi", "name_en"))):
+            for row in db.execute(sa.select(table)).mappings().all():
+                folded = searchable(" ".join(row[name] for name in names))
+                db.execute(sa.update(table).where(table.c.id == row["id"]).values(folded=folded))
+
+
+def rows_of(page: str) -> list[str]:
+    return re.findall(r'<fieldset class="together-row">.*?</fieldset>', page, flags=re.DOTALL)
+
+
+def test_instruments_are_searched_row_by_row(client: Client, house: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched(house)
+    client.cookies.set("language", "en")
+    sign_in(client, "researcher")
+    # All there are, or those beside the instrument of the first row.
+    assert listed(client.get("/bookings/together").text) == ["N001", "N002", "N003"]
+    assert listed(client.get("/bookings/together?instrument=N003").text, 1) == ["N003"]
+    part = "/bookings/together/row?place=1&instrument_0=N003"
+    assert listed(client.get(f"{part}&q_1=trung+tam+mot").text, 1) == ["N001", "N002"]
+    nothing = client.get(f"{part}&q_1=laser").text
+    assert (listed(nothing, 1), "0 instruments" in nothing) == ([], True)
+    # One that is found alone is chosen; what was chosen stays where it is found, or nothing is searched for any more.
+    assert chosen(client.get(f"{part}&q_1=n002").text) == ["N002"]
+    assert chosen(client.get(f"{part}&q_1=may&instrument_1=N002").text) == ["N002"]
+    assert chosen(client.get(f"{part}&q_1=may&sought_1=n001&instrument_1=N001").text) == ["N001"]
+    assert chosen(client.get(f"{part}&q_1=laser&instrument_1=N002").text) == [""]
+    assert chosen(client.get(f"{part}&q_1=&sought_1=laser&instrument_1=N002").text) == ["N002"]
+    # More than the list takes; what is chosen stands in it all the same.
+    monkeypatch.setattr(together, "MOST_FOUND", 1)
+    many = client.get("/bookings/together?instrument=N002").text
+    assert (listed(many), "More than 1 instruments" in many) == (["N002", "N001"], True)
+
+
+def test_without_javascript_a_button_searches_and_nothing_is_booked(client: Client, house: Database) -> None:
+    searched(house)
+    sign_in(client, "researcher")
+    searching = {**TWO, "q_1": "trung tam mot", "instrument_1": "", "purpose": "Màng mỏng", "search": "1"}
+    page = send(client, "/bookings/together", searching)
+    assert (page.status_code, listed(page.text, 1), booked(house)) == (200, ["N001", "N002"], [])
+    assert [f'value="{typed}"' in page.text for typed in ("9h", "12:00", "trung tam mot", "Màng mỏng")] == [True] * 4
+    # Neither is anything where an instrument stands in a row that was searched anew since.
+    stale = {**TWO, "q_1": "nmr", "sought_1": "xrd"}
+    page = send(client, "/bookings/together", stale)
+    assert (page.status_code, booked(house)) == (400, [])
+    assert ["field-error" in row for row in rows_of(page.text)] == [False, True, False, False]
+    assert (chosen(page.text), 'name="sought_1" value="nmr"' in page.text) == (["N001", "N003", "", ""], True)
+    # A search that led to nothing is no row, once its list was there.
+    assert send(client, "/bookings/together", {**TWO, "q_2": "laser", "sought_2": "laser"}).status_code == 303
+
+
+def test_the_leader_of_a_project_books_all_of_it_for_a_member(client: Client, house: Database) -> None:
+    sign_in(client, "researcher")
+    assert 'name="person"' in client.get("/bookings/together").text
+    assert send(client, "/bookings/together", {**TWO, "person": "colleague"}).status_code == 303
+    with house.read() as db:
+        query = sa.select(t.bookings.c.person_id, t.bookings.c.booked_by_id, t.bookings.c.project_id)
+        assert [tuple(row) for row in db.execute(query)] == [(COLLEAGUE, RESEARCHER, PUBLIC_PROJECT)] * 2
+    # For nobody else, which is told at the field.
+    page = send(client, "/bookings/together", {**TWO, "person": "competitor"})
+    assert (page.status_code, "field-error" in "".join(rows_of(page.text))) == (400, False)
+    sign_in(client, "colleague")
+    assert 'name="person"' not in client.get("/bookings/together").text
+
+
+def test_a_manager_books_for_anybody_at_their_centre_alone(client: Client, house: Database) -> None:
+    sign_in(client, "manager")
+    theirs = {**TWO, "person": "competitor", "their_project": "DN-01"}
+    # The second row is at another centre, so that it alone says no.
+    page = send(client, "/bookings/together", {**theirs, "instrument_1": "N003"})
+    assert page.status_code == 400
+    assert ["field-error" in row for row in rows_of(page.text)] == [False, True, False, False]
+    assert [f'value="{typed}"' in page.text for typed in ("competitor", "DN-01")] == [True, True]
+    assert send(client, "/bookings/together", theirs).status_code == 303
+    with house.read() as db:
+        query = sa.select(t.bookings.c.person_id, t.bookings.c.booked_by_id, t.bookings.c.project_id)
+        assert [tuple(row) for row in db.execute(query)] == [(COMPETITOR, MANAGER, INDUSTRY_PROJECT)] * 2
+
+
+def test_a_trainer_is_named_in_the_row_that_wants_one(client: Client, house: Database) -> None:
+    with house.write() as db:
+        qualifications.take(db, RESEARCHER, FESEM)
+        qualifications.put(db, COLLEAGUE, FESEM, level=3, until=None, by=MANAGER, now=NOW)
+    sign_in(client, "researcher")
+    # The diffractometer asks for no qualification.
+    page = send(client, "/bookings/together", TWO)
+    first, second = rows_of(page.text)[:2]
+    assert ("not_qualified" in first, 'href="#field-trainer_0"' in first, 'name="trainer_0"' in first) == (True,) * 3
+    assert "/qualifications/new?instrument=N001" in first
+    assert ("data-code" in second, 'name="trainer_1"' in second) == (False, False)
+    assert booked(house) == []
+    assert send(client, "/bookings/together", {**TWO, "trainer_0": str(COLLEAGUE)}).status_code == 303
+    with house.read() as db:
+        query = sa.select(t.bookings.c.trainer_id).order_by(t.bookings.c.starts_at)
+        assert list(db.execute(query).scalars()) == [COLLEAGUE, None]
+
+
+def test_a_manager_passes_the_rules_of_a_row_with_a_reason(client: Client, house: Database) -> None:
+    with house.write() as db:
+        booking_rules.post(db, actor(ADMINISTRATOR), Scope(ScopeKind.CENTRE, "C-ONE"), CutOff(hours=100), NOW)
+        qualifications.put(db, MANAGER, FESEM, level=1, until=None, by=MANAGER, now=NOW)
+    sign_in(client, "manager")
+    why = "Sample decays before Friday"
+    for second, status, faulty in (("", 422, False), ("urgent", 400, True)):
+        page = send(client, "/bookings/together", {**TWO, "override_reason_0": why, "override_reason_1": second})
+        first, other = rows_of(page.text)[:2]
+        assert (page.status_code, f'value="{why}"' in first, "field-error" in other) == (status, True, faulty)
+        assert ("data-code" in first, 'data-code="rule_cut_off"' in other) == (False, not faulty)
+    both = {**TWO, "override_reason_0": why, "override_reason_1": "The staff will be there"}
+    assert send(client, "/bookings/together", both).status_code == 303
+    with house.read() as db:
+        query = sa.select(t.bookings.c.override_reason).order_by(t.bookings.c.starts_at)
+        assert list(db.execute(query).scalars()) == [why, "The staff will be there"]
+    # What is no reason of theirs passes nothing.
+    sign_in(client, "colleague")
+    page = send(client, "/bookings/together", {**both, "date_0": "2026-11-26"})
+    assert (page.status_code, page.text.count('data-code="rule_cut_off"'), "override_reason" in page.text) == (
+        422,
+        2,
+        False,
+    )
 
 
 def test_what_cannot_be_read_is_told_in_its_row(client: Client, house: Database) -> None:
@@ -178,7 +347,7 @@ def test_what_cannot_be_read_is_told_in_its_row(client: Client, house: Database)
     ):
         answer = send(client, "/bookings/together", wrong)
         assert answer.status_code == 400
-        rows = re.findall(r'<fieldset class="together-row">.*?</fieldset>', answer.text, flags=re.DOTALL)
+        rows = rows_of(answer.text)
         assert ["field-error" in each for each in rows] == [place == row for place in range(4)]
     assert booked(house) == []
 
@@ -201,16 +370,28 @@ def test_the_page_reads_well_wherever_it_is_read(
     browser: Browser, site: str, house: Database, theme: str, width: int, language: str
 ) -> None:
     staffed(house)
+    searched(house)
     with window(browser, site, theme=theme, width=width, language=language) as page:
         enter(page, "researcher")
         page.goto(f"/bookings/together?instrument=N001&date={DAY}&from=9:00&until=10:00")
         # Open from eight to six: an hour at night is refused beside its row.
-        page.select_option("#field-instrument_1", "N002")
+        page.fill("#field-q_1", "xrd")
+        page.press("#field-q_1", "Enter")
+        # What is found alone is chosen, with who may run it.
+        page.locator("#field-staff_1").wait_for()
+        assert page.locator("#field-instrument_1").input_value() == "N002"
+        assert page.locator(".refused").count() == 0
         page.select_option("#field-staff_1", f"assisted:{COLLEAGUE}")
         page.fill("#field-from_1", "22:00")
         page.fill("#field-until_1", "23:00")
         page.locator("#together-form button[type=submit]").click()
-        page.locator(".row-refusals").wait_for()
+        page.locator(".row-refusals .offers").wait_for()
         assert faults(page) == []
         assert overflow(page) == 0
         assert small_targets(page) == []
+        # The Enter key sends what was typed, and takes none of the times that are offered.
+        page.fill("#field-from_1", "10:00")
+        page.fill("#field-until_1", "11:00")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert [number for number, _, _ in booked(house)] == [FESEM, XRD]

@@ -24,6 +24,8 @@ from labshare.web.api import (
     qualifications,
     qualified_people,
     series,
+    trials,
+    usage,
     waitlist,
 )
 from labshare.web.api.reading import LARGEST_BODY
@@ -32,8 +34,10 @@ router = Router(
     "/api/v1",
     route_handlers=[
         *instruments.HANDLERS,
+        *usage.HANDLERS,
         *free_times.HANDLERS,
         *bookings.HANDLERS,
+        *trials.HANDLERS,
         *holds.HANDLERS,
         *blocking.HANDLERS,
         *approvals.HANDLERS,

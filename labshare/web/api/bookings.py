@@ -12,6 +12,7 @@ from litestar.params import FromPath, QueryParameter, RawBody
 from msgspec import UNSET
 
 from labshare.domain.bookings import BookingState
+from labshare.domain.ics import MEDIA_TYPE
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed
@@ -43,6 +44,7 @@ from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import asked, set_or_none
 from labshare.web.api.schema import accepts, problems
 from labshare.web.clearances import held_back
+from labshare.web.feeds import booking_file
 from labshare.web.rendering import Request
 
 LONGEST_CALENDAR = timedelta(days=92)
@@ -96,6 +98,20 @@ def show(request: Request, database: given.Database, me: given.Me, booking_id: F
     with database.read() as db:
         view = line_view(me, service.show(db, me, booking_id))
     return answer(request, view, version=view.version)
+
+
+@get("/bookings/{booking_id:uuid}/booking.ics", sync_to_thread=True, operation_id="downloadBooking",
+     summary="One booking as a calendar file", tags=["bookings"], media_type=MEDIA_TYPE,
+     responses=problems(404))  # fmt: skip
+def download(
+    request: Request,
+    database: given.Database,
+    settings: given.Settings,
+    me: given.Me,
+    booking_id: FromPath[UUID],
+) -> Response[str]:
+    """One booking as iCalendar, for whoever may read it, in the language of `Accept-Language`."""
+    return booking_file(request, database, me, booking_id, settings.base_url)
 
 
 @post("/bookings", sync_to_thread=True, operation_id="book", summary="Book an instrument",
@@ -155,7 +171,7 @@ def change(
     seen = reading.seen_version(request.headers.get("if-match"), set_or_none(asked.version))
 
     def work(db: Connection) -> Response[MadeBooking]:
-        view = made(db, me, _change(db, me, booking_id, asked, seen, now), now)
+        view = made(db, me, change_as_asked(db, me, booking_id, asked, seen, now), now)
         return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key, body=body)
@@ -183,7 +199,7 @@ def cancel(
     return once(request, database, me, now, work, key=key)
 
 
-HANDLERS = [listing, show, create, create_all, change, cancel]
+HANDLERS = [listing, show, download, create, create_all, change, cancel]
 
 
 def _require_none(**unasked: object) -> None:
@@ -198,7 +214,9 @@ def _behind(cursor: str) -> tuple[datetime, UUID] | None:
     return (reading.moment(place[0], "cursor"), place[1]) if place else None
 
 
-def _change(db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime) -> UUID:
+def change_as_asked(
+    db: Connection, me: Actor, booking_id: UUID, asked: BookingChange, seen: int, now: datetime
+) -> UUID:
     """Make the change; returns the id of the booking that stands then."""
     standing = service.show(db, me, booking_id).booking
     said = said_of(asked)

@@ -17,7 +17,7 @@ from labshare.domain.opening import format_opening
 from labshare.domain.registry import ProductRef
 from labshare.domain.registry_search import Found, Search
 from labshare.domain.registry_terms import BookableUnit, BookingMode, Hazard, OperatedBy, Qualification, Verification
-from labshare.services import Connection, calendars, modes
+from labshare.services import Connection, calendars, modes, usage
 from labshare.services import registry as service
 from labshare.services.registry import InstrumentPage
 from labshare.web import given
@@ -91,6 +91,8 @@ class InstrumentView(InstrumentLine, frozen=True, kw_only=True):
     demand: DemandView
     source: str
     retired_at: datetime | None
+    # Since when it is down, None while it runs.
+    down_since: datetime | None
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,7 +150,8 @@ def show(
     """One instrument. A retired one is still shown."""
     with database.read() as db:
         page, rules = service.instrument(db, instrument_id, now), calendars.rules_of(db, instrument_id)
-    return answer(request, _view(page, rules))
+        down = usage.down(db, page.instrument.number)
+    return answer(request, _view(page, rules, down.starts_at if down else None))
 
 
 @put("/instruments/{instrument_id:str}/modes", sync_to_thread=True, operation_id="offerModes",
@@ -205,7 +208,7 @@ _SAME = (
 )
 
 
-def _view(page: InstrumentPage, rules: InstrumentRules) -> InstrumentView:
+def _view(page: InstrumentPage, rules: InstrumentRules, down_since: datetime | None) -> InstrumentView:
     row, centre, capability = page.instrument, page.centre, page.capability
     same = {name: getattr(row, name) for name in _SAME}
     return InstrumentView(
@@ -228,4 +231,5 @@ def _view(page: InstrumentPage, rules: InstrumentRules) -> InstrumentView:
         approval=Approval(rules.approval),
         approval_hours=rules.approval_hours,
         demand=demand_view(rules.demand),
+        down_since=down_since,
     )

@@ -13,6 +13,11 @@ document.addEventListener("htmx:sendError", () => {
   if (place) place.textContent = document.body.dataset.offline;
 });
 
+// A search within a larger form finds by itself; Enter there must not send what the form is for.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches?.('input[type="search"][hx-get]')) event.preventDefault();
+});
+
 for (const button of document.querySelectorAll("[data-back]")) {
   if (history.length > 1) {
     button.hidden = false;

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from litestar.testing import TestClient
 
+from labshare.app import create_app
 from labshare.services import tokens
+from labshare.settings import Settings
 from labshare.store.engine import Database
 from labshare.store.tables import metadata, outbox
-from tests.furniture import NOW
+from tests.furniture import NOW, furnish
 from tests.web.conftest import Client
 
 _TABLES = metadata.sorted_tables
@@ -64,6 +67,15 @@ def calling(client: Client, house: Database) -> Callable[[str], Caller]:
 @pytest.fixture
 def researcher(calling: Callable[[str], Caller]) -> Caller:
     return calling("researcher")
+
+
+@pytest.fixture
+def anywhere(database: Database, settings: Settings, clock: Callable[[], datetime]) -> Iterator[Client]:
+    """The application on SQLite and on PostgreSQL."""
+    with database.write() as db:
+        furnish(db)
+    with TestClient(create_app(settings, database=database, clock=clock), raise_server_exceptions=False) as opened:
+        yield opened
 
 
 def content_of(house: Database) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ from labshare.store import agreements, clearances
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from tests.calendar_files import seen
 from tests.domain.test_agreements import an_agreement
 from tests.furniture import COLLEAGUE, COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, NOW, a_booking, add_instrument, span
 from tests.services.test_agreements import a_rule, load
@@ -669,3 +670,24 @@ def test_fifty_wishes_are_not_too_many(researcher: Caller) -> None:
     answer = researcher.post("/bookings/batch", {"items": [half(number) for number in range(50)]})
     assert answer.status_code == 201, answer.text
     assert answer.json()["items"][-1]["starts_at"] == "2026-11-27T05:30:00Z"
+
+
+def test_a_booking_is_a_file_for_whoever_may_read_it(researcher: Caller, calling: Callable[[str], Caller]) -> None:
+    booking = researcher.post("/bookings", WISH).json()
+    path = f"/bookings/{booking['id']}/booking.ics"
+    answer = researcher.get(path)
+    assert answer.headers["content-type"].startswith("text/calendar")
+    assert answer.headers["content-disposition"] == 'attachment; filename="N001-20261125.ics"'
+    (event,) = seen(answer.text)
+    assert (event.uid, event.summary) == (f"{booking['id']}@127.0.0.1", "FESEM instrument")
+    tag = answer.headers["etag"]
+    same = researcher.get(path, if_none_match=tag)
+    assert (same.status_code, same.text, same.headers["etag"]) == (304, "", tag)
+    # In another language, and once it has moved, it is another file.
+    assert researcher.get(path, accept_language="vi", if_none_match=tag).status_code == 200
+    researcher.patch(f"/bookings/{booking['id']}", {"ends_at": "2026-11-25T12:00:00+07:00", "version": 1})
+    assert researcher.get(path, if_none_match=tag).status_code == 200
+    # As its page and its answer: for the managers of the centre too, and for nobody else.
+    assert calling("manager").get(path).status_code == 200
+    assert calling("competitor").get(path).status_code == 404
+    assert researcher.get("/bookings/00000000-0000-0000-0000-000000000001/booking.ics").status_code == 404

@@ -13,7 +13,7 @@ from labshare.store import agreements, clearances
 from labshare.store.engine import Database
 from tests.domain.test_agreements import an_agreement
 from tests.furniture import NOW
-from tests.web.api.conftest import Caller
+from tests.web.api.conftest import Caller, nothing_changes
 from tests.web.api.test_bookings import WISH, codes
 
 OTHER = WISH | {"purpose": "Màng mỏng"}
@@ -81,3 +81,13 @@ def test_a_look_at_a_series_puts_it_there_too(researcher: Caller, house: Databas
     assert {each["code"] for date in answer.json()["dates"] for each in date["refusals"]} == {"clearance_waiting"}
     with house.read() as db:
         assert [line.project for line in clearances.lines(db)] == ["KC-01"]
+
+
+def test_a_dry_run_says_what_is_lacking_and_asks_nobody_for_it(
+    researcher: Caller, house: Database, screened: None
+) -> None:
+    booking = researcher.post("/bookings", OTHER).json()
+    with nothing_changes(house):
+        for path, body in (("/bookings/trial", WISH | LATER), (f"/bookings/{booking['id']}/trial", WORDS)):
+            (refusal,) = researcher.post(path, body).json()["refusals"]
+            assert refusal["code"] == "clearance_waiting"

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from litestar.testing import TestClient
 
-from labshare.app import create_app
 from labshare.services import tokens
-from labshare.settings import Settings
 from labshare.store import bookings as bookings_store
 from labshare.store import idempotency as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import FESEM, NOW, a_booking, furnish, span
+from tests.furniture import FESEM, NOW, a_booking, span
 from tests.web.api.conftest import Caller, codes, nothing_changes
 from tests.web.api.test_bookings import WISH, wish
 from tests.web.conftest import Client
@@ -144,15 +140,6 @@ def test_a_fault_after_the_change_leaves_neither_booking_nor_key(
 
 
 # ---------------------------------------------------------------- at the same time, on both databases
-
-
-@pytest.fixture
-def anywhere(database: Database, settings: Settings, clock: Callable[[], datetime]) -> Iterator[Client]:
-    """The application on SQLite and on PostgreSQL."""
-    with database.write() as db:
-        furnish(db)
-    with TestClient(create_app(settings, database=database, clock=clock), raise_server_exceptions=False) as opened:
-        yield opened
 
 
 def at_once(database: Database, client: Client, path: str, body: Any, keys: list[str]) -> list[Any]:

@@ -15,6 +15,9 @@ METHODS = {
     "/api/v1/instruments/{instrument_id}/modes": {"put"},
     "/api/v1/instruments/{instrument_id}/approval": {"put"},
     "/api/v1/instruments/{instrument_id}/demand": {"put"},
+    "/api/v1/instruments/{instrument_id}/state": {"get"},
+    "/api/v1/instruments/{instrument_id}/down": {"post"},
+    "/api/v1/instruments/{instrument_id}/up": {"post"},
     "/api/v1/bookings": {"get", "post"},
     "/api/v1/bookings/batch": {"post"},
     "/api/v1/bookings/holds": {"post"},
@@ -22,6 +25,9 @@ METHODS = {
     "/api/v1/bookings/holds/{hold_id}/prolong": {"post"},
     "/api/v1/bookings/blocks": {"post"},
     "/api/v1/bookings/{booking_id}": {"get", "patch", "delete"},
+    "/api/v1/bookings/trial": {"post"},
+    "/api/v1/bookings/{booking_id}/trial": {"post"},
+    "/api/v1/bookings/{booking_id}/booking.ics": {"get"},
     "/api/v1/bookings/{booking_id}/no-show": {"post"},
     "/api/v1/bookings/{booking_id}/approve": {"post"},
     "/api/v1/bookings/{booking_id}/decline": {"post"},
@@ -121,17 +127,22 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     assert "Problem" in referred
 
 
-# An answer with a key is kept for a day, and that of a new feed is a secret of which only the hash is kept.
-WITHOUT_KEY = {"/api/v1/feeds", "/api/v1/feeds/{feed_id}"}
+# An answer with a key is kept for a day, and that of a new feed is a secret of which only the hash is kept. A dry run
+# changes nothing, however often it is sent.
+WITHOUT_KEY = {
+    "/api/v1/feeds", "/api/v1/feeds/{feed_id}",
+    "/api/v1/bookings/trial", "/api/v1/bookings/{booking_id}/trial",
+}  # fmt: skip
 # Somebody has a handful of feeds, an instrument of rules, waits for ten things at most, offers ten bookings at most, a
-# search for time tells the first few places, what waits for a centre is told whole, as somebody must look at each, and
-# who is qualified is for a few.
+# search for time tells the first few places, what waits for a centre is told whole, as somebody must look at each, who
+# is qualified is for a few, a failure touches what lies within a week, and a file is one booking.
 ON_ONE_PAGE = {
     "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/slots/near", "/api/v1/approvals",
     "/api/v1/booking-rules", "/api/v1/notices/preferences",
     "/api/v1/qualifications", "/api/v1/qualifications/asks", "/api/v1/qualifications/waiting",
     "/api/v1/qualifications/trainers", "/api/v1/qualifications/operators", "/api/v1/qualifications/people",
     "/api/v1/exchanges", "/api/v1/exchanges/colleagues",
+    "/api/v1/instruments/{instrument_id}/state", "/api/v1/bookings/{booking_id}/booking.ics",
 }  # fmt: skip
 
 
