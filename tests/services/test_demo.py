@@ -567,6 +567,18 @@ def test_a_researcher_is_offered_a_booking_and_asked_for_a_swap(demo: Made) -> N
     assert sorted(line.wants is not None for line in asked) == [False, True]
 
 
+def test_what_a_researcher_is_offered_can_be_accepted(demo: Made) -> None:
+    with demo.read() as db:
+        (to,) = people_store.actors(db, persons.c.login == "researcher.ims")
+        asked = exchanges.asked_of(db, to, NOW)
+        project_id = db.execute(sa.select(projects.c.id).where(projects.c.code == "IMS-01")).scalar_one()
+    for line in asked:
+        own = None if line.wants else project_id
+        with demo.undone() as db:
+            taken = exchanges.accept(db, to, line.exchange.id, own, seen_version=line.version, now=NOW)
+        assert (taken.person_id, taken.starts_at) == (to.person_id, line.gives.starts_at)
+
+
 @pytest.mark.parametrize("name", ["story.toml", "people.toml"])
 def test_a_file_that_cannot_be_read_changes_nothing(own_database_url: str, tmp_path: Path, name: str) -> None:
     for part in ("registry", "agreements", "demo"):
