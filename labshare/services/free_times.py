@@ -18,7 +18,6 @@ import msgspec
 from labshare.domain.availability import Leeway, firsts, nearest, starts_of_day
 from labshare.domain.bookings import Context as RuleContext
 from labshare.domain.bookings import InstrumentRules, Wish
-from labshare.domain.modes import Mode
 from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
@@ -169,7 +168,7 @@ def _who(db: Connection, wish: Wish) -> Who:
         ignores_qualification=wish.trainer_id is not None,
         attendants=wish.attendants,
         project=project,
-        has_it_run=wish.mode is Mode.COMMISSIONED,
+        mode=wish.mode,
     )
 
 
