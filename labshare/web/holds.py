@@ -25,6 +25,7 @@ from labshare.web import given, qualifications, waitlist
 from labshare.web.booking_forms import BookingForm
 from labshare.web.booking_wishes import read_wish
 from labshare.web.clearances import write_or_hold_back
+from labshare.web.free_times import offers_near
 from labshare.web.rendering import Form, Request, redirect, render
 
 
@@ -90,16 +91,22 @@ def _let_go(database: Database, me: Actor, wish: Wish, now: datetime) -> None:
 
 
 def _ways(db: Connection, me: Actor, form: BookingForm, wish: Wish, error: Refused, now: datetime) -> dict[str, Any]:
-    """What would help whom the form refuses: to ask for the qualification, a trainer where the form offers any, or the
-    waitlist.
+    """What would help whom the form refuses: the nearest times, to ask for the qualification, a trainer where the form
+    offers any, or the waitlist.
     """
     rules = calendars.rules_of(db, form.instrument)
     trained = qualifications.ways_to_train(db, me, rules, form.trainer, error.refusals, now)
     return {
+        "offers": () if _is_only_of_holds(error.refusals) else offers_near(db, wish, now),
         "ask_address": qualifications.address_after(error.refusals, rules),
         "may_train": trained["may_train"],
         "wait_address": waitlist.address_after(error, rules, wish.span),
     }
+
+
+def _is_only_of_holds(refusals: Sequence[Refusal]) -> bool:
+    """Whether the time could be booked, though it is not kept meanwhile."""
+    return all(each.code.startswith("hold") for each in refusals)
 
 
 def _fragment(
@@ -113,7 +120,7 @@ def _fragment(
         seconds=seconds,
         left=f"{seconds // 60}:{seconds % 60:02}",
         may_prolong=held is not None and may_prolong(held),
-        is_only_of_holds=all(each.code.startswith("hold") for each in refusals),
+        is_only_of_holds=_is_only_of_holds(refusals),
         refusals=refusals,
         **ways,
     )
