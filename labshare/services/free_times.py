@@ -16,14 +16,14 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.availability import Leeway, firsts, nearest, starts_of_day
+from labshare.domain.bookings import Booking, BookingState, InstrumentRules, Wish
 from labshare.domain.bookings import Context as RuleContext
-from labshare.domain.bookings import InstrumentRules, Wish
 from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
 from labshare.domain.qualifications import qualified
 from labshare.domain.registry_search import Search
-from labshare.domain.timespan import Span, next_minute
+from labshare.domain.timespan import MINUTE, Span, next_minute, subtracted
 from labshare.errors import Refusal
 from labshare.services import calendars, prices
 from labshare.services.leeways import Looking, Who
@@ -122,15 +122,21 @@ def next_free(db: Connection, person_id: UUID, number: int, minutes: int, now: d
 def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> list[Span]:
     """Up to `count` uses that would be accepted, nearest to the wish first, one for each gap.
 
-    Lengths are mended to what the instrument allows. Looks 14 days around the wish.
+    Lengths are mended to what the instrument allows. Looks 14 days around the wish. What a booking that moves has
+    already is not suggested to it.
     """
     wanted = wish.span.start
     first, last = max(next_minute(now), wanted - AROUND), wanted + AROUND
     if last <= first:
         return []
-    looking = Looking(db, Asked(number=wish.instrument_number), _who(db, wish), lambda _, __: [Span(first, last)], now)
+    replaced = bookings_store.get(db, wish.replaces_id) if wish.replaces_id else None
+    who = _who(db, wish, replaced)
+    looking = Looking(db, Asked(number=wish.instrument_number), who, lambda _, __: [Span(first, last)], now)
     for each in looking.candidates:
-        return nearest(each.rules, wanted, looking.leeways(each, wish.span.minutes), count=count)
+        leeways = looking.leeways(each, wish.span.minutes)
+        if replaced is not None and replaced.instrument_number == wish.instrument_number:
+            leeways = [_elsewhere(replaced, leeway) for leeway in leeways]
+        return nearest(each.rules, wanted, leeways, count=count)
     return []
 
 
@@ -156,8 +162,16 @@ def capability_of(db: Connection, number: int) -> str:
 # ---------------------------------------------------------------- parts
 
 
-def _who(db: Connection, wish: Wish) -> Who:
-    replaced = bookings_store.get(db, wish.replaces_id) if wish.replaces_id else None
+def _elsewhere(booking: Booking, leeway: Leeway) -> Leeway:
+    """The starts but that at which the booking stands already; what a form holds it may still take."""
+    is_firm = booking.state in (BookingState.CONFIRMED, BookingState.PENDING)
+    if not is_firm or leeway.minutes != booking.span.minutes:
+        return leeway
+    own = Span(booking.starts_at, booking.starts_at + MINUTE)
+    return msgspec.structs.replace(leeway, starts=subtracted(leeway.starts, [own]))
+
+
+def _who(db: Connection, wish: Wish, replaced: Booking | None) -> Who:
     project = None
     if wish.project_id is not None and wish.person_id is not None:
         project, _ = projects_store.with_membership(db, wish.project_id, wish.person_id)

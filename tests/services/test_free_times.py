@@ -233,6 +233,21 @@ def test_who_moves_a_booking_may_have_its_own_time(house: Database) -> None:
         assert free_times.suggest(db, asked, NOW, count=1) == [span(25, 10, 12)]
 
 
+def test_who_moves_a_booking_is_not_offered_where_it_is(house: Database) -> None:
+    """Two hours from 9 to 11 shall move to 10, where they would run into the next from 11. Where it stands is an hour
+    off and no help; 8:30, by the half hour, is an hour and a half off, and 12:00, after the other, two. On another
+    instrument the same hours are a help.
+    """
+    with house.write() as db:
+        booking = a_booking(FESEM, span(25, 9, 11))
+        other = a_booking(FESEM, span(25, 11, 12), person_id=COLLEAGUE)
+        store.add(db, [booking, other])
+        asked = wish(FESEM, span(25, 10, 12), replaces_id=booking.id)
+        assert free_times.suggest(db, asked, NOW, count=2) == [Span(at(25, 8, 30), at(25, 10, 30)), span(25, 12, 14)]
+        elsewhere = wish(XRD, span(25, 9, 11), replaces_id=booking.id)
+        assert free_times.suggest(db, elsewhere, NOW, count=1) == [span(25, 9, 11)]
+
+
 def test_where_only_the_staff_run_it_nobody_need_be_able_nor_there(house: Database) -> None:
     """The researcher is at the XRD from 9 to 11, and lost what the FE-SEM asks for. A wish without a mode is run by its
     user where that is offered, and by the staff where nothing else is: then the wish itself would be booked.
