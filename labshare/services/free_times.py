@@ -23,7 +23,7 @@ from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
 from labshare.domain.qualifications import qualified
 from labshare.domain.registry_search import Search
-from labshare.domain.timespan import MINUTE, Span, next_minute, subtracted
+from labshare.domain.timespan import Span, next_minute
 from labshare.errors import Refusal
 from labshare.services import calendars, prices
 from labshare.services.leeways import Looking, Who
@@ -163,12 +163,14 @@ def capability_of(db: Connection, number: int) -> str:
 
 
 def _elsewhere(booking: Booking, leeway: Leeway) -> Leeway:
-    """The starts but that at which the booking stands already; what a form holds it may still take."""
-    is_firm = booking.state in (BookingState.CONFIRMED, BookingState.PENDING)
-    if not is_firm or leeway.minutes != booking.span.minutes:
+    """The same without where the booking stands already; what a form holds it may still take."""
+    if booking.state not in (BookingState.CONFIRMED, BookingState.PENDING):
         return leeway
-    own = Span(booking.starts_at, booking.starts_at + MINUTE)
-    return msgspec.structs.replace(leeway, starts=subtracted(leeway.starts, [own]))
+
+    def accepts(use: Span) -> bool:
+        return use != booking.span and (leeway.accepts is None or leeway.accepts(use))
+
+    return msgspec.structs.replace(leeway, accepts=accepts)
 
 
 def _who(db: Connection, wish: Wish, replaced: Booking | None) -> Who:
