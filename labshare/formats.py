@@ -26,6 +26,7 @@ _LONG_WEEKDAYS = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 }
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 Number = int | float | Decimal | Fraction
 
@@ -117,8 +118,8 @@ def percent(share: Number, digits: int = 1) -> str:
 
 
 def money(vnd: int) -> str:
-    """Whole dong: 1.200.000 ₫ or VND 1,200,000."""
-    return f"{number(vnd)} ₫" if language() == "vi" else f"VND {number(vnd)}"
+    """Whole dong, never broken over a line: 1.200.000 ₫ or VND 1,200,000."""
+    return f"{number(vnd)}{_NO_BREAK}₫" if language() == "vi" else f"VND{_NO_BREAK}{number(vnd)}"
 
 
 def iso(value: datetime) -> str:

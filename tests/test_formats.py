@@ -94,10 +94,10 @@ def test_a_number_is_rounded_half_up_with_the_separators_of_the_language(
 def test_shares_and_money() -> None:
     with speaking("vi"):
         assert formats.percent(Fraction(520, 780)) == "66,7 %"
-        assert formats.money(1_200_000) == "1.200.000 ₫"
+        assert formats.money(1_200_000) == "1.200.000\N{NO-BREAK SPACE}₫"
     with speaking("en"):
         assert formats.percent(Fraction(1, 5), 0) == "20 %"
-        assert formats.money(1_200_000) == "VND 1,200,000"
+        assert formats.money(1_200_000) == "VND\N{NO-BREAK SPACE}1,200,000"
 
 
 def test_machines_read_utc() -> None:

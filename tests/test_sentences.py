@@ -18,7 +18,7 @@ from labshare.sentences import readable, sentence, sentences
         ("until", "2026-11-26", "26/11/2026", "26 Nov 2026"),
         ("least_minutes", 90, "1 giờ 30 phút", "1 h 30 min"),
         ("minutes", 15, "15 phút", "15 min"),
-        ("price_vnd", 1200000, "1.200.000 ₫", "VND 1,200,000"),
+        ("price_vnd", 1200000, "1.200.000\N{NO-BREAK SPACE}₫", "VND\N{NO-BREAK SPACE}1,200,000"),
         ("days", 1500, "1.500", "1,500"),
         ("access_class", "industry", "Doanh nghiệp", "Industry"),
         ("project", "2026-KC-01", "2026-KC-01", "2026-KC-01"),

@@ -75,16 +75,20 @@ def blocked(conduct: Conduct, now: datetime) -> Refusal | None:
 
 
 def nearly_blocked(conduct: Conduct, now: datetime) -> Refusal | None:
-    """What somebody is told whom the rule of a centre does not bar yet, and who has missed some already."""
+    """R21: what somebody is told whom a clause, or the rule of a centre, does not bar yet, and who has strikes already;
+    by a clause that asks for notice some may be for what they gave back too late.
+    """
     penalties = conduct.clause.penalties
-    if penalties is None or not conduct.reach or blocked_until(penalties, conduct.strikes, now):
+    if penalties is None or blocked_until(penalties, conduct.strikes, now):
         return None
-    taken = len(lately(penalties, conduct.strikes, now))
+    if not (taken := len(lately(penalties, conduct.strikes, now))):
+        return None
     params: dict[str, Param] = {
         "taken": taken,
         "strikes": penalties.strikes,
         "within_days": penalties.within_days,
         "block_days": penalties.block_days,
-        "rule_scope": conduct.reach,
     }
-    return Refusal(code="no_shows_so_far", params=params) if taken else None
+    if conduct.reach:
+        return Refusal(code="no_shows_so_far", params={**params, "rule_scope": conduct.reach})
+    return Refusal(code="courtesy_late_so_far" if penalties.late_cancel else "courtesy_so_far", params=params)

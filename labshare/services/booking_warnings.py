@@ -7,21 +7,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from labshare.domain.agreements import Agreement
 from labshare.domain.booking_rules import NoShows
-from labshare.domain.bookings import OCCUPYING, Booking, BookingState
+from labshare.domain.bookings import OCCUPYING, Booking, BookingState, Wish
 from labshare.domain.conduct_rules import blocked, nearly_blocked
 from labshare.domain.people import Actor
 from labshare.domain.standing_rules import at
 from labshare.errors import Refusal
 from labshare.services.bookings import Booked
-from labshare.services.clauses import missed_since, posted_conduct
+from labshare.services.clauses import conducts, covering_at, missed_since
 from labshare.services.holding import near_end
 from labshare.services.share_warnings import notices
 from labshare.store import bookings as bookings_store
 from labshare.store import person_times
 from labshare.store import series as series_store
 from labshare.store.engine import Connection
-from labshare.store.rulebooks import with_posted
+from labshare.store.rulebooks import rulebook
 
 
 def warnings(
@@ -44,18 +45,27 @@ def warnings(
 def no_shows(
     db: Connection, reader: Actor, booking: Booking, now: datetime, stamp: str | None = None
 ) -> tuple[Refusal, ...]:
-    """What the user of a booking that lies ahead, or that they missed, has against them by the rules of its centre, and
-    what comes of it. One query, none with a known `stamp`, and two more where such a rule stands; none for others.
+    """What the user of a booking that lies ahead, or that they missed, has against them by the rules of its centre and
+    the clauses of agreements (R21), and what comes of it. One query, none with a known `stamp`, and two more where
+    such a rule or clause stands; none for others.
     """
     is_ahead = booking.state in OCCUPYING and booking.starts_at > now
     if booking.person_id != reader.person_id or not (is_ahead or booking.state is BookingState.NO_SHOW):
         return ()
-    standing = [each for each in with_posted(db, stamp).posted if isinstance(each.rule, NoShows)]
-    if not standing:
+    book, moment = rulebook(db, stamp), max(booking.starts_at, now)
+    standing = [each for each in book.posted if isinstance(each.rule, NoShows)]
+    if not standing and not any(_bars(each) for each in book.agreements_at(moment)):
         return ()
-    posted = at(standing, bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number].site)
-    since = missed_since((), posted, now)
+    rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
+    posted = at(standing, rules.site)
+    covering = [each for each in covering_at(book, rules, moment) if _bars(each)]
+    since = missed_since(covering, posted, now)
     missed = person_times.missed(db, reader.person_id, since) if since else ()
-    conducts = [posted_conduct(each, (), missed, frozenset()) for each in posted]
-    said = (blocked(each, now) or nearly_blocked(each, now) for each in conducts)
+    wish = Wish(instrument_number=rules.number, span=booking.span, person_id=reader.person_id)
+    held = conducts(covering, rules, wish, posted=posted, missed=missed)
+    said = (blocked(each, now) or nearly_blocked(each, now) for each in held)
     return tuple(each for each in said if each)
+
+
+def _bars(agreement: Agreement) -> bool:
+    return agreement.courtesy is not None and agreement.courtesy.penalties is not None

@@ -362,7 +362,8 @@ def share_places(stage: Stage) -> None:
 
 def offer_bookings(stage: Stage) -> None:
     """A booking that a colleague would give to a researcher, and one that somebody would swap for theirs."""
-    to = next(each for each in stage.cast.people.values() if each.login == "researcher.ims")
+    actor = next(each for each in stage.cast.people.values() if each.login == "researcher.ims")
+    to = demo_exchanges.Receiver(actor, stage.cast.projects["IMS-01"].id)
     ahead = sorted((each for each in stage.author.bookings if each.starts_at > stage.now), key=lambda b: b.starts_at)
     demo_exchanges.offer(stage.db, to, ahead, stage.cast.people, stage.rules, stage.now)
 

@@ -16,9 +16,8 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.availability import Leeway, firsts, nearest, starts_of_day
+from labshare.domain.bookings import Booking, BookingState, InstrumentRules, Wish
 from labshare.domain.bookings import Context as RuleContext
-from labshare.domain.bookings import InstrumentRules, Wish
-from labshare.domain.modes import Mode
 from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
@@ -123,15 +122,21 @@ def next_free(db: Connection, person_id: UUID, number: int, minutes: int, now: d
 def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> list[Span]:
     """Up to `count` uses that would be accepted, nearest to the wish first, one for each gap.
 
-    Lengths are mended to what the instrument allows. Looks 14 days around the wish.
+    Lengths are mended to what the instrument allows. Looks 14 days around the wish. What a booking that moves has
+    already is not suggested to it.
     """
     wanted = wish.span.start
     first, last = max(next_minute(now), wanted - AROUND), wanted + AROUND
     if last <= first:
         return []
-    looking = Looking(db, Asked(number=wish.instrument_number), _who(db, wish), lambda _, __: [Span(first, last)], now)
+    replaced = bookings_store.get(db, wish.replaces_id) if wish.replaces_id else None
+    who = _who(db, wish, replaced)
+    looking = Looking(db, Asked(number=wish.instrument_number), who, lambda _, __: [Span(first, last)], now)
     for each in looking.candidates:
-        return nearest(each.rules, wanted, looking.leeways(each, wish.span.minutes), count=count)
+        leeways = looking.leeways(each, wish.span.minutes)
+        if replaced is not None and replaced.instrument_number == wish.instrument_number:
+            leeways = [_elsewhere(replaced, leeway) for leeway in leeways]
+        return nearest(each.rules, wanted, leeways, count=count)
     return []
 
 
@@ -157,8 +162,18 @@ def capability_of(db: Connection, number: int) -> str:
 # ---------------------------------------------------------------- parts
 
 
-def _who(db: Connection, wish: Wish) -> Who:
-    replaced = bookings_store.get(db, wish.replaces_id) if wish.replaces_id else None
+def _elsewhere(booking: Booking, leeway: Leeway) -> Leeway:
+    """The same without where the booking stands already; what a form holds it may still take."""
+    if booking.state not in (BookingState.CONFIRMED, BookingState.PENDING):
+        return leeway
+
+    def accepts(use: Span) -> bool:
+        return use != booking.span and (leeway.accepts is None or leeway.accepts(use))
+
+    return msgspec.structs.replace(leeway, accepts=accepts)
+
+
+def _who(db: Connection, wish: Wish, replaced: Booking | None) -> Who:
     project = None
     if wish.project_id is not None and wish.person_id is not None:
         project, _ = projects_store.with_membership(db, wish.project_id, wish.person_id)
@@ -169,7 +184,7 @@ def _who(db: Connection, wish: Wish) -> Who:
         ignores_qualification=wish.trainer_id is not None,
         attendants=wish.attendants,
         project=project,
-        has_it_run=wish.mode is Mode.COMMISSIONED,
+        mode=wish.mode,
     )
 
 

@@ -18,6 +18,7 @@ from labshare.domain.booking_rules import NoShows, Posted, PrimeLimit, ShortNoti
 from labshare.domain.bookings import Context, InstrumentRules, Wish, not_blocked, prime_time
 from labshare.domain.clauses import Conduct
 from labshare.domain.courtesy import weeks_around
+from labshare.domain.modes import Mode, usual
 from labshare.domain.opening import DAY_MINUTES, Hours
 from labshare.domain.projects import Project
 from labshare.domain.standing_rules import (
@@ -44,15 +45,15 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
     """For whom time is looked for: a person (None: whoever may book), their trainer and operator, and the booking that
     would move.
 
-    No clause of courtesy holds for a session that a round gave (`is_session`); who has the staff run it (`has_it_run`)
-    need not be qualified, nor there.
+    No clause of courtesy holds for a session that a round gave (`is_session`). Without a `mode` it is the usual one of
+    each instrument; where the staff run it, the person need not be qualified, nor there.
     """
 
     person_id: UUID | None
     replaces_id: UUID | None = None
     is_session: bool = False
     ignores_qualification: bool = False
-    has_it_run: bool = False
+    mode: Mode | None = None
     attendants: frozenset[UUID] = frozenset()
     project: Project | None = None
 
@@ -90,7 +91,7 @@ class Looking:
         """When a use of so many minutes, or of the length nearest to it, may begin there, the earliest first."""
         rules = candidate.rules
         busy = [*self._busy.get(rules.number, ()), *self._kept.get(rules.number, ())]
-        must_be_there = rules.attended and not self._who.has_it_run
+        must_be_there = rules.attended and not self._is_run_by_staff(rules)
         elsewhere = [*(self._elsewhere if must_be_there else ()), *self._others_elsewhere]
         found: list[Leeway] = []
         for each in self._stretches_of(rules, minutes):
@@ -102,10 +103,15 @@ class Looking:
 
     # ------------------------------------------------------------ reading
 
+    def _is_run_by_staff(self, rules: InstrumentRules) -> bool:
+        return (self._who.mode or usual(rules.modes)) is Mode.COMMISSIONED
+
+    def _needs_qualification(self, candidate: Candidate) -> bool:
+        ignored = self._who.ignores_qualification or self._is_run_by_staff(candidate.rules)
+        return candidate.asks and self._who.person_id is not None and not ignored
+
     def _may_be_qualified(self, candidate: Candidate) -> bool:
-        who = self._who
-        asks = candidate.asks and who.person_id and not (who.ignores_qualification or who.has_it_run)
-        return candidate.is_qualified or not asks
+        return candidate.is_qualified or not self._needs_qualification(candidate)
 
     def _hull_of(self, found: Iterable[Candidate]) -> Span | None:
         """From the first to the last start that is looked for on any of them."""
@@ -167,8 +173,9 @@ class Looking:
             return []
         posted = self.book.posted_at(rules.site)
         dated = hours_on_dates(posted)
-        # Where closed hours are for a few, what is offered keeps out of them.
-        spans_closed_hours = rules.spans_closed_hours and overnight_level(posted) is None
+        # Where closed hours are for a few, what is offered keeps out of them; the staff may let a run go on in them.
+        by_staff = self._is_run_by_staff(rules) and not self._who.attendants
+        spans_closed_hours = rules.spans_closed_hours and (overnight_level(posted) is None or by_staff)
         furthest = furthest_days(posted) or rules.advance_days
         rules = msgspec.structs.replace(
             rules, spans_closed_hours=spans_closed_hours, advance_days=min(rules.advance_days, furthest)
@@ -238,7 +245,7 @@ class Looking:
         """Before which a use must begin so that qualification and project last until its end."""
         bounds: list[datetime] = []
         project, last = self._who.project, candidate.ends
-        if last and not self._who.ignores_qualification:
+        if last and self._needs_qualification(candidate):
             bounds.append(ending_by(last[0].at, minutes))
         if project is not None and project.expires_at is not None:
             # The use must end before that instant, not with it.

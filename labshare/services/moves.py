@@ -7,12 +7,13 @@ new wish.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
@@ -98,6 +99,20 @@ def trial(
     """Judge the same move as it would be judged now. Raises what it would raise, and leaves no trace."""
     with undone(db):
         move_to(db, actor, booking_id, number, span, seen_version=seen_version, now=now)
+
+
+def standing_after(
+    actor: Actor, booking: Booking, rules: InstrumentRules, starts_at: datetime, now: datetime
+) -> Literal["", "approved", "waits"]:
+    """What becomes of a booking's standing when this actor moves it, which they should know before they do: it waited
+    and is confirmed, or the centre is asked (again).
+    """
+    if booking.state not in (BookingState.CONFIRMED, BookingState.PENDING):
+        return ""
+    state, _ = booking_changes.standing_for(actor, rules, booking.kind, booking.organisation_id, starts_at, now)
+    if state is BookingState.PENDING:
+        return "waits"
+    return "approved" if booking.state is BookingState.PENDING else ""
 
 
 def _require_unbound(booking: Booking) -> None:

@@ -311,18 +311,20 @@ def _offers(
     *,
     days: int = 2,
 ) -> tuple[Span, ...]:
-    """The nearest free times on the day of a refused date and, with `days`, after it, clear of the other dates."""
+    """The nearest free times on the day of a refused date, and then with `days` after it, clear of the other dates."""
     if change.wish is None or not all(refusal.code.startswith(_OF_TIME) for refusal in refused):
         return ()
     rules = locked[change.after.instrument_number]
     day = _local_day(change.after.span, rules)
     near = {day + number * DAY for number in range(days)}
     others = [span for span in taken if span != change.after.occupied]
-    return tuple(
+    found = (
         span
         for span in free_times.suggest(db, change.wish, now, count=_GAPS)
         if _local_day(span, rules) in near and not any(rules.occupied(span).overlaps(other) for other in others)
-    )[:MOST_OFFERS]
+    )
+    # Its own day first: a date is moved within it.
+    return tuple(sorted(found, key=lambda span: _local_day(span, rules) != day)[:MOST_OFFERS])
 
 
 def _local_day(span: Span, rules: InstrumentRules) -> datetime:

@@ -60,6 +60,7 @@ def next_bookings(db: Connection, actor: Actor, now: datetime) -> Section | None
         title=gettext("My next bookings"),
         icon="calendar-days",
         lines=tuple(_line(line) for line in lines[:LINES_AT_HOME]),
+        total=len(lines),
         more="/bookings" if lines else "",
         empty=gettext("No booking is ahead of you. Find an instrument and book its time."),
     )

@@ -25,6 +25,7 @@ from labshare.web import given
 from labshare.web.booking_forms import BookingForm
 from labshare.web.booking_wishes import read_wish, ways_after
 from labshare.web.clearances import write_or_hold_back
+from labshare.web.free_times import offers_near
 from labshare.web.rendering import Form, Request, redirect, render
 
 
@@ -45,7 +46,8 @@ def hold(
         with database.read() as db:
             rules = calendars.rules_of(db, data.instrument)
             ways = ways_after(db, me, rules, data.trainer, error.refusals, wish.span, now)
-        return _fragment(request, now, refusals=error.refusals, **ways)
+            offers = () if _is_only_of_holds(error.refusals) else offers_near(db, wish, now)
+        return _fragment(request, now, refusals=error.refusals, offers=offers, **ways)
     except (NotFound, Forbidden):
         # The address named a hold of somebody else, or somebody for whom one may not book: the form itself says so.
         return _fragment(request, now)
@@ -90,6 +92,11 @@ def _let_go(database: Database, me: Actor, wish: Wish, now: datetime) -> None:
             holds.release(db, me, wish.replaces_id, now)
 
 
+def _is_only_of_holds(refusals: Sequence[Refusal]) -> bool:
+    """Whether the time could be booked, though it is not kept meanwhile."""
+    return all(each.code.startswith("hold") for each in refusals)
+
+
 def _fragment(
     request: Request, now: datetime, *, held: Booking | None = None, refusals: Sequence[Refusal] = (), **ways: Any
 ) -> Response[str]:
@@ -101,7 +108,7 @@ def _fragment(
         seconds=seconds,
         left=f"{seconds // 60}:{seconds % 60:02}",
         may_prolong=held is not None and may_prolong(held),
-        is_only_of_holds=all(each.code.startswith("hold") for each in refusals),
+        is_only_of_holds=_is_only_of_holds(refusals),
         refusals=refusals,
         **ways,
     )

@@ -46,11 +46,15 @@ def calls(db: Connection, actor: Actor, now: datetime) -> Section | None:
 
 def my_requests(db: Connection, actor: Actor, now: datetime) -> Section | None:
     """For those who have applied: where each request stands."""
-    lines = round_pages.mine(db, actor)[:MOST_LINES]
+    lines = round_pages.mine(db, actor)
     if not lines:
         return None
     return Section(
-        title=gettext("My requests for time"), icon="send", lines=tuple(_own(line) for line in lines), more="/rounds"
+        title=gettext("My requests for time"),
+        icon="send",
+        lines=tuple(_own(line) for line in lines[:MOST_LINES]),
+        more="/rounds",
+        total=len(lines),
     )
 
 

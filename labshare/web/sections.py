@@ -26,6 +26,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     """A group of lines under a heading. `more` leads to the whole list; `empty` says what to do when there is none.
 
     An urgent section waits for the reader's decision: it is set apart while it has lines, and hidden without any.
+    `total` is how many there are where `lines` are only the first.
     """
 
     title: str
@@ -34,3 +35,4 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     more: str = ""
     empty: str = ""
     urgent: bool = False
+    total: int = 0

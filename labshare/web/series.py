@@ -5,6 +5,7 @@ The rule is typed in the form of a booking (bookings.py), where a series is also
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from labshare import formats
 from labshare.domain.bookings import Wish
 from labshare.domain.people import Actor
 from labshare.domain.series import Conflicts, Repeat
+from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refusal, Refused
 from labshare.services import Database, series
 from labshare.services import calendars as looking
@@ -113,7 +115,7 @@ def _preview(
         rules=rules,
         words=in_words(repeat),
         dates=[_date(each) for each in found],
-        **_conflicts(form, sum(not each.refusals for each in found)),
+        **_conflicts(form, found),
         fields=typed,
         back=f"/bookings/new?{urlencode(typed)}",
         refusals=_of_the_whole(error) if error else (),
@@ -121,11 +123,19 @@ def _preview(
     )
 
 
-def _conflicts(form: SeriesForm, free: int) -> dict[str, Any]:
-    """What may become of refused dates: where no date can be booked as it is, leaving them out would book nothing."""
-    choices = (Conflicts.SKIP, Conflicts.MOVE, Conflicts.STOP) if free else (Conflicts.MOVE,)
+def _conflicts(form: SeriesForm, found: Sequence[Occurrence]) -> dict[str, Any]:
+    """What may become of refused dates: where no date can be booked as it is, leaving them out would book nothing, and
+    where no other time of a day is free either, nothing can be chosen.
+    """
+    free = sum(not each.refusals for each in found)
+    movable = any(_same_day(each.span, offer) for each in found for offer in each.offers)
+    choices = (Conflicts.SKIP, Conflicts.MOVE, Conflicts.STOP) if free else (Conflicts.MOVE,) if movable else ()
     chosen = form.conflicts if free else Conflicts.MOVE.value
     return {"free": free, "conflicts": [each.value for each in choices], "chosen": chosen}
+
+
+def _same_day(one: Span, other: Span) -> bool:
+    return formats.local(one.start).date() == formats.local(other.start).date()
 
 
 def _of_the_whole(error: Refused) -> tuple[Refusal, ...]:

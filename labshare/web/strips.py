@@ -14,6 +14,7 @@ import msgspec
 from markupsafe import Markup
 
 from labshare import formats
+from labshare.domain.availability import fitting_minutes
 from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules
 from labshare.domain.opening import DAY_MINUTES
 from labshare.domain.timespan import MINUTE, Span
@@ -43,6 +44,27 @@ class Cell(msgspec.Struct, frozen=True):
     iso: str
     bars: Markup
     words: str
+
+
+class Fit(msgspec.Struct, frozen=True):
+    """What of a free gap can be booked, in minutes: starts stand on the `raster`, a use is `least` long or longer, and
+    beside what is busy it needs `before` and `after` for its set-up and clean-up.
+    """
+
+    raster: int = 1
+    least: int = 0
+    before: int = 0
+    after: int = 0
+
+    def minutes(self, start: int, end: int) -> int:
+        """How much of the gap from `start` to `end`."""
+        start += -start % self.raster
+        # What begins or ends at midnight may go on in the day beside it.
+        is_whole = start > 0 and end < DAY_MINUTES
+        return max(0, end - start) if end - start >= self.least or not is_whole else 0
+
+
+ANY = Fit()
 
 
 class _Day:
@@ -93,10 +115,10 @@ def cells(
             if kind not in BESIDE or rules.capacity == 1:
                 day.busy.append((start, end))
             day.painted.append((kind, start, end))
-    first, ends, spoken = window.first * 60, window.last * 60, language()
+    first, ends, spoken, fit = window.first * 60, window.last * 60, language(), _fit(rules)
     midnights = range(0, last, DAY_MINUTES)
     return tuple(
-        Cell(each, _bars(day, first, ends), _words(day, now - passed, soonest - passed, furthest - passed, spoken))
+        Cell(each, _bars(day, first, ends), _words(day, now - passed, soonest - passed, furthest - passed, fit, spoken))
         for each, day, passed in zip(isos, days, midnights, strict=True)
     )
 
@@ -109,18 +131,24 @@ def _crowded(rules: InstrumentRules, rows: Iterable[Occupied], painted: Iterable
     return [*others, *(("taken", start, end) for start, end in crowded(rules.capacity, uses)), *mine]
 
 
-def free_minutes(opened: Iterable[Minutes], busy: Iterable[Minutes], since: int, until: int) -> int:
-    """Open minutes from `since` until `until` that nothing busy covers."""
-    free, ordered = 0, sorted(busy)
+def _fit(rules: InstrumentRules) -> Fit:
+    # A use that goes on while the instrument is closed is not bounded by the hours of a day.
+    least = 0 if rules.spans_closed_hours else fitting_minutes(rules, 1)
+    return Fit(rules.raster, least, rules.setup_minutes, rules.cleanup_minutes)
+
+
+def free_minutes(opened: Iterable[Minutes], busy: Iterable[Minutes], since: int, until: int, fit: Fit = ANY) -> int:
+    """Open minutes from `since` until `until` that nothing busy covers and that fit."""
+    free, ordered = 0, sorted((begins - fit.after, ends + fit.before) for begins, ends in busy)
     for start, closes in opened:
         at, end = max(start, since), min(closes, until)
         for begins, ends in ordered:
             if begins >= end:
                 break
             if ends > at:
-                free += max(0, begins - at)
+                free += fit.minutes(at, begins)
                 at = ends
-        free += max(0, end - at)
+        free += fit.minutes(at, end)
     return free
 
 
@@ -138,14 +166,14 @@ def _bars(day: _Day, first: int, last: int) -> Markup:
     return Markup("".join(bars))  # noqa: S704  numbers and words of ours, nothing that anybody typed
 
 
-def _words(day: _Day, now: int, soonest: int, furthest: int, spoken: str) -> str:
+def _words(day: _Day, now: int, soonest: int, furthest: int, fit: Fit, spoken: str) -> str:
     if not day.opened:
         return gettext("Closed")
     if now >= DAY_MINUTES:
         return gettext("over")
     if furthest <= day.opened[0][0]:
         return gettext("not yet bookable")
-    return _free_words(free_minutes(day.opened, day.busy, soonest, furthest), spoken)
+    return _free_words(free_minutes(day.opened, day.busy, soonest, furthest, fit), spoken)
 
 
 @lru_cache(maxsize=8192)

@@ -6,7 +6,7 @@ a day, asks for half an hour at least, and opens 14 days ahead.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,8 +22,8 @@ from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Forbidden, Refusal, Refused, WrongState
 from labshare.i18n import speaking
 from labshare.sentences import sentence
+from labshare.services import booking_warnings, clauses, free_times, plans
 from labshare.services import bookings as service
-from labshare.services import clauses, free_times, plans
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
 from labshare.store import person_times
@@ -268,6 +268,47 @@ def test_nobody_is_said_not_to_have_come_where_the_instrument_ran_in_time_or_no_
 def cancelled(house: Database, booking: Booking, before: timedelta, who: UUID = RESEARCHER) -> Booking:
     with house.write() as db:
         return service.cancel(db, actor(who), booking.id, seen_version=1, now=booking.starts_at - before)
+
+
+def test_who_has_strikes_of_an_agreement_is_told_before_they_are_barred(house: Database) -> None:
+    """Missed on the 19th and the 20th: two of three is told there, and of a booking ahead that the agreement covers, to
+    nobody but their user, while they count; two of two bars.
+    """
+    clause = Courtesy(notice_hours=24, penalties=Penalties(strikes=2, within_days=30))
+    put(
+        house,
+        first := a_booking(XRD, span(19, 9, 10), state=BookingState.NO_SHOW),
+        second := a_booking(XRD, span(20, 9, 10), state=BookingState.NO_SHOW),
+    )
+
+    def told(booking: Booking, who: UUID = RESEARCHER, now: datetime = NOW) -> list[Refusal]:
+        with house.read() as db:
+            return list(booking_warnings.no_shows(db, actor(who), booking, now))
+
+    def sign(number: int, **changes: Any) -> None:
+        agreement = courteous(courtesy=msgspec.structs.replace(clause, **changes))
+        with house.write() as db:
+            agreements_store.add_version(db, Version(number=number, agreement=agreement), actor_id=None, now=NOW)
+
+    ahead, elsewhere = book(house, FESEM, span(26, 9, 10)), book(house, NMR, span(26, 11, 12))
+    theirs = book(house, XRD, span(26, 9, 10), COLLEAGUE)
+    sign(2, penalties=Penalties(strikes=3, within_days=30))
+    so_far = {"taken": 2, "strikes": 3, "within_days": 30, "block_days": 14}
+    for each in (first, second, ahead):
+        (said,) = told(each)
+        assert (said.code, said.params) == ("courtesy_so_far", so_far)
+    assert told(elsewhere) == told(theirs, COLLEAGUE) == told(ahead, MANAGER) == []
+    # On 19 December the first is 30 days ago.
+    assert [each.params["taken"] for each in told(second, now=at(19, 9) + timedelta(days=30))] == [1]
+    sign(3)
+    (said,) = told(ahead)
+    assert (said.code, said.params["until"]) == ("courtesy_blocked", (at(20, 9) + timedelta(days=14)).isoformat())
+    sign(4, penalties=Penalties(strikes=3, late_cancel=True))
+    with speaking("en"):
+        assert sentence(told(ahead)[0]) == (
+            "You did not come to 2 of your bookings on the instruments of an agreement in the last 90 days, or gave"
+            " them back too late. After 3 you cannot book them for 14 days; give back in time what you do not need."
+        )
 
 
 def test_giving_back_too_late_is_a_strike_only_where_the_clause_says_so(house: Database) -> None:

@@ -41,6 +41,7 @@ from labshare.services import (
     notices,
     operators,
     people,
+    prices,
     registry,
     waitlist,
 )
@@ -570,6 +571,30 @@ def test_a_researcher_is_offered_a_booking_and_asked_for_a_swap(demo: Made) -> N
         (to,) = people_store.actors(db, persons.c.login == "researcher.ims")
         asked = exchanges.asked_of(db, to, NOW)
     assert sorted(line.wants is not None for line in asked) == [False, True]
+
+
+@pytest.mark.parametrize(("code", "hour"), [("IMS-01", 1_200_000), ("MAT-01", 2_400_000)])
+def test_who_books_reads_a_price(demo: Made, code: str, hour: int) -> None:
+    """VND 2.4 m an hour in all: public research pays half of it, a partner all."""
+    with demo.read() as db:
+        row = db.execute(sa.select(projects).where(projects.c.code == code)).one()
+        project = msgspec.convert(row, Project, from_attributes=True)
+        (found,) = prices.of_projects(
+            db, bookings_store.rules_of(db, [1])[1], [project], Span(NOW, NOW + timedelta(hours=2))
+        )
+    assert (found.hour, found.price.total) == (hour, 2 * hour)
+
+
+def test_what_a_researcher_is_offered_can_be_accepted(demo: Made) -> None:
+    with demo.read() as db:
+        (to,) = people_store.actors(db, persons.c.login == "researcher.ims")
+        asked = exchanges.asked_of(db, to, NOW)
+        project_id = db.execute(sa.select(projects.c.id).where(projects.c.code == "IMS-01")).scalar_one()
+    for line in asked:
+        own = None if line.wants else project_id
+        with demo.undone() as db:
+            taken = exchanges.accept(db, to, line.exchange.id, own, seen_version=line.version, now=NOW)
+        assert (taken.person_id, taken.starts_at) == (to.person_id, line.gives.starts_at)
 
 
 @pytest.mark.parametrize("name", ["story.toml", "people.toml"])

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from labshare.domain.agreements import Scope, Version
 from labshare.domain.bookings import BookingState, Wish
 from labshare.domain.courtesy import Courtesy, Penalties, PrimeTime
+from labshare.domain.modes import Mode
 from labshare.domain.registry_search import Search
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Forbidden, Refused
@@ -232,6 +233,49 @@ def test_who_moves_a_booking_may_have_its_own_time(house: Database) -> None:
         assert free_times.suggest(db, asked, NOW, count=1) == [span(25, 10, 12)]
 
 
+def test_who_moves_a_booking_is_not_offered_where_it_is(house: Database) -> None:
+    """Two hours from 9 to 11 shall move to 10, where they would run into the next from 11. Where it stands is an hour
+    off and no help; 8:30, by the half hour, is an hour and a half off, and 12:00, after the other, two. On another
+    instrument the same hours are a help.
+    """
+    with house.write() as db:
+        booking = a_booking(FESEM, span(25, 9, 11))
+        other = a_booking(FESEM, span(25, 11, 12), person_id=COLLEAGUE)
+        store.add(db, [booking, other])
+        asked = wish(FESEM, span(25, 10, 12), replaces_id=booking.id)
+        assert free_times.suggest(db, asked, NOW, count=2) == [Span(at(25, 8, 30), at(25, 10, 30)), span(25, 12, 14)]
+        elsewhere = wish(XRD, span(25, 9, 11), replaces_id=booking.id)
+        assert free_times.suggest(db, elsewhere, NOW, count=1) == [span(25, 9, 11)]
+
+
+def test_where_only_the_staff_run_it_nobody_need_be_able_nor_there(house: Database) -> None:
+    """The researcher is at the XRD from 9 to 11, and lost what the FE-SEM asks for. A wish without a mode is run by its
+    user where that is offered, and by the staff where nothing else is: then the wish itself would be booked.
+    """
+    asked = wish(FESEM, span(25, 9, 11))
+    with house.write() as db:
+        store.add(db, [a_booking(XRD, span(25, 9, 11))])
+        db.execute(sa.delete(t.qualifications).where(t.qualifications.c.person_id == RESEARCHER))
+        assert free_times.suggest(db, asked, NOW) == []
+        assert free_times.next_free(db, RESEARCHER, FESEM, 60, NOW) is None
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(modes="commissioned"))
+        assert free_times.suggest(db, asked, NOW, count=1) == [span(25, 9, 11)]
+        assert accepted(db, asked)
+        first = free_times.next_free(db, RESEARCHER, FESEM, 60, at(25, 8, 50))
+        assert first == span(25, 9, 10)
+
+
+def test_what_somebody_is_qualified_for_may_end_before_a_use_by_the_staff(house: Database) -> None:
+    asked = wish(FESEM, span(26, 9, 11), mode=Mode.COMMISSIONED)
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(modes="self commissioned"))
+        db.execute(sa.update(t.qualifications).values(expires_at=at(25, 12)))
+        assert free_times.suggest(db, asked, NOW, count=1) == [span(26, 9, 11)]
+        assert accepted(db, asked)
+        # By oneself it must be over by noon of the day before.
+        assert free_times.suggest(db, wish(FESEM, span(26, 9, 11)), NOW, count=1) == [span(25, 10, 12)]
+
+
 # ---------------------------------------------------------------- exact
 
 
@@ -247,7 +291,8 @@ def _small_house(db: Connection, chance: Random) -> None:
     furnish(db)
     changes: dict[int, dict[str, Any]] = {
         FESEM: {"granularity_minutes": 20, "min_minutes": 20, "setup_minutes": 7, "cleanup_minutes": 13},
-        XRD: {"granularity_minutes": 15, "min_minutes": 30, "opening": "Mon-Fri 08:00-09:30,10:00-12:00"},
+        XRD: {"granularity_minutes": 15, "min_minutes": 30, "opening": "Mon-Fri 08:00-09:30,10:00-12:00",
+              "modes": chance.choice(("self", "commissioned", "assisted commissioned"))},
         NMR: {"granularity_minutes": 5, "min_minutes": 5, "spans_closed_hours": True, "attended": False,
               "opening": "Mon-Fri 08:00-09:00,09:20-12:00", "cleanup_minutes": 0, "setup_minutes": 10},
     }  # fmt: skip

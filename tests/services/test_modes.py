@@ -134,6 +134,12 @@ def test_the_staff_begin_and_end_a_long_run_while_it_is_open(house: Database) ->
     with pytest.raises(Refused) as refused:
         book(house, COLLEAGUE, span(25, 17, 19), mode=Mode.COMMISSIONED)
     assert [each.code for each in refused.value.refusals] == ["rule_staff_hours"]
+    night = Wish(
+        instrument_number=FESEM, span=span(25, 17, 33), person_id=COLLEAGUE, project_id=PUBLIC_PROJECT,
+        mode=Mode.COMMISSIONED,
+    )  # fmt: skip
+    with house.read() as db:
+        assert free_times.suggest(db, night, NOW, count=1) == [night.span]
     assert book(house, COLLEAGUE, span(25, 17, 33), mode=Mode.COMMISSIONED).span == span(25, 17, 33)
 
 

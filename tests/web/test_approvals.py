@@ -70,6 +70,41 @@ def test_its_user_sees_that_it_waits_and_cannot_decide(client: Client, waiting: 
     assert "Lượt đặt phải chờ trung tâm duyệt. Trung tâm quyết định trong 24 giờ." in form
 
 
+APPROVES, WAITS = "Đổi sang giờ khác cũng là duyệt luôn lượt này.", "Giờ khác phải được trung tâm duyệt lại."
+OTHER_TIMES = {"date": "2026-11-25", "from": "13:00", "until": "15:00", "version": "1"}
+
+
+def dialog(client: Client, waiting: str, version: str = "1") -> str:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver.local/instruments/N001"}
+    answer = client.get(f"{waiting}/move", params=OTHER_TIMES | {"version": version}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return text_of(answer)
+
+
+def test_a_manager_knows_before_they_move_it_that_this_approves_it(client: Client, waiting: str) -> None:
+    for said in (text_of(client.get(waiting)), dialog(client, waiting)):
+        assert APPROVES in said
+        assert WAITS not in said
+    assert "Đổi giờ và duyệt" in dialog(client, waiting)
+    assert send(client, f"{waiting}/move", OTHER_TIMES).status_code == 303
+    page = text_of(client.get(waiting))
+    assert "Đã xác nhận" in page
+    # It waits no more, and a manager waits for nobody.
+    assert APPROVES not in page
+    assert WAITS not in page
+    assert "duyệt" not in dialog(client, waiting, "2")
+
+
+def test_its_user_knows_before_they_move_it_that_it_waits_again(client: Client, waiting: str) -> None:
+    assert decide(client, f"{waiting}/approve").status_code == 303
+    sign_in(client, "researcher")
+    for said in (text_of(client.get(waiting)), dialog(client, waiting, "2")):
+        assert WAITS in said
+        assert APPROVES not in said
+    assert send(client, f"{waiting}/move", OTHER_TIMES | {"version": "2"}).status_code == 303
+    assert "Chờ duyệt" in text_of(client.get(waiting))
+
+
 def test_a_stale_decision_shows_how_it_stands(client: Client, waiting: str) -> None:
     assert decide(client, f"{waiting}/approve", version="7").status_code == 412
     assert decide(client, f"{waiting}/approve").status_code == 303

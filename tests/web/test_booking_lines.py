@@ -60,7 +60,7 @@ def test_home_shows_five_of_my_next_bookings_and_leads_to_all(house: Database, c
         section = next_bookings(db, actor(RESEARCHER), clock())
     assert section is not None
     assert [line.detail for line in section.lines[:2]] == ["08:00–09:00 T5 26/11/2026", "09:00–10:00 T5 26/11/2026"]
-    assert (len(section.lines), section.more) == (5, "/bookings")
+    assert (len(section.lines), section.total, section.more) == (5, 7, "/bookings")
 
 
 def test_home_says_what_to_do_when_nothing_is_booked(house: Database, clock: Clock) -> None:

@@ -152,6 +152,14 @@ def test_a_calendar_says_which_versions_it_shows(client: Client, house: Database
     assert 'data-live="N001:1 N002:0"' in client.get("/centres/C-ONE/board").text
 
 
+def test_a_week_of_a_centre_says_what_can_be_chosen_there(client: Client) -> None:
+    sign_in(client, "researcher")
+    day, week = (text_of(client.get(f"/centres/C-ONE/board?span={span}")) for span in ("day", "week"))
+    assert "Chọn giờ trống để đặt" in day
+    assert "Chọn giờ trống để đặt" not in week
+    assert "Chọn một ngày của một thiết bị để xem giờ trong ngày." in week
+
+
 def test_a_board_begins_with_the_first_open_day(client: Client, house: Database) -> None:
     with house.write() as db:
         db.execute(sa.update(t.instruments).values(opening="Thu 08:00-18:00"))

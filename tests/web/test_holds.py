@@ -119,11 +119,21 @@ def test_a_refused_form_says_it_once_and_asks_again_when_it_changes(researcher: 
     assert 'hx-trigger="hold delay:300ms"' in refused.text
 
 
-def test_taken_time_leads_to_the_waitlist_before_the_form_is_sent(researcher: Client, house: Database) -> None:
+def test_taken_time_leads_to_other_times_and_the_waitlist_before_the_form_is_sent(
+    researcher: Client, house: Database
+) -> None:
+    """Nearest to 9:00 on Wednesday are two hours from 11:00, from 8:00 on Thursday and, as Tuesday is a holiday, until
+    18:00 on Monday; Hanoi is seven hours ahead of UTC.
+    """
     with house.write() as db:
         bookings_store.add(db, [a_booking(XRD, span(25, 9, 11), person_id=COLLEAGUE)])
     answer = hold(researcher)
     assert 'data-code="time_taken"' in answer.text
+    assert re.findall(r'form="booking-form" name="slot" value="([^"]+)"', answer.text) == [
+        "2026-11-23T09:00:00Z/2026-11-23T11:00:00Z",
+        "2026-11-25T04:00:00Z/2026-11-25T06:00:00Z",
+        "2026-11-26T01:00:00Z/2026-11-26T03:00:00Z",
+    ]
     assert 'href="/waitlist/new?instrument=N002&amp;length=120m&amp;from=2026-11-25&amp;to=2026-12-01"' in answer.text
 
 
@@ -201,6 +211,27 @@ def test_the_form_asks_for_its_hold_as_it_opens_and_others_see_that_the_time_is_
 def test_nobody_signed_in_holds_nothing(client: Client, house: Database) -> None:
     assert hold(client).status_code in (303, 401)
     assert stored(house) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_in_a_browser_enter_sends_what_was_typed_and_takes_no_offered_time(
+    browser: Browser, site: str, house: Database, is_sent: bool
+) -> None:
+    with house.write() as db:
+        bookings_store.add(db, [a_booking(XRD, span(25, 9, 11), person_id=COLLEAGUE)])
+    with window(browser, site, width=360) as page:
+        enter(page, "researcher")
+        page.goto("/bookings/new?instrument=N002&date=2026-11-25&from=9:00&until=11:00")
+        expect(page.locator(".offers")).to_be_visible()
+        if is_sent:
+            page.locator("#booking-form .actions > [type=submit]").first.click()
+            expect(page.locator(".refused .offers")).to_be_visible()
+        page.locator("[name=from]").fill("13:00")
+        page.locator("[name=until]").fill("15:00")
+        page.locator("[name=until]").press("Enter")
+        expect(page.locator("h1")).to_contain_text("Lượt đặt:")
+        expect(page.locator(".lead")).to_contain_text("13:00–15:00")
 
 
 @pytest.mark.slow

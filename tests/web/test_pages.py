@@ -25,6 +25,31 @@ def test_every_link_of_the_navigation_answers_for_every_role(client: Client, log
         assert 'aria-current="page"' in page.text, path
 
 
+@pytest.mark.parametrize("login", ["partner", "office"])
+@pytest.mark.parametrize("path", ["/bookings", "/waitlist", "/exchanges", "/qualifications", "/instruments/N001"])
+def test_who_may_not_book_is_offered_nothing_that_is_then_refused(client: Client, login: str, path: str) -> None:
+    sign_in(client, login)
+    page = client.get(path)
+    links = {link for link in re.findall(r'href="(/[^"]*)"', page.text) if not link.startswith("/static/")}
+    assert "/bookings" in links
+    for link in links:
+        assert client.get(link.replace("&amp;", "&")).status_code == 200, link
+    assert "Kéo để chọn giờ" not in text_of(page)
+    assert "Ai được đặt Bạn chưa có chứng nhận" not in text_of(page)
+
+
+def test_who_may_not_book_reads_so_among_the_bookings(client: Client) -> None:
+    sign_in(client, "partner")
+    page = client.get("/bookings")
+    assert "Vai trò của bạn không đặt giờ" in text_of(page)
+    assert 'href="/waitlist"' not in page.text
+    assert 'href="/feeds"' in page.text
+    sign_in(client, "researcher")
+    page = client.get("/bookings")
+    assert "Vai trò của bạn không đặt giờ" not in text_of(page)
+    assert 'href="/waitlist"' in page.text
+
+
 def test_every_open_link_answers_for_a_visitor(client: Client) -> None:
     home = client.get("/").text
     for item in ITEMS:

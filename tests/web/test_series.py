@@ -21,7 +21,7 @@ from tests.browser import enter, faults, overflow, small_targets, window
 from tests.furniture import COLLEAGUE, FESEM, PUBLIC_PROJECT, RESEARCHER, a_booking, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
-WEEK = timedelta(weeks=1)
+WEEK, HOUR = timedelta(weeks=1), timedelta(hours=1)
 # Three Thursdays from 26 November on.
 TYPED = {
     "instrument": "N001", "date": "2026-11-26", "from": "9h", "until": "11h", "project": str(PUBLIC_PROJECT),
@@ -105,6 +105,20 @@ def test_where_no_date_is_free_they_can_only_be_moved(researcher: Client, house:
     answer = send(researcher, "/series/preview", TYPED)
     assert answer.text.count('class="free-date"') == 0
     assert re.findall(r'name="conflicts" value="(\w+)"( checked)?', answer.text) == [("move", " checked")]
+
+
+def test_where_nothing_can_be_had_on_any_day_the_series_is_not_offered(researcher: Client, house: Database) -> None:
+    with house.write() as db:
+        for weeks in range(3):
+            # All day, from 8 to 18.
+            taken = Span(NINE.start + weeks * WEEK - HOUR, NINE.start + weeks * WEEK + 9 * HOUR)
+            store.add(db, [a_booking(FESEM, taken, person_id=COLLEAGUE)])
+    answer = send(researcher, "/series/preview", TYPED)
+    assert answer.text.count('class="refused-date"') == 3
+    assert "Không ngày nào đặt được" in text_of(answer)
+    assert 'name="conflicts"' not in answer.text
+    assert "Đặt chuỗi lượt này" not in text_of(answer)
+    assert "Sửa quy tắc" in text_of(answer)
 
 
 def test_the_page_carries_on_whatever_was_typed(researcher: Client, house: Database) -> None:

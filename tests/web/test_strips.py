@@ -16,7 +16,7 @@ from labshare.domain.timespan import MINUTE, Span
 from labshare.i18n import speaking
 from labshare.services.calendars import Occupancy, Occupied
 from labshare.web.grid import Window, week_of
-from labshare.web.strips import EPOCH, Cell, cells, free_minutes, opened_days
+from labshare.web.strips import EPOCH, Cell, Fit, cells, free_minutes, opened_days
 from tests.furniture import at, span
 from tests.web.test_blocks import RULES
 
@@ -117,6 +117,41 @@ def test_free_minutes_are_those_that_are_open_and_not_busy(
         if any(start <= minute < end for start, end in disjoint) and not any(a <= minute < b for a, b in busy)
     )
     assert free_minutes(disjoint, busy, since, until) == expected
+
+
+few_minutes = st.tuples(st.integers(0, 120), st.integers(1, 40)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+
+
+@given(
+    busy=st.lists(few_minutes, max_size=4),
+    raster=st.sampled_from([1, 15, 30]),
+    least=st.integers(1, 60),
+    before=st.integers(0, 10),
+    after=st.integers(0, 10),
+)
+def test_free_minutes_are_those_that_some_use_could_take(
+    busy: list[tuple[int, int]], raster: int, least: int, before: int, after: int
+) -> None:
+    """Every start and end is tried, of a day that is open from minute 10 to 130."""
+    taken = {minute for start, end in busy for minute in range(start, end)}
+    expected: set[int] = set()
+    for start in range(-(-10 // raster) * raster, 130, raster):
+        for end in range(start + least, 131):
+            if not taken.isdisjoint(range(start - before, end + after)):
+                break
+            expected.update(range(start, end))
+    assert free_minutes([(10, 130)], busy, 0, 1440, Fit(raster, least, before, after)) == len(expected)
+
+
+def test_a_gap_that_is_too_short_for_any_use_is_not_counted_as_free() -> None:
+    """A use takes an hour, 15 minutes before and 15 after, and starts on the half hour. Between 9 and 10:15 there is no
+    room for it; after 11 one may start at 11:30, and end by 18: six hours and a half.
+    """
+    rules = msgspec.structs.replace(RULES, setup_minutes=15, cleanup_minutes=15, granularity_minutes=30)
+    rows, hours = [occupied(span(26, 8, 9)), occupied(Span(at(26, 10, 15), at(26, 11)))], [span(26, 8, 18)]
+    shown = Occupancy(span=WEEK.span, instruments=(rules,), occupied={1: rows}, opened={1: hours}, kept={1: []})
+    thursday = cells(shown, rules, opened_days(hours, WEEK), WEEK, OFFICE, WEEK.minute(at(23, 8)))[3]
+    assert thursday.words == "trống 6,5 giờ"
 
 
 def test_what_is_too_late_to_book_is_not_counted_as_free() -> None:

@@ -25,4 +25,9 @@ for (const button of document.querySelectorAll("[data-back]")) {
   }
 }
 
+// What is only there to be copied is chosen whole by one tap.
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches("input[readonly]")) event.target.select();
+});
+
 document.querySelector("[data-focus]")?.focus();
