@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -95,17 +96,10 @@ def write_judged(
     judged = judge(db, changes, locked, now, reader=actor)
     refuse_judged(changes, judged)
     written = make(db, changes, judged)
-    for booking in written:
-        rules = locked[booking.instrument_number]
-        details = {"instrument": rules.id, "version": booking.version, "state": booking.state.value}
-        details |= _passed(db, changes, booking)
-        audit.record(
-            db, actor_id=actor.person_id, action=action, noun="booking", noun_id=str(booking.id), now=now,
-            details=details,
-        )  # fmt: skip
+    lines = [_line(db, actor, changes, booking, locked[booking.instrument_number], now, action) for booking in written]
     changed = [(change.before, booking) for change, booking in zip(changes, written, strict=True)]
     booking_notices.tell(db, actor.person_id, changed, locked, now, action=action)
-    tell(db, {locked[booking.instrument_number].number: locked[booking.instrument_number] for booking in written})
+    tell(db, {booking.instrument_number: locked[booking.instrument_number] for booking in written}, lines)
     return written, judged
 
 
@@ -247,10 +241,13 @@ def refuse(refusals: Sequence[Refusal], wishes: Sequence[Wish] = ()) -> None:
         raise Refused(tuple(refusals))
 
 
-def tell(db: Connection, changed: Locked) -> None:
-    """One message to the watchers of each of these calendars."""
-    for _, rules in sorted(changed.items()):
-        outbox.post(db, "calendar", {"instrument": rules.id, "version": rules.calendar_version, "number": rules.number})
+def tell(db: Connection, changed: Locked, lines: Sequence[dict[str, Any]] = ()) -> None:
+    """One message to the watchers of each of these calendars, and with them these lines of the audit."""
+    payloads: list[dict[str, str | int]] = [
+        {"instrument": rules.id, "version": rules.calendar_version, "number": rules.number}
+        for _, rules in sorted(changed.items())
+    ]
+    outbox.post_with(db, "calendar", payloads, lines)
 
 
 def ended(booking: Booking, state: BookingState, now: datetime) -> Change:
@@ -259,6 +256,20 @@ def ended(booking: Booking, state: BookingState, now: datetime) -> Change:
 
 
 # ---------------------------------------------------------------- parts
+
+
+def _line(
+    db: Connection,
+    actor: Actor,
+    changes: Sequence[Change],
+    booking: Booking,
+    rules: InstrumentRules,
+    now: datetime,
+    action: str,
+) -> dict[str, Any]:
+    details = {"instrument": rules.id, "version": booking.version, "state": booking.state.value}
+    details |= _passed(db, changes, booking)
+    return audit.row(actor.person_id, action, "booking", booking.id, now, details)
 
 
 def _passed(db: Connection, changes: Sequence[Change], booking: Booking) -> dict[str, str]:

@@ -11,6 +11,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -37,7 +38,7 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # The number that the database gives it is not asked for.
-_RECORD = sa.insert(audit).inline()
+RECORD = sa.insert(audit).inline()
 
 
 def record(
@@ -51,7 +52,14 @@ def record(
     details: Details | None = None,
 ) -> None:
     """Add one line, in the transaction of the change it tells of. Free text in `details` must be `hashed` first."""
-    row = {
+    db.execute(RECORD, row(actor_id, action, noun, noun_id, now, details))
+
+
+def row(
+    actor_id: UUID | None, action: str, noun: str, noun_id: str | UUID, now: datetime, details: Details | None = None
+) -> dict[str, Any]:
+    """A line as `record` adds it, and as outbox.py takes it along."""
+    return {
         "at": now,
         "actor_id": actor_id,
         "action": action,
@@ -59,7 +67,6 @@ def record(
         "noun_id": str(noun_id),
         "details": msgspec.json.encode(details or {}).decode(),
     }
-    db.execute(_RECORD, row)
 
 
 def lines(db: Connection, noun: str, noun_id: str | UUID) -> list[AuditLine]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labshare.store import audit
+from labshare.store.engine import batch
+from labshare.store.tables import audit as audit_lines
 from labshare.store.tables import outbox
 
 Payload = Mapping[str, str | int]
@@ -30,11 +34,36 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 _POST = sa.insert(outbox).inline()
 
 
+def _with_binds(table: sa.Table, part: str, *names: str) -> sa.Insert:
+    return sa.insert(table).values({name: sa.bindparam(f"{part}_{name}", type_=table.c[name].type) for name in names})
+
+
+_LINE = _with_binds(audit_lines, "line", "at", "actor_id", "action", "noun", "noun_id", "details")
+_POST_WITH = _with_binds(outbox, "message", "topic", "payload", "created_at").inline().add_cte(_LINE.cte("line"))
+
+
 def post(db: Connection, topic: str, payload: Payload) -> None:
     """Leave a message for the watchers of `topic`. It is delivered once this transaction is committed, or never."""
+    db.execute(_POST, _row(topic, payload))
+
+
+def post_with(db: Connection, topic: str, payloads: Sequence[Payload], lines: Sequence[dict[str, Any]]) -> None:
+    """A message for each of these payloads, and with them the `lines` of the audit (`audit.row`). Two statements, or
+    one on PostgreSQL where there is one of each.
+    """
+    rows = [_row(topic, payload) for payload in payloads]
+    if len(rows) == len(lines) == 1 and db.dialect.name == "postgresql":
+        both = {"message": rows[0], "line": lines[0]}
+        db.execute(_POST_WITH, {f"{part}_{name}": value for part, row in both.items() for name, value in row.items()})
+        return
+    for statement, found in ((audit.RECORD, lines), (_POST, rows)):
+        if found:
+            db.execute(statement, batch(found))
+
+
+def _row(topic: str, payload: Payload) -> dict[str, Any]:
     # Nothing is decided by this time; it only tells an operator how long messages wait, so the clock may be read here.
-    row = {"topic": topic, "payload": msgspec.json.encode(payload).decode(), "created_at": datetime.now(UTC)}
-    db.execute(_POST, row)
+    return {"topic": topic, "payload": msgspec.json.encode(payload).decode(), "created_at": datetime.now(UTC)}
 
 
 def waiting(db: Connection, limit: int = 500) -> list[Message]:
