@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.booking_rules import CutOff, Posted, Scope, ScopeKind
 from labshare.domain.bookings import BookingState
@@ -12,8 +13,9 @@ from labshare.errors import Forbidden, Malformed, Refused
 from labshare.services import booking_rules, booking_sheets
 from labshare.services.booking_sheets import Sheet
 from labshare.store import booking_pages
+from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, COMPETITOR, MANAGER, NOW, PARTNER, RESEARCHER, actor, at, furnish
+from tests.furniture import COLLEAGUE, COMPETITOR, MANAGER, NOW, PARTNER, RESEARCHER, XRD, actor, at, furnish
 
 HEAD = "instrument,starts_at,ends_at,person,project,purpose"
 # At the XRD (N002) of C-ONE on Wednesday 25 November; the third takes time of the first.
@@ -92,6 +94,35 @@ N002,soon,2026-11-25 13:00,,KC-01,unread
     assert codes(look(house, MANAGER, elsewhere)) == [["person_not_yours"]]
     with pytest.raises(Forbidden):
         look(house, PARTNER)
+
+
+def test_a_row_that_cannot_be_taken_leaves_the_others_as_they_are(house: Database) -> None:
+    """A purpose that is too long, and a member of the project who has left."""
+    with house.write() as db:
+        db.execute(sa.update(t.persons).where(t.persons.c.id == COLLEAGUE).values(disabled_at=NOW))
+    text = f"""{HEAD}
+N002,2026-11-25 08:00,2026-11-25 09:00,,KC-01,{"x" * 501}
+N002,2026-11-25 09:00,2026-11-25 10:00,colleague,KC-01,of who has left
+N002,2026-11-25 10:00,2026-11-25 11:00,,KC-01,mine
+"""
+    assert codes(look(house, RESEARCHER, text)) == [["purpose_too_long"], ["person_not_yours"], []]
+
+
+def test_a_sheet_that_is_sent_again_books_nothing_twice_where_several_use_at_a_time(house: Database) -> None:
+    """Two places of three, at an instrument that nobody need be at: the same rows again would fit once more."""
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(capacity=3, attended=False))
+    text = f"""{HEAD}
+N002,2026-11-25 08:00,2026-11-25 09:00,researcher,KC-01,first
+N002,2026-11-25 08:00,2026-11-25 09:00,researcher,KC-01,second
+N002,2026-11-25 08:00,2026-11-25 09:00,colleague,KC-01,third
+"""
+    with house.write() as db:
+        assert len(booking_sheets.load(db, actor(MANAGER), text.rpartition("N002")[0], "", NOW, skips=False)) == 2
+    assert codes(look(house, MANAGER, text)) == [["sheet_row_stands"], ["sheet_row_stands"], []]
+    with house.write() as db:
+        made = booking_sheets.load(db, actor(MANAGER), text, "", NOW, skips=True)
+    assert [each.purpose for each in made] == ["third"]
 
 
 def test_a_manager_passes_the_rules_of_their_centre_with_a_reason(house: Database) -> None:
