@@ -61,15 +61,15 @@ def read(text: str) -> list[SheetRow]:
         raise Malformed("sheet_empty")
     if len(text) > LONGEST_SHEET:
         raise Malformed("sheet_too_long", most=LONGEST_SHEET)
-    lines = StringIO(text, newline="")
-    header = lines.readline()
+    header = text.lstrip().partition("\n")[0]
     delimiter = next((each for each in "\t;" if each in header), ",")
     try:
-        first, *rest = csv.reader([header, *lines], delimiter=delimiter, strict=True)
-    except (csv.Error, ValueError):
+        read = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        filled = [(line, cells) for line, cells in enumerate(read, 1) if any(cell.strip() for cell in cells)]
+    except csv.Error:
         raise Malformed("sheet_unreadable") from None
-    names = _names(first)
-    rows = [_row(names, cells, line) for line, cells in enumerate(rest, 2) if any(cell.strip() for cell in cells)]
+    names = _names(filled[0][1]) if filled else []
+    rows = [_row(names, cells, line) for line, cells in filled[1:]]
     if not rows:
         raise Malformed("sheet_empty")
     if len(rows) > MOST_ROWS:

@@ -1,8 +1,8 @@
 """Many bookings from one sheet: each row is looked at with the others in place, and what can be made together is made.
 
 By this a centre brings along the bookings of what it used before. Whoever may book for somebody may bring theirs; rows
-go through the one way in, and what stands is not booked once more however often a sheet is sent. What must not live here: the form
-of a sheet (domain/booking_sheets.py), or rules of booking.
+go through the one way in, and what stands is not booked once more however often a sheet is sent. What must not live
+here: the form of a sheet (domain/booking_sheets.py), or rules of booking.
 """
 
 from __future__ import annotations

@@ -46,6 +46,7 @@ def test_control_characters_are_left_out() -> None:
 
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     assert [row.line for row in read(f"{HEAD}\nN001,a,b\n\nN002,a,b")] == [2, 4]
+    assert [row.line for row in read(f"\n \n{HEAD.replace(',', ';')}\nN001;a;b")] == [4]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,7 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
     [
         ("", "sheet_empty", {}),
         (HEAD, "sheet_empty", {}),
+        (",,\n", "sheet_empty", {}),
         (f"{HEAD}\n,,\n", "sheet_empty", {}),
         ("instrument,starts_at\nN001,x", "sheet_column_missing", {"column": "ends_at"}),
         (f"{HEAD},{HEAD}\nN001", "sheet_column_unknown", {"column": "instrument"}),
