@@ -37,7 +37,7 @@ class SheetForm(msgspec.Struct, frozen=True, kw_only=True):
     skips: str = ""
 
     def text(self) -> str:
-        """Raises `Malformed` for a file that is no text, or longer than any sheet, which has four bytes a sign at most."""
+        """Raises `Malformed` for a file that is no text, or longer than any sheet (four bytes a sign at most)."""
         given = self.file.file.read(4 * LONGEST_SHEET + 1) if self.file else b""
         if len(given) > 4 * LONGEST_SHEET:
             raise Malformed("sheet_too_long", most=LONGEST_SHEET)
