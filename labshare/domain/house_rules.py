@@ -1,8 +1,8 @@
 """What the booking rules of a centre say of one wish, a function for each: they stand in RULES beside the others.
 
-A manager may pass them with a reason (`override`), all but the level that a use outside opening hours asks for, which
-is there for safety. What must not live here: the rules as values (booking_rules.py), or how much of a limit is taken
-(services/house_rules.py).
+A manager may pass them with a reason (`override`), and the hours, lengths and raster of an instrument (bookings.py):
+all but the level that a rule asks of a use outside opening hours, which is there for safety. What must not live here:
+the rules as values (booking_rules.py), or how much of a limit is taken (services/house_rules.py).
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def within_hours(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     """A use lies inside one open segment. A long run may span closed hours, but starts and ends while it is open; and
     where a rule opens the closed hours to some, they alone use them, whether the run may be long or not. The staff are
     there while it is open: they begin and end then what they run, unless who manages their calendar has other word, or
-    an operator is named, who answers for it at that hour.
+    an operator is named, who answers for it at that hour. A reason passes hours where no rule asks for a level.
     """
     span, rules, house = wish.span, context.rules, context.house
     spans = _open_around(wish, context)
@@ -138,6 +138,8 @@ def within_hours(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     if is_spanning and (needed is None or by_staff or house.level >= needed):
         return ()
     closed = () if is_spanning else _closed_on_dates(wish, context)
+    if needed is None and wish.override:
+        return ()
     if needed is None or closed:
         return closed or (Refusal(code="closed", params={"opening": format_opening(rules.opening)}),)
     if by_staff:

@@ -10,6 +10,7 @@ from datetime import datetime
 from labshare.domain.agreements import Agreement
 from labshare.domain.booking_rules import NoShows
 from labshare.domain.bookings import OCCUPYING, Booking, BookingState, Wish
+from labshare.domain.clauses import Conduct
 from labshare.domain.conduct_rules import blocked, nearly_blocked
 from labshare.domain.people import Actor
 from labshare.domain.standing_rules import at
@@ -37,22 +38,29 @@ def warnings(
     stamp, held = (new.payer.stamp, new.held) if new else (None, None)
     return (
         *near_end(db, reader, booking, now, (held, new.rules) if new and held else None),
-        *no_shows(db, reader, booking, now, stamp),
+        *no_shows(db, reader, booking, now, new),
         *notices(db, reader, together, now, stamp),
     )
 
 
 def no_shows(
-    db: Connection, reader: Actor, booking: Booking, now: datetime, stamp: str | None = None
+    db: Connection, reader: Actor, booking: Booking, now: datetime, new: Booked | None = None
 ) -> tuple[Refusal, ...]:
     """What the user of a booking that lies ahead, or that they missed, has against them by the rules of its centre and
-    the clauses of agreements (R21), and what comes of it. One query, none with a known `stamp`, and two more where
-    such a rule or clause stands; none for others.
+    the clauses of agreements (R21), and what comes of it. None for others.
+
+    One query, and two more where such a rule or clause stands; none for a `new` booking, of which it was judged.
     """
     is_ahead = booking.state in OCCUPYING and booking.starts_at > now
     if booking.person_id != reader.person_id or not (is_ahead or booking.state is BookingState.NO_SHOW):
         return ()
-    book, moment = rulebook(db, stamp), max(booking.starts_at, now)
+    held = new.conducts if new else _conducts(db, booking, reader, now)
+    said = (blocked(each, now) or nearly_blocked(each, now) for each in held)
+    return tuple(each for each in said if each)
+
+
+def _conducts(db: Connection, booking: Booking, reader: Actor, now: datetime) -> tuple[Conduct, ...]:
+    book, moment = rulebook(db), max(booking.starts_at, now)
     standing = [each for each in book.posted if isinstance(each.rule, NoShows)]
     if not standing and not any(_bars(each) for each in book.agreements_at(moment)):
         return ()
@@ -62,9 +70,7 @@ def no_shows(
     since = missed_since(covering, posted, now)
     missed = person_times.missed(db, reader.person_id, since) if since else ()
     wish = Wish(instrument_number=rules.number, span=booking.span, person_id=reader.person_id)
-    held = conducts(covering, rules, wish, posted=posted, missed=missed)
-    said = (blocked(each, now) or nearly_blocked(each, now) for each in held)
-    return tuple(each for each in said if each)
+    return conducts(covering, rules, wish, posted=posted, missed=missed)
 
 
 def _bars(agreement: Agreement) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from labshare.domain.bookings import MOVABLE, OCCUPYING, Booking, BookingKind, BookingState, InstrumentRules, Wish
+from labshare.domain.clauses import Conduct
 from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.qualifications import Held
@@ -43,6 +44,7 @@ from labshare.services.writing import (
     refuse,
     refuse_judged,
     write,
+    write_judged,
 )
 from labshare.store import booking_pages
 from labshare.store import bookings as store
@@ -61,6 +63,7 @@ class Booked(NamedTuple):
     booking: Booking
     rules: InstrumentRules
     payer: Payer
+    conducts: tuple[Conduct, ...]
 
     @property
     def held(self) -> Held | None:
@@ -90,12 +93,12 @@ def book_all(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime
 def booked(db: Connection, actor: Actor, wishes: Sequence[Wish], now: datetime) -> list[Booked]:
     """The same, for who tells more of the bookings than that they stand. Raises as `book` does."""
     changes, locked = planned(db, actor, wishes, now)
-    written = write(db, actor, changes, locked, now, action="book")
+    written, judged = write_judged(db, actor, changes, locked, now, action="book")
     for held in filter(None, (change.before for change in changes)):
         due_store.forget(db, HOLD_EXPIRES, held.id)
     training.tell(db, actor, written, locked, "book", now)
     return [
-        Booked(booking, locked[booking.instrument_number], change.payer)
+        Booked(booking, locked[booking.instrument_number], change.payer, judged.conducts[booking.id])
         for booking, change in zip(written, changes, strict=True)
     ]
 

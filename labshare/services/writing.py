@@ -23,11 +23,14 @@ from labshare.domain.bookings import (
     Booking,
     BookingKind,
     BookingState,
+    Context,
     InstrumentRules,
+    Neighbour,
     Wish,
     check,
     is_time_taken,
 )
+from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import is_open
 from labshare.domain.people import Actor
 from labshare.domain.rulebook import Rulebook
@@ -35,7 +38,7 @@ from labshare.errors import Refusal, Refused, TimeTaken
 from labshare.services import agreements, booking_notices, freeing, house_rules
 from labshare.services.agreements import Weighed
 from labshare.services.clearances import NotCleared
-from labshare.services.contexts import Change, Payer, context, payer_of, surroundings
+from labshare.services.contexts import Change, Payer, Planned, context, payer_of, surroundings
 from labshare.services.counting import uses
 from labshare.services.house_rules import Counted
 from labshare.services.units import units_of
@@ -48,7 +51,7 @@ from labshare.store.units import lift_all
 
 # What a change is made of comes with the way to write it.
 __all__ = ["APPROVAL_ENDS", "Change", "Judged", "Locked", "Payer", "ended", "judge", "make", "numbered", "payer_of",
-           "refuse", "refuse_judged", "sift", "tell", "undone", "write"]  # fmt: skip
+           "refuse", "refuse_judged", "sift", "tell", "undone", "write", "write_judged"]  # fmt: skip
 
 # Instruments under lock, by number.
 Locked = Mapping[int, InstrumentRules]
@@ -59,13 +62,14 @@ APPROVAL_ENDS = "approval_ends"
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules say of some changes: the refusals of each, those of the agreements for all of them together, and
-    the holds that are due and end with them.
+    the holds that are due and end with them; and by the id of its booking the clauses of courtesy that held for a wish.
     """
 
     refusals: tuple[tuple[Refusal, ...], ...]
     weighed: Weighed
     due: tuple[Change, ...]
     locked: Locked
+    conducts: Mapping[UUID, tuple[Conduct, ...]]
 
     @property
     def all_refusals(self) -> tuple[Refusal, ...]:
@@ -81,6 +85,13 @@ def write(
     `action` is the word for the audit. Raises `TimeTaken` when all that is wrong is that somebody has the time,
     `Refused` for everything else, and `Stale` where a booking is no longer what `before` says.
     """
+    return write_judged(db, actor, changes, locked, now, action=action)[0]
+
+
+def write_judged(
+    db: Connection, actor: Actor, changes: Sequence[Change], locked: Locked, now: datetime, *, action: str
+) -> tuple[list[Booking], Judged]:
+    """The same, with what the rules said of it."""
     judged = judge(db, changes, locked, now, reader=actor)
     refuse_judged(changes, judged)
     written = make(db, changes, judged)
@@ -95,7 +106,7 @@ def write(
     changed = [(change.before, booking) for change, booking in zip(changes, written, strict=True)]
     booking_notices.tell(db, actor.person_id, changed, locked, now, action=action)
     tell(db, {locked[booking.instrument_number].number: locked[booking.instrument_number] for booking in written})
-    return written
+    return written, judged
 
 
 def judge(
@@ -117,17 +128,15 @@ def judge(
     counted = _counted(db, book, changes, locked, leaving, now)
     planned: list[tuple[Change, InstrumentRules]] = []
     due: dict[UUID, Change] = {}
+    conducts: dict[UUID, tuple[Conduct, ...]] = {}
     refusals: list[tuple[Refusal, ...]] = []
     for change in changes:
         rules = locked[change.after.instrument_number]
         found = house_rules.locked_to(book, reader, change.before, change.after, rules, now)
         if change.wish is not None:
-            beside = surroundings(db, book, rules, change, change.wish, counted, now)
-            others = [each for each in beside.read.neighbours if each.id not in leaving]
-            due |= {each.id: _expiring(db, each.id, now) for each in others if each.is_due(now)}
-            standing = [each for each in others if not each.is_due(now)]
-            known = context(db, rules, book, change, change.wish, beside, standing, planned, leaving, now)
-            known = house_rules.with_house(db, book, counted, change.wish, change.before, change.after, known)
+            known, over = _known(db, book, counted, change, change.wish, rules, planned, leaving, now)
+            due |= {each.id: _expiring(db, each.id, now) for each in over}
+            conducts[change.after.id] = known.conducts
             found += check(change.wish, known, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
         refusals.append(found)
         if change.occupies and not (found and sifting):
@@ -137,7 +146,7 @@ def judge(
     weighing = [each for each, found in zip(changes, refusals, strict=True) if not (found and sifting)]
     weighed = _weighed(db, book, [*weighing, *due.values()], locked, now, reader)
     weighed = weighed if sifting else _placed(db, book, weighed, changes, locked, now)
-    return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()), locked=locked)
+    return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()), locked=locked, conducts=conducts)
 
 
 def sift(
@@ -256,6 +265,26 @@ def _passed(db: Connection, changes: Sequence[Change], booking: Booking) -> dict
     """For the audit why a manager passed the centre's rules; the words themselves stand on the booking."""
     wish = next((each.wish for each in changes if each.after.id == booking.id), None)
     return {"override": audit.hashed(db, wish.override)} if wish and wish.override else {}
+
+
+def _known(
+    db: Connection,
+    book: Rulebook,
+    counted: Counted,
+    change: Change,
+    wish: Wish,
+    rules: InstrumentRules,
+    planned: Planned,
+    leaving: Collection[UUID],
+    now: datetime,
+) -> tuple[Context, list[Neighbour]]:
+    """What the rules look at for one change, and the holds in its way whose time is over."""
+    beside = surroundings(db, book, rules, change, wish, counted, now)
+    others = [each for each in beside.read.neighbours if each.id not in leaving]
+    standing = [each for each in others if not each.is_due(now)]
+    known = context(db, rules, book, change, wish, beside, standing, planned, leaving, now)
+    known = house_rules.with_house(db, book, counted, wish, change.before, change.after, known)
+    return known, [each for each in others if each.is_due(now)]
 
 
 def _expiring(db: Connection, booking_id: UUID, now: datetime) -> Change:

@@ -114,7 +114,16 @@ def test_who_passes_the_rules_of_a_date_has_its_hours_and_the_usual_ones() -> No
     (refusal,) = within_hours(wish(span(26, 17, 19)), context)
     assert (refusal.code, refusal.params["hours"]) == ("closed_on_date_hours", "18:00-20:00")
     assert within_hours(wish(span(26, 17, 19), override="for a reason"), context) == ()
-    assert [each.code for each in within_hours(wish(span(28, 13, 14), override="for a reason"), context)] == ["closed"]
+    assert [each.code for each in within_hours(wish(span(28, 13, 14)), context)] == ["closed_on_date_hours"]
+
+
+def test_a_reason_opens_what_is_closed_unless_a_level_is_asked_for() -> None:
+    """Saturday 28 is closed by the week. Where evenings ask for a level, no reason stands in for it."""
+    saturday = span(28, 13, 14)
+    assert [each.code for each in within_hours(wish(saturday), known())] == ["closed"]
+    assert within_hours(wish(saturday, override="for a reason"), known()) == ()
+    guarded = known(posted(Overnight(level=2)), level=1)
+    assert [each.code for each in within_hours(wish(saturday, override="for a reason"), guarded)] == ["rule_overnight"]
 
 
 def test_a_reason_is_three_words_in_one_line() -> None:

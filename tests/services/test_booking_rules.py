@@ -215,13 +215,14 @@ def test_calendars_whose_instruments_changed_are_drawn_again_and_no_others(house
         (WeekHours(hours="Wed 12:00-14:00"), span(25, 9, 10), "closed", span(25, 12, 14)),
     ],
 )
-def test_a_booking_keeps_to_what_is_posted_and_no_reason_passes_it(
+def test_a_booking_keeps_to_what_is_posted_and_a_manager_passes_it_with_a_reason(
     house: Database, rule: BookingRule, no: Span, code: str, yes: Span
 ) -> None:
     posted(house, rule)
     assert refused(house, XRD, no).code == code
-    assert refused(house, XRD, no, MANAGER, override=REASON).code == code
     book(house, XRD, yes)
+    later = Span(no.start + timedelta(days=7), no.end + timedelta(days=7))
+    assert book(house, XRD, later, MANAGER, override=REASON).override_reason == REASON
 
 
 def test_changeover_is_kept_around_what_is_booked_from_now_on(house: Database) -> None:

@@ -28,6 +28,7 @@ from tests.furniture import (
     a_booking,
     actor,
     add_instrument,
+    at,
     span,
 )
 from tests.web.conftest import Client, send, sign_in, text_of
@@ -174,6 +175,19 @@ def test_a_manager_gives_the_reason_in_the_dialog(client: Client, house: Databas
         assert store.get(db, booked).override_reason == WHY
         query = sa.select(t.audit.c.details).where(t.audit.c.action == "move", t.audit.c.noun_id == str(booked))
         assert "override" in str(db.execute(query).scalar_one())
+
+
+def test_a_manager_who_gives_a_reason_knows_that_this_approves_what_waits(
+    client: Client, house: Database, booked: UUID
+) -> None:
+    late(house)
+    with house.write() as db:
+        waiting = t.bookings.update().where(t.bookings.c.id == booked)
+        db.execute(waiting.values(state="pending", hold_expires_at=at(26, 8)))
+    sign_in(client, "manager")
+    status, said, page = proposal(client, booked, QUERY)
+    assert (status, 'name="override_reason"' in page) == (422, True)
+    assert "Đổi sang giờ khác cũng là duyệt luôn lượt này." in said
 
 
 def test_nobody_is_asked_for_a_reason_that_would_not_do(client: Client, house: Database, booked: UUID) -> None:
