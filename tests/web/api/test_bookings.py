@@ -8,26 +8,42 @@ Hanoi (01:00-11:00 UTC), at most 60 days ahead, half-hour raster, from 30 minute
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from litestar.testing import TestClient
 
+from labshare.app import create_app
 from labshare.domain.agreements import Scope, Strictness, Version
 from labshare.domain.bases import Base
 from labshare.domain.screening import Screening, WatchList
+from labshare.settings import Settings
 from labshare.store import agreements, clearances
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.calendar_files import seen
 from tests.domain.test_agreements import an_agreement
-from tests.furniture import COLLEAGUE, COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, NOW, a_booking, add_instrument, span
+from tests.furniture import (
+    COLLEAGUE,
+    COMPETITOR,
+    FESEM,
+    INDUSTRY_PROJECT,
+    NMR,
+    NOW,
+    a_booking,
+    add_instrument,
+    counted,
+    span,
+)
 from tests.services.test_agreements import a_rule, load
 from tests.services.test_agreements import an_agreement as an_agreement_of
-from tests.web.api.conftest import Caller, codes, nothing_changes
+from tests.strict_house import furnish_strictly
+from tests.web.api.conftest import Caller, calling_on, codes, nothing_changes
 from tests.web.conftest import Client, sign_in
 
 # Wednesday 25 November, 09:00-11:00 in Hanoi.
@@ -691,3 +707,25 @@ def test_a_booking_is_a_file_for_whoever_may_read_it(researcher: Caller, calling
     assert calling("manager").get(path).status_code == 200
     assert calling("competitor").get(path).status_code == 404
     assert researcher.get("/bookings/00000000-0000-0000-0000-000000000001/booking.ics").status_code == 404
+
+
+def test_a_booking_with_every_rule_on_asks_the_database_twelve_times(
+    database: Database, settings: Settings, clock: Callable[[], datetime]
+) -> None:
+    """Sign-in and codes before the ten of the service, and nothing for the answer; on PostgreSQL one more locks limits.
+
+    A refusal of a time that is taken takes five: sign-in, codes, the person, what stands around, balances.
+    """
+    with database.write() as db:
+        furnish_strictly(db)
+        store.add(db, [a_booking(FESEM, span(27, 9, 11), person_id=COLLEAGUE)])
+    with TestClient(create_app(settings, database=database, clock=clock)) as client:
+        researcher = calling_on(client, database, "researcher")
+        assert researcher.post("/bookings", WISH).status_code == 201
+        with counted(database.engine) as made:
+            tomorrow = wish(starts_at="2026-11-26T09:00:00+07:00", ends_at="2026-11-26T11:00:00+07:00")
+            assert researcher.post("/bookings", tomorrow).status_code == 201
+        with counted(database.engine) as refused:
+            taken = wish(starts_at="2026-11-27T09:00:00+07:00", ends_at="2026-11-27T11:00:00+07:00")
+            assert researcher.post("/bookings", taken).status_code == 409
+    assert (len(made), len(refused)) == (12 if database.is_sqlite else 13, 5)
