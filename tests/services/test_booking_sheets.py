@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from labshare.domain.booking_rules import CutOff, Posted, Scope, ScopeKind
+from labshare.domain.booking_rules import CutOff, Holder, MostBookings, Posted, Scope, ScopeKind
 from labshare.domain.bookings import BookingState
 from labshare.errors import Forbidden, Malformed, Refused
 from labshare.services import booking_rules, booking_sheets
@@ -15,7 +15,19 @@ from labshare.services.booking_sheets import Sheet
 from labshare.store import booking_pages
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, COMPETITOR, MANAGER, NOW, PARTNER, RESEARCHER, XRD, actor, at, furnish
+from tests.furniture import (
+    COLLEAGUE,
+    COMPETITOR,
+    MANAGER,
+    NOW,
+    PARTNER,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    actor,
+    at,
+    furnish,
+)
 
 HEAD = "instrument,starts_at,ends_at,person,project,purpose"
 # At the XRD (N002) of C-ONE on Wednesday 25 November; the third takes time of the first.
@@ -146,3 +158,29 @@ def test_a_manager_passes_the_rules_of_their_centre_with_a_reason(house: Databas
 def test_a_row_of_no_sheet_is_refused_as_a_whole(house: Database) -> None:
     with pytest.raises(Malformed, match="sheet_column_missing"):
         look(house, COMPETITOR, "instrument,starts_at\nN001,x")
+
+
+def test_a_sheet_may_be_for_more_people_than_one_query_counts(house: Database) -> None:
+    """170 people, half an hour each, against three limits of persons: 510 counts. Each may have one booking ahead."""
+    people = [UUID(int=1000 + each) for each in range(170)]
+    with house.write() as db:
+        db.execute(
+            sa.insert(t.persons),
+            [{"id": each, "login": f"u{each.int}", "name": "U", "organisation_id": "I-IMS"} for each in people],
+        )
+        db.execute(sa.insert(t.project_members), [{"project_id": PUBLIC_PROJECT, "person_id": each} for each in people])
+        for id, scope in enumerate((ScopeKind.CENTRE, ScopeKind.INSTRUMENT, ScopeKind.GROUP)):
+            at = {ScopeKind.CENTRE: "C-ONE", ScopeKind.INSTRUMENT: "N002", ScopeKind.GROUP: "XRD"}[scope]
+            rule = MostBookings(holder=Holder.PERSON, most=1)
+            booking_rules.store.add(db, Posted(id=UUID(int=50 + id), scope=Scope(scope, at), rule=rule, since=NOW))
+    rows = [HEAD]
+    for place, person in enumerate(people):
+        day, half = divmod(place, 20)
+        # Days that are open: from Wednesday 2 December on, without weekends.
+        date = [2, 3, 4, 7, 8, 9, 10, 11, 14][day]
+        starts, ends = half * 30 + 480, half * 30 + 510
+        clock = (f"2026-12-{date:02} {minute // 60:02}:{minute % 60:02}" for minute in (starts, ends))
+        rows.append(f"N002,{','.join(clock)},u{person.int},KC-01,")
+    assert codes(look(house, MANAGER, "\n".join(rows))) == [[]] * 170
+    again = f"N002,2026-12-15 08:00,2026-12-15 08:30,u{people[-1].int},KC-01,"
+    assert codes(look(house, MANAGER, "\n".join([*rows, again])))[-1] == ["rule_most_bookings"] * 3
