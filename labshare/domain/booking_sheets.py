@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from contextlib import suppress
 from datetime import datetime
+from io import StringIO
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -60,14 +61,15 @@ def read(text: str) -> list[SheetRow]:
         raise Malformed("sheet_empty")
     if len(text) > LONGEST_SHEET:
         raise Malformed("sheet_too_long", most=LONGEST_SHEET)
-    lines = text.splitlines()
-    delimiter = next((each for each in "\t;" if each in lines[0]), ",")
+    header = text.lstrip().partition("\n")[0]
+    delimiter = next((each for each in "\t;" if each in header), ",")
     try:
-        first, *rest = csv.reader(lines, delimiter=delimiter, strict=True)
-    except (csv.Error, ValueError):
+        read = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        filled = [(line, cells) for line, cells in enumerate(read, 1) if any(cell.strip() for cell in cells)]
+    except csv.Error:
         raise Malformed("sheet_unreadable") from None
-    names = _names(first)
-    rows = [_row(names, cells, line) for line, cells in enumerate(rest, 2) if any(cell.strip() for cell in cells)]
+    names = _names(filled[0][1]) if filled else []
+    rows = [_row(names, cells, line) for line, cells in filled[1:]]
     if not rows:
         raise Malformed("sheet_empty")
     if len(rows) > MOST_ROWS:
@@ -92,8 +94,13 @@ def _names(cells: list[str]) -> list[str]:
 def _row(names: list[str], cells: list[str], line: int) -> SheetRow:
     if any(cell.strip() for cell in cells[len(names) :]):
         raise Malformed("sheet_row_long", line=line)
-    typed = {name: " ".join(cell.split()) for name, cell in zip(names, cells, strict=False)}
+    typed = {name: _printed(cell) for name, cell in zip(names, cells, strict=False)}
     return SheetRow(line=line, **{**dict.fromkeys(NEEDED, ""), **typed})
+
+
+def _printed(cell: str) -> str:
+    """A cell without control characters, which no name has and one database refuses."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in cell).split())
 
 
 def _moment(text: str, timezone: str, field: str) -> datetime:

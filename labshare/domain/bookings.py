@@ -266,9 +266,12 @@ def in_the_future(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 
 def length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
-    """As long as the instrument, or a rule of its centre, wants; whoever passes those keeps to what a calendar can."""
+    """As long as the instrument, or a rule of its centre, wants; whoever passes those keeps to what a calendar can, and
+    to the agreements.
+    """
     if wish.override:
-        return block_length(wish, context)
+        any_length = msgspec.structs.replace(context.rules, min_minutes=0, max_minutes=LONGEST_MINUTES)
+        context = msgspec.structs.replace(context, rules=any_length)
     rules, minutes = context.rules, wish.span.minutes
     if minutes < context.least_minutes:
         return (Refusal(code="too_short", params={"minutes": minutes, "least_minutes": context.least_minutes}),)

@@ -1,12 +1,13 @@
 """Many bookings from one sheet: each row is looked at with the others in place, and what can be made together is made.
 
 By this a centre brings along the bookings of what it used before. Whoever may book for somebody may bring theirs; rows
-go through the one way in, so nothing is booked twice however often a sheet is sent. What must not live here: the form
-of a sheet (domain/booking_sheets.py), or rules of booking.
+go through the one way in, and what stands is not booked once more however often a sheet is sent. What must not live
+here: the form of a sheet (domain/booking_sheets.py), or rules of booking.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -19,8 +20,10 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refusal, Refused
 from labshare.services import bookings, calendars, clearances, training, wishes
+from labshare.services.booking_changes import purpose_of
 from labshare.services.house_rules import with_reason
 from labshare.services.writing import Change, Locked, sift, write
+from labshare.store import bookings as store
 from labshare.store.engine import Connection
 
 
@@ -59,7 +62,7 @@ def look(db: Connection, actor: Actor, text: str, override: str, now: datetime) 
     rows = [reader.read(row) for row in read(text)]
     asked = [wish for _, wish in rows if wish is not None]
     changes, locked = bookings.planned(db, actor, asked, now)
-    judged = list(zip(changes, sift(db, changes, locked, now, reader=actor), strict=True))
+    judged = list(zip(changes, _sifted(db, actor, changes, locked, now), strict=True))
     found = iter(judged)
     lines = tuple(
         line if wish is None else msgspec.structs.replace(line, refusals=next(found)[1]) for line, wish in rows
@@ -92,6 +95,26 @@ def hold_back(db: Connection, actor: Actor, sheet: Sheet, now: datetime) -> None
 # ---------------------------------------------------------------- parts
 
 
+def _sifted(
+    db: Connection, actor: Actor, changes: Sequence[Change], locked: Locked, now: datetime
+) -> Iterator[tuple[Refusal, ...]]:
+    """Why each row cannot be booked with those before it. What somebody has already is not booked for them once more,
+    though there may be room for it where several use an instrument at a time.
+    """
+    standing = store.uses_as(db, [change.after for change in changes])
+    stands = [_key(change.after) in standing for change in changes]
+    fresh = [change for change, is_there in zip(changes, stands, strict=True) if not is_there]
+    found = iter(sift(db, fresh, locked, now, reader=actor))
+    return (_STANDS if is_there else next(found) for is_there in stands)
+
+
+_STANDS = (Refusal(code="sheet_row_stands"),)
+
+
+def _key(booking: Booking) -> tuple[int, UUID | None, datetime, datetime]:
+    return booking.instrument_number, booking.person_id, booking.starts_at, booking.ends_at
+
+
 class _Reader:
     """Turns rows into wishes; an instrument is looked up once, and so is a person with a project."""
 
@@ -105,6 +128,7 @@ class _Reader:
         try:
             rules = self._rules_of(row.instrument)
             span, mode = row.span(rules.timezone), row.chosen_mode()
+            purpose = purpose_of(row.purpose)
             person_id, project_id = self._person_of(row, rules)
         except (Malformed, NotFound, Forbidden, Refused) as error:
             return SheetLine(row=row, refusals=error.refusals), None
@@ -113,7 +137,7 @@ class _Reader:
             span=span,
             person_id=person_id,
             project_id=project_id,
-            purpose=row.purpose,
+            purpose=purpose,
             mode=mode,
             setup=row.setup,
         )

@@ -107,7 +107,7 @@ def surroundings(
     counted: Counted,
     now: datetime,
 ) -> Surroundings:
-    """Read what stands around a change, and with the first what is taken of the limits. One query."""
+    """Read what stands around a change, and what is taken of the limits that none before it asked for. One query."""
     # A session keeps the length that its round gave, whatever the clauses of courtesy say.
     is_session = change.before is not None and change.before.plan_id is not None
     covering = clauses.covering(book, rules, wish)
@@ -117,8 +117,9 @@ def surroundings(
     if wish.person_id is not None:
         weeks, since = clauses.wanted(courteous, rules, wish, now, posted)
         person = AskedPerson(wish.person_id, hull([wish.span, *([weeks] if weeks else [])]) or wish.span, since)
-    read = around(db, rules.number, change.after.occupied, person, counted.asked)
-    counted.read(read.taken)
+    use = change.after, rules
+    read = around(db, rules.number, change.after.occupied, person, counted.asked(book, use))
+    counted.read(book, use, read.taken)
     return Surroundings(read, covering, posted)
 
 

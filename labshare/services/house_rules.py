@@ -1,8 +1,8 @@
 """The booking rules of centres, for the changes of one call: which hold, and how much of their limits is taken.
 
 Rules come with the rule book, so they cost nothing to read. Where a limit holds, its rows are locked (PostgreSQL; not
-for limits of persons, who are locked already) and all limits of the call are counted with what it reads first around a
-wish. What must not live here: what a rule says (domain/house_rules.py), or posting and ending rules (booking_rules.py).
+for limits of persons, who are locked already), and it is counted with what is read around the first wish that it holds
+for. What must not live here: what a rule says (domain/house_rules.py), or posting and ending rules (booking_rules.py).
 """
 
 from __future__ import annotations
@@ -50,10 +50,9 @@ from labshare.store.limits import AskedLimits, Seat, Taken
 
 
 class Counted:
-    """What is taken of the limits that hold for some uses, locked and counted once; and what the call adds to it.
+    """What is taken of the limits that hold for some uses, locked at once; and what the call adds to it.
 
-    `asked` is what is to be counted before any of them is judged, and then to be told by `read`: None when it was, or
-    where no limit holds.
+    Each is counted with what is read around the first use that it holds for: `asked` before that is judged, and `read`.
     """
 
     def __init__(
@@ -64,22 +63,24 @@ class Counted:
         leaving: Collection[UUID],
         now: datetime,
     ) -> None:
-        self._now = now
+        self._now, self._leaving = now, leaving
         self._taken: dict[tuple[UUID, object], int] = {}
-        self._found = {
-            (seat.rule_id, seat.holder_id): (seat, rule) for use in uses for seat, rule in _seats(book, *use)
-        }
-        self.asked: AskedLimits | None = None
-        if self._found:
-            seats = [seat for seat, _ in self._found.values()]
-            limits.lock(db, {seat.rule_id for seat in seats if seat.holder is not Holder.PERSON})
-            self.asked = AskedLimits(seats, now, leaving)
+        seats = [seat for use in uses for seat, _ in _seats(book, *use)]
+        limits.lock(db, {seat.rule_id for seat in seats if seat.holder is not Holder.PERSON})
 
-    def read(self, counts: Sequence[Taken]) -> None:
-        """What was counted of all that was asked for; nothing where nothing was."""
-        for (key, (_, rule)), each in zip(self._found.items(), counts, strict=self.asked is not None):
-            self._taken[key] = each.uses if isinstance(rule, MostBookings) else each.minutes
-        self.asked = None
+    def asked(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> AskedLimits | None:
+        """What is to be counted before this use is judged: None where all of it was, or no limit holds."""
+        seats = [seat for seat, _ in self._uncounted(book, use)]
+        return AskedLimits(seats, self._now, self._leaving) if seats else None
+
+    def read(self, book: Rulebook, use: tuple[Booking, InstrumentRules], counts: Sequence[Taken]) -> None:
+        """What was counted of all that was asked for."""
+        for (seat, rule), each in zip(self._uncounted(book, use), counts, strict=True):
+            taken = each.uses if isinstance(rule, MostBookings) else each.minutes
+            self._taken[seat.rule_id, seat.holder_id] = taken
+
+    def _uncounted(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> list[tuple[Seat, Limit]]:
+        return [(seat, rule) for seat, rule in _seats(book, *use) if (seat.rule_id, seat.holder_id) not in self._taken]
 
     def of(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> dict[UUID, int]:
         """By rule what the holder of a use has besides."""

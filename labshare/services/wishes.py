@@ -54,7 +54,9 @@ def person_for(
         return person.id, projects_store.id_of(db, project, person.id)
     for line in projects_store.lines_led(db, actor.person_id):
         for member in line.members:
-            if project in (line.project.code, str(line.project.id)) and member.login == login:
+            is_it = project in (line.project.code, str(line.project.id)) and member.login == login
+            # Who has left is a member for as long as nobody takes them off the list.
+            if is_it and people_store.confirmed(db, member.person_id) is not None:
                 return member.person_id, line.project.id
     raise Refused([Refusal(code="person_not_yours", params={"login": login})])
 

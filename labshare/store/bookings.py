@@ -6,7 +6,7 @@ calendars (calendars.py). No other file writes `bookings`, but units.py, for the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -268,6 +268,21 @@ def busy_spans(db: Connection, rules: Mapping[int, InstrumentRules], span: Span)
 
 
 # ---------------------------------------------------------------- the one way in
+
+
+def uses_as(db: Connection, wished: Collection[Booking]) -> set[tuple[int, UUID | None, datetime, datetime]]:
+    """Of these uses those that somebody has already, beyond holds: by instrument, person, start and end. One query."""
+    if not wished:
+        return set()
+    c = bookings.c
+    query = sa.select(c.instrument_number, c.person_id, c.starts_at, c.ends_at).where(
+        c.instrument_number.in_({each.instrument_number for each in wished}),
+        c.person_id.in_({each.person_id for each in wished}),
+        c.starts_at.between(min(each.starts_at for each in wished), max(each.starts_at for each in wished)),
+        c.kind == BookingKind.USE,
+        is_in(OCCUPYING - {BookingState.HELD}),
+    )
+    return {(row.instrument_number, row.person_id, row.starts_at, row.ends_at) for row in db.execute(query)}
 
 
 def add(db: Connection, new: Sequence[Booking]) -> None:

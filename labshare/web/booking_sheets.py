@@ -37,8 +37,10 @@ class SheetForm(msgspec.Struct, frozen=True, kw_only=True):
     skips: str = ""
 
     def text(self) -> str:
-        """Raises `Malformed` for a file that is no text. What is too long is cut, and refused as a sheet."""
-        given = self.file.file.read(4 * LONGEST_SHEET) if self.file else b""
+        """Raises `Malformed` for a file that is no text, or longer than any sheet (four bytes a sign at most)."""
+        given = self.file.file.read(4 * LONGEST_SHEET + 1) if self.file else b""
+        if len(given) > 4 * LONGEST_SHEET:
+            raise Malformed("sheet_too_long", most=LONGEST_SHEET)
         try:
             return given.decode() or self.sheet
         except UnicodeDecodeError as error:

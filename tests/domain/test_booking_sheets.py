@@ -39,8 +39,14 @@ def test_each_way_to_save_it_says_the_same(text: str) -> None:
     assert (row.instrument, row.person, row.project, row.span(HANOI)) == ("N001", "an", "", MORNING)
 
 
+def test_control_characters_are_left_out() -> None:
+    (row,) = read("instrument,starts_at,ends_at,purpose\nN001\0,a,b,two\x0btimes\0")
+    assert (row.instrument, row.purpose) == ("N001", "two times")
+
+
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     assert [row.line for row in read(f"{HEAD}\nN001,a,b\n\nN002,a,b")] == [2, 4]
+    assert [row.line for row in read(f"\n \n{HEAD.replace(',', ';')}\nN001;a;b")] == [4]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +54,7 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
     [
         ("", "sheet_empty", {}),
         (HEAD, "sheet_empty", {}),
+        (",,\n", "sheet_empty", {}),
         (f"{HEAD}\n,,\n", "sheet_empty", {}),
         ("instrument,starts_at\nN001,x", "sheet_column_missing", {"column": "ends_at"}),
         (f"{HEAD},{HEAD}\nN001", "sheet_column_unknown", {"column": "instrument"}),

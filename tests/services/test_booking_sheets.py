@@ -5,15 +5,29 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
-from labshare.domain.booking_rules import CutOff, Posted, Scope, ScopeKind
+from labshare.domain.booking_rules import CutOff, Holder, MostBookings, Posted, Scope, ScopeKind
 from labshare.domain.bookings import BookingState
 from labshare.errors import Forbidden, Malformed, Refused
 from labshare.services import booking_rules, booking_sheets
 from labshare.services.booking_sheets import Sheet
 from labshare.store import booking_pages
+from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, COMPETITOR, MANAGER, NOW, PARTNER, RESEARCHER, actor, at, furnish
+from tests.furniture import (
+    COLLEAGUE,
+    COMPETITOR,
+    MANAGER,
+    NOW,
+    PARTNER,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    actor,
+    at,
+    furnish,
+)
 
 HEAD = "instrument,starts_at,ends_at,person,project,purpose"
 # At the XRD (N002) of C-ONE on Wednesday 25 November; the third takes time of the first.
@@ -94,6 +108,35 @@ N002,soon,2026-11-25 13:00,,KC-01,unread
         look(house, PARTNER)
 
 
+def test_a_row_that_cannot_be_taken_leaves_the_others_as_they_are(house: Database) -> None:
+    """A purpose that is too long, and a member of the project who has left."""
+    with house.write() as db:
+        db.execute(sa.update(t.persons).where(t.persons.c.id == COLLEAGUE).values(disabled_at=NOW))
+    text = f"""{HEAD}
+N002,2026-11-25 08:00,2026-11-25 09:00,,KC-01,{"x" * 501}
+N002,2026-11-25 09:00,2026-11-25 10:00,colleague,KC-01,of who has left
+N002,2026-11-25 10:00,2026-11-25 11:00,,KC-01,mine
+"""
+    assert codes(look(house, RESEARCHER, text)) == [["purpose_too_long"], ["person_not_yours"], []]
+
+
+def test_a_sheet_that_is_sent_again_books_nothing_twice_where_several_use_at_a_time(house: Database) -> None:
+    """Two places of three, at an instrument that nobody need be at: the same rows again would fit once more."""
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(capacity=3, attended=False))
+    text = f"""{HEAD}
+N002,2026-11-25 08:00,2026-11-25 09:00,researcher,KC-01,first
+N002,2026-11-25 08:00,2026-11-25 09:00,researcher,KC-01,second
+N002,2026-11-25 08:00,2026-11-25 09:00,colleague,KC-01,third
+"""
+    with house.write() as db:
+        assert len(booking_sheets.load(db, actor(MANAGER), text.rpartition("N002")[0], "", NOW, skips=False)) == 2
+    assert codes(look(house, MANAGER, text)) == [["sheet_row_stands"], ["sheet_row_stands"], []]
+    with house.write() as db:
+        made = booking_sheets.load(db, actor(MANAGER), text, "", NOW, skips=True)
+    assert [each.purpose for each in made] == ["third"]
+
+
 def test_a_manager_passes_the_rules_of_their_centre_with_a_reason(house: Database) -> None:
     posted = Posted(id=UUID(int=77), scope=Scope(ScopeKind.CENTRE, "C-ONE"), rule=CutOff(hours=2000), since=NOW)
     with house.write() as db:
@@ -115,3 +158,29 @@ def test_a_manager_passes_the_rules_of_their_centre_with_a_reason(house: Databas
 def test_a_row_of_no_sheet_is_refused_as_a_whole(house: Database) -> None:
     with pytest.raises(Malformed, match="sheet_column_missing"):
         look(house, COMPETITOR, "instrument,starts_at\nN001,x")
+
+
+def test_a_sheet_may_be_for_more_people_than_one_query_counts(house: Database) -> None:
+    """170 people, half an hour each, against three limits of persons: 510 counts. Each may have one booking ahead."""
+    people = [UUID(int=1000 + each) for each in range(170)]
+    with house.write() as db:
+        db.execute(
+            sa.insert(t.persons),
+            [{"id": each, "login": f"u{each.int}", "name": "U", "organisation_id": "I-IMS"} for each in people],
+        )
+        db.execute(sa.insert(t.project_members), [{"project_id": PUBLIC_PROJECT, "person_id": each} for each in people])
+        for id, scope in enumerate((ScopeKind.CENTRE, ScopeKind.INSTRUMENT, ScopeKind.GROUP)):
+            at = {ScopeKind.CENTRE: "C-ONE", ScopeKind.INSTRUMENT: "N002", ScopeKind.GROUP: "XRD"}[scope]
+            rule = MostBookings(holder=Holder.PERSON, most=1)
+            booking_rules.store.add(db, Posted(id=UUID(int=50 + id), scope=Scope(scope, at), rule=rule, since=NOW))
+    rows = [HEAD]
+    for place, person in enumerate(people):
+        day, half = divmod(place, 20)
+        # Days that are open: from Wednesday 2 December on, without weekends.
+        date = [2, 3, 4, 7, 8, 9, 10, 11, 14][day]
+        starts, ends = half * 30 + 480, half * 30 + 510
+        clock = (f"2026-12-{date:02} {minute // 60:02}:{minute % 60:02}" for minute in (starts, ends))
+        rows.append(f"N002,{','.join(clock)},u{person.int},KC-01,")
+    assert codes(look(house, MANAGER, "\n".join(rows))) == [[]] * 170
+    again = f"N002,2026-12-15 08:00,2026-12-15 08:30,u{people[-1].int},KC-01,"
+    assert codes(look(house, MANAGER, "\n".join([*rows, again])))[-1] == ["rule_most_bookings"] * 3

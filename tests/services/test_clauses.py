@@ -138,6 +138,16 @@ def test_an_agreement_may_narrow_the_window_ahead_and_the_shortest_slot(house: D
         agreements_store.add_version(db, Version(number=2, agreement=stricter), actor_id=None, now=NOW)
     (refusal,) = refused(house, XRD, Span(at(25, 9), at(25, 9, 30)))
     assert (refusal.code, refusal.params["least_minutes"]) == ("too_short", 60)
+    # What an agreement says is not a manager's to pass.
+    short = Wish(
+        instrument_number=XRD,
+        span=Span(at(25, 9), at(25, 9, 30)),
+        project_id=PUBLIC_PROJECT,
+        override="because the sample decays",
+    )
+    with house.write() as db, pytest.raises(Refused) as caught:
+        service.book(db, actor(MANAGER), short, NOW)
+    assert [each.code for each in caught.value.refusals] == ["too_short"]
 
 
 def test_what_is_suggested_keeps_to_what_agreements_narrow(house: Database) -> None:

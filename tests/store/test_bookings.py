@@ -117,3 +117,27 @@ def test_a_text_that_one_database_refuses_is_a_malformed_request_on_it_and_unkno
 ) -> None:
     with pytest.raises((Malformed, NotFound)), house.read() as db:
         store.instrument_number(db, "N001\x00")
+
+
+def test_a_use_is_known_by_instrument_person_and_time_while_it_stands(house: Database) -> None:
+    """What was given back, what a form keeps, and what differs in anything is another."""
+    when, later = span(25, 9, 10), span(26, 9, 10)
+    with house.write() as db:
+        store.add(
+            db,
+            [
+                a_booking(XRD, when),
+                a_booking(NMR, when, state=BookingState.CANCELLED),
+                a_booking(XRD, later, state=BookingState.HELD),
+            ],
+        )
+    wished = [
+        a_booking(XRD, when),
+        a_booking(XRD, when, person_id=COLLEAGUE),
+        a_booking(NMR, when),
+        a_booking(XRD, later),
+        a_booking(XRD, span(25, 9, 11)),
+    ]
+    with house.read() as db:
+        assert store.uses_as(db, wished) == {(XRD, RESEARCHER, when.start, when.end)}
+        assert store.uses_as(db, []) == set()

@@ -67,6 +67,8 @@ def test_a_file_goes_before_what_is_pasted_and_stays_in_the_form(client: Client,
     ("content", "reason", "said"),
     [
         (b"\xff\xfe", "", "UTF-8"),
+        # Cut anywhere, this would be no text.
+        ("ế".encode() * 300_000, "", "dài quá 200.000 ký tự"),
         (b"instrument\nN001", "", "Thiếu cột “starts_at”"),
         (b"", "", "Chưa có dòng nào để đặt"),
         (ROWS.encode(), "vì thế", "ít nhất 3 từ"),
