@@ -131,7 +131,12 @@ def open_database(
     """
     address = _address(url)
     kind = address.get_backend_name()
-    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_wait_seconds}
+    pool: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": pool_wait_seconds,
+        "pool_use_lifo": True,
+    }
     if kind == "sqlite":
         if address.database:
             Path(address.database).resolve().parent.mkdir(parents=True, exist_ok=True)
