@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.booking_sheets import SheetRow, read
-from labshare.domain.bookings import Booking, InstrumentRules, Wish
+from labshare.domain.bookings import Booking, BookingState, InstrumentRules, Wish
 from labshare.domain.clearances import is_open
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
@@ -28,11 +28,14 @@ from labshare.store.engine import Connection
 
 
 class SheetLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A row with its times, None where they could not be read, and why it cannot be booked with those before it."""
+    """A row with its times, None where they could not be read, and why it cannot be booked with those before it; or
+    whether it would wait for its centre's decision (`waits`).
+    """
 
     row: SheetRow
     span: Span | None = None
     refusals: tuple[Refusal, ...] = ()
+    waits: bool = False
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +67,7 @@ def look(db: Connection, actor: Actor, text: str, override: str, now: datetime) 
     changes, locked = bookings.planned(db, actor, asked, now)
     judged = list(zip(changes, _sifted(db, actor, changes, locked, now), strict=True))
     found = iter(judged)
-    lines = tuple(
-        line if wish is None else msgspec.structs.replace(line, refusals=next(found)[1]) for line, wish in rows
-    )
+    lines = tuple(line if wish is None else _told(line, *next(found)) for line, wish in rows)
     lacking = {change.wish.project_id: change.wish for change, refused in judged if change.wish and is_open(refused)}
     good = tuple(change for change, refused in judged if not refused)
     return Sheet(lines=lines, good=good, lacking=tuple(lacking.values()), locked=locked)
@@ -93,6 +94,11 @@ def hold_back(db: Connection, actor: Actor, sheet: Sheet, now: datetime) -> None
 
 
 # ---------------------------------------------------------------- parts
+
+
+def _told(line: SheetLine, change: Change, refused: tuple[Refusal, ...]) -> SheetLine:
+    waits = not refused and change.after.state is BookingState.PENDING
+    return msgspec.structs.replace(line, refusals=refused, waits=waits)
 
 
 def _sifted(

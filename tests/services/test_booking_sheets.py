@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from labshare.domain.booking_rules import CutOff, Holder, MostBookings, Posted, Scope, ScopeKind
 from labshare.domain.bookings import BookingState
 from labshare.errors import Forbidden, Malformed, Refused
-from labshare.services import booking_rules, booking_sheets
+from labshare.services import approvals, booking_rules, booking_sheets
 from labshare.services.booking_sheets import Sheet
 from labshare.store import booking_pages
 from labshare.store import tables as t
@@ -88,6 +88,18 @@ def test_a_sheet_that_is_sent_again_books_nothing_twice(house: Database) -> None
         booking_sheets.load(db, actor(MANAGER), ROWS, "", NOW, skips=True)
     assert [each.params for each in error.value.refusals] == [{"count": 3}]
     assert standing(house, RESEARCHER) == ["first"]
+
+
+def test_a_row_that_will_wait_for_its_centre_says_so(house: Database) -> None:
+    """What a manager brings is decided with it; what the leader of a project brings waits, and takes its time."""
+    with house.write() as db:
+        approvals.choose(db, actor(MANAGER), "N002", "everybody", 24, NOW)
+    own = f"{HEAD}\nN002,2026-11-25 08:00,2026-11-25 09:00,,KC-01,mine\n"
+    assert [line.waits for line in look(house, RESEARCHER, own).lines] == [True]
+    assert [line.waits for line in look(house, MANAGER).lines] == [False] * 3
+    with house.write() as db:
+        (made,) = booking_sheets.load(db, actor(RESEARCHER), own, "", NOW, skips=False)
+    assert made.state is BookingState.PENDING
 
 
 def test_who_may_book_for_whom_is_asked_for_each_row(house: Database) -> None:
