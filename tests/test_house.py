@@ -206,11 +206,17 @@ def test_exceptions_do_not_outlive_what_they_excuse() -> None:
         assert reason
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A file is read once for all that is asked of it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def lengths(path: Path) -> Iterator[tuple[str, int, int]]:
     """A file's and its functions' names with their lines and the most they may have."""
     text = path.read_text(encoding="utf-8")
     yield name_of(path), len(text.splitlines()), 400
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             yield f"{name_of(path)}::{node.name}", node.end_lineno - node.lineno + 1, 40
@@ -249,7 +255,7 @@ def booking_statements() -> Iterator[tuple[str, str, str]]:
     for path in python_files(PACKAGE):
         if "migrations" in path.parts:
             continue
-        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        for statement in parsed(path).body:
             name = getattr(statement, "name", "")
             yield from ((name_of(path), name, verb) for verb in _changed_in(statement, "bookings"))
 
@@ -278,7 +284,7 @@ def booking_writers() -> Iterator[str]:
     """Each file that calls one of those functions, by whatever name it imports it or its module."""
     makers = {"bookings": {"add", "change", "lift"}, "units": {"lift_all"}}
     for path in python_files(PACKAGE):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         modules: dict[str, str] = {}
         for node in ast.walk(tree):
             if not isinstance(node, ast.ImportFrom):
@@ -304,7 +310,7 @@ def test_bookings_are_written_in_one_way() -> None:
 
 def _renamed_tables() -> Iterator[str]:
     for path in python_files(PACKAGE):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ImportFrom) and node.module == "labshare.store.tables":
                 yield from (name_of(path) for each in node.names if each.name == "bookings" and each.asname)
 

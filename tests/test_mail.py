@@ -75,7 +75,7 @@ class _Talk(socketserver.StreamRequestHandler):
 @pytest.fixture
 def server() -> Iterator[MailServer]:
     with MailServer() as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
         yield running
         running.shutdown()
 

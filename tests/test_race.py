@@ -43,7 +43,7 @@ from tests.races import crossing, same_slot_by_stores, same_slot_served
 
 # The proof that counts, and a look in passing.
 WHOLE = pytest.param(8, 400, marks=pytest.mark.slow)
-SHORT = (3, 50)
+SHORT = (3, 30)
 
 
 def _tries(url: str, tries: int, seed: int, results: multiprocessing.Queue[Counter[str]]) -> None:
