@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -80,11 +81,10 @@ class _Words:
         self._kinds = {kind.value: word("booking_kind", kind) for kind in BookingKind}
         self._occupied, self._yours = gettext("event.occupied"), gettext("event.yours")
         self._project = gettext("Project")
-        self._modes = {mode.value: ics.escaped(word("mode_said", mode)) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
+        self._modes = {mode.value: word("mode_said", mode) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
         self._heads: dict[tuple[Any, ...], str] = {}
         self._training = gettext("In training")
         self._operated = gettext("Operator: %(operator)s, for %(person)s")
-        self._projects: dict[str | None, str] = {}
 
     def of(self, shared: tuple[Any, ...]) -> str:
         """All lines of an event but those that say which it is and when, from the fields that several may share."""
@@ -94,15 +94,15 @@ class _Words:
             head = self._heads[what] = self._head(*what)
         if not (project or purpose or trainee or operator or mode in self._modes):
             return head
-        said = self._projects.get(project)
-        if said is None:
-            said = self._projects[project] = ics.escaped(f"{self._project}: {project}") if project else ""
-        trained = ics.escaped(f"{self._training}: {trainee}") if trainee else ""
-        # For whom an operator is there stands in no other line of their own feed.
-        operated = ics.escaped(self._operated % {"operator": operator, "person": what[-1] or "–"}) if operator else ""
-        parts = (trained, operated, said, ics.escaped(purpose) if purpose else "", self._modes.get(mode))
-        lines = [each for each in parts if each]
-        return head + ics.escaped_line("DESCRIPTION", lines)
+        lines = (
+            f"{self._training}: {trainee}" if trainee else "",
+            # For whom an operator is there stands in no other line of their own feed.
+            self._operated % {"operator": operator, "person": what[-1] or "–"} if operator else "",
+            f"{self._project}: {project}" if project else "",
+            purpose or "",
+            self._modes.get(mode, ""),
+        )
+        return head + _description(lines)
 
     def _head(self, number: int, kind: str, occupies: int, is_own: int, state: str | None, person: str | None) -> str:
         instrument, centre = self._places[number]
@@ -123,6 +123,12 @@ class _Words:
         if kind != _USE:
             return self._kinds[kind]
         return self._yours if is_own else person or self._occupied
+
+
+# A calendar that is read anew says of most of its bookings what it said before.
+@lru_cache(maxsize=16_384)
+def _description(lines: tuple[str, ...]) -> str:
+    return ics.text_line("DESCRIPTION", *filter(None, lines))
 
 
 def _name(vietnamese: str, english: str) -> str:

@@ -108,12 +108,7 @@ class _Days(dict[int, str]):
 
 def text_line(name: str, *values: str) -> str:
     """A line with a value of type TEXT, folded, with its end. Several values stand under each other in it."""
-    return escaped_line(name, [escaped(value) for value in values])
-
-
-def escaped_line(name: str, values: Iterable[str]) -> str:
-    """The same of values that are escaped."""
-    return folded(name + ":" + "\\n".join(values)) + END
+    return folded(name + ":" + "\\n".join(map(escaped, values))) + END
 
 
 def escaped(text: str) -> str:
