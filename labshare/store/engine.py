@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg import RawCursor
+from psycopg import Column, RawCursor
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError, StatementError
@@ -147,13 +147,39 @@ def open_database(
         milliseconds = int(lock_timeout_seconds * 1000)
         options = f"-c lock_timeout={milliseconds} -c timezone=UTC -c default_transaction_read_only=on"
         # Parameters as the server itself names them: statements go as they were compiled, and are not read once more.
-        driver = {"options": options, "cursor_factory": RawCursor}
+        driver = {"options": options, "cursor_factory": _Cursor}
         engine = sa.create_engine(address, paramstyle="numeric_dollar", connect_args=driver, **pool)
         event.listen(engine, "connect", _prepare_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
         _ping_after_rest(engine)
     wait_seconds = sqlite_wait_seconds if kind == "sqlite" else lock_timeout_seconds
     return Database(engine, wait_seconds=wait_seconds, turn_seconds=turn_seconds)
+
+
+class _Cursor(RawCursor[Any]):
+    """A cursor that puts its columns in words for whoever looks at them. SQLAlchemy asks of each result whether it has
+    columns, and which they are only where it has not compiled the statement before; psycopg would write each of them
+    down each time.
+    """
+
+    @property
+    def description(self) -> Any:
+        result = self.pgresult
+        return _Columns(self, result.nfields) if result and result.nfields else None
+
+
+class _Columns(Sequence[Column]):
+    """The columns of a result that its cursor still has."""
+
+    def __init__(self, cursor: RawCursor[Any], count: int) -> None:
+        self._cursor, self._count = cursor, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        columns: list[Any] = [Column(self._cursor, number) for number in range(self._count)]
+        return columns[index]
 
 
 def batch(rows: Sequence[Mapping[str, Any]]) -> Any:

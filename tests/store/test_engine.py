@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from labshare.store import bookings
 from labshare.store import engine as engine_module
 from labshare.store.engine import Database, open_database
 from labshare.store.facts import STAMP
-from labshare.store.tables import facts
+from labshare.store.tables import centres, facts
 from tests.furniture import FESEM, RESEARCHER, furnish
 
 
@@ -193,6 +194,20 @@ def test_a_turn_that_does_not_come_in_time_is_said(database_url: str) -> None:
     hurry()
     hurried.dispose()
     assert told == ["busy", "came"]
+
+
+def test_a_result_has_the_columns_that_its_statement_names(database: Database) -> None:
+    """Also where the same statement was run before, and where there is none."""
+    with database.write() as db:
+        for _ in range(2):
+            row = db.execute(sa.text("SELECT 1 AS first, 'x' AS second")).mappings().one()
+            assert dict(row) == {"first": 1, "second": "x"}
+            found = db.execute(sa.select(centres.c.id, centres.c.name_vi))
+            assert (list(found.keys()), found.all()) == (["id", "name_vi"], [])
+            assert not db.execute(sa.update(centres).values(name_vi="x")).returns_rows
+        columns: Any = db.exec_driver_sql("SELECT 1 AS first, 'x' AS second").cursor
+        assert [each[0] for each in columns.description] == ["first", "second"]
+        assert (len(columns.description), columns.description[-1][0]) == (2, "second")
 
 
 def test_a_single_row_goes_by_itself() -> None:
