@@ -75,19 +75,23 @@ _SIGNED_IN = actors_where(
 )
 
 
+_BY_ID = actors_where(persons.c.id == sa.bindparam("person_id"))
+_CONFIRMED = actors_where(persons.c.id == sa.bindparam("person_id"), IS_CONFIRMED)
+
+
 def actors(db: Connection, *where: sa.ColumnElement[bool]) -> list[Actor]:
     """The persons of whom this holds, as `actors_from` gives them."""
     return actors_from(db, actors_where(*where), {})
 
 
 def actor(db: Connection, person_id: UUID) -> Actor | None:
-    found = actors(db, persons.c.id == person_id)
+    found = actors_from(db, _BY_ID, {"person_id": person_id})
     return found[0] if found else None
 
 
 def confirmed(db: Connection, person_id: UUID) -> Actor | None:
     """The person while somebody stands behind them; None for who has left, is disabled or not confirmed."""
-    found = actors(db, persons.c.id == person_id, IS_CONFIRMED)
+    found = actors_from(db, _CONFIRMED, {"person_id": person_id})
     return found[0] if found else None
 
 
