@@ -18,30 +18,42 @@ from labshare.domain.modes import Mode
 from labshare.i18n import DEFAULT_LANGUAGE, gettext, known_language, language, speaking, word
 from labshare.services import feeds
 from labshare.services.bookings import BookingLine
-from labshare.services.feeds import Contents, FeedEvent, FeedInstrument, Opened
+from labshare.services.feeds import Contents, Edition, FeedEvent, FeedInstrument, FeedText, Opened
 
 # Not firm yet: other programs show them pale.
 _TENTATIVE = frozenset({BookingState.HELD.value, BookingState.PENDING.value})
 _USE = BookingKind.USE.value
 
 
-def feed(opened: Opened, contents: Contents, base_url: str) -> str:
-    """The file of a feed, in the language of its owner. `base_url` is the address of this installation."""
+def feed(opened: Opened, contents: Contents, base_url: str, known: Mapping[Edition, bytes]) -> FeedText:
+    """The file of a feed, in the language of its owner: its events as they are `known`, and the others put in words.
+    `base_url` is the address of this installation.
+    """
     asked = opened.line.feed
     with speaking(known_language(opened.owner.language) or DEFAULT_LANGUAGE):
         words = _Words(contents.instruments, own_only=opened.is_own, names_instrument=asked.instrument_id is None)
         name = _name(opened.line.name_vi, opened.line.name_en) or gettext("My bookings")
-        return ics.calendar(f"LabShare: {name}", _written(contents.events, words, contents.opens, base_url))
+        written = _written(contents.events, words, contents.opens, base_url)
+        events = {event[:2]: text for event, text in zip(contents.events, written, strict=True)}
+        if contents.editions is not None:
+            events = {each: events[each] if each in events else known[each] for each in contents.editions}
+        return FeedText(
+            eyes=opened.eyes,
+            tag=opened.tag,
+            head=ics.head(f"LabShare: {name}"),
+            events=events,
+            tail=ics.TAIL,
+        )
 
 
-def booking(line: BookingLine, base_url: str) -> str:
+def booking(line: BookingLine, base_url: str) -> bytes:
     """One booking for its user, in the language of now."""
     event, instrument = feeds.of_booking(line)
     words = _Words({instrument.number: instrument}, own_only=True, names_instrument=True)
     return ics.calendar("LabShare", _written([event], words, (), base_url))
 
 
-def letter(lines: Sequence[BookingLine], base_url: str, sender: str) -> str:
+def letter(lines: Sequence[BookingLine], base_url: str, sender: str) -> bytes:
     """Bookings of one user for a program that reads the user's letters, without project and purpose: a letter crosses
     other hands. The ids are those of the feeds, so that a booking is there once and follows the newest letter.
     """
@@ -53,20 +65,17 @@ def letter(lines: Sequence[BookingLine], base_url: str, sender: str) -> str:
 
 
 def _written(
-    events: Sequence[FeedEvent], words: _Words, opens: Collection[int], base_url: str, *, extra: str = ""
-) -> Iterator[str]:
+    events: Sequence[FeedEvent], words: _Words, opens: Collection[int], base_url: str, *, extra: bytes = b""
+) -> Iterator[bytes]:
     """Each event; one that the reader may open names its page. `extra` are lines that all of them have."""
     site = base_url.rstrip("/")
     write = ics.Writer(urlsplit(site).hostname or "localhost", f"{site}/bookings/").event
-    bodies: dict[tuple[Any, ...], str] = {}
     for event in events:
-        # Reading a name of a row costs more than a slice of it, and what several have in common is put in words once.
-        shared = event[5:]
-        body = bodies.get(shared)
-        if body is None:
-            body = bodies[shared] = words.of(shared) + extra
+        # Reading a name of a row costs more than a slice of it.
+        what = event[5:11]
+        body = words.of(what, event[11:]) + extra
         # The first version of a booking is 1, that of an event 0.
-        yield write(event[0], event[1] - 1, event[2], event[3], event[4], body, bool(shared[3]) or shared[0] in opens)
+        yield write(event[0], event[1] - 1, event[2], event[3], event[4], body, bool(what[3]) or what[0] in opens)
 
 
 class _Words:
@@ -82,16 +91,18 @@ class _Words:
         self._occupied, self._yours = gettext("event.occupied"), gettext("event.yours")
         self._project = gettext("Project")
         self._modes = {mode.value: word("mode_said", mode) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
-        self._heads: dict[tuple[Any, ...], str] = {}
+        self._heads: dict[tuple[Any, ...], bytes] = {}
         self._training = gettext("In training")
         self._operated = gettext("Operator: %(operator)s, for %(person)s")
 
-    def of(self, shared: tuple[Any, ...]) -> str:
-        """All lines of an event but those that say which it is and when, from the fields that several may share."""
-        what, (project, purpose, mode, trainee, operator) = shared[:6], shared[6:]
+    def of(self, what: tuple[Any, ...], details: tuple[Any, ...]) -> bytes:
+        """All lines of an event but those that say which it is and when: `what` is of the fields from the instrument's
+        number on, and many events have it in common; `details` are those from the project on.
+        """
         head = self._heads.get(what)
         if head is None:
             head = self._heads[what] = self._head(*what)
+        project, purpose, mode, trainee, operator = details
         if not (project or purpose or trainee or operator or mode in self._modes):
             return head
         lines = (
@@ -104,7 +115,7 @@ class _Words:
         )
         return head + _description(lines)
 
-    def _head(self, number: int, kind: str, occupies: int, is_own: int, state: str | None, person: str | None) -> str:
+    def _head(self, number: int, kind: str, occupies: int, is_own: int, state: str | None, person: str | None) -> bytes:
         instrument, centre = self._places[number]
         title = self._title(kind, person, is_own=bool(is_own))
         if self._own_only:
@@ -127,7 +138,7 @@ class _Words:
 
 # A calendar that is read anew says of most of its bookings what it said before.
 @lru_cache(maxsize=16_384)
-def _description(lines: tuple[str, ...]) -> str:
+def _description(lines: tuple[str, ...]) -> bytes:
     return ics.text_line("DESCRIPTION", *filter(None, lines))
 
 

@@ -46,7 +46,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     text: str
     # A calendar file that goes with it; empty without one.
-    calendar: str = ""
+    calendar: bytes = b""
 
 
 Sender = Callable[[Letter], None]
@@ -155,7 +155,7 @@ def notice_letter(addressed: Addressed, settings: Settings, lines: Sequence[Book
             to=addressed.email,
             subject=notice_words.subject(notice),
             text=gettext(f"notice_text.{notice.kind}") % notice_words.words(notice, settings.base_url),
-            calendar=ics.letter(lines, settings.base_url, settings.mail_from) if lines else "",
+            calendar=ics.letter(lines, settings.base_url, settings.mail_from) if lines else b"",
         )
 
 
@@ -231,6 +231,6 @@ def _message(letter: Letter, mail_from: str) -> EmailMessage:
     message.set_content(letter.text)
     if letter.calendar:
         message.add_attachment(
-            letter.calendar.encode(), "text", "calendar", filename="labshare.ics", params={"method": "PUBLISH"}
+            letter.calendar, "text", "calendar", filename="labshare.ics", params={"method": "PUBLISH"}
         )
     return message

@@ -32,7 +32,7 @@ def line(state: BookingState = BookingState.CONFIRMED, kind: BookingKind = Booki
 
 def read(booking: BookingLine, language: Language = "en") -> Seen:
     with speaking(language):
-        (event,) = seen(ics.booking(booking, "http://127.0.0.1:8000"))
+        (event,) = seen(ics.booking(booking, "http://127.0.0.1:8000").decode())
     return event
 
 
@@ -70,7 +70,7 @@ def test_every_state_has_its_status(state: BookingState, status: str) -> None:
 @pytest.mark.parametrize("kind", BookingKind)
 def test_every_kind_is_a_category(kind: BookingKind) -> None:
     with speaking("en"):
-        file = ics.booking(line(kind=kind), "http://127.0.0.1:8000")
+        file = ics.booking(line(kind=kind), "http://127.0.0.1:8000").decode()
     words = {"use": "Use", "maintenance": "Maintenance", "engineering": "Engineering", "closure": "Closure"}
     assert f"\r\nCATEGORIES:{words[kind]}" in file
 
@@ -84,7 +84,7 @@ def test_the_sequence_begins_with_nought() -> None:
 def test_a_letters_file_is_published_by_whoever_writes_it_and_says_nothing_private() -> None:
     told = line(BookingState.CANCELLED)
     with speaking("en"):
-        text = ics.letter([told, line()], "http://127.0.0.1:8000", "LabShare <office@x.vn>")
+        text = ics.letter([told, line()], "http://127.0.0.1:8000", "LabShare <office@x.vn>").decode()
     cancelled, confirmed = seen(text)
     assert (cancelled.uid, cancelled.status) == (f"{told.booking.id}@127.0.0.1", "CANCELLED")
     assert (confirmed.status, confirmed.description) == ("CONFIRMED", "")

@@ -1,4 +1,4 @@
-"""The text of a calendar file: RFC 5545 with the names of RFC 7986, written line by line.
+"""The octets of a calendar file: RFC 5545 with the names of RFC 7986, written line by line.
 
 A feed has hundreds of events that differ in little more than their times: what they share is written once (the
 `body`), and times are numbers until they are text. What must not live here: words (labshare/ics.py), and what a reader
@@ -14,7 +14,7 @@ from datetime import datetime
 from labshare.domain.opening import DAY_MINUTES
 
 MEDIA_TYPE = "text/calendar"
-END = "\r\n"
+END = b"\r\n"
 # Octets of a line, without its end; the space that a further line begins with is one of them.
 LINE_OCTETS = 75
 EPOCH_DAY = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001  a day has no zone
@@ -25,58 +25,60 @@ _CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _CLOCKS = tuple(f"T{hour:02}{minute:02}" for hour in range(24) for minute in range(60))
 _SECONDS = tuple(f"{second:02}Z" for second in range(60))
 _ID = "#" * 36
-_HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//LabShare//LabShare//EN\r\nCALSCALE:GREGORIAN\r\n"
+TAIL = b"END:VCALENDAR\r\n"
+_END_EVENT = b"END:VEVENT\r\n"
+_HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//LabShare//LabShare//EN\r\nCALSCALE:GREGORIAN\r\n"
 
 
-def calendar(name: str, events: Iterable[str], *, hours: int = 1) -> str:
-    """The file of a calendar that is to be read again after so many hours. The same events give the same text.
+def calendar(name: str, events: Iterable[bytes]) -> bytes:
+    """The file of a calendar. The same events give the same file."""
+    return b"".join([head(name), *events, TAIL])
+
+
+def head(name: str) -> bytes:
+    """What stands before the events of a calendar that is to be read again each hour; `TAIL` ends it.
 
     There is no METHOD, so DTSTAMP is when an event was last changed, as LAST-MODIFIED.
     """
-    head = [
-        _HEAD,
-        text_line("NAME", name),
-        # The same for readers that know only the older names.
-        text_line("X-WR-CALNAME", name),
-        f"REFRESH-INTERVAL;VALUE=DURATION:PT{hours}H\r\nX-PUBLISHED-TTL:PT{hours}H\r\n",
-    ]
-    return "".join([*head, *events, "END:VCALENDAR\r\n"])
+    # The same name twice: some readers know only the older line.
+    names = text_line("NAME", name) + text_line("X-WR-CALNAME", name)
+    return _HEAD + names + b"REFRESH-INTERVAL;VALUE=DURATION:PT1H\r\nX-PUBLISHED-TTL:PT1H\r\n"
 
 
-def publication(events: Iterable[str]) -> str:
+def publication(events: Iterable[bytes]) -> bytes:
     """The file that goes with a letter: METHOD:PUBLISH of RFC 5546, which asks nobody for an answer. Each event names
     its organiser.
     """
-    return "".join([_HEAD, "METHOD:PUBLISH\r\n", *events, "END:VCALENDAR\r\n"])
+    return b"".join([_HEAD, b"METHOD:PUBLISH\r\n", *events, TAIL])
 
 
-def organiser(name: str, address: str) -> str:
+def organiser(name: str, address: str) -> bytes:
     """The line of an event that says who publishes it; none without an address. The name is plain words."""
-    return folded(f"ORGANIZER;CN={name}:mailto:{address}") + END if address else ""
+    return folded(f"ORGANIZER;CN={name}:mailto:{address}") + END if address else b""
 
 
-def standing(status: str, *, keeps_busy: bool) -> str:
+def standing(status: str, *, keeps_busy: bool) -> bytes:
     """The lines of an event that say how it stands: CONFIRMED, TENTATIVE or CANCELLED, and whether it is time that its
     reader has no more.
     """
-    return f"STATUS:{status}\r\nTRANSP:{'OPAQUE' if keeps_busy else 'TRANSPARENT'}\r\n"
+    return f"STATUS:{status}\r\nTRANSP:{'OPAQUE' if keeps_busy else 'TRANSPARENT'}\r\n".encode()
 
 
 class Writer:
     """Writes events of one installation: `host` makes their ids unique, `page` with an id is where one is shown."""
 
     def __init__(self, host: str, page: str) -> None:
-        self._uid_end = folded(f"UID:{_ID}@{host}")[len("UID:") + len(_ID) :]
+        self._uid_end = folded(f"UID:{_ID}@{host}").decode()[len("UID:") + len(_ID) :]
         # An id has no letters of more than one octet, so that all addresses break at the same place.
-        self._url, _, self._url_rest = folded(f"URL:{page}{_ID}").partition("#")
+        self._url, _, self._url_rest = folded(f"URL:{page}{_ID}").decode().partition("#")
         self._url_cut = len(self._url_rest.partition("\r")[0]) + 1 if "\r" in self._url_rest else len(_ID)
         self._url_fold = "\r\n " if "\r" in self._url_rest else ""
         self._days = _Days()
         self._stamps: dict[int, str] = {}
 
     def event(
-        self, id: str, sequence: int, modified: int, start_minute: int, end_minute: int, body: str, has_page: bool
-    ) -> str:
+        self, id: str, sequence: int, modified: int, start_minute: int, end_minute: int, body: bytes, has_page: bool
+    ) -> bytes:
         """One event, by the 32 digits of its id. `modified` is in seconds, start and end in minutes, all of them from
         1970-01-01T00:00Z; `body` holds the lines that say neither which event it is nor when.
         """
@@ -89,13 +91,14 @@ class Writer:
             self._stamps[modified] = stamp
         cut = self._url_cut
         url = f"{self._url}{id[:cut]}{self._url_fold}{id[cut:]}\r\n" if has_page else ""
-        return (
+        which = (
             f"BEGIN:VEVENT\r\nUID:{id}{self._uid_end}\r\nDTSTAMP:{stamp}\r\nLAST-MODIFIED:{stamp}\r\n"
             f"SEQUENCE:{sequence}\r\n"
             f"DTSTART:{days[start_minute // DAY_MINUTES]}{_CLOCKS[start_minute % DAY_MINUTES]}00Z\r\n"
             f"DTEND:{days[end_minute // DAY_MINUTES]}{_CLOCKS[end_minute % DAY_MINUTES]}00Z\r\n"
-            f"{body}{url}END:VEVENT\r\n"
+            f"{url}"
         )
+        return which.encode() + body + _END_EVENT
 
 
 class _Days(dict[int, str]):
@@ -106,7 +109,7 @@ class _Days(dict[int, str]):
         return text
 
 
-def text_line(name: str, *values: str) -> str:
+def text_line(name: str, *values: str) -> bytes:
     """A line with a value of type TEXT, folded, with its end. Several values stand under each other in it."""
     return folded(name + ":" + "\\n".join(map(escaped, values))) + END
 
@@ -120,11 +123,11 @@ def escaped(text: str) -> str:
     return whole
 
 
-def folded(line: str) -> str:
+def folded(line: str) -> bytes:
     """A line of any length as lines of at most 75 octets, none of which ends within a letter."""
     octets = line.encode()
     if len(octets) <= LINE_OCTETS:
-        return line
+        return octets
     parts: list[bytes] = []
     start, room = 0, LINE_OCTETS
     while len(octets) - start > room:
@@ -134,4 +137,4 @@ def folded(line: str) -> str:
             end -= 1
         parts.append(octets[start:end])
         start, room = end, LINE_OCTETS - 1
-    return b"\r\n ".join([*parts, octets[start:]]).decode()
+    return b"\r\n ".join([*parts, octets[start:]])

@@ -9,7 +9,7 @@ import hashlib
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -18,6 +18,7 @@ import msgspec
 from labshare.domain.bookings import OCCUPYING
 from labshare.domain.feeds import Feed, FeedLine, horizon
 from labshare.domain.people import Action, Actor, may
+from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, NotFound
 from labshare.services.bookings import BookingLine
 from labshare.services.calendars import viewer
@@ -27,7 +28,13 @@ from labshare.store import feeds as store
 from labshare.store.engine import Connection
 from labshare.store.types import EPOCH, MINUTE
 
+# So many events are read each by its id; of more, all are.
+_FEW = 100
+# What keeping an event takes beside its text: its edition, and its place in the file.
+_EVENT_OCTETS = 400
+
 # What the functions below hand out; the edges name these types, and never the store.
+Edition = store.Edition
 FeedEvent = store.FeedEvent
 FeedInstrument = store.FeedInstrument
 
@@ -41,13 +48,17 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A feed that may be read now: its owner as they stand, and a tag that is another one once it would say other
-    things. `instruments` are those of its place; of the owner's own bookings they are read with the events.
+    things. `eyes` stands for the feed, its language, what its owner may see, and the day: to the same eyes an edition
+    of a booking is told in the same words. `instruments` are those of its place; of the owner's own bookings they are
+    read with the events, and the editions are here.
     """
 
     line: FeedLine
     owner: Actor
+    eyes: str
     tag: str
     instruments: tuple[FeedInstrument, ...] = ()
+    editions: Sequence[Edition] = ()
 
     @property
     def is_own(self) -> bool:
@@ -56,37 +67,60 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """The events of a feed, the instruments they are on by number, and those of which the reader may open each one."""
+    """The events of a feed that were not known, the instruments they are on by number, and those of which the reader
+    may open each one. `editions` are all that stand in it, in order; None where these events are all.
+    """
 
+    editions: Sequence[Edition] | None
     events: Sequence[FeedEvent]
     instruments: dict[int, FeedInstrument]
     opens: frozenset[int]
 
 
-class Texts:
-    """The files of feeds as they were last read, in memory, by their tags: many programs ask again without saying what
-    they have. A tag names one reader and all that they may see, so a file is never told to another.
+class FeedText(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of a feed in its parts, in UTF-8 and its order, for the eyes and under the tag of one reading."""
 
-    At most `most` octets are kept, and what was not asked for the longest goes first.
+    eyes: str
+    tag: str
+    head: bytes
+    events: dict[Edition, bytes]
+    tail: bytes
+
+    def whole(self) -> bytes:
+        return b"".join((self.head, *self.events.values(), self.tail))
+
+    @property
+    def size(self) -> int:
+        """About how many octets of memory it takes."""
+        return sum(map(len, self.events.values())) + _EVENT_OCTETS * len(self.events)
+
+
+class Texts:
+    """The files of feeds as they were last read, in memory: many programs ask again without saying what they have, and
+    after a change the other events are as they were. What is kept for some eyes is never told to others.
+
+    About `most` octets are kept, and what was not asked for the longest goes first.
     """
 
-    def __init__(self, most: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, most: int = 32 * 1024 * 1024) -> None:
         self._most, self._size = most, 0
-        self._texts: OrderedDict[str, bytes] = OrderedDict()
+        self._texts: OrderedDict[str, FeedText] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, tag: str) -> bytes | None:
+    def get(self, eyes: str) -> FeedText | None:
+        """The file as it was last read for these eyes; its tag says whether that is how it stands."""
         with self._lock:
-            if tag in self._texts:
-                self._texts.move_to_end(tag)
-            return self._texts.get(tag)
+            if eyes in self._texts:
+                self._texts.move_to_end(eyes)
+            return self._texts.get(eyes)
 
-    def keep(self, tag: str, text: bytes) -> None:
+    def keep(self, text: FeedText) -> None:
         with self._lock:
-            self._size += len(text) - len(self._texts.pop(tag, b""))
-            self._texts[tag] = text
+            before = self._texts.pop(text.eyes, None)
+            self._size += text.size - (before.size if before else 0)
+            self._texts[text.eyes] = text
             while self._size > self._most:
-                self._size -= len(self._texts.popitem(last=False)[1])
+                self._size -= self._texts.popitem(last=False)[1].size
 
 
 def create(
@@ -135,30 +169,52 @@ def open_feed(db: Connection, secret: str, now: datetime) -> Opened:
     owner = people.confirmed(db, line.feed.person_id) if line else None
     if line is None or owner is None:
         raise NotFound("feed_not_found")
-    if line.feed.is_own:
-        versions, found = list(store.person_stands(db, owner.person_id)), ()
-    else:
-        found = tuple(store.instruments_of(db, line.feed))
-        versions = [version for each in found for version in (each.number, each.calendar_version)]
-    return Opened(line=line, owner=owner, tag=_tag(line, owner, versions, now), instruments=found)
+    eyes, span = viewer(owner), horizon(now)
+    found = () if line.feed.is_own else tuple(store.instruments_of(db, line.feed))
+    editions = store.own_editions(db, owner.person_id, span) if line.feed.is_own else []
+    places = [(each.number, each.centre_id) for each in found]
+    # Names alone, which belong to no calendar, are a day late at most.
+    seen = _digest((line.feed.id, owner.language, sorted(eyes.centre_ids), eyes.sees_all, places, span.start))
+    tag = _digest((seen, [each.calendar_version for each in found], editions))
+    return Opened(line=line, owner=owner, eyes=seen, tag=tag, instruments=found, editions=editions)
 
 
-def contents(db: Connection, opened: Opened, now: datetime) -> Contents:
-    """What stands in the feed, in one query more, or two for one's own bookings."""
-    eyes, span = viewer(opened.owner), horizon(now)
+def contents(db: Connection, opened: Opened, now: datetime, known: Collection[Edition]) -> Contents:
+    """What stands in the feed, with the events that are not `known`, in two queries more at most."""
+    span = horizon(now)
+    editions = opened.editions
+    if known and not opened.is_own:
+        editions = store.editions(db, [each.number for each in opened.instruments], span)
+    changed = [each for each in editions if each not in known]
+    among = changed if known and len(changed) <= _FEW else None
+    events = () if among == [] else _events(db, opened, span, among)
     instruments: Sequence[FeedInstrument] = opened.instruments
-    if opened.is_own:
-        events = store.own_events(db, span, eyes)
+    if opened.is_own and events:
         instruments = store.instruments_by_number(db, {each.instrument_number for each in events})
-    else:
-        events = store.events(db, [each.number for each in instruments], span, eyes)
     return Contents(
+        editions=None if among is None else _standing(editions, events, known),
         events=events,
         instruments={each.number: each for each in instruments},
         opens=frozenset(
             each.number for each in instruments if may(opened.owner, Action.SEE_BOOKING, centre=each.centre_id)
         ),
     )
+
+
+def _standing(
+    editions: Sequence[Edition], events: Sequence[FeedEvent], known: Collection[Edition]
+) -> Sequence[Edition]:
+    """What was changed since its edition was read stands as it was read now, and what left the feed does not."""
+    now = {event.id: event[:2] for event in events}
+    found = (each if each in known else now.get(each[0]) for each in editions)
+    return [each for each in found if each]
+
+
+def _events(db: Connection, opened: Opened, span: Span, among: Collection[Edition] | None) -> Sequence[FeedEvent]:
+    eyes = viewer(opened.owner)
+    if opened.is_own:
+        return store.own_events(db, span, eyes, among)
+    return store.events(db, [each.number for each in opened.instruments], span, eyes, among)
 
 
 def of_booking(line: BookingLine) -> tuple[FeedEvent, FeedInstrument]:
@@ -195,12 +251,7 @@ def of_booking(line: BookingLine) -> tuple[FeedEvent, FeedInstrument]:
     return event, instrument
 
 
-def _tag(line: FeedLine, owner: Actor, versions: list[int], now: datetime) -> str:
-    """Changes with the calendars, with what the owner may see and in which language, and with the day: names alone,
-    which belong to no calendar, are a day late at most.
-    """
-    eyes = viewer(owner)
-    seen = (str(line.feed.id), owner.language, sorted(eyes.centre_ids), eyes.sees_all, horizon(now).start, versions)
+def _digest(seen: object) -> str:
     return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:32]
 
 

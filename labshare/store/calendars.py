@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from labshare.domain.bookings import BookingKind, BookingState
 from labshare.domain.modes import Mode
 from labshare.domain.timespan import Span
-from labshare.store.bookings import NUMBERS, OCCUPIES, is_of, over
+from labshare.store.bookings import ATTENDANTS, NUMBERS, OCCUPIES, is_of, over
 from labshare.store.tables import bookings, instruments, persons, projects
 
 
@@ -64,13 +64,14 @@ class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
 _VIEWER = sa.bindparam("viewer_id", type_=sa.Uuid)
 # Who is there for the user is told of the time and the user, and nothing of what it is for.
 _OWN = is_of(_VIEWER)
+# In this order: the first that holds spares a database the others, in each column of each row.
 _WHOLE = sa.or_(
-    bookings.c.person_id == _VIEWER,
-    bookings.c.kind != BookingKind.USE,
     sa.bindparam("sees_all", type_=sa.Boolean),
     instruments.c.centre_id.in_(sa.bindparam("viewer_centres", expanding=True)),
+    bookings.c.person_id == _VIEWER,
+    bookings.c.kind != BookingKind.USE,
 )
-_NAMED = sa.or_(_OWN, _WHOLE)
+_NAMED = sa.or_(_WHOLE, *(role == _VIEWER for role in ATTENDANTS))
 _IS_TRAINER = sa.func.coalesce(bookings.c.trainer_id == _VIEWER, sa.false()).label("is_trainer")
 _IS_OPERATOR = sa.func.coalesce(bookings.c.operator_id == _VIEWER, sa.false()).label("is_operator")
 IS_OWN = sa.func.coalesce(_OWN, sa.false()).label("is_own")

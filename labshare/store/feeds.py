@@ -5,14 +5,14 @@ What must not live here: who may see what (services/calendars.py makes the `View
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Executable
+from sqlalchemy import ColumnElement, Executable, Select
 from sqlalchemy.engine import Connection, Row
 
 from labshare.domain.feeds import Feed, FeedLine
@@ -36,6 +36,10 @@ class FeedInstrument(msgspec.Struct, frozen=True, kw_only=True):
     centre_vi: str
     centre_en: str
     calendar_version: int
+
+
+# A booking as it stood: the 32 digits of its id, and its version, which each change of it raises.
+Edition = tuple[str, int]
 
 
 class FeedEvent(NamedTuple):
@@ -146,77 +150,97 @@ def _looked_up(column: ColumnElement[str], where: ColumnElement[bool]) -> Column
 
 _NAME_OF_USER = _looked_up(persons.c.name, persons.c.id == bookings.c.person_id)
 _NAME_OF_OPERATOR = _looked_up(persons.c.name, persons.c.id == bookings.c.operator_id)
+_EVENTS = sa.select(
+    IdDigits(bookings.c.id).label("id"),
+    bookings.c.version,
+    WholeSecond(bookings.c.updated_at).label("modified"),
+    masked(_minute(bookings.c.starts_at), "start_minute", otherwise=_minute(bookings.c.occupied_from)),
+    masked(_minute(bookings.c.ends_at), "end_minute", otherwise=_minute(bookings.c.occupied_until)),
+    bookings.c.instrument_number,
+    bookings.c.kind,
+    sa.type_coerce(IS_OCCUPYING, sa.Integer).label("occupies"),
+    sa.type_coerce(IS_OWN, sa.Integer).label("is_own"),
+    masked(bookings.c.state, "state"),
+    # Looked up for the rows that are named alone, which a join would not do.
+    masked(_NAME_OF_USER, "person"),
+    private(_looked_up(projects.c.code, projects.c.id == bookings.c.project_id), "project"),
+    private(bookings.c.purpose, "purpose"),
+    masked(bookings.c.mode, "mode"),
+    # Looked up where somebody is trained alone.
+    masked(sa.case((bookings.c.trainer_id.is_not(None), _NAME_OF_USER)), "trainee"),
+    masked(sa.case((bookings.c.operator_id.is_not(None), _NAME_OF_OPERATOR)), "operator"),
+).join(instruments, instruments.c.number == bookings.c.instrument_number)
+_EDITIONS = sa.select(IdDigits(bookings.c.id), bookings.c.version)
 # A cancelled time of which others told before is told as such for as long as the feed looks back.
-_EVENTS = (
-    sa.select(
-        IdDigits(bookings.c.id).label("id"),
-        bookings.c.version,
-        WholeSecond(bookings.c.updated_at).label("modified"),
-        masked(_minute(bookings.c.starts_at), "start_minute", otherwise=_minute(bookings.c.occupied_from)),
-        masked(_minute(bookings.c.ends_at), "end_minute", otherwise=_minute(bookings.c.occupied_until)),
-        bookings.c.instrument_number,
-        bookings.c.kind,
-        sa.type_coerce(IS_OCCUPYING, sa.Integer).label("occupies"),
-        sa.type_coerce(IS_OWN, sa.Integer).label("is_own"),
-        masked(bookings.c.state, "state"),
-        # Looked up for the rows that are named alone, which a join would not do.
-        masked(_NAME_OF_USER, "person"),
-        private(_looked_up(projects.c.code, projects.c.id == bookings.c.project_id), "project"),
-        private(bookings.c.purpose, "purpose"),
-        masked(bookings.c.mode, "mode"),
-        # Looked up where somebody is trained alone.
-        masked(sa.case((bookings.c.trainer_id.is_not(None), _NAME_OF_USER)), "trainee"),
-        masked(sa.case((bookings.c.operator_id.is_not(None), _NAME_OF_OPERATOR)), "operator"),
-    )
-    .join(instruments, instruments.c.number == bookings.c.instrument_number)
-    .where(
-        bookings.c.occupied_until > _START,
-        # A hold that its form let go was never told as anything that would be missed.
-        sa.or_(
-            IS_OCCUPYING,
-            sa.and_(bookings.c.updated_at >= sa.bindparam("since", type_=UTCDateTime()), bookings.c.form_hold == 0),
-        ),
-    )
+_TOLD = (
+    bookings.c.occupied_until > _START,
+    # A hold that its form let go was never told as anything that would be missed.
+    sa.or_(
+        IS_OCCUPYING,
+        sa.and_(bookings.c.updated_at >= sa.bindparam("since", type_=UTCDateTime()), bookings.c.form_hold == 0),
+    ),
 )
-_ON_INSTRUMENTS = _EVENTS.where(
-    bookings.c.instrument_number.in_(NUMBERS), bookings.c.occupied_from < _END, bookings.c.occupied_from > _BACK
-).order_by(bookings.c.instrument_number, bookings.c.occupied_from)
-_PERSON = sa.bindparam("person_id", type_=sa.Uuid())
-_OWN_EVENTS = _EVENTS.where(is_of(_PERSON), bookings.c.starts_at < _END, bookings.c.starts_at > _BACK).order_by(
-    bookings.c.starts_at
-)
+_AMONG = bookings.c.id.in_(sa.bindparam("ids", expanding=True))
 
 
-def events(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> Sequence[FeedEvent]:
-    """What occupies these instruments during the span, and what was given back since its start, by time."""
-    params = {"numbers": sorted(set(numbers)), "since": span.start, **eyes(viewer), **over(span)}
-    return _events(db, _ON_INSTRUMENTS, params)
+def _on_instruments(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    number, start = bookings.c.instrument_number, bookings.c.occupied_from
+    return query.where(*_TOLD, number.in_(NUMBERS), start < _END, start > _BACK).order_by(number, start)
 
 
-def own_events(db: Connection, span: Span, viewer: Viewer) -> Sequence[FeedEvent]:
+def _of_person(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    theirs, start = is_of(sa.bindparam("person_id", type_=sa.Uuid())), bookings.c.starts_at
+    return query.where(*_TOLD, theirs, start < _END, start > _BACK).order_by(start)
+
+
+_EVENTS_THERE, _EDITIONS_THERE = _on_instruments(_EVENTS), _on_instruments(_EDITIONS)
+_OWN_EVENTS, _OWN_EDITIONS = _of_person(_EVENTS), _of_person(_EDITIONS)
+_SOME_THERE, _SOME_OWN = _EVENTS_THERE.where(_AMONG), _OWN_EVENTS.where(_AMONG)
+
+
+def events(
+    db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer, among: Collection[Edition] | None = None
+) -> Sequence[FeedEvent]:
+    """What occupies these instruments during the span, and what was given back since its start, by time; with `among`
+    those of these bookings alone, as they stand now.
+    """
+    query = _EVENTS_THERE if among is None else _SOME_THERE
+    return _events(db, query, _at(numbers, span) | eyes(viewer) | _ids(among))
+
+
+def own_events(
+    db: Connection, span: Span, viewer: Viewer, among: Collection[Edition] | None = None
+) -> Sequence[FeedEvent]:
     """The same of the viewer's own bookings, on whatever instrument."""
-    params = {"person_id": viewer.person_id, "since": span.start, **eyes(viewer), **over(span)}
-    return _events(db, _OWN_EVENTS, params)
+    query = _OWN_EVENTS if among is None else _SOME_OWN
+    return _events(db, query, _by(viewer.person_id, span) | eyes(viewer) | _ids(among))
+
+
+def editions(db: Connection, numbers: Iterable[int], span: Span) -> list[Edition]:
+    """The bookings that `events` tells of, in its order."""
+    return [(row[0], row[1]) for row in db.execute(_EDITIONS_THERE, _at(numbers, span))]
+
+
+def own_editions(db: Connection, person_id: UUID, span: Span) -> list[Edition]:
+    """The bookings that `own_events` tells of, in its order."""
+    return [(row[0], row[1]) for row in db.execute(_OWN_EDITIONS, _by(person_id, span))]
+
+
+def _at(numbers: Iterable[int], span: Span) -> dict[str, Any]:
+    return {"numbers": sorted(set(numbers)), "since": span.start, **over(span)}
+
+
+def _by(person_id: UUID | None, span: Span) -> dict[str, Any]:
+    return {"person_id": person_id, "since": span.start, **over(span)}
+
+
+def _ids(among: Collection[Edition] | None) -> dict[str, Any]:
+    return {} if among is None else {"ids": [UUID(hex=digits) for digits, _ in among]}
 
 
 def _events(db: Connection, query: Executable, params: dict[str, Any]) -> Sequence[FeedEvent]:
     # A row of these queries has the names of an event in their order. Making it one would be a tenth of the work.
     return cast("Sequence[FeedEvent]", db.execute(query, params).all())
-
-
-_PERSON_STANDS = sa.select(
-    persons.c.calendar_version,
-    sa.select(sa.func.coalesce(sa.func.sum(bookings.c.version), 0)).where(is_of(persons.c.id)).scalar_subquery(),
-).where(persons.c.id == sa.bindparam("person_id"))
-
-
-def person_stands(db: Connection, person_id: UUID) -> tuple[int, int]:
-    """Two numbers that change with any of a person's bookings: no booking goes, and each change raises its version.
-
-    The person's calendar version alone would not do: whoever meets a due hold ends it without the lock of its person.
-    """
-    version, versions = db.execute(_PERSON_STANDS, {"person_id": person_id}).one()
-    return int(version), int(versions)
 
 
 def _line(row: Row[Any]) -> FeedLine:

@@ -89,7 +89,7 @@ def show(
     me: given.Me,
     now: given.Now,
     name: FromPath[str],
-) -> Response[str]:
+) -> Response[str] | Response[bytes]:
     """The page of a booking; with `.ics` after its id the booking as a file for a calendar."""
     booking_id = read_id(name.removesuffix(feeds.SUFFIX))
     if name.endswith(feeds.SUFFIX):

@@ -92,19 +92,20 @@ def read(
         headers = {"ETag": f'"{opened.tag}"', "Cache-Control": "private, no-cache"}
         if is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
             return Response(b"", status_code=304, headers=headers)
-        text = feed_texts.get(opened.tag)
-        if text is None:
-            text = ics.feed(opened, feeds.contents(db, opened, now), settings.base_url).encode()
-            feed_texts.keep(opened.tag, text)
-    return Response(text, media_type=MEDIA_TYPE, headers=headers)
+        text = feed_texts.get(opened.eyes)
+        if text is None or text.tag != opened.tag:
+            known = text.events if text else {}
+            text = ics.feed(opened, feeds.contents(db, opened, now, known), settings.base_url, known)
+            feed_texts.keep(text)
+    return Response(text.whole(), media_type=MEDIA_TYPE, headers=headers)
 
 
-def booking_file(request: Request, database: Database, me: Actor, booking_id: UUID, base_url: str) -> Response[str]:
+def booking_file(request: Request, database: Database, me: Actor, booking_id: UUID, base_url: str) -> Response[bytes]:
     """One booking as a file, for whoever may open its page, or 304 where they have it."""
     with database.read() as db:
         line = bookings.show(db, me, booking_id)
     text = ics.booking(line, base_url)
-    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    tag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
     headers = {
         "Content-Disposition": f'attachment; filename="{line.instrument_id}-{line.booking.starts_at:%Y%m%d}{SUFFIX}"',
         "Cache-Control": "private, no-cache",
@@ -112,7 +113,7 @@ def booking_file(request: Request, database: Database, me: Actor, booking_id: UU
         "ETag": tag,
     }
     if is_known(request.headers.get("if-none-match", ""), tag):
-        return Response("", status_code=304, headers=headers)
+        return Response(b"", status_code=304, headers=headers)
     return Response(text, media_type=MEDIA_TYPE, headers=headers)
 
 

@@ -62,7 +62,7 @@ def _measured(database: Database, slots: Iterator[Span], secret: str) -> dict[st
 
     def feed() -> None:
         with database.read() as db:
-            feeds.contents(db, feeds.open_feed(db, secret, NOW), NOW)
+            feeds.contents(db, feeds.open_feed(db, secret, NOW), NOW, ())
 
     def search() -> None:
         with database.read() as db:

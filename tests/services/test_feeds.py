@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -17,6 +19,7 @@ from labshare.errors import Forbidden, NotFound
 from labshare.i18n import speaking
 from labshare.services import bookings, feeds, series
 from labshare.store import bookings as bookings_store
+from labshare.store import feeds as feeds_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.calendar_files import Seen, seen
@@ -58,7 +61,7 @@ def make(house: Database, who: UUID, instrument: str | None = None, centre: str 
 def text(house: Database, secret: str, now: datetime = NOW) -> str:
     with house.read() as db:
         opened = feeds.open_feed(db, secret, now)
-        return ics.feed(opened, feeds.contents(db, opened, now), SITE)
+        return ics.feed(opened, feeds.contents(db, opened, now, ()), SITE, {}).whole().decode()
 
 
 def tag(house: Database, secret: str, now: datetime = NOW) -> str:
@@ -303,21 +306,141 @@ def test_one_booking_is_a_file_like_the_event_of_its_users_feed(house: Database)
     with house.read() as db:
         line = bookings.show(db, actor(RESEARCHER), booking.id)
     with speaking("en"):
-        file = ics.booking(line, SITE)
+        file = ics.booking(line, SITE).decode()
     assert seen(file) == seen(text(house, make(house, RESEARCHER)))
     assert f"URL:https://labshare.example.vn/bookings/{booking.id}" in file.replace("\r\n ", "")
 
 
+def read_by(house: Database, texts: feeds.Texts, secret: str) -> feeds.FeedText:
+    """As the web reads it."""
+    with house.read() as db:
+        opened = feeds.open_feed(db, secret, NOW)
+        kept = texts.get(opened.eyes)
+        known = kept.events if kept else {}
+        text = ics.feed(opened, feeds.contents(db, opened, NOW, known), SITE, known)
+    texts.keep(text)
+    return text
+
+
+def test_what_is_kept_of_a_feed_never_makes_it_another_one(house: Database) -> None:
+    """After each of many changes, the feed that knows what it said before is the one that knows nothing."""
+    secrets = [
+        make(house, RESEARCHER), make(house, COLLEAGUE, "N001"), make(house, COMPETITOR, "N001"),
+        make(house, MANAGER, "N001"), make(house, MANAGER, centre="C-ONE"), make(house, OFFICE, centre="C-TWO"),
+    ]  # fmt: skip
+    texts = feeds.Texts()
+
+    def same(feeds_read: Sequence[str] = secrets) -> None:
+        for secret in feeds_read:
+            kept, fresh = read_by(house, texts, secret), read_by(house, feeds.Texts(), secret)
+            # What was given back at one time has no order of its own.
+            assert (kept.tag, kept.head, kept.events) == (fresh.tag, fresh.head, fresh.events)
+            assert sorted(seen(kept.whole().decode())) == sorted(seen(text(house, secret)))
+
+    same()
+    first = book(house, RESEARCHER, FESEM, span(25, 9, 11), purpose="một")
+    same()
+    second = book(house, RESEARCHER, FESEM, span(25, 13, 14))
+    other = book(house, COLLEAGUE, NMR, span(25, 9, 11), purpose="hai")
+    same()
+    with house.write() as db:
+        bookings.move(db, actor(RESEARCHER), first.id, span(26, 9, 11), seen_version=1, now=NOW)
+    same()
+    with house.write() as db:
+        bookings.cancel(db, actor(RESEARCHER), second.id, seen_version=1, now=NOW)
+        bookings.block(db, actor(MANAGER), FESEM, BookingKind.MAINTENANCE, span(27, 9, 11), "thay nguồn", NOW)
+    same()
+    # It goes to the other person, as a hand-over writes it, and out of the feed of the first.
+    with house.write() as db:
+        changed = msgspec.structs.replace(other, person_id=RESEARCHER, purpose="ba")
+        bookings_store.change(db, changed, seen_version=1)
+        db.execute(sa.update(t.instruments).values(calendar_version=t.instruments.c.calendar_version + 1))
+    same()
+    # Of an instrument that goes to another centre, whoever answers for the first reads nothing of what they were told.
+    # (One's own feed says the first centre's name until the next day.)
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(centre_id="C-TWO"))
+    same(secrets[1:])
+    assert {each.summary for each in seen(text(house, secrets[3]))} == {"Occupied", "Maintenance"}
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(centre_id="C-ONE"))
+    same()
+    # Nor does who answers for the centre no more.
+    with house.write() as db:
+        db.execute(sa.delete(t.grants).where(t.grants.c.person_id == MANAGER))
+    same()
+
+
+def test_after_a_change_one_booking_is_read_whole_in_five_queries(house: Database) -> None:
+    booking = book(house, RESEARCHER, FESEM, span(25, 9, 11))
+    book(house, RESEARCHER, FESEM, span(26, 9, 11))
+    for secret in (make(house, RESEARCHER), make(house, MANAGER, "N001")):
+        texts = feeds.Texts()
+        known = read_by(house, texts, secret).events
+        with house.write() as db:
+            booking = bookings.move(
+                db,
+                actor(RESEARCHER),
+                booking.id,
+                span(25, 9, 10 + booking.version),
+                seen_version=booking.version,
+                now=NOW,
+            )
+        with counted(house.engine) as statements:
+            read_by(house, texts, secret)
+        assert len(statements) == 5
+        with house.read() as db:
+            contents = feeds.contents(db, feeds.open_feed(db, secret, NOW), NOW, known)
+        assert [event[:2] for event in contents.events] == [(booking.id.hex, booking.version)]
+
+
+def test_more_changes_than_are_worth_asking_for_one_by_one_are_all_read(house: Database) -> None:
+    days = [span(25, 2 * number, 2 * number + 1) for number in range(102)]
+    with house.write() as db:
+        bookings_store.add(db, [a_booking(FESEM, day) for day in days])
+    secret, texts = make(house, MANAGER, "N001"), feeds.Texts()
+    assert len(read_by(house, texts, secret).events) == 102
+    with house.write() as db:
+        first = sa.select(t.bookings.c.id).order_by(t.bookings.c.starts_at).limit(101)
+        db.execute(sa.update(t.bookings).where(t.bookings.c.id.in_(first)).values(version=2))
+        db.execute(sa.update(t.instruments).values(calendar_version=7))
+    assert [version for _, version in read_by(house, texts, secret).events] == [2] * 101 + [1]
+
+
+def test_what_changes_while_a_feed_is_read_is_told_as_it_stands(
+    house: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The editions are read before the events; on PostgreSQL others may write between the two."""
+    kept, moved, gone = (book(house, RESEARCHER, FESEM, span(day, 9, 11)) for day in (25, 26, 27))
+    secret, texts = make(house, MANAGER, "N001"), feeds.Texts()
+    read_by(house, texts, secret)
+    before = [(kept.id.hex, 1), (moved.id.hex, 7), (gone.id.hex, 7)]
+
+    def read_before(*_: object) -> list[feeds.Edition]:
+        return before
+
+    monkeypatch.setattr(feeds_store, "editions", read_before)
+    with house.write() as db:
+        bookings_store.change(db, moved, seen_version=1)
+        bookings_store.change(db, msgspec.structs.replace(gone, instrument_number=XRD), seen_version=1)
+    assert list(read_by(house, texts, secret).events) == [(kept.id.hex, 1), (moved.id.hex, 2)]
+
+
 def test_the_texts_that_were_not_asked_for_the_longest_go_first() -> None:
-    # Room for ten octets: the third text is one too many, and the first was asked for after the second.
-    texts = feeds.Texts(most=10)
-    texts.keep("first", b"1234")
-    texts.keep("second", b"1234")
-    assert texts.get("first") == b"1234"
-    texts.keep("third", b"1234")
-    assert [texts.get(tag) for tag in ("first", "second", "third")] == [b"1234", None, b"1234"]
-    # The same tag again takes the room of one, and what is larger than all of it is not kept.
-    texts.keep("third", b"123456")
-    assert texts.get("first") == b"1234"
-    texts.keep("huge", b"12345678901")
+    def file(eyes: str, octets: int) -> feeds.FeedText:
+        # Beside its text an event takes 400 octets.
+        return feeds.FeedText(eyes=eyes, tag="", head=b"", events={("1", 1): b"x" * (octets - 400)}, tail=b"")
+
+    # Room for a thousand octets: the third text is one too many, and the first was asked for after the second.
+    texts = feeds.Texts(most=1000)
+    first = file("first", 450)
+    texts.keep(first)
+    texts.keep(file("second", 450))
+    assert texts.get("first") is first
+    texts.keep(file("third", 450))
+    assert [texts.get(eyes) is not None for eyes in ("first", "second", "third")] == [True, False, True]
+    # Another text for the same eyes takes the room of one, and what is larger than all of it is not kept.
+    texts.keep(file("third", 550))
+    assert texts.get("first") is first
+    texts.keep(file("huge", 1001))
     assert texts.get("huge") is None

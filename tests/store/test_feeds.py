@@ -132,12 +132,15 @@ def test_the_instruments_of_a_centre_are_those_of_its_board(house: Database) -> 
         assert store.instruments_by_number(db, [NMR]) == one
 
 
-def test_how_a_person_stands_changes_with_each_change_of_a_booking(house: Database) -> None:
-    booking = a_booking(FESEM, span(26, 9, 11))
+def test_the_editions_are_those_of_the_events_and_change_with_each_change_of_a_booking(house: Database) -> None:
+    booking, later = a_booking(FESEM, span(25, 9, 11)), a_booking(FESEM, span(26, 9, 11))
+    outside = [a_booking(NMR, span(25, 9, 11), person_id=COLLEAGUE), a_booking(FESEM, span(28, 9, 11))]
     with house.write() as db:
-        stands = [store.person_stands(db, RESEARCHER)]
-        bookings.add(db, [booking])
-        stands.append(store.person_stands(db, RESEARCHER))
-        bookings.change(db, booking, seen_version=1)
-        stands.append(store.person_stands(db, RESEARCHER))
-    assert stands == [(0, 0), (0, 1), (0, 2)]
+        bookings.add(db, [later, booking, *outside])
+        for version in (1, 2):
+            stand = [(booking.id.hex, version), (later.id.hex, 1)]
+            assert store.editions(db, [FESEM], AROUND) == store.own_editions(db, RESEARCHER, AROUND) == stand
+            viewer = Viewer(person_id=RESEARCHER)
+            assert [event[:2] for event in store.events(db, [FESEM], AROUND, viewer)] == stand
+            assert [event[:2] for event in store.own_events(db, AROUND, viewer, stand[:1])] == stand[:1]
+            bookings.change(db, booking, seen_version=version)

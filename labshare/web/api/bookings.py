@@ -109,7 +109,7 @@ def download(
     settings: given.Settings,
     me: given.Me,
     booking_id: FromPath[UUID],
-) -> Response[str]:
+) -> Response[bytes]:
     """One booking as iCalendar, for whoever may read it, in the language of `Accept-Language`."""
     return booking_file(request, database, me, booking_id, settings.base_url)
 
