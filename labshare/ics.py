@@ -42,7 +42,6 @@ def feed(opened: Opened, contents: Contents, base_url: str, known: Mapping[Editi
             tag=opened.tag,
             head=ics.head(f"LabShare: {name}"),
             events=events,
-            tail=ics.TAIL,
         )
 
 

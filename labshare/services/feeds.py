@@ -17,6 +17,7 @@ import msgspec
 
 from labshare.domain.bookings import OCCUPYING
 from labshare.domain.feeds import Feed, FeedLine, horizon
+from labshare.domain.ics import TAIL
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, NotFound
@@ -30,8 +31,8 @@ from labshare.store.types import EPOCH, MINUTE
 
 # So many events are read each by its id; of more, all are.
 _FEW = 100
-# What keeping an event takes beside its text: its edition, and its place in the file.
-_EVENT_OCTETS = 400
+# What it takes in memory, about, to keep an event beside its text, and a feed beside its events.
+_EVENT_OCTETS, _FEED_OCTETS = 210, 1000
 
 # What the functions below hand out; the edges name these types, and never the store.
 Edition = store.Edition
@@ -48,9 +49,9 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A feed that may be read now: its owner as they stand, and a tag that is another one once it would say other
-    things. `eyes` stands for the feed, its language, what its owner may see, and the day: to the same eyes an edition
-    of a booking is told in the same words. `instruments` are those of its place; of the owner's own bookings they are
-    read with the events, and the editions are here.
+    things. `eyes` stands for the feed, its language, what its owner may see and where, and the day: they are told an
+    edition of a booking in the same words always. `instruments` are those of its place; of the owner's own bookings
+    they are read with the events, and the editions are here.
     """
 
     line: FeedLine
@@ -84,15 +85,14 @@ class FeedText(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     head: bytes
     events: dict[Edition, bytes]
-    tail: bytes
 
     def whole(self) -> bytes:
-        return b"".join((self.head, *self.events.values(), self.tail))
+        return b"".join((self.head, *self.events.values(), TAIL))
 
     @property
     def size(self) -> int:
         """About how many octets of memory it takes."""
-        return sum(map(len, self.events.values())) + _EVENT_OCTETS * len(self.events)
+        return _FEED_OCTETS + len(self.head) + sum(map(len, self.events.values())) + _EVENT_OCTETS * len(self.events)
 
 
 class Texts:
@@ -117,7 +117,10 @@ class Texts:
     def keep(self, text: FeedText) -> None:
         with self._lock:
             before = self._texts.pop(text.eyes, None)
-            self._size += text.size - (before.size if before else 0)
+            self._size -= before.size if before else 0
+            if text.size > self._most:
+                return
+            self._size += text.size
             self._texts[text.eyes] = text
             while self._size > self._most:
                 self._size -= self._texts.popitem(last=False)[1].size
@@ -170,11 +173,17 @@ def open_feed(db: Connection, secret: str, now: datetime) -> Opened:
     if line is None or owner is None:
         raise NotFound("feed_not_found")
     eyes, span = viewer(owner), horizon(now)
-    found = () if line.feed.is_own else tuple(store.instruments_of(db, line.feed))
-    editions = store.own_editions(db, owner.person_id, span) if line.feed.is_own else []
-    places = [(each.number, each.centre_id) for each in found]
+    found: tuple[FeedInstrument, ...] = ()
+    editions: Sequence[Edition] = ()
+    if line.feed.is_own:
+        editions, places = store.own_editions(db, owner.person_id, span)
+    else:
+        found = tuple(store.instruments_of(db, line.feed))
+        places = {each.number: each.centre_id for each in found}
     # Names alone, which belong to no calendar, are a day late at most.
-    seen = _digest((line.feed.id, owner.language, sorted(eyes.centre_ids), eyes.sees_all, places, span.start))
+    seen = _digest(
+        (line.feed.id, owner.language, sorted(eyes.centre_ids), eyes.sees_all, sorted(places.items()), span.start)
+    )
     tag = _digest((seen, [each.calendar_version for each in found], editions))
     return Opened(line=line, owner=owner, eyes=seen, tag=tag, instruments=found, editions=editions)
 

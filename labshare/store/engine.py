@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from psycopg import Column, RawCursor
@@ -159,7 +159,7 @@ def open_database(
 class _Cursor(RawCursor[Any]):
     """A cursor that puts its columns in words for whoever looks at them. SQLAlchemy asks of each result whether it has
     columns, and which they are only where it has not compiled the statement before; psycopg would write each of them
-    down each time.
+    down each time. (A SELECT of nothing, which has rows without columns, is not told from a statement without rows.)
     """
 
     @property
@@ -178,8 +178,10 @@ class _Columns(Sequence[Column]):
         return self._count
 
     def __getitem__(self, index: Any) -> Any:
-        columns: list[Any] = [Column(self._cursor, number) for number in range(self._count)]
-        return columns[index]
+        chosen = cast("int | range", range(self._count)[index])
+        if isinstance(chosen, int):
+            return Column(self._cursor, chosen)
+        return [Column(self._cursor, number) for number in chosen]
 
 
 def batch(rows: Sequence[Mapping[str, Any]]) -> Any:

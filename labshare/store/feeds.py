@@ -194,7 +194,12 @@ def _of_person(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 
 
 _EVENTS_THERE, _EDITIONS_THERE = _on_instruments(_EVENTS), _on_instruments(_EDITIONS)
-_OWN_EVENTS, _OWN_EDITIONS = _of_person(_EVENTS), _of_person(_EDITIONS)
+_OWN_EVENTS = _of_person(_EVENTS)
+_OWN_EDITIONS = _of_person(
+    _EDITIONS.add_columns(bookings.c.instrument_number, instruments.c.centre_id).join(
+        instruments, instruments.c.number == bookings.c.instrument_number
+    )
+)
 _SOME_THERE, _SOME_OWN = _EVENTS_THERE.where(_AMONG), _OWN_EVENTS.where(_AMONG)
 
 
@@ -221,9 +226,10 @@ def editions(db: Connection, numbers: Iterable[int], span: Span) -> list[Edition
     return [(row[0], row[1]) for row in db.execute(_EDITIONS_THERE, _at(numbers, span))]
 
 
-def own_editions(db: Connection, person_id: UUID, span: Span) -> list[Edition]:
-    """The bookings that `own_events` tells of, in its order."""
-    return [(row[0], row[1]) for row in db.execute(_OWN_EDITIONS, _by(person_id, span))]
+def own_editions(db: Connection, person_id: UUID, span: Span) -> tuple[list[Edition], dict[int, str]]:
+    """The bookings that `own_events` tells of, in its order, and the centre of each instrument that they are on."""
+    rows = db.execute(_OWN_EDITIONS, _by(person_id, span)).all()
+    return [(row[0], row[1]) for row in rows], {row[2]: row[3] for row in rows}
 
 
 def _at(numbers: Iterable[int], span: Span) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 
 from labshare import ics
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.modes import Mode
 from labshare.domain.series import Conflicts, Frequency, Repeat
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, NotFound
@@ -327,11 +327,12 @@ def test_what_is_kept_of_a_feed_never_makes_it_another_one(house: Database) -> N
     secrets = [
         make(house, RESEARCHER), make(house, COLLEAGUE, "N001"), make(house, COMPETITOR, "N001"),
         make(house, MANAGER, "N001"), make(house, MANAGER, centre="C-ONE"), make(house, OFFICE, centre="C-TWO"),
+        make(house, MANAGER),
     ]  # fmt: skip
     texts = feeds.Texts()
 
-    def same(feeds_read: Sequence[str] = secrets) -> None:
-        for secret in feeds_read:
+    def same() -> None:
+        for secret in secrets:
             kept, fresh = read_by(house, texts, secret), read_by(house, feeds.Texts(), secret)
             # What was given back at one time has no order of its own.
             assert (kept.tag, kept.head, kept.events) == (fresh.tag, fresh.head, fresh.events)
@@ -356,18 +357,24 @@ def test_what_is_kept_of_a_feed_never_makes_it_another_one(house: Database) -> N
         bookings_store.change(db, changed, seen_version=1)
         db.execute(sa.update(t.instruments).values(calendar_version=t.instruments.c.calendar_version + 1))
     same()
+    # Who manages the centre runs the instrument for somebody: it is among their own.
+    with house.write() as db:
+        run = a_booking(FESEM, span(30, 9, 11), operator_id=MANAGER, mode=Mode.ASSISTED, purpose="bốn")
+        bookings_store.add(db, [run])
+        db.execute(sa.update(t.instruments).values(calendar_version=t.instruments.c.calendar_version + 1))
+    same()
     # Of an instrument that goes to another centre, whoever answers for the first reads nothing of what they were told.
-    # (One's own feed says the first centre's name until the next day.)
     with house.write() as db:
         db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(centre_id="C-TWO"))
-    same(secrets[1:])
-    assert {each.summary for each in seen(text(house, secrets[3]))} == {"Occupied", "Maintenance"}
+    same()
+    assert "bốn" not in text(house, secrets[-1])
+    assert {each.summary for each in seen(text(house, secrets[3]))} == {"Occupied", "Maintenance", "Your booking"}
     with house.write() as db:
         db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(centre_id="C-ONE"))
     same()
-    # Nor does who answers for the centre no more.
+    # Nor does who answers for the centre, or for all, no more.
     with house.write() as db:
-        db.execute(sa.delete(t.grants).where(t.grants.c.person_id == MANAGER))
+        db.execute(sa.delete(t.grants).where(t.grants.c.person_id.in_([MANAGER, OFFICE])))
     same()
 
 
@@ -400,11 +407,16 @@ def test_more_changes_than_are_worth_asking_for_one_by_one_are_all_read(house: D
         bookings_store.add(db, [a_booking(FESEM, day) for day in days])
     secret, texts = make(house, MANAGER, "N001"), feeds.Texts()
     assert len(read_by(house, texts, secret).events) == 102
-    with house.write() as db:
-        first = sa.select(t.bookings.c.id).order_by(t.bookings.c.starts_at).limit(101)
-        db.execute(sa.update(t.bookings).where(t.bookings.c.id.in_(first)).values(version=2))
-        db.execute(sa.update(t.instruments).values(calendar_version=7))
-    assert [version for _, version in read_by(house, texts, secret).events] == [2] * 101 + [1]
+    for changes, version, all_are_read in ((100, 2, False), (101, 3, True)):
+        with house.write() as db:
+            first = sa.select(t.bookings.c.id).order_by(t.bookings.c.starts_at).limit(changes)
+            db.execute(sa.update(t.bookings).where(t.bookings.c.id.in_(first)).values(version=version))
+            opened = feeds.open_feed(db, secret, NOW)
+            kept = texts.get(opened.eyes)
+            assert kept
+            assert len(feeds.contents(db, opened, NOW, kept.events).events) == (102 if all_are_read else 100)
+            db.execute(sa.update(t.instruments).values(calendar_version=version))
+        assert [each for _, each in read_by(house, texts, secret).events] == [version] * changes + [1] * (102 - changes)
 
 
 def test_what_changes_while_a_feed_is_read_is_told_as_it_stands(
@@ -428,19 +440,28 @@ def test_what_changes_while_a_feed_is_read_is_told_as_it_stands(
 
 def test_the_texts_that_were_not_asked_for_the_longest_go_first() -> None:
     def file(eyes: str, octets: int) -> feeds.FeedText:
-        # Beside its text an event takes 400 octets.
-        return feeds.FeedText(eyes=eyes, tag="", head=b"", events={("1", 1): b"x" * (octets - 400)}, tail=b"")
+        # A feed takes 1,000 octets beside its events, and an event 210 beside its text.
+        return feeds.FeedText(eyes=eyes, tag="", head=b"", events={("1", 1): b"x" * (octets - 1210)})
 
-    # Room for a thousand octets: the third text is one too many, and the first was asked for after the second.
-    texts = feeds.Texts(most=1000)
-    first = file("first", 450)
+    # Room for 3,000 octets: the third text is one too many, and the first was asked for after the second.
+    texts = feeds.Texts(most=3000)
+    first = file("first", 1400)
     texts.keep(first)
-    texts.keep(file("second", 450))
+    texts.keep(file("second", 1400))
     assert texts.get("first") is first
-    texts.keep(file("third", 450))
+    texts.keep(file("third", 1400))
     assert [texts.get(eyes) is not None for eyes in ("first", "second", "third")] == [True, False, True]
-    # Another text for the same eyes takes the room of one, and what is larger than all of it is not kept.
-    texts.keep(file("third", 550))
+    # Another text for the same eyes takes the room of one, and what is larger than all of it takes none.
+    texts.keep(file("third", 1600))
     assert texts.get("first") is first
-    texts.keep(file("huge", 1001))
+    texts.keep(file("huge", 3001))
     assert texts.get("huge") is None
+    assert texts.get("first") is first
+
+
+def test_feeds_in_which_nothing_stands_take_room_too() -> None:
+    texts = feeds.Texts(most=5000)
+    for number in range(50):
+        texts.keep(feeds.FeedText(eyes=str(number), tag="", head=b"x" * 250, events={}))
+    # Each takes 1,250 octets.
+    assert sum(texts.get(str(number)) is not None for number in range(50)) == 4

@@ -20,8 +20,9 @@ from tests.furniture import FESEM, NOW, PUBLIC_PROJECT, RESEARCHER, actor, count
 from tests.web.conftest import Client, send, sign_in, text_of
 
 
-def book(house: Database, purpose: str = "bí mật") -> UUID:
-    wish = Wish(instrument_number=FESEM, span=span(25, 9, 11), project_id=PUBLIC_PROJECT, purpose=purpose)
+def book(house: Database, purpose: str = "bí mật", hour: int = 9) -> UUID:
+    when = span(25, hour, hour + 2)
+    wish = Wish(instrument_number=FESEM, span=when, project_id=PUBLIC_PROJECT, purpose=purpose)
     with house.write() as db:
         return bookings.book(db, actor(RESEARCHER), wish, NOW).id
 
@@ -65,13 +66,15 @@ def test_a_rivals_feed_names_nobody(client: Client, house: Database) -> None:
 
 def test_what_has_not_changed_is_not_sent_again(client: Client, house: Database) -> None:
     path, _ = make(client, "competitor", instrument="N001")
-    tag = client.get(path).headers["etag"]
+    first = client.get(path)
+    tag = first.headers["etag"]
     same = client.get(path, headers={"If-None-Match": f'"other", {tag}'})
     assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
     book(house)
     changed = client.get(path, headers={"If-None-Match": tag})
     assert changed.status_code == 200
     assert changed.headers["etag"] != tag
+    assert len(seen(changed.text)) == len(seen(first.text)) + 1
 
 
 def test_what_is_asked_for_again_is_told_without_reading_it_again(client: Client, house: Database) -> None:
@@ -83,6 +86,12 @@ def test_what_is_asked_for_again_is_told_without_reading_it_again(client: Client
     # The feed, its owner, and its instrument: no bookings.
     assert len(statements) == 3
     assert (again.content, again.headers["content-type"]) == (first.content, first.headers["content-type"])
+    book(house, hour=14)
+    with counted(house.engine) as statements:
+        changed = client.get(path)
+    # The editions, and the booking that is new.
+    assert len(statements) == 5
+    assert len(seen(changed.text)) == 2
     # The feed of somebody else is another text, whatever is kept.
     other, _ = make(client, "competitor", instrument="N001")
     assert client.get(other).content != first.content
