@@ -108,6 +108,24 @@ def _bind(tally: _Tally, minutes: int, starts_at: datetime, sign: int) -> None:
     tally.bound_from = min(tally.bound_from or starts_at, starts_at)
 
 
+def summed(one: Shift | None, other: Shift) -> Shift:
+    """What two changes do together to one balance; none for the first is no change."""
+    if one is None:
+        return other
+    days = defaultdict(int, one.days)
+    for day, minutes in other.days.items():
+        days[day] += minutes
+    return Shift(
+        counter=other.counter,
+        matched=one.matched + other.matched,
+        total=one.total + other.total,
+        bound=one.bound + other.bound,
+        freed=one.freed + other.freed,
+        bound_from=min(filter(None, (one.bound_from, other.bound_from)), default=None),
+        days=dict(days),
+    )
+
+
 def is_kept(rule: ShareRule, span: Span, now: datetime) -> bool:
     """Whether a floor still holds the time that begins with this span: its release has not come yet."""
     return rule.release_hours is None or span.start - now > timedelta(hours=rule.release_hours)

@@ -1,12 +1,11 @@
-"""What is done with agreements: load them, weigh a change of bookings against them, and tell where each rule stands.
+"""What is done with agreements: load them, and say who may know what of them.
 
-`weigh` and `post` are called inside every write that adds, moves, cancels or publishes bookings, after the instruments
-are locked. What must not live here: the meaning of rules (domain/agreements.py, domain/weighing.py).
+What must not live here: the meaning of rules (domain/agreements.py), or bookings weighed against them (weighing.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,21 +17,18 @@ from labshare.domain.agreements import (
     Agreement,
     Balance,
     BalanceKey,
-    Counter,
     Kind,
     ShareRule,
     Term,
     Use,
     Version,
 )
-from labshare.domain.bookings import Booking
 from labshare.domain.clause_faults import other_orders
 from labshare.domain.people import Action, Actor, may, require
-from labshare.domain.rulebook import Rulebook
 from labshare.domain.sandbox import Overlay
 from labshare.domain.sandbox_documents import Around, of_the_days, sandbox_faults
 from labshare.domain.timespan import Span, total_minutes
-from labshare.domain.weighing import Insight, Shift, burdens, refusal, refuses, shifts, told_once
+from labshare.domain.weighing import Insight
 from labshare.errors import Malformed, Refusal, Refused, Stale
 from labshare.services import balances, capacity, ledger
 from labshare.services.counting import hull
@@ -40,126 +36,15 @@ from labshare.services.feasibility import Site, clashes
 from labshare.services.terms import in_force
 from labshare.store import agreements as store
 from labshare.store import audit
-from labshare.store import balance_days as days_store
 from labshare.store import capacity as capacity_store
-from labshare.store import projects as projects_store
-from labshare.store.engine import Connection, is_writing
+from labshare.store.engine import Connection
 from labshare.store.rulebooks import rulebook
 
 WEEK = timedelta(days=7)
 # Above every number that a version has.
 MOST_VERSIONS = 2**31
 
-# ---------------------------------------------------------------- weighing a change
-
-
-class Weighed(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of bookings, weighed against every rule in force: why not, and what it will do to the balances.
-
-    `versions` are those of the uses' own agreements that judged it, by agreement and when the use begins.
-    """
-
-    refusals: tuple[Refusal, ...] = ()
-    # What each of the refusals is about, in their order.
-    refused: tuple[Shift, ...] = ()
-    shifts: tuple[Shift, ...] = ()
-    versions: dict[tuple[str, datetime], int] = {}
-
-    def signed(self, booking: Booking) -> Booking:
-        """The booking with the version of its project's agreement that judged it."""
-        version = self.versions.get((booking.agreement_id or "", booking.occupied_from))
-        return msgspec.structs.replace(booking, agreement_version=version)
-
-
-def weigh(
-    db: Connection,
-    *,
-    added: Sequence[Use],
-    removed: Sequence[Use] = (),
-    now: datetime,
-    reader: Actor | None = None,
-    book: Rulebook | None = None,
-) -> Weighed:
-    """Lock every balance that this change moves, and judge it by every hard rule. Nothing is changed but new balances,
-    and neither locked nor opened for who only looks.
-
-    To be called under the locks of the instruments and before the bookings are written: a balance that is missing is
-    opened here from the bookings that stand. The refusals say no more than `reader`, or who asks, may know. `book` is
-    what was read of the agreements under the same locks.
-    Two queries, whatever the number of rules (one with a `book`), and one more where a rule names projects or
-    programmes; opening balances costs seven more.
-    """
-    if not added and not removed:
-        return Weighed()
-    book = book or rulebook(db)
-    added, removed = (_with_projects(db, book, uses) for uses in (added, removed))
-    changes = tuple(shifts(book.counting_any((*added, *removed)), added, removed, now))
-    held = _locked(db, book, [shift.counter for shift in changes], now)
-    refused = tuple(told_once(each for each in changes if refuses(each, held[each.counter.key])))
-    return Weighed(
-        refusals=tuple(
-            refusal(shift, held[shift.counter.key], insight_of(shift.counter.term, added, reader)) for shift in refused
-        ),
-        refused=refused,
-        shifts=changes,
-        versions=dict(filter(None, (_judge_of(use, book) for use in added))),
-    )
-
-
-def placed(
-    db: Connection,
-    book: Rulebook,
-    weighed: Weighed,
-    parts: Sequence[tuple[Sequence[Use], Sequence[Use]]],
-    now: datetime,
-) -> tuple[Refusal, ...]:
-    """The refusals of a change of several bookings: one that a single booking brought about names its place as `item`.
-    `parts` are what each booking adds and removes.
-    """
-    own = [
-        {
-            each.counter.key
-            for each in shifts(book.counting_any((*added, *removed)), added, removed, now)
-            if burdens(each)
-        }
-        for added, removed in (tuple(_with_projects(db, book, uses) for uses in part) for part in parts)
-    ]
-    found: list[Refusal] = []
-    for each, shift in zip(weighed.refusals, weighed.refused, strict=True):
-        places = [place for place, keys in enumerate(own) if shift.counter.key in keys]
-        params = {**each.params, "item": places[0]} if len(places) == 1 else each.params
-        found.append(Refusal(code=each.code, params=params))
-    return tuple(found)
-
-
-def _with_projects(db: Connection, book: Rulebook, uses: Sequence[Use]) -> tuple[Use, ...]:
-    return with_projects(db, uses) if any(book.needs_project(use) for use in uses) else tuple(uses)
-
-
-def with_projects(db: Connection, uses: Iterable[Use]) -> tuple[Use, ...]:
-    """The uses with the code and the programme of their projects. One query."""
-    found = tuple(uses)
-    told = projects_store.names_of(db, {use.project_id for use in found})
-    return tuple(
-        msgspec.structs.replace(use, project_code=name.code, programme=name.programme)
-        if (name := told.get(use.project_id)) is not None
-        else use
-        for use in found
-    )
-
-
-def _judge_of(use: Use, book: Rulebook) -> tuple[tuple[str, datetime], int] | None:
-    """The agreement that the use belongs to, and the version of it that is in force as the use begins."""
-    for term in book.terms.get(use.agreement_id or "", ()):
-        if any(force.start <= use.span.start < force.end for force in term.spans):
-            return (term.agreement.id, use.span.start), term.version
-    return None
-
-
-def post(db: Connection, weighed: Weighed) -> None:
-    """Move the balances and their days by what was weighed, in the same transaction. Two statements."""
-    store.shift_balances(db, weighed.shifts)
-    days_store.shift(db, {shift.counter.key: shift.days for shift in weighed.shifts})
+# ---------------------------------------------------------------- who may know what
 
 
 def insight_of(term: Term, added: Sequence[Use], reader: Actor | None) -> Insight:
@@ -194,23 +79,6 @@ def may_read(reader: Actor, agreement: Agreement, centre_ids: Collection[str]) -
         or any(may(reader, Action.READ_AGREEMENT, organisation=party) for party in agreement.parties)
         or any(may(reader, Action.READ_AGREEMENT, centre=centre_id) for centre_id in centre_ids)
     )
-
-
-def _locked(db: Connection, book: Rulebook, counters: Sequence[Counter], now: datetime) -> dict[BalanceKey, Balance]:
-    if not counters:
-        return {}
-    keys = {counter.key for counter in counters}
-    if not is_writing(db):
-        return balances.seen(db, counters, now)
-    if held := store.lock_if_open(db, keys):
-        return held
-    there = store.existing(db, keys)
-    missing = [each for each in counters if each.key not in there]
-    store.open_balances(db, balances.counted(db, missing, now))
-    held = store.lock_balances(db, keys)
-    # Under the locks: whatever another opener wrote meanwhile is complete, and stands.
-    days_store.open_days(db, balances.days_ahead(db, book, missing, now))
-    return held
 
 
 # ---------------------------------------------------------------- loading

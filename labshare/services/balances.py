@@ -1,6 +1,6 @@
 """Running balances of share rules as the bookings say: counted to open them, and counted again to prove and mend them.
 
-What must not live here: weighing a booking against them (agreements.py), or the meaning of rules.
+What must not live here: weighing a booking against them (weighing.py), or the meaning of rules.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The clauses of agreements, other than share rules, that hold for a booking or a round.
 
 What must not live here: what they mean (domain/courtesy.py, domain/ordering.py) or the weighing of shares
-(agreements.py).
+(weighing.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Counting for share rules: instruments, their capacity and their uses over some windows, read once and added up often.
 
-What must not live here: what the counts mean for a rule (services/agreements.py, services/entitlements.py).
+What must not live here: what the counts mean for a rule (services/weighing.py, services/entitlements.py).
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ from labshare.services import (
     demo_units,
     people_document,
     registry,
+    weighing,
 )
 from labshare.services.demo_bookings import User, post_rules, repeat_weekly, wait_for_another
 from labshare.services.demo_diary import minutes
@@ -210,11 +211,11 @@ def use_instruments(stage: Stage) -> None:
     balances.rebuild(stage.db, stage.now)
     ahead = [each for each in made if each.starts_at >= stage.now]
     added = [use for each in ahead for use in counting.uses(stage.rules[each.instrument_number], each)]
-    weighed = agreements.weigh(stage.db, added=added, now=stage.now)
+    weighed = weighing.weigh(stage.db, added=added, now=stage.now)
     if weighed.refusals:
         raise Refused(weighed.refusals)
     bookings_store.add(stage.db, ahead)
-    agreements.post(stage.db, weighed)
+    weighing.post(stage.db, weighed)
 
 
 def _teams(stage: Stage) -> dict[str, Team]:

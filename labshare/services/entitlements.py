@@ -1,6 +1,6 @@
 """Where the share rules of agreements stand: for the pages of agreements and for reports, through the reader's mask.
 
-What must not live here: the check of a booking (services/agreements.py).
+What must not live here: the check of a booking (services/weighing.py).
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ from labshare.domain.weighing import shifts
 from labshare.errors import Forbidden, Malformed, NotSignedIn, Refusal, Refused
 from labshare.scheduler.plan import Plan, encode_plan, gap_between
 from labshare.scheduler.problem import CurrentSession, Problem, encode
-from labshare.services import agreements, counting, demand, plans, standings
+from labshare.services import agreements, counting, demand, plans, standings, weighing
 from labshare.services.agreements import sees_all
 from labshare.services.counting import Tally, hull
 from labshare.services.demand import REPLAY, Demand
@@ -117,7 +117,7 @@ def load(db: Connection, asked: Asked, now: datetime) -> Case:
     if not found.facts.requests:
         raise Refused([Refusal(code="replay_no_demand", params={"centres": ", ".join(asked.overlay.centres)})])
     tally = Tally(db, counters, whole, period.start)
-    uses = agreements.with_projects(db, _uses_until(found, period.end))
+    uses = weighing.with_projects(db, _uses_until(found, period.end))
     before, after = (_standings(db, tally, each, uses, period) for each in touched)
     return Case(asked=asked, demand=found, before=before, after=after)
 

@@ -3,7 +3,7 @@
 Such a share refuses nobody; it binds inside plans and shows in reports, and whoever books reads what it means for it.
 Nothing is stored: what the notice says is counted when it is asked for, by the same readers as the report.
 
-What must not live here: when a share warns and in which words (domain/weighing.py), or refusals (agreements.py).
+What must not live here: when a share warns and in which words (domain/weighing.py), or refusals (weighing.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from labshare.domain.bookings import OCCUPYING, Booking
 from labshare.domain.people import Actor
 from labshare.domain.weighing import Insight, Shift, shifts, told_once, warning, warns
 from labshare.errors import Refusal
-from labshare.services import agreements
+from labshare.services import agreements, weighing
 from labshare.services import balances as balances_service
 from labshare.services.counting import hull, uses
 from labshare.services.terms import in_force
@@ -49,7 +49,7 @@ def notices(
         return ()
     moving = [term for term in in_force(db, span) if term.rule.is_moving]
     if any(term.rule.who.needs_project for term in moving):
-        added = agreements.with_projects(db, added)
+        added = weighing.with_projects(db, added)
     changes = shifts(moving, added, (), now)
     counted = {each.key: each for each in balances_service.counted(db, [shift.counter for shift in changes], now)}
     balances = {shift.counter.key: _with(counted[shift.counter.key], shift) for shift in changes}

@@ -1,6 +1,6 @@
 """The terms of share rules in force over a span, from the database.
 
-What must not live here: what they do to a booking (agreements.py), or their meaning (domain/agreements.py).
+What must not live here: what they do to a booking (weighing.py), or their meaning (domain/agreements.py).
 """
 
 from __future__ import annotations

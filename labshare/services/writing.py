@@ -16,7 +16,6 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.agreements import Use
 from labshare.domain.bookings import (
     BLOCK_RULES,
     OCCUPYING,
@@ -36,13 +35,13 @@ from labshare.domain.clearances import is_open
 from labshare.domain.people import Actor
 from labshare.domain.rulebook import Rulebook
 from labshare.errors import Refusal, Refused, TimeTaken
-from labshare.services import agreements, booking_notices, freeing, house_rules
-from labshare.services.agreements import Weighed
+from labshare.services import booking_notices, freeing, house_rules, weighing
 from labshare.services.clearances import NotCleared
 from labshare.services.contexts import Change, Payer, Planned, context, payer_of, surroundings
 from labshare.services.counting import uses
 from labshare.services.house_rules import Counted
 from labshare.services.units import units_of
+from labshare.services.weighing import Part, Weighed
 from labshare.store import audit, outbox
 from labshare.store import bookings as store
 from labshare.store import due as due_store
@@ -153,13 +152,14 @@ def sift(
     judged = judge(db, changes, locked, now, reader=reader, sifting=True)
     if not judged.weighed.refusals:
         return judged.refusals
-    book, refusals = rulebook(db), list(judged.refusals)
     # What nobody asked for only makes room.
-    kept = [*judged.due, *(change for change in changes if change.wish is None)]
-    for place, change in enumerate(changes):
-        if change.wish is not None and not refusals[place]:
-            refusals[place] = _weighed(db, book, [*kept, change], locked, now, reader).refusals
-            kept += [] if refusals[place] else [change]
+    standing = _together([*judged.due, *(change for change in changes if change.wish is None)], locked)
+    left = [place for place, change in enumerate(changes) if change.wish is not None and not judged.refusals[place]]
+    parts = [_parts(changes[place], locked) for place in left]
+    found = weighing.sifted(db, standing, parts, now=now, reader=reader, book=rulebook(db))
+    refusals = list(judged.refusals)
+    for place, refused in zip(left, found, strict=True):
+        refusals[place] = refused
     return tuple(refusals)
 
 
@@ -201,7 +201,7 @@ def make(db: Connection, changes: Sequence[Change], judged: Judged) -> list[Book
     }
     new = [_signed(judged, change) for change in changes if change.before is None]
     store.add(db, new)
-    agreements.post(db, judged.weighed)
+    weighing.post(db, judged.weighed)
     freeing.note(db, [(change.before, written[change.after.id]) for change in everything if change.before])
     written |= {booking.id: booking for booking in new}
     for booking in written.values():
@@ -312,9 +312,8 @@ def _counted(
 def _weighed(
     db: Connection, book: Rulebook, changes: Sequence[Change], locked: Locked, now: datetime, reader: Actor | None
 ) -> Weighed:
-    parts = [_parts(change, locked) for change in changes]
-    added, removed = ([use for part in parts for use in part[side]] for side in (0, 1))
-    return agreements.weigh(db, added=added, removed=removed, now=now, reader=reader, book=book)
+    added, removed = _together(changes, locked)
+    return weighing.weigh(db, added=added, removed=removed, now=now, reader=reader, book=book)
 
 
 def _placed(
@@ -324,10 +323,15 @@ def _placed(
     if not weighed.refusals or len(changes) == 1:
         return weighed
     parts = [_parts(change, locked) for change in changes]
-    return msgspec.structs.replace(weighed, refusals=agreements.placed(db, book, weighed, parts, now))
+    return msgspec.structs.replace(weighed, refusals=weighing.placed(db, book, weighed, parts, now))
 
 
-def _parts(change: Change, locked: Locked) -> tuple[list[Use], list[Use]]:
+def _together(changes: Sequence[Change], locked: Locked) -> Part:
+    parts = [_parts(change, locked) for change in changes]
+    return [use for added, _ in parts for use in added], [use for _, removed in parts for use in removed]
+
+
+def _parts(change: Change, locked: Locked) -> Part:
     """What a change adds to the time that is used, and what it takes from it."""
     before = change.before if change.before and change.before.state in OCCUPYING else None
     return (

@@ -35,7 +35,7 @@ from labshare.domain.ledger import Cause, LedgerAccount, Posting
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.windows import Window, window_at
-from labshare.services import agreements, balances, entitlements, ledger
+from labshare.services import balances, entitlements, ledger, weighing
 from labshare.services.usages import usages
 from labshare.store import agreements as store
 from labshare.store import balance_days as days_store
@@ -246,16 +246,16 @@ def _check_of_a_booking(house: Database) -> None:
 
     with house.write() as db:
         # In the new year and month most of its balances are still to be opened: the first booking of a window does.
-        opening = agreements.weigh(db, added=[use(0)], now=NOW)
-        agreements.post(db, opening)
+        opening = weighing.weigh(db, added=[use(0)], now=NOW)
+        weighing.post(db, opening)
         _measured(
             f"weigh a booking ({len(opening.shifts)} of 1,000 rules count it)",
             house,
-            lambda turn: agreements.weigh(db, added=[use(turn)], now=NOW),
+            lambda turn: weighing.weigh(db, added=[use(turn)], now=NOW),
             rounds=200,
         )
-        weighed = agreements.weigh(db, added=[use(1)], now=NOW)
-        _measured("post it to its balances", house, lambda _: agreements.post(db, weighed), rounds=50)
+        weighed = weighing.weigh(db, added=[use(1)], now=NOW)
+        _measured("post it to its balances", house, lambda _: weighing.post(db, weighed), rounds=50)
 
 
 def _posting(house: Database) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from labshare.domain.agreements import Balance, Kind, Scope, Selector, ShareRule, Strictness, Use, Version, terms
 from labshare.domain.bases import Base
 from labshare.domain.projects import AccessClass, Activity
-from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts, told_once, warning, warns
+from labshare.domain.weighing import Insight, Shift, refusal, refuses, shifts, summed, told_once, warning, warns
 from labshare.domain.windows import Window
 from tests.domain.test_agreements import a_rule, a_use, an_agreement, local
 
@@ -74,6 +74,23 @@ def test_a_move_is_judged_with_its_old_minutes_taken_out() -> None:
     old = a_use(local(11, 9), 4)
     assert not is_refused(a_rule(who=INDUSTRY), [a_use(local(11, 10), 4)], [old], matched=1200, total=1200)
     assert is_refused(a_rule(who=INDUSTRY), [a_use(local(11, 10), 5)], [old], matched=1200, total=1200)
+
+
+def test_two_changes_do_together_what_both_do_at_once() -> None:
+    # The institute books four hours that a floor of the company still keeps, of which it gave two back before.
+    floor = a_rule(kind=Kind.FLOOR, who=INDUSTRY, release_hours=24)
+    earlier, later = public_use(9, 4), public_use(14, 2)
+    (first,) = the_shifts(floor, [], [later])
+    (second,) = the_shifts(floor, [earlier])
+    both = summed(first, second)
+    assert both == summed(second, first)
+    assert (both.matched, both.total, both.bound, both.freed) == (0, 120, 240, 120)
+    assert [both] == the_shifts(floor, [earlier], [later])
+    assert summed(None, first) == first
+    # Two hours and three of one day on the same balance: five hours of that day.
+    cap = a_rule(who=INDUSTRY)
+    (two,), (three,) = (the_shifts(cap, [a_use(local(11, 9, hour), hours)]) for hour, hours in ((9, 2), (13, 3)))
+    assert list(summed(two, three).days.values()) == [300]
 
 
 def test_less_is_never_refused_even_over_the_limit() -> None:

@@ -50,7 +50,7 @@ from labshare.scheduler.problem import Rule
 from labshare.services import agreements as service
 from labshare.services import balances as balances_service
 from labshare.services import bookings as booking_service
-from labshare.services import entitlements, standings
+from labshare.services import entitlements, standings, weighing
 from labshare.services.planning import Place
 from labshare.services.planning_rules import Standing, linear_rules
 from labshare.services.slots import Grid
@@ -170,11 +170,11 @@ def put(db: Connection, *some: Booking) -> None:
     """Weigh, refuse, write and post, as the booking path does."""
     numbers = {booking.instrument_number for booking in some}
     booking_store.lock(db, numbers)
-    weighed = service.weigh(db, added=[the_use(booking) for booking in some], removed=(), now=NOW)
+    weighed = weighing.weigh(db, added=[the_use(booking) for booking in some], removed=(), now=NOW)
     if weighed.refusals:
         raise Refused(weighed.refusals)
     booking_store.add(db, some)
-    service.post(db, weighed)
+    weighing.post(db, weighed)
 
 
 def balances(db: Connection) -> dict[str, tuple[int, int, int]]:
@@ -310,9 +310,9 @@ def test_only_those_who_may_know_read_whose_rule_it_is(house: Database, tmp_path
     with house.write() as db:
         load(db, tmp_path, an_agreement(a_rule(share=Fraction(0))))
         uses = [the_use(by_industry(FESEM, span(24, 8, 9)))]
-        told = service.weigh(db, added=uses, now=NOW, reader=actor(COMPETITOR))
+        told = weighing.weigh(db, added=uses, now=NOW, reader=actor(COMPETITOR))
         assert [refusal.code for refusal in told.refusals] == ["agreement_cap_private"]
-        told = service.weigh(db, added=uses, now=NOW, reader=actor(MANAGER))
+        told = weighing.weigh(db, added=uses, now=NOW, reader=actor(MANAGER))
         assert [refusal.code for refusal in told.refusals] == ["agreement_cap"]
         assert told.refusals[0].params["rule"] == "industry-cap"
 
@@ -321,7 +321,7 @@ def test_a_party_reads_a_common_clause_without_figures_and_its_own_with_them(hou
     own = a_rule(id="own", who=Selector(organisation=("O-CO",)), share=Fraction(0))
     with house.write() as db:
         load(db, tmp_path, an_agreement(a_rule(share=Fraction(0)), own, parties=("I-IMS", "O-CO")))
-        told = service.weigh(db, added=[the_use(by_industry(FESEM, span(24, 8, 9)))], now=NOW)
+        told = weighing.weigh(db, added=[the_use(by_industry(FESEM, span(24, 8, 9)))], now=NOW)
         assert [refusal.code for refusal in told.refusals] == ["agreement_cap_clause", "agreement_cap"]
 
 
@@ -330,7 +330,7 @@ def test_a_floor_tells_no_figures_to_the_party_that_it_is_for(house: Database, t
     who = Selector(organisation=("O-CO",), access_class=(AccessClass.PUBLIC_RESEARCH,))
     with house.write() as db:
         load(db, tmp_path, an_agreement(a_floor(who=who, share=Fraction(1)), parties=("I-IMS", "O-CO")))
-        told = service.weigh(db, added=[the_use(by_industry(FESEM, span(24, 8, 9)))], now=NOW)
+        told = weighing.weigh(db, added=[the_use(by_industry(FESEM, span(24, 8, 9)))], now=NOW)
         assert [refusal.code for refusal in told.refusals] == ["agreement_floor_clause"]
 
 
@@ -341,7 +341,7 @@ def test_the_version_that_judged_is_told(house: Database, tmp_path: Path) -> Non
         load(db, tmp_path, an_agreement(a_rule(), id="OTHER"))
         booking = by_industry(FESEM, span(24, 8, 9), agreement_id="PPP-1")
         use = msgspec.structs.replace(the_use(booking), agreement_id="PPP-1")
-        weighed = service.weigh(db, added=[use], now=NOW)
+        weighed = weighing.weigh(db, added=[use], now=NOW)
         assert weighed.versions == {("PPP-1", booking.occupied_from): 2}
         assert weighed.signed(booking).agreement_version == 2
         assert weighed.signed(by_industry(FESEM, span(24, 8, 9))).agreement_version is None
@@ -683,7 +683,7 @@ def _step(db: Connection, action: str, standing: list[Booking], number: int, whe
     others = [each for each in standing if new and each.instrument_number == number and each.occupied.overlaps(when)]
     if others:
         new = None
-    weighed = service.weigh(
+    weighed = weighing.weigh(
         db,
         added=[the_use(new)] if new else [],
         removed=[the_use(old)] if old else [],
@@ -694,7 +694,7 @@ def _step(db: Connection, action: str, standing: list[Booking], number: int, whe
     if new:
         booking_store.add(db, [new])
         standing.append(new)
-    service.post(db, weighed)
+    weighing.post(db, weighed)
 
 
 @pytest.fixture
@@ -753,8 +753,8 @@ def test_weighing_costs_two_queries_and_posting_two_whatever_the_rules(house: Da
         load(db, tmp_path, an_agreement(*rules, a_floor(share=Fraction(1, 10))))
         put(db, by_industry(FESEM, span(24, 8, 9)))
         with statements(house) as seen:
-            weighed = service.weigh(db, added=[the_use(by_industry(XRD, span(25, 8, 9)))], now=NOW)
-            service.post(db, weighed)
+            weighed = weighing.weigh(db, added=[the_use(by_industry(XRD, span(25, 8, 9)))], now=NOW)
+            weighing.post(db, weighed)
         assert len(weighed.shifts) == 31
         assert len(seen) == 4
 
@@ -765,8 +765,8 @@ def test_a_rule_of_rounds_costs_no_query_more(house: Database, tmp_path: Path) -
         open_round(db)
         put(db, by_industry(FESEM, week_after(0, 8, 9)))
         with statements(house) as seen:
-            weighed = service.weigh(db, added=[the_use(by_industry(XRD, week_after(1, 8, 9)))], now=NOW)
-            service.post(db, weighed)
+            weighed = weighing.weigh(db, added=[the_use(by_industry(XRD, week_after(1, 8, 9)))], now=NOW)
+            weighing.post(db, weighed)
         assert len(weighed.shifts) == 1
         assert len(seen) == 4
 
@@ -778,9 +778,9 @@ def test_whoever_is_touched_by_no_rule_asks_only_whether_the_agreements_are_the_
         load(db, tmp_path, an_agreement(a_rule()))
         rulebook(db)
         with statements(house) as seen:
-            weighed = service.weigh(db, added=[the_use(by_industry(NMR, span(24, 8, 9)))], now=NOW)
-            service.post(db, weighed)
-            service.weigh(db, added=(), removed=(), now=NOW)
+            weighed = weighing.weigh(db, added=[the_use(by_industry(NMR, span(24, 8, 9)))], now=NOW)
+            weighing.post(db, weighed)
+            weighing.weigh(db, added=(), removed=(), now=NOW)
     assert len(seen) == 1
 
 
