@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from labshare.domain.opening import OpeningHours, format_opening, open_spans, parse_opening
-from labshare.domain.timespan import MINUTE, Span, clipped, merged, total_minutes
+from labshare.domain.timespan import MINUTE, Span, clipped, merged, shared_minutes
 from labshare.domain.windows import Window, days_span, windows
 from labshare.errors import Param, Refusal
 
@@ -104,8 +104,8 @@ def excesses(
     found: list[Excess] = []
     for per, limit, around in _limits(prime, wish, timezone):
         best = prime_spans(prime, around, timezone, closed)
-        wished, taken = _minutes(best, [wish]), _minutes(best, mine)
-        if wished and taken + wished > limit:
+        wished = shared_minutes(best, [wish])
+        if wished and (taken := shared_minutes(best, mine)) + wished > limit:
             found.append(Excess(per=per, limit=limit, taken=taken, wished=wished))
     return found
 
@@ -118,7 +118,7 @@ def cut(
     end = wish.end
     for _, limit, around in _limits(prime, wish, timezone):
         best = prime_spans(prime, around, timezone, closed)
-        end = min(end, _used_up(clipped(best, wish), limit - _minutes(best, mine)) or end)
+        end = min(end, _used_up(clipped(best, wish), limit - shared_minutes(best, mine)) or end)
     return Span(wish.start, end) if end > wish.start else None
 
 
@@ -138,11 +138,6 @@ def refused_prime(prime: PrimeTime, excess: Excess, kept_until: datetime | None)
     if excess.per is Per.DAY:
         return Refusal(code="courtesy_prime_day", params=params)
     return Refusal(code="courtesy_prime_week", params=params)
-
-
-def _minutes(best: Iterable[Span], spans: Iterable[Span]) -> int:
-    best = list(best)
-    return sum(total_minutes(clipped(best, span)) for span in spans)
 
 
 def _used_up(parts: Iterable[Span], left: int) -> datetime | None:

@@ -189,11 +189,11 @@ def open_spans(
     return clipped(merged(spans), span)
 
 
-def _opened(day: date, hours: Hours, zone: ZoneInfo) -> Iterator[Span]:
-    for start, until in hours:
-        opens, closes = _instant(day, start, zone), _instant(day, until, zone)
-        if opens < closes:
-            yield Span(opens, closes)
+# The rules of one booking ask for the same few days again and again, and so do the bookings of a week.
+@lru_cache(maxsize=4096)
+def _opened(day: date, hours: Hours, zone: ZoneInfo) -> tuple[Span, ...]:
+    instants = [(_instant(day, start, zone), _instant(day, until, zone)) for start, until in hours]
+    return tuple(Span(opens, closes) for opens, closes in instants if opens < closes)
 
 
 def _instant(day: date, minute: int, zone: ZoneInfo) -> datetime:

@@ -85,7 +85,7 @@ def furthest_days(posted: Iterable[Posted]) -> int | None:
 def is_short_notice(posted: Iterable[Posted], scope: Scope, start: datetime, now: datetime) -> bool:
     """Whether a use that begins then is free of the limits of a scope."""
     return any(
-        each.scope == scope and isinstance(each.rule, ShortNotice) and start - now <= timedelta(hours=each.rule.hours)
+        isinstance(each.rule, ShortNotice) and each.scope == scope and start - now <= timedelta(hours=each.rule.hours)
         for each in posted
     )
 

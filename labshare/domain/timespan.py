@@ -5,7 +5,7 @@ What must not live here: opening hours (opening.py) or anything that knows an in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -96,6 +96,19 @@ def clipped(spans: Iterable[Span], window: Span) -> list[Span]:
 def total_minutes(spans: Iterable[Span]) -> int:
     """Minutes covered by the union of the spans."""
     return sum(span.minutes for span in merged(spans))
+
+
+def shared_minutes(some: Sequence[Span], others: Sequence[Span]) -> int:
+    """Minutes that lie in both. Each is sorted and disjoint, as `merged` gives them. Linear."""
+    minutes = first = 0
+    for span in some:
+        while first < len(others) and others[first].end <= span.start:
+            first += 1
+        at = first
+        while at < len(others) and others[at].start < span.end:
+            minutes += (min(span.end, others[at].end) - max(span.start, others[at].start)) // MINUTE
+            at += 1
+    return minutes
 
 
 def require_utc(moment: datetime) -> datetime:

@@ -15,6 +15,7 @@ from labshare.domain.timespan import (
     intersection,
     merged,
     require_minute,
+    shared_minutes,
     subtracted,
     total_minutes,
 )
@@ -71,6 +72,7 @@ def test_the_algebra_is_that_of_sets_of_minutes(some: list[Span], others: list[S
     assert left == merged(left)
     assert minutes(merged(some)) == minutes(some)
     assert total_minutes(some) == len(minutes(some))
+    assert shared_minutes(merged(some), merged(others)) == len(minutes(some) & minutes(others))
     window = span(10, 30)
     assert minutes(clipped(some, window)) == minutes(some) & set(range(10, 30))
 
