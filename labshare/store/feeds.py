@@ -166,9 +166,9 @@ _EVENTS = sa.select(
     private(_looked_up(projects.c.code, projects.c.id == bookings.c.project_id), "project"),
     private(bookings.c.purpose, "purpose"),
     masked(bookings.c.mode, "mode"),
-    # Looked up where somebody is trained alone.
-    masked(sa.case((bookings.c.trainer_id.is_not(None), _NAME_OF_USER)), "trainee"),
-    masked(sa.case((bookings.c.operator_id.is_not(None), _NAME_OF_OPERATOR)), "operator"),
+    # Looked up, and masked, for the few rows alone in which somebody is trained or the staff take part.
+    sa.case((bookings.c.trainer_id.is_not(None), masked(_NAME_OF_USER, "trainee"))).label("trainee"),
+    sa.case((bookings.c.operator_id.is_not(None), masked(_NAME_OF_OPERATOR, "operator"))).label("operator"),
 ).join(instruments, instruments.c.number == bookings.c.instrument_number)
 _EDITIONS = sa.select(IdDigits(bookings.c.id), bookings.c.version)
 # A cancelled time of which others told before is told as such for as long as the feed looks back.
