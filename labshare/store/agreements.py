@@ -23,8 +23,8 @@ from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.timespan import Span
 from labshare.domain.weighing import Shift
 from labshare.store import facts
-from labshare.store.engine import batch
 from labshare.store.minutes import total
+from labshare.store.prepared import Prepared
 from labshare.store.tables import (
     agreement_versions,
     agreements,
@@ -53,16 +53,20 @@ _AMONG = {
 # Statements of the booking path are built once: building them costs more than asking.
 _IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
 _EXISTING = {dialect: sa.select(*_KEY).where(among) for dialect, among in _AMONG.items()}
-_SEE = {dialect: sa.select(balances).where(among) for dialect, among in _AMONG.items()}
-_LOCK = {dialect: see.order_by(*_KEY).with_for_update(of=balances) for dialect, see in _SEE.items()}
+_SEEN = {dialect: sa.select(balances).where(among) for dialect, among in _AMONG.items()}
+_LOCKED = {dialect: seen.order_by(*_KEY).with_for_update(of=balances) for dialect, seen in _SEEN.items()}
+_SEE = {dialect: Prepared(seen) for dialect, seen in _SEEN.items()}
+_LOCK = {dialect: Prepared(locked) for dialect, locked in _LOCKED.items()}
 # All of them or none: who still has to open one must hold no lock meanwhile. The writer on SQLite holds every lock.
 _LOCK_IF_OPEN = _LOCK | {
-    "postgresql": _LOCK["postgresql"].where(
-        sa.select(sa.func.count()).select_from(balances).where(_AMONG["postgresql"]).scalar_subquery()
-        == sa.bindparam("many")
+    "postgresql": Prepared(
+        _LOCKED["postgresql"].where(
+            sa.select(sa.func.count()).select_from(balances).where(_AMONG["postgresql"]).scalar_subquery()
+            == sa.bindparam("many")
+        )
     )
 }
-_SHIFT = (
+_SHIFT = Prepared(
     sa.update(balances)
     .where(*_IS_KEY)
     .values(
@@ -191,18 +195,18 @@ def open_balances(db: Connection, new: Iterable[Balance]) -> None:
 
 def lock_if_open(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
     """Lock these balances in key order and return them; where one has not been opened, lock and return none."""
-    found = _balances(db.execute(_LOCK_IF_OPEN[db.dialect.name], {**_keys(db, keys), "many": len(keys)}))
+    found = _balances(_LOCK_IF_OPEN[db.dialect.name].rows(db, {**_keys(db, keys), "many": len(keys)}))
     return found if len(found) == len(keys) else {}
 
 
 def see_balances(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
     """Those of these balances that have been opened. Takes no lock."""
-    return _balances(db.execute(_SEE[db.dialect.name], _keys(db, keys)))
+    return _balances(_SEE[db.dialect.name].rows(db, _keys(db, keys)))
 
 
 def lock_balances(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
     """Lock these balances in key order and return them."""
-    return _balances(db.execute(_LOCK[db.dialect.name], _keys(db, keys)))
+    return _balances(_LOCK[db.dialect.name].rows(db, _keys(db, keys)))
 
 
 def balances_of(db: Connection, agreement_id: str | None = None) -> dict[BalanceKey, Balance]:
@@ -217,7 +221,7 @@ def shift_balances(db: Connection, shifts: Sequence[Shift]) -> None:
     """Move locked balances by these minutes: one statement, however many."""
     if shifts:
         rows = [_key_values(shift.counter.key) | {"matched": shift.matched, "total": shift.total} for shift in shifts]
-        db.execute(_SHIFT, batch(rows))
+        _SHIFT.write(db, *rows)
 
 
 def correct_balances(db: Connection, corrected: Sequence[Balance]) -> None:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from labshare.store.prepared import Prepared
 from labshare.store.tables import audit, facts
 
 SALT = "audit_salt"
@@ -38,7 +39,7 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # The number that the database gives it is not asked for.
-RECORD = sa.insert(audit).inline()
+RECORD = Prepared(sa.insert(audit).inline(), ("at", "actor_id", "action", "noun", "noun_id", "details"))
 
 
 def record(
@@ -52,7 +53,7 @@ def record(
     details: Details | None = None,
 ) -> None:
     """Add one line, in the transaction of the change it tells of. Free text in `details` must be `hashed` first."""
-    db.execute(RECORD, row(actor_id, action, noun, noun_id, now, details))
+    RECORD.write(db, row(actor_id, action, noun, noun_id, now, details))
 
 
 def row(

@@ -22,8 +22,8 @@ from labshare.domain.equipment import EquipmentState
 from labshare.domain.rulebook import Party
 from labshare.domain.timespan import Span
 from labshare.store.bookings import LONGEST
-from labshare.store.engine import batch
 from labshare.store.minutes import raw, total
+from labshare.store.prepared import Prepared
 from labshare.store.tables import balance_days, balances, bookings, centres, equipment_states, instruments, projects
 from labshare.store.types import UTCMinute
 
@@ -33,6 +33,7 @@ _KEY = (
     balance_days.c.scope_key,
     balance_days.c.window_start,
 )
+_ROW = (*(column.name for column in _KEY), "day", "matched_minutes")
 _IS_KEY = tuple(column == sa.bindparam(f"at_{column.name}", type_=column.type) for column in _KEY)
 _OF_BALANCE = tuple(column == balances.c[column.name] for column in _KEY)
 # Written out, as the condition of an index must be: only then does a database know that the index will do.
@@ -70,16 +71,17 @@ def _write(db: Connection, days: Mapping[BalanceKey, Days], *, adds: bool) -> No
         for day, minutes in sorted(days[key].items())
     ]
     if rows:
-        db.execute(_upsert(db.dialect.name == "postgresql", adds), batch(rows))
+        _upsert(db.dialect.name == "postgresql", adds).write(db, *rows)
 
 
 @cache
-def _upsert(is_postgresql: bool, adds: bool) -> Any:
+def _upsert(is_postgresql: bool, adds: bool) -> Prepared:
     insert = (postgresql.insert if is_postgresql else sqlite.insert)(balance_days)
     if not adds:
-        return insert.on_conflict_do_nothing()
+        return Prepared(insert.on_conflict_do_nothing(), _ROW)
     changed = balance_days.c.matched_minutes + insert.excluded.matched_minutes
-    return insert.on_conflict_do_update(index_elements=[*_KEY, balance_days.c.day], set_={"matched_minutes": changed})
+    added = insert.on_conflict_do_update(index_elements=[*_KEY, balance_days.c.day], set_={"matched_minutes": changed})
+    return Prepared(added, _ROW)
 
 
 def replace(db: Connection, right: Mapping[BalanceKey, Days]) -> None:

@@ -33,7 +33,8 @@ from labshare.domain.qualifications import Demand
 from labshare.domain.timespan import Span
 from labshare.domain.units import capacities, when_full
 from labshare.errors import NotFound, Stale
-from labshare.store.engine import batch, is_writing
+from labshare.store.engine import is_writing
+from labshare.store.prepared import Prepared
 from labshare.store.projects import belongs
 from labshare.store.tables import bookings, centres, instruments, persons, projects
 from labshare.store.types import UTCMinute
@@ -116,9 +117,9 @@ _LOCK_IN_ORDER = (
 _RAISE_VERSION = (
     sa.update(instruments).values(calendar_version=instruments.c.calendar_version + 1).returning(*_RULE_COLUMNS)
 )
-_RAISE_ONE = _RAISE_VERSION.where(instruments.c.number == sa.bindparam("at_number"))
+_RAISE_ONE = Prepared(_RAISE_VERSION.where(instruments.c.number == sa.bindparam("at_number")))
 _RAISE_ALL = _RAISE_VERSION.where(instruments.c.number.in_(NUMBERS))
-_LOCK_PERSON = (
+_LOCK_PERSON = Prepared(
     sa.update(persons)
     .where(persons.c.id == sa.bindparam("person_id"))
     .values(calendar_version=persons.c.calendar_version + 1)
@@ -135,14 +136,17 @@ _NEIGHBOURS = sa.select(
 # As `units.when_full` reads them.
 WHEN_TAKEN = (bookings.c.instrument_number, bookings.c.kind, bookings.c.occupied_from, bookings.c.occupied_until)
 _BUSY = sa.select(*WHEN_TAKEN).where(bookings.c.instrument_number.in_(NUMBERS), OCCUPIES)
-_BEHIND_CODES = sa.select(
-    *_RULE_COLUMNS,
-    sa.select(projects.c.id)
-    .where(projects.c.code == sa.bindparam("code"), belongs(sa.bindparam("person_id", type_=sa.Uuid())))
-    .scalar_subquery()
-    .label("project_id"),
-    sa.exists().where(bookings.c.instrument_number == instruments.c.number).where(OCCUPIES).label("is_taken"),
-).where(instruments.c.id == sa.bindparam("instrument_id"))
+_BEHIND_CODES = Prepared(
+    sa.select(
+        *_RULE_COLUMNS,
+        sa.select(projects.c.id)
+        .where(projects.c.code == sa.bindparam("code"), belongs(sa.bindparam("person_id", type_=sa.Uuid())))
+        .scalar_subquery()
+        .label("project_id"),
+        sa.exists().where(bookings.c.instrument_number == instruments.c.number).where(OCCUPIES).label("is_taken"),
+    ).where(instruments.c.id == sa.bindparam("instrument_id"))
+)
+_ADD = Prepared(sa.insert(bookings), Booking.__struct_fields__)
 _GET = sa.select(bookings).where(bookings.c.id == sa.bindparam("booking_id"))
 
 
@@ -164,8 +168,9 @@ def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()
     if len(wanted) > 1 and db.dialect.name == "postgresql":
         # UPDATE takes row locks in the order of its scan; only a sorted SELECT promises an order.
         db.execute(_LOCK_IN_ORDER, {"numbers": wanted})
-    raising = (_RAISE_ONE, {"at_number": wanted[0]}) if len(wanted) == 1 else (_RAISE_ALL, {"numbers": wanted})
-    rows = db.execute(*raising).mappings().all()
+    one = len(wanted) == 1
+    raised = _RAISE_ONE.rows(db, {"at_number": wanted[0]}) if one else db.execute(_RAISE_ALL, {"numbers": wanted})
+    rows = raised.mappings().all()
     if len(rows) != len(wanted):
         raise NotFound("instrument_not_found")
     lock_persons(db, person_ids)
@@ -175,7 +180,7 @@ def lock(db: Connection, numbers: Iterable[int], person_ids: Iterable[UUID] = ()
 def lock_persons(db: Connection, person_ids: Iterable[UUID]) -> None:
     """Lock persons in id order: nothing is booked for them before this transaction ends."""
     for person_id in sorted(set(person_ids)) if is_writing(db) else ():
-        db.execute(_LOCK_PERSON, {"person_id": person_id})
+        _LOCK_PERSON.write(db, {"person_id": person_id})
 
 
 def instrument_number(db: Connection, instrument_id: str) -> int:
@@ -199,7 +204,7 @@ class Behind(NamedTuple):
 def behind_codes(db: Connection, instrument_id: str, project_code: str, person_id: UUID, span: Span) -> Behind:
     """What the codes stand for, and whether the span is taken. One query. Raises `NotFound` for the instrument."""
     asked = {"instrument_id": instrument_id, "code": project_code, "person_id": person_id}
-    row = db.execute(_BEHIND_CODES, asked | over(span)).mappings().one_or_none()
+    row = _BEHIND_CODES.rows(db, asked | over(span)).mappings().one_or_none()
     if row is None:
         raise NotFound("instrument_not_found", instrument=instrument_id)
     values = dict(row)
@@ -288,7 +293,7 @@ def uses_as(db: Connection, wished: Collection[Booking]) -> set[tuple[int, UUID 
 def add(db: Connection, new: Sequence[Booking]) -> None:
     """Write bookings, under the lock of their instruments. Raises `TimeTaken` through the guard."""
     if new:
-        db.execute(sa.insert(bookings), batch([msgspec.structs.asdict(booking) for booking in new]))
+        _ADD.write(db, *(msgspec.structs.asdict(booking) for booking in new))
 
 
 def change(db: Connection, booking: Booking, *, seen_version: int) -> Booking:

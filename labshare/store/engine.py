@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -182,11 +182,6 @@ class _Columns(Sequence[Column]):
         if isinstance(chosen, int):
             return Column(self._cursor, chosen)
         return [Column(self._cursor, number) for number in chosen]
-
-
-def batch(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Rows as `execute` takes them: what is only one goes by itself, for which drivers have a shorter way."""
-    return rows[0] if len(rows) == 1 else rows
 
 
 def is_writing(db: Connection) -> bool:

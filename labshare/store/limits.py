@@ -12,6 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from labshare.domain.booking_rules import Holder, Scope, ScopeKind
@@ -20,6 +21,7 @@ from labshare.domain.timespan import next_minute
 from labshare.store.bookings import LONGEST, is_in
 from labshare.store.engine import is_writing
 from labshare.store.minutes import length, raw, total
+from labshare.store.prepared import Prepared
 from labshare.store.registry import WITHIN
 from labshare.store.tables import booking_rules, bookings, instruments
 from labshare.store.types import UTCDateTime, UTCMinute
@@ -27,9 +29,9 @@ from labshare.store.types import UTCDateTime, UTCMinute
 _IS_AHEAD = is_in({BookingState.HELD, BookingState.PENDING, BookingState.CONFIRMED, BookingState.IN_USE})
 # Beyond what anybody may book ahead, for limits that name no days.
 FOR_EVER = timedelta(days=36_500)
-_LOCK = (
+_LOCK = Prepared(
     sa.select(booking_rules.c.id)
-    .where(booking_rules.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .where(booking_rules.c.id == sa.any_(sa.bindparam("ids", type_=postgresql.ARRAY(booking_rules.c.id.type))))
     .order_by(booking_rules.c.id)
     .with_for_update()
 )
@@ -100,7 +102,7 @@ def lock(db: Connection, rule_ids: Collection[UUID]) -> None:
     SQLite has one writer, so nobody else counts meanwhile. Who only looks does not queue.
     """
     if rule_ids and db.dialect.name == "postgresql" and is_writing(db):
-        db.execute(_LOCK, {"ids": sorted(rule_ids)})
+        _LOCK.rows(db, {"ids": sorted(rule_ids)})
 
 
 def counting(shape: LimitShape) -> list[sa.Subquery]:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labshare.store import audit
-from labshare.store.engine import batch
+from labshare.store.prepared import Prepared
 from labshare.store.tables import audit as audit_lines
 from labshare.store.tables import outbox
 
@@ -31,7 +31,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # The number that the database gives it is not asked for.
-_POST = sa.insert(outbox).inline()
+_POST = Prepared(sa.insert(outbox).inline(), ("topic", "payload", "created_at"))
 
 
 def _with_binds(table: sa.Table, part: str, *names: str) -> sa.Insert:
@@ -39,12 +39,14 @@ def _with_binds(table: sa.Table, part: str, *names: str) -> sa.Insert:
 
 
 _LINE = _with_binds(audit_lines, "line", "at", "actor_id", "action", "noun", "noun_id", "details")
-_POST_WITH = _with_binds(outbox, "message", "topic", "payload", "created_at").inline().add_cte(_LINE.cte("line"))
+_POST_WITH = Prepared(
+    _with_binds(outbox, "message", "topic", "payload", "created_at").inline().add_cte(_LINE.cte("line"))
+)
 
 
 def post(db: Connection, topic: str, payload: Payload) -> None:
     """Leave a message for the watchers of `topic`. It is delivered once this transaction is committed, or never."""
-    db.execute(_POST, _row(topic, payload))
+    _POST.write(db, _row(topic, payload))
 
 
 def post_with(db: Connection, topic: str, payloads: Sequence[Payload], lines: Sequence[dict[str, Any]]) -> None:
@@ -54,11 +56,11 @@ def post_with(db: Connection, topic: str, payloads: Sequence[Payload], lines: Se
     rows = [_row(topic, payload) for payload in payloads]
     if len(rows) == len(lines) == 1 and db.dialect.name == "postgresql":
         both = {"message": rows[0], "line": lines[0]}
-        db.execute(_POST_WITH, {f"{part}_{name}": value for part, row in both.items() for name, value in row.items()})
+        _POST_WITH.write(db, {f"{part}_{name}": value for part, row in both.items() for name, value in row.items()})
         return
     for statement, found in ((audit.RECORD, lines), (_POST, rows)):
         if found:
-            db.execute(statement, batch(found))
+            statement.write(db, *found)
 
 
 def _row(topic: str, payload: Payload) -> dict[str, Any]:

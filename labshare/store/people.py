@@ -5,7 +5,7 @@ What must not live here: who may do what (domain/people.py), hashing, or anythin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from labshare.domain.affiliations import AffiliationState
 from labshare.domain.people import Actor, Grant, Person, Place, Role, SignIn
+from labshare.store.prepared import Prepared
 from labshare.store.tables import centres, grants, organisations, persons, sign_in_tries, sign_ins
 
 _PERSON = [
@@ -47,7 +48,7 @@ def names(db: Connection, ids: Iterable[UUID]) -> dict[UUID, str]:
 
 
 def actors_where(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """A statement for `actors_from`. Every request asks one before all else, so what can be is built once."""
+    """The statement whose rows `actors_from` reads."""
     return (
         sa.select(*_PERSON, *_GRANT)
         .select_from(persons.outerjoin(grants, sa.and_(grants.c.person_id == persons.c.id, IS_CONFIRMED)))
@@ -56,42 +57,44 @@ def actors_where(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
 
 
-def actors_from(db: Connection, query: sa.Select[Any], asked: Mapping[str, object]) -> list[Actor]:
+def actors_from(rows: sa.Result[Any]) -> list[Actor]:
     """Persons with all their grants, in the order of their logins. The disabled are not among them."""
     by_person: dict[UUID, list[RowMapping]] = {}
-    for row in db.execute(query, asked).mappings():
+    for row in rows.mappings():
         by_person.setdefault(row["id"], []).append(row)
     return [_actor(rows) for rows in by_person.values()]
 
 
-_SIGNED_IN = actors_where(
-    persons.c.id
-    == sa.select(sign_ins.c.person_id)
-    .where(
-        sign_ins.c.token_hash == sa.bindparam("token_hash"),
-        sign_ins.c.expires_at > sa.bindparam("now", type_=sign_ins.c.expires_at.type),
+# Every request asks one of these before all else.
+_SIGNED_IN = Prepared(
+    actors_where(
+        persons.c.id
+        == sa.select(sign_ins.c.person_id)
+        .where(
+            sign_ins.c.token_hash == sa.bindparam("token_hash"),
+            sign_ins.c.expires_at > sa.bindparam("now", type_=sign_ins.c.expires_at.type),
+        )
+        .scalar_subquery()
     )
-    .scalar_subquery()
 )
 
-
-_BY_ID = actors_where(persons.c.id == sa.bindparam("person_id"))
-_CONFIRMED = actors_where(persons.c.id == sa.bindparam("person_id"), IS_CONFIRMED)
+_BY_ID = Prepared(actors_where(persons.c.id == sa.bindparam("person_id")))
+_CONFIRMED = Prepared(actors_where(persons.c.id == sa.bindparam("person_id"), IS_CONFIRMED))
 
 
 def actors(db: Connection, *where: sa.ColumnElement[bool]) -> list[Actor]:
     """The persons of whom this holds, as `actors_from` gives them."""
-    return actors_from(db, actors_where(*where), {})
+    return actors_from(db.execute(actors_where(*where)))
 
 
 def actor(db: Connection, person_id: UUID) -> Actor | None:
-    found = actors_from(db, _BY_ID, {"person_id": person_id})
+    found = actors_from(_BY_ID.rows(db, {"person_id": person_id}))
     return found[0] if found else None
 
 
 def confirmed(db: Connection, person_id: UUID) -> Actor | None:
     """The person while somebody stands behind them; None for who has left, is disabled or not confirmed."""
-    found = actors_from(db, _CONFIRMED, {"person_id": person_id})
+    found = actors_from(_CONFIRMED.rows(db, {"person_id": person_id}))
     return found[0] if found else None
 
 
@@ -136,7 +139,7 @@ def places(db: Connection, ids: Iterable[str]) -> dict[str, Place]:
 
 def actor_of_sign_in(db: Connection, token_hash: str, now: datetime) -> Actor | None:
     """Who signed in with this token, unless the sign-in has expired or the person has been disabled since."""
-    found = actors_from(db, _SIGNED_IN, {"token_hash": token_hash, "now": now})
+    found = actors_from(_SIGNED_IN.rows(db, {"token_hash": token_hash, "now": now}))
     return found[0] if found else None
 
 

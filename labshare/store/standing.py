@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from labshare.domain.projects import Project
 from labshare.domain.qualifications import Held
 from labshare.store import facts, qualifications
+from labshare.store.prepared import Prepared
 from labshare.store.projects import belongs, is_here
 from labshare.store.tables import instruments, persons, projects
 
@@ -38,7 +39,7 @@ def standing_of(
     to be asked under the locks of a booking: the end of an affiliation, a revocation and a signing wait for them.
     """
     asked = {"project_id": project_id, "person_id": person_id, "number": number}
-    row: Any = db.execute(_STANDING, asked | qualifications.uses(before=before, but=but)).one()
+    row: Any = _STANDING.rows(db, asked | qualifications.uses(before=before, but=but)).one()
     return Standing(
         None if row.id is None else msgspec.convert(row, Project, from_attributes=True),
         bool(row.is_member),
@@ -51,7 +52,7 @@ def standing_of(
 
 _PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid())
 # One row, whether there is such a project or not.
-_STANDING = (
+_STANDING = Prepared(
     sa.select(
         projects,
         sa.and_(belongs(_PERSON_ID), is_here(_PERSON_ID)).label("is_member"),

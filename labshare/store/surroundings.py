@@ -20,6 +20,7 @@ from labshare.domain.clauses import PersonUse
 from labshare.domain.timespan import Span
 from labshare.store.bookings import ATTENDANTS, IS_OCCUPYING, LONGEST
 from labshare.store.limits import AskedLimits, LimitShape, Taken, counting, of_uses
+from labshare.store.prepared import Prepared
 from labshare.store.tables import bookings, instruments
 from labshare.store.types import UTCMinute
 
@@ -82,7 +83,7 @@ def around(
         params |= asked.params if asked else {}
     has_missed = person is not None and person.missed_since is not None
     query = _query(person is not None, has_missed, limits.shape if limits else None)
-    rows: Sequence[Any] = db.execute(query, params).all()
+    rows: Sequence[Any] = query.rows(db, params).all()
     return Around(
         tuple(_neighbour(row) for row in rows if row.part == _NEAR),
         tuple(
@@ -164,7 +165,7 @@ def _count(part: int, found: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
 # Statements are built once for each sort of question: on the path of a booking, building one would cost more than
 # running it.
 @lru_cache(maxsize=256)
-def _query(has_person: bool, has_missed: bool, limits: LimitShape | None) -> sa.CompoundSelect[*tuple[Any, ...]]:
+def _query(has_person: bool, has_missed: bool, limits: LimitShape | None) -> Prepared:
     c = bookings.c
     parts = [
         _columns(_NEAR, c.occupied_from, c.occupied_until, _NOWHERE).where(
@@ -203,4 +204,4 @@ def _query(has_person: bool, has_missed: bool, limits: LimitShape | None) -> sa.
     if limits is not None:
         parts = [each.add_columns(*_NO_NUMBERS) for each in parts]
         parts += (_count(_COUNTED + place, found) for place, found in enumerate(counting(limits)))
-    return sa.union_all(*parts)
+    return Prepared(sa.union_all(*parts))

@@ -12,18 +12,21 @@ from sqlalchemy.engine import Connection
 from labshare.domain.people import Actor
 from labshare.domain.tokens import Token
 from labshare.store import people
+from labshare.store.prepared import Prepared
 from labshare.store.tables import persons, tokens
 
 _COLUMNS = [column for column in tokens.c if column.name != "token_hash"]
-_HOLDER = people.actors_where(
-    persons.c.id
-    == sa.select(tokens.c.person_id)
-    .where(
-        tokens.c.token_hash == sa.bindparam("token_hash"),
-        tokens.c.revoked_at.is_(None),
-        tokens.c.expires_at > sa.bindparam("now", type_=tokens.c.expires_at.type),
+_HOLDER = Prepared(
+    people.actors_where(
+        persons.c.id
+        == sa.select(tokens.c.person_id)
+        .where(
+            tokens.c.token_hash == sa.bindparam("token_hash"),
+            tokens.c.revoked_at.is_(None),
+            tokens.c.expires_at > sa.bindparam("now", type_=tokens.c.expires_at.type),
+        )
+        .scalar_subquery()
     )
-    .scalar_subquery()
 )
 
 
@@ -60,5 +63,5 @@ def revoke(db: Connection, token_id: UUID, now: datetime) -> bool:
 
 def holder(db: Connection, token_hash: str, now: datetime) -> Actor | None:
     """For whom this secret speaks, unless it has expired, was revoked, or the person has been disabled since."""
-    found = people.actors_from(db, _HOLDER, {"token_hash": token_hash, "now": now})
+    found = people.actors_from(_HOLDER.rows(db, {"token_hash": token_hash, "now": now}))
     return found[0] if found else None

@@ -208,8 +208,3 @@ def test_a_result_has_the_columns_that_its_statement_names(database: Database) -
         columns: Any = db.exec_driver_sql("SELECT 1 AS first, 'x' AS second").cursor
         assert [each[0] for each in columns.description] == ["first", "second"]
         assert (len(columns.description), columns.description[-1][0]) == (2, "second")
-
-
-def test_a_single_row_goes_by_itself() -> None:
-    assert engine_module.batch([{"a": 1}]) == {"a": 1}
-    assert engine_module.batch([{"a": 1}, {"a": 2}]) == [{"a": 1}, {"a": 2}]

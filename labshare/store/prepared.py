@@ -1,0 +1,137 @@
+"""Statements of the busiest paths: compiled once, then handed to the driver as they are.
+
+SQLAlchemy looks each statement up, prepares its parameters and wraps its result anew each time, which costs more than
+most of our queries do. A `Prepared` does that work once; types, errors and listeners are those of SQLAlchemy still.
+
+What must not live here: statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import visitors
+
+_CURSOR = "labshare_cursor"
+Processor = Callable[[Any], Any]
+
+
+class Prepared:
+    """A statement with the names of its parameters; `columns` are those that an INSERT fills.
+
+    One with a list that grows into its text differs each time: it goes SQLAlchemy's own way.
+    """
+
+    def __init__(self, statement: sa.Executable, columns: Sequence[str] | None = None) -> None:
+        self._statement, self._columns = statement, columns
+        self._grows = any(getattr(part, "expanding", False) for part in visitors.iterate(cast("Any", statement)))
+        # By database: a process may have both open.
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, db: Connection, params: Mapping[str, Any]) -> sa.Result[Any]:
+        """The rows of the statement. Raises what `db.execute` raises."""
+        if self._grows:
+            return db.execute(self._statement, params)
+        compiled = self._for(db.dialect)
+        found: list[Any] = self._run(db, compiled, compiled.values(params), many=False).fetchall()
+        return IteratorResult(SimpleResultMetaData(compiled.keys), map(compiled.row, found))
+
+    def write(self, db: Connection, *params: Mapping[str, Any]) -> int:
+        """Run the statement with each of these parameters; how many rows were written. Raises what `db.execute` does.
+
+        What is only one goes by itself, for which drivers have a shorter way.
+        """
+        if self._grows:
+            return db.execute(self._statement, params).rowcount
+        compiled = self._for(db.dialect)
+        values = [compiled.values(each) for each in params]
+        cursor = self._run(db, compiled, values if len(values) > 1 else values[0], many=len(values) > 1)
+        return cast("int", cursor.rowcount)
+
+    def _for(self, dialect: Dialect) -> _Compiled:
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = self._compiled[dialect.name] = _compile(self._statement, self._columns, dialect)
+        return found
+
+    def _run(self, db: Connection, compiled: _Compiled, values: Sequence[Any], *, many: bool) -> Any:
+        # As SQLAlchemy does: whatever is read belongs to a transaction.
+        if not db.in_transaction():
+            db.begin()
+        lent = db.connection
+        cursor: Any = lent.info.get(_CURSOR)
+        if cursor is None:
+            # It stays with its connection: a new one would learn anew how each kind of value is written and read.
+            cursor = lent.info[_CURSOR] = lent.cursor()
+        for listener in db.dispatch.before_cursor_execute:  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportAttributeAccessIssue]  SQLAlchemy adds it when it runs
+            listener(db, cursor, compiled.text, values, None, many)
+        try:
+            (cursor.executemany if many else cursor.execute)(compiled.text, values)
+        except compiled.errors as error:
+            raise _fault(db, compiled, cursor, error) from error
+        return cursor
+
+
+class _Compiled(NamedTuple):
+    """A statement for one database. `binds` stand in the order of its parameters: the name of a value and what makes it
+    fit for the driver, or (without a name) a value that is always the same. `keys` and `results` are those of its rows.
+    """
+
+    text: str
+    binds: tuple[tuple[str | None, Any], ...]
+    keys: tuple[str, ...]
+    results: tuple[tuple[int, Processor], ...]
+    errors: type[Exception]
+
+    def values(self, params: Mapping[str, Any]) -> list[Any]:
+        return [
+            made if name is None else params[name] if made is None else made(params[name]) for name, made in self.binds
+        ]
+
+    def row(self, found: Sequence[Any]) -> tuple[Any, ...]:
+        if not self.results:
+            return tuple(found)
+        values = list(found)
+        for place, made in self.results:
+            values[place] = made(values[place])
+        return tuple(values)
+
+
+def _compile(statement: Any, columns: Sequence[str] | None, dialect: Dialect) -> _Compiled:
+    compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
+    by_name = {name: bind for bind, name in compiled.bind_names.items()}
+    rows = statement.exported_columns
+    results = ((place, _impl(column, dialect).result_processor(dialect, None)) for place, column in enumerate(rows))
+    return _Compiled(
+        text=str(compiled),
+        binds=tuple(_bind(name, by_name[name], dialect) for name in compiled.positiontup),
+        keys=tuple(rows.keys()),
+        results=tuple((place, made) for place, made in results if made),
+        errors=dialect.loaded_dbapi.Error,
+    )
+
+
+def _impl(element: Any, dialect: Dialect) -> Any:
+    return element.type.dialect_impl(dialect)
+
+
+def _bind(name: str, bind: sa.BindParameter[Any], dialect: Dialect) -> tuple[str | None, Any]:
+    made: Processor | None = _impl(bind, dialect).bind_processor(dialect)
+    if bind.required:
+        return name, made
+    return None, made(bind.value) if made else bind.value
+
+
+def _fault(db: Connection, compiled: _Compiled, cursor: Any, error: Exception) -> Exception:
+    """The error as SQLAlchemy tells it. A connection that was lost is not lent again."""
+    is_lost = db.dialect.is_disconnect(cast("Any", error), db.connection.dbapi_connection, cursor)
+    if is_lost:
+        db.invalidate(error)
+    return DBAPIError.instance(
+        compiled.text, None, error, compiled.errors, connection_invalidated=is_lost, dialect=db.dialect
+    )

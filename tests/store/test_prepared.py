@@ -1,0 +1,150 @@
+"""Statements that are compiled once: they say and do what SQLAlchemy's own way would."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from labshare.domain.bookings import BookingState
+from labshare.domain.timespan import Span
+from labshare.errors import Malformed
+from labshare.store import bookings as store
+from labshare.store.engine import Database, open_database
+from labshare.store.prepared import Prepared
+from labshare.store.tables import bookings, facts
+from tests.furniture import FESEM, NOW, RESEARCHER, a_booking, at, counted, furnish
+
+_STARTED = (
+    sa.select(bookings, sa.literal("here").label("where"), (bookings.c.attended & sa.true()).label("both"))
+    .where(
+        bookings.c.state == BookingState.CONFIRMED,
+        bookings.c.starts_at >= sa.bindparam("since", type_=bookings.c.starts_at.type),
+    )
+    .order_by(bookings.c.starts_at)
+    .limit(1)
+)
+_ADD = Prepared(sa.insert(facts), ("name", "value"))
+_NAMED = Prepared(sa.select(facts.c.value).where(facts.c.name == sa.bindparam("name")))
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.write() as db:
+        furnish(db)
+        store.add(
+            db, [a_booking(FESEM, Span(at(25, hour), at(25, hour + 1)), person_id=RESEARCHER) for hour in (9, 11)]
+        )
+    return database
+
+
+def test_rows_are_those_of_the_library(house: Database) -> None:
+    """Every column of a booking: ids, times of both kinds, numbers, truths, texts, nothing; and constants."""
+    prepared = Prepared(_STARTED)
+    for since in (at(25, 9), at(25, 10), at(25, 12)):
+        with house.read() as db:
+            expected = db.execute(_STARTED, {"since": since}).mappings().all()
+            found = prepared.rows(db, {"since": since}).mappings().all()
+        assert [dict(row) for row in found] == [dict(row) for row in expected]
+        assert [type(value) for row in found for value in row.values()] == [
+            type(value) for row in expected for value in row.values()
+        ]
+    assert not found
+
+
+def test_values_are_made_fit_for_the_database_and_refused_as_ever(house: Database) -> None:
+    prepared = Prepared(_STARTED)
+    with house.read() as db:
+        assert prepared.rows(db, {"since": at(25, 10)}).one().starts_at == at(25, 11)
+        with pytest.raises(Malformed):
+            prepared.rows(db, {"since": datetime(2026, 11, 25, 10, 0, 30, tzinfo=UTC)})
+        with pytest.raises(KeyError):
+            prepared.rows(db, {})
+
+
+def test_one_row_and_many_are_written_and_counted(database: Database) -> None:
+    with database.write() as db:
+        assert _ADD.write(db, {"name": "a", "value": "1"}) == 1
+        assert _ADD.write(db, *({"name": name, "value": "2"} for name in "bcd")) == 3
+        changed = Prepared(sa.update(facts).where(facts.c.value == sa.bindparam("old")).values(value="3"))
+        assert changed.write(db, {"old": "2"}) == 3
+        assert changed.write(db, {"old": "2"}) == 0
+    with database.read() as db:
+        assert [_NAMED.rows(db, {"name": name}).scalar_one() for name in "abcd"] == ["1", "3", "3", "3"]
+
+
+def test_a_list_goes_the_librarys_own_way(database: Database) -> None:
+    some = facts.c.name.in_(sa.bindparam("names", expanding=True))
+    found = Prepared(sa.select(facts.c.name).where(some).order_by(facts.c.name))
+    with database.write() as db:
+        _ADD.write(db, *({"name": name, "value": "1"} for name in "abc"))
+        assert found.rows(db, {"names": ["c", "a"]}).scalars().all() == ["a", "c"]
+        assert Prepared(sa.delete(facts).where(some)).write(db, {"names": ["c", "a"]}) == 2
+        assert found.rows(db, {"names": ["a", "b", "c"]}).scalars().all() == ["b"]
+
+
+def test_an_error_is_the_librarys_and_undoes_the_write(database: Database) -> None:
+    twice = [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]
+    with pytest.raises(IntegrityError) as refused, database.write() as db:
+        _ADD.write(db, *twice)
+    assert refused.value.orig is not None
+    with database.write() as db:
+        _ADD.write(db, {"name": "a", "value": "1"})
+        with pytest.raises(IntegrityError), database.attempt(db):
+            _ADD.write(db, *({"name": name, "value": "2"} for name in "ba"))
+        assert _NAMED.rows(db, {"name": "b"}).all() == []
+        assert _NAMED.rows(db, {"name": "a"}).scalar_one() == "1"
+
+
+def test_whoever_listens_hears_them(database: Database) -> None:
+    with counted(database.engine) as statements, database.write() as db:
+        _ADD.write(db, {"name": "a", "value": "1"})
+        _NAMED.rows(db, {"name": "a"})
+    assert [statement.split()[0] for statement in statements] == ["INSERT", "SELECT"]
+
+
+def test_what_is_read_belongs_to_one_transaction(database: Database) -> None:
+    """On SQLite whoever reads sees one state throughout; PostgreSQL shows them each statement's own."""
+    with database.read() as db:
+        assert _NAMED.rows(db, {"name": "a"}).all() == []
+        with database.write() as other:
+            _ADD.write(other, {"name": "a", "value": "1"})
+        assert len(_NAMED.rows(db, {"name": "a"}).all()) == (0 if database.is_sqlite else 1)
+    with database.read() as db:
+        assert _NAMED.rows(db, {"name": "a"}).scalar_one() == "1"
+
+
+def test_a_connection_that_was_lost_is_not_lent_again(postgres_url: str) -> None:
+    database = open_database(postgres_url)
+    try:
+        with database.read() as db:
+            assert _NAMED.rows(db, {"name": "a"}).all() == []
+            mine: Any = db.connection.dbapi_connection
+            with psycopg.connect(postgres_url, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", [mine.info.backend_pid])
+            with pytest.raises(OperationalError) as lost:
+                _NAMED.rows(db, {"name": "a"})
+            assert lost.value.connection_invalidated
+        with database.read() as db:
+            assert _NAMED.rows(db, {"name": "a"}).all() == []
+    finally:
+        database.dispose()
+
+
+def test_a_constant_may_be_of_any_kind(house: Database) -> None:
+    """Worked into the statement once, as the database wants it."""
+    when, who = sa.literal(at(25, 9), bookings.c.starts_at.type), sa.literal(RESEARCHER, sa.Uuid())
+    found = Prepared(
+        sa.select(bookings.c.id, sa.literal(NOW, bookings.c.created_at.type).label("now")).where(
+            bookings.c.starts_at == when, bookings.c.person_id == who
+        )
+    )
+    with house.read() as db:
+        row = found.rows(db, {}).one()
+    assert isinstance(row.id, UUID)
+    assert row.now == NOW
