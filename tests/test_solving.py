@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -221,7 +222,7 @@ def test_of_two_runs_in_stages_the_second_is_kept_where_it_is_as_good(database: 
 
 @ON_SQLITE
 def test_whoever_stops_a_stage_still_gets_a_plan_of_all(
-    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """The first child writes its plan when it is asked to; the second is the solver itself and is given a second."""
     plan, public, _ = staged(database, strict=True)
@@ -234,6 +235,9 @@ echo "$8" >> "{tmp_path}/seconds"
 [ -e "{tmp_path}/stopped" ] && exec "{sys.executable}" "$@"
 while :; do sleep 0.1; done"""
     instead_of_python(monkeypatch, tmp_path, script)
+    # A shell cannot trap a signal that was ignored before it began, as a run in the background may have it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     monkeypatch.setattr(solving, "FOLLOW_SECONDS", 0.1)
     runner = threading.Thread(target=run_plan_now, args=(database, plan.id), kwargs={"clock": clock})
     runner.start()
