@@ -26,6 +26,7 @@ from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import Processor
 
+from labshare.cores import OURS
 from labshare.errors import StartupError
 from labshare.store.process import Claim
 
@@ -134,15 +135,18 @@ class _Server(Server):
         self._shd = SocketHolder(self._listener.socket.fileno(), False, BACKLOG)  # pyright: ignore[reportCallIssue]  granian's types leave its arguments out
 
 
-def serve(app: Litestar, listener: Listener, held: Claim, ready: Callable[[], None]) -> None:
-    """Answer requests until SIGINT or SIGTERM. `ready` is called once the application has started.
+def serve(app: Litestar, listener: Listener, held: Claim, ready: Callable[[], None], *, one_core: bool = True) -> None:
+    """Answer requests until SIGINT or SIGTERM. `ready` is called once the application has started. With `one_core` all
+    threads keep to one core of the machine (cores.py).
 
     Raises `StartupError` when the claim on the database was lost to another process.
     """
-    asyncio.run(_serve(app, listener, held, ready))
+    asyncio.run(_serve(app, listener, held, ready, one_core))
 
 
-async def _serve(app: Litestar, listener: Listener, held: Claim, ready: Callable[[], None]) -> None:
+async def _serve(app: Litestar, listener: Listener, held: Claim, ready: Callable[[], None], one_core: bool) -> None:
+    if one_core:
+        OURS.keep()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -151,7 +155,7 @@ async def _serve(app: Litestar, listener: Listener, held: Claim, ready: Callable
     async with app.lifespan():
         server = _Server(calls, listener)
         serving = asyncio.create_task(server.serve())
-        keeping = asyncio.create_task(_keep(held, stop))
+        keeping = asyncio.create_task(_keep(held, stop, one_core))
         ready()
         await stop.wait()
         _end_by(DEADLINE_SECONDS)
@@ -163,12 +167,14 @@ async def _serve(app: Litestar, listener: Listener, held: Claim, ready: Callable
     await keeping
 
 
-async def _keep(held: Claim, stop: asyncio.Event) -> None:
-    """Renew the claim now and then; stop serving when another process has it."""
+async def _keep(held: Claim, stop: asyncio.Event, one_core: bool) -> None:
+    """Renew the claim now and then, and the choice of a core; stop serving when another process has the claim."""
     while not stop.is_set():
         try:
             await asyncio.wait_for(stop.wait(), CLAIM_SECONDS)
         except TimeoutError:
+            if one_core:
+                OURS.keep()
             try:
                 await asyncio.to_thread(held.renew)
             except StartupError:

@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+/?$")] = "http://127.0.0.1:8000"
     smtp_url: Annotated[str, Meta(pattern=r"^(smtps?://\S+)?$")] = ""
     mail_from: Annotated[str, Meta(pattern=r"^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$")] = "labshare@localhost"
+    one_core: bool = True
     demo: bool = False
 
 

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from labshare.cores import OURS
 from labshare.domain.rounds import PlanRow
 from labshare.errors import Busy, Refusal
 from labshare.services import Database, DatabaseFault, plans
@@ -167,7 +168,7 @@ class _Child:
             *("--seconds", f"{self._seconds:g}", "--seed", str(plan.seed), "--progress", "json"),
             *("--workers", str(max(1, (os.cpu_count() or 1) - 1))),
         ]
-        with self._said_file.open("wb") as said:
+        with self._said_file.open("wb") as said, OURS.all():
             self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module, no shell
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
             )

@@ -113,7 +113,7 @@ def _answer(chosen: Settings, database: Database, held: Claim, listener: Listene
         # The address stands last: nothing is printed after it until the end.
         say("LabShare answers until Ctrl-C: %(url)s", url=listener.url)
 
-    run(create_app(chosen, database=database), listener, held, ready)
+    run(create_app(chosen, database=database), listener, held, ready, one_core=chosen.one_core)
 
 
 # ---------------------------------------------------------------- the demo

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from labshare.cores import OURS
 from labshare.domain.people import Action, Actor, may_somewhere
 from labshare.domain.replay import Comparison, Replayed, compared, compared_for
 from labshare.domain.sandbox import Overlay
@@ -142,9 +143,10 @@ def solver(*, seconds: float = SECONDS, overrun: float = OVERRUN, seed: int = 1)
 
 def _run(command: list[str], seconds: float) -> None:
     try:
-        subprocess.run(  # noqa: S603  our own interpreter and module, no shell
-            command, check=False, timeout=seconds, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        with OURS.all():
+            subprocess.run(  # noqa: S603  our own interpreter and module, no shell
+                command, check=False, timeout=seconds, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
     except subprocess.TimeoutExpired:
         return

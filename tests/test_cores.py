@@ -1,0 +1,110 @@
+"""The core that the server's threads keep to: which one, when they move, and that a solver has all of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from labshare import cores
+from labshare.cores import Cores, allowed_cores, choice
+
+
+@pytest.mark.parametrize(
+    ("kept", "used", "chosen"),
+    [
+        (None, {0: 0.4, 1: 0.1, 2: 0.3}, 1),
+        (None, {0: 0.2, 1: 0.2}, 0),
+        # Not worth a move, and worth one.
+        (0, {0: 0.3, 1: 0.1}, 0),
+        (0, {0: 0.36, 1: 0.1}, 1),
+        (0, {0: 1.0, 1: 1.0}, 0),
+        # The core that was kept is no longer there; nothing is known at all.
+        (3, {0: 0.2, 1: 0.1}, 1),
+        (None, {}, None),
+        (2, {}, 2),
+    ],
+)
+def test_the_least_used_core_is_chosen_and_left_only_for_a_much_better_one(
+    kept: int | None, used: dict[int, float], chosen: int | None
+) -> None:
+    assert choice(kept, used) == chosen
+
+
+@pytest.fixture
+def allowed() -> Generator[frozenset[int]]:
+    """The cores of this process, which has all of them again afterwards."""
+    before = allowed_cores()
+    yield before
+    for thread in Path("/proc/self/task").iterdir() if before else ():
+        os.sched_setaffinity(int(thread.name), before)
+
+
+def test_every_thread_keeps_to_the_core_and_what_is_started_beside_has_all(allowed: frozenset[int]) -> None:
+    begun, end = threading.Event(), threading.Event()
+    seen: list[frozenset[int]] = []
+
+    def work() -> None:
+        begun.set()
+        end.wait(10)
+        seen.append(allowed_cores())
+
+    early = threading.Thread(target=work)
+    early.start()
+    begun.wait(10)
+    kept = Cores()
+    kept.keep()
+    # A machine with one core leaves no choice.
+    expected = frozenset(allowed if kept.kept is None else {kept.kept})
+    assert (len(expected), expected <= allowed) == (min(1, len(allowed)), True)
+    late = threading.Thread(target=work)
+    late.start()
+    end.set()
+    for thread in (early, late):
+        thread.join(10)
+    assert seen == [expected, expected]
+
+    asked = [sys.executable, "-c", "from labshare.cores import allowed_cores; print(sorted(allowed_cores()))"]
+    with kept.all():
+        beside = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    assert beside.strip() == str(sorted(allowed))
+    assert allowed_cores() == expected
+
+
+def test_the_threads_move_when_others_use_their_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = 4, 7
+    moves: list[set[int]] = []
+    readings = iter([
+        {first: (0, 0), second: (0, 0)},
+        {first: (10, 1000), second: (600, 1000)},
+        # A second of 1,000 ticks later: much of the first core was used, but by ourselves.
+        {first: (910, 2000), second: (700, 2000)},
+        {first: (1810, 3000), second: (710, 3000)},
+    ])  # fmt: skip
+    own = iter([0.0, 0.0, 9.0, 9.0])
+    monkeypatch.setattr(cores, "_move", moves.append)
+    monkeypatch.setattr(cores, "_ticks", lambda: next(readings))
+    monkeypatch.setattr(cores.time, "process_time", lambda: next(own))
+    monkeypatch.setattr(os, "sysconf", lambda _: 100)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    found = Cores(frozenset({first, second}))
+    chosen: list[int | None] = []
+    for _ in range(3):
+        found.keep()
+        chosen.append(found.kept)
+    assert chosen == [first, first, second]
+    assert moves == [{first}, {second}]
+
+
+def test_nothing_happens_where_there_is_no_choice() -> None:
+    before = allowed_cores()
+    for alone in (frozenset[int](), frozenset({0})):
+        found = Cores(alone)
+        found.keep()
+        with found.all():
+            assert found.kept is None
+    assert allowed_cores() == before
