@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -51,6 +51,12 @@ class Cores:
         if chosen is not None and chosen != self.kept:
             self.kept = chosen
             _move({chosen})
+
+    def release(self) -> None:
+        """Let every thread use every core again."""
+        if self.kept is not None:
+            self.kept = None
+            _move(self._allowed)
 
     @contextmanager
     def all(self) -> Generator[None]:
@@ -96,7 +102,7 @@ def _ticks() -> dict[int, tuple[int, int]]:
     return found
 
 
-def _move(cores: set[int]) -> None:
+def _move(cores: Collection[int]) -> None:
     for thread in _THREADS.iterdir():
         # One that has just ended needs no core.
         with suppress(ProcessLookupError):

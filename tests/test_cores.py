@@ -74,11 +74,13 @@ def test_every_thread_keeps_to_the_core_and_what_is_started_beside_has_all(allow
         beside = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
     assert beside.strip() == str(sorted(allowed))
     assert allowed_cores() == expected
+    kept.release()
+    assert allowed_cores() == allowed
 
 
 def test_the_threads_move_when_others_use_their_core(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = 4, 7
-    moves: list[set[int]] = []
+    moves: list[object] = []
     readings = iter([
         {first: (0, 0), second: (0, 0)},
         {first: (10, 1000), second: (600, 1000)},

@@ -23,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from labshare.errors import Busy, LabShareError, Malformed, StartupError, TimeTaken
 from labshare.store import guard
+from labshare.store.prepared import fault
 
 SQLITE_WAIT_SECONDS = 10
 # So many queues for turns; two things that share one wait for each other, which costs time and nothing else.
@@ -223,7 +224,7 @@ def _prepare_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
 def _begin_postgresql(db: Connection) -> None:
     if is_writing(db):
         # A statement by itself may not write.
-        db.exec_driver_sql("BEGIN READ WRITE")
+        _say(db, "BEGIN READ WRITE")
 
 
 def _ping_after_rest(engine: Engine) -> None:
@@ -248,7 +249,15 @@ def _ping_after_rest(engine: Engine) -> None:
 
 
 def _begin_sqlite(db: Connection) -> None:
-    db.exec_driver_sql("BEGIN IMMEDIATE" if is_writing(db) else "BEGIN")
+    _say(db, "BEGIN IMMEDIATE" if is_writing(db) else "BEGIN")
+
+
+def _say(db: Connection, words: str) -> None:
+    """Begin a transaction, which each request does several times, by the driver alone. Raises as `db.execute` does."""
+    try:
+        cast("Any", db.connection.dbapi_connection).execute(words)
+    except db.dialect.loaded_dbapi.Error as error:
+        raise fault(db, words, error) from error
 
 
 @contextmanager

@@ -71,18 +71,20 @@ class Prepared:
         for listener in db.dispatch.before_cursor_execute:  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportAttributeAccessIssue]  SQLAlchemy adds it when it runs
             listener(db, cursor, compiled.text, values, None, many)
         try:
-            (cursor.executemany if many else cursor.execute)(compiled.text, values)
+            (cursor.executemany if many else cursor.execute)(compiled.sent, values)
         except compiled.errors as error:
-            raise _fault(db, compiled, cursor, error) from error
+            raise fault(db, compiled.text, error) from error
         return cursor
 
 
 class _Compiled(NamedTuple):
-    """A statement for one database. `binds` stand in the order of its parameters: the name of a value and what makes it
-    fit for the driver, or (without a name) a value that is always the same. `keys` and `results` are those of its rows.
+    """A statement for one database, as people read it and as it is sent. `binds` stand in the order of its parameters:
+    the name of a value and what makes it fit for the driver, or (without a name) a value that is always the same.
+    `keys` and `results` are those of its rows.
     """
 
     text: str
+    sent: str | bytes
     binds: tuple[tuple[str | None, Any], ...]
     keys: tuple[str, ...]
     results: tuple[tuple[int, Processor], ...]
@@ -103,12 +105,19 @@ class _Compiled(NamedTuple):
 
 
 def _compile(statement: Any, columns: Sequence[str] | None, dialect: Dialect) -> _Compiled:
-    compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
+    def constant(element: Any, **_: Any) -> Any:
+        return _spelled_out(element, dialect)
+
+    spelled = cast("Any", visitors.replacement_traverse(statement, {}, constant))
+    compiled: Any = spelled.compile(dialect=dialect, column_keys=columns)
     by_name = {name: bind for bind, name in compiled.bind_names.items()}
     rows = statement.exported_columns
     results = ((place, _impl(column, dialect).result_processor(dialect, None)) for place, column in enumerate(rows))
+    text = str(compiled)
     return _Compiled(
-        text=str(compiled),
+        text=text,
+        # psycopg would encode it each time, and look its plan up by a text that was never hashed before.
+        sent=text.encode() if dialect.driver == "psycopg" else text,
         binds=tuple(_bind(name, by_name[name], dialect) for name in compiled.positiontup),
         keys=tuple(rows.keys()),
         results=tuple((place, made) for place, made in results if made),
@@ -120,6 +129,14 @@ def _impl(element: Any, dialect: Dialect) -> Any:
     return element.type.dialect_impl(dialect)
 
 
+def _spelled_out(bind: Any, dialect: Dialect) -> sa.ColumnElement[Any] | None:
+    """A word or number that is always the same, as a part of the text: what is not sent costs nothing."""
+    if getattr(bind, "required", True) or not isinstance(getattr(bind, "value", None), str | int):
+        return None
+    literal: Callable[[Any], str] | None = _impl(bind, dialect).literal_processor(dialect)
+    return sa.literal_column(literal(bind.value), bind.type) if literal else None
+
+
 def _bind(name: str, bind: sa.BindParameter[Any], dialect: Dialect) -> tuple[str | None, Any]:
     made: Processor | None = _impl(bind, dialect).bind_processor(dialect)
     if bind.required:
@@ -127,11 +144,10 @@ def _bind(name: str, bind: sa.BindParameter[Any], dialect: Dialect) -> tuple[str
     return None, made(bind.value) if made else bind.value
 
 
-def _fault(db: Connection, compiled: _Compiled, cursor: Any, error: Exception) -> Exception:
-    """The error as SQLAlchemy tells it. A connection that was lost is not lent again."""
-    is_lost = db.dialect.is_disconnect(cast("Any", error), db.connection.dbapi_connection, cursor)
+def fault(db: Connection, text: str, error: Exception) -> Exception:
+    """An error of the driver as SQLAlchemy tells it. A connection that was lost is not lent again."""
+    is_lost = db.dialect.is_disconnect(cast("Any", error), db.connection.dbapi_connection, None)
     if is_lost:
         db.invalidate(error)
-    return DBAPIError.instance(
-        compiled.text, None, error, compiled.errors, connection_invalidated=is_lost, dialect=db.dialect
-    )
+    errors = db.dialect.loaded_dbapi.Error
+    return DBAPIError.instance(text, None, error, errors, connection_invalidated=is_lost, dialect=db.dialect)

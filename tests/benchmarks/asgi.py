@@ -9,6 +9,8 @@ from typing import Any
 
 from litestar import Litestar
 
+from labshare.cores import Cores
+
 
 class Caller:
     """One application, started, and one loop to call it in."""
@@ -56,7 +58,19 @@ class Caller:
 
 @contextmanager
 def called(app: Litestar) -> Generator[Caller]:
-    """The application, started in a loop of its own; its start and stop are one task, as its parts expect."""
+    """The application, started in a loop of its own; its start and stop are one task, as its parts expect. Meanwhile
+    the threads of this process keep to one core, as those of a server do.
+    """
+    cores = Cores()
+    cores.keep()
+    try:
+        yield from _called(app)
+    finally:
+        # What is measured next may start servers, which would have no other core.
+        cores.release()
+
+
+def _called(app: Litestar) -> Generator[Caller]:
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     started: asyncio.Future[None] = loop.create_future()

@@ -21,7 +21,9 @@ from labshare.store.tables import bookings, facts
 from tests.furniture import FESEM, NOW, RESEARCHER, a_booking, at, counted, furnish
 
 _STARTED = (
-    sa.select(bookings, sa.literal("here").label("where"), (bookings.c.attended & sa.true()).label("both"))
+    sa.select(
+        bookings, sa.literal("it's at 50 % $1 :x ?").label("where"), (bookings.c.attended & sa.true()).label("both")
+    )
     .where(
         bookings.c.state == BookingState.CONFIRMED,
         bookings.c.starts_at >= sa.bindparam("since", type_=bookings.c.starts_at.type),
