@@ -19,6 +19,7 @@ from labshare.domain.feeds import Feed, FeedLine
 from labshare.domain.timespan import Span
 from labshare.store.bookings import IS_OCCUPYING, NUMBERS, is_of, over
 from labshare.store.calendars import IS_OWN, Viewer, eyes, masked, private
+from labshare.store.prepared import Prepared
 from labshare.store.tables import bookings, centres, feeds, instruments, persons, projects
 from labshare.store.types import IdDigits, UTCDateTime, UTCMinute, WholeSecond
 
@@ -84,7 +85,7 @@ _LINES = (
     .where(feeds.c.revoked_at.is_(None))
 )
 _OF_PERSON = _LINES.where(feeds.c.person_id == sa.bindparam("person_id")).order_by(feeds.c.created_at, feeds.c.id)
-_BY_SECRET = _LINES.where(feeds.c.token_hash == sa.bindparam("token_hash"))
+_BY_SECRET = Prepared(_LINES.where(feeds.c.token_hash == sa.bindparam("token_hash")))
 
 
 def lines(db: Connection, person_id: UUID) -> list[FeedLine]:
@@ -94,7 +95,7 @@ def lines(db: Connection, person_id: UUID) -> list[FeedLine]:
 
 def by_secret(db: Connection, token_hash: str) -> FeedLine | None:
     """The feed behind this secret, unless it was revoked."""
-    row = db.execute(_BY_SECRET, {"token_hash": token_hash}).one_or_none()
+    row = _BY_SECRET.rows(db, {"token_hash": token_hash}).one_or_none()
     return _line(row) if row else None
 
 
@@ -118,19 +119,21 @@ _INSTRUMENTS = sa.select(
     instruments.c.calendar_version,
 ).join(centres, centres.c.id == instruments.c.centre_id)
 _OF_NUMBERS = _INSTRUMENTS.where(instruments.c.number.in_(NUMBERS))
-_OF_INSTRUMENT = _INSTRUMENTS.where(instruments.c.id == sa.bindparam("place_id"))
+_OF_INSTRUMENT = Prepared(_INSTRUMENTS.where(instruments.c.id == sa.bindparam("place_id")))
 # As the board of a centre shows them.
-_OF_CENTRE = _INSTRUMENTS.where(
-    instruments.c.centre_id == sa.bindparam("place_id"),
-    instruments.c.booking_mode == "time",
-    instruments.c.retired_at.is_(None),
-).order_by(instruments.c.id)
+_OF_CENTRE = Prepared(
+    _INSTRUMENTS.where(
+        instruments.c.centre_id == sa.bindparam("place_id"),
+        instruments.c.booking_mode == "time",
+        instruments.c.retired_at.is_(None),
+    ).order_by(instruments.c.id)
+)
 
 
 def instruments_of(db: Connection, feed: Feed) -> list[FeedInstrument]:
     """The instruments whose calendars this feed shows, for one that names a place."""
     query, place_id = (_OF_INSTRUMENT, feed.instrument_id) if feed.instrument_id else (_OF_CENTRE, feed.centre_id)
-    return [_instrument(row) for row in db.execute(query, {"place_id": place_id})]
+    return [_instrument(row) for row in query.rows(db, {"place_id": place_id})]
 
 
 def instruments_by_number(db: Connection, numbers: Iterable[int]) -> list[FeedInstrument]:
