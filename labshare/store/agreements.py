@@ -323,7 +323,7 @@ def count(
     )
     if by_project:
         query = query.outerjoin(projects, projects.c.id == parts.c.project_id)
-    return [_as_counted(row, ordered) for row in db.execute(query)]
+    return [_as_counted(row, ordered) for row in db.execute(query).all()]
 
 
 def _as_counted(row: Any, windows: Sequence[Span]) -> Counted:

@@ -162,7 +162,7 @@ _OCCUPANCY = (
 def occupancy(db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer) -> list[Occupied]:
     """What occupies these instruments during the span, by instrument and time, and which of it is the viewer's."""
     values = {"numbers": sorted(set(numbers)), "viewer_id": viewer.person_id, **over(span)}
-    return [Occupied._make(row) for row in db.execute(_OCCUPANCY, values)]
+    return [Occupied._make(row) for row in db.execute(_OCCUPANCY, values).all()]
 
 
 def versions(db: Connection, instrument_ids: Iterable[str]) -> dict[str, int]:

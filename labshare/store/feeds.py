@@ -226,7 +226,7 @@ def own_events(
 
 def editions(db: Connection, numbers: Iterable[int], span: Span) -> list[Edition]:
     """The bookings that `events` tells of, in its order."""
-    return [(row[0], row[1]) for row in db.execute(_EDITIONS_THERE, _at(numbers, span))]
+    return [(row[0], row[1]) for row in db.execute(_EDITIONS_THERE, _at(numbers, span)).all()]
 
 
 def own_editions(db: Connection, person_id: UUID, span: Span) -> tuple[list[Edition], dict[int, str]]:

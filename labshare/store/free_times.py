@@ -110,7 +110,7 @@ def candidates(db: Connection, asked: Asked, person_id: UUID | None, *, but: UUI
         )
         .order_by(instruments.c.id)
     )
-    return [_candidate(row) for row in db.execute(query, uses(but=but)).mappings()]
+    return [_candidate(row) for row in db.execute(query, uses(but=but)).mappings().all()]
 
 
 def _candidate(row: Any) -> Candidate:
@@ -163,7 +163,7 @@ def kept(db: Connection, asked: Asked, span: Span) -> dict[int, list[Span]]:
             rounds.c.state.in_(sorted(KEEPING)),
         )
     )
-    return _by_number(db.execute(query))
+    return _by_number(db.execute(query).all())
 
 
 class PersonTime(NamedTuple):
@@ -206,7 +206,7 @@ def of_person(db: Connection, person_id: UUID, span: Span, now: datetime) -> lis
             is_own=row.plan_id is None and row.kind == BookingKind.USE and row.person_id == person_id,
             is_due=row.state == BookingState.HELD and row.hold_expires_at is not None and row.hold_expires_at <= now,
         )
-        for row in db.execute(query)
+        for row in db.execute(query).all()
     ]
 
 

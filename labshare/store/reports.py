@@ -81,7 +81,7 @@ def places(db: Connection, reader: Reader) -> list[Place]:
         .order_by(centres.c.id, instruments.c.id)
     )
     found: dict[str, tuple[Name, list[Name]]] = {}
-    for row in db.execute(query):
+    for row in db.execute(query).all():
         centre = Name(id=row.centre_id, name_vi=row.centre_vi, name_en=row.centre_en)
         inside = found.setdefault(centre.id, (centre, []))[1]
         inside.append(Name(id=row.id, name_vi=row.name_vi, name_en=row.name_en))
@@ -113,7 +113,7 @@ def use_rows(
         parts.c.delivered,
     )
     centre_of = {each.number: each.centre_id for each in chosen}
-    return [_use_row(row, centre_of) for row in db.execute(query)]
+    return [_use_row(row, centre_of) for row in db.execute(query).all()]
 
 
 def _month(place: int, month: Span, numbers: Collection[int], now: datetime) -> sa.Select[*tuple[Any, ...]]:
