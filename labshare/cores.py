@@ -90,11 +90,13 @@ def allowed_cores() -> frozenset[int]:
 
 
 def _ticks() -> dict[int, tuple[int, int]]:
-    """Of each core the ticks of its time that it worked, and all of them."""
-    if not CAN_CHOOSE:
+    """Of each core the ticks of its time that it worked, and all of them; nothing where the system does not tell."""
+    try:
+        told = _STAT.read_text()
+    except OSError:
         return {}
     found: dict[int, tuple[int, int]] = {}
-    for line in _STAT.read_text().splitlines():
+    for line in told.splitlines():
         name, *numbers = line.split()
         if name.startswith("cpu") and name != "cpu":
             ticks = [int(number) for number in numbers[:8]]
