@@ -9,6 +9,7 @@ has all cores. On systems that do not let a process choose (all but Linux) nothi
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -48,15 +49,23 @@ class Cores:
         }
         self._seen, self._own = ticks, own
         chosen = choice(self.kept, used)
-        if chosen is not None and chosen != self.kept:
-            self.kept = chosen
+        # Two servers that flee from each other would meet again for ever: half of the time one stays where it is.
+        if chosen is None or chosen == self.kept or (self.kept is not None and random.random() < 0.5):  # noqa: S311  no secret
+            return
+        try:
             _move({chosen})
+        except OSError:
+            # It was taken from this process meanwhile, as containers do.
+            self._allowed -= {chosen}
+        else:
+            self.kept = chosen
 
     def release(self) -> None:
         """Let every thread use every core again."""
         if self.kept is not None:
             self.kept = None
-            _move(self._allowed)
+            with suppress(OSError):
+                _move(self._allowed)
 
     @contextmanager
     def all(self) -> Generator[None]:
@@ -64,11 +73,14 @@ class Cores:
         if self.kept is None:
             yield
             return
-        os.sched_setaffinity(0, self._allowed)
+        # A core may have been taken from this process: then it stays where it is.
+        with suppress(OSError):
+            os.sched_setaffinity(0, self._allowed)
         try:
             yield
         finally:
-            os.sched_setaffinity(0, {self.kept})
+            with suppress(OSError):
+                os.sched_setaffinity(0, {self.kept})
 
 
 def choice(kept: int | None, used: Mapping[int, float]) -> int | None:
@@ -105,10 +117,12 @@ def _ticks() -> dict[int, tuple[int, int]]:
 
 
 def _move(cores: Collection[int]) -> None:
-    for thread in _THREADS.iterdir():
-        # One that has just ended needs no core.
-        with suppress(ProcessLookupError):
-            os.sched_setaffinity(int(thread.name), cores)
+    # Twice, for a thread that was started meanwhile by one whose turn had not come.
+    for _ in range(2):
+        for thread in _THREADS.iterdir():
+            # One that has just ended needs no core.
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread.name), cores)
 
 
 # A process has one set of cores, whoever in it asks.

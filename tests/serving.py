@@ -36,7 +36,7 @@ def free_port() -> int:
 class Server:
     """One database, served on one port, by one process after another. `answers` is set while one of them does."""
 
-    def __init__(self, database_url: str, log: Path) -> None:
+    def __init__(self, database_url: str, log: Path, **settings: str) -> None:
         port = free_port()
         self.address = ("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{port}"
@@ -47,6 +47,7 @@ class Server:
             "LABSHARE_PORT": str(port),
             "LABSHARE_SECRET": SECRET,
             "LABSHARE_LOG_LEVEL": "warning",
+            **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -86,15 +87,21 @@ class Server:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def cores(self) -> list[frozenset[int]]:
+        """Of each thread of the process the cores that it may use."""
+        assert self._process is not None
+        threads = (int(path.name) for path in Path(f"/proc/{self._process.pid}/task").iterdir())
+        return [frozenset(os.sched_getaffinity(thread)) for thread in threads]
+
     def log(self) -> str:
         """What its processes have said, faults with their tracebacks among it."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
 
 @contextmanager
-def served(database_url: str, log: Path) -> Generator[Server]:
+def served(database_url: str, log: Path, **settings: str) -> Generator[Server]:
     """A server that answers, and is killed in the end."""
-    server = Server(database_url, log)
+    server = Server(database_url, log, **settings)
     try:
         server.start()
         yield server

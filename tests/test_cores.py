@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -37,12 +36,9 @@ def test_the_least_used_core_is_chosen_and_left_only_for_a_much_better_one(
 
 
 @pytest.fixture
-def allowed() -> Generator[frozenset[int]]:
-    """The cores of this process, which has all of them again afterwards."""
-    before = allowed_cores()
-    yield before
-    for thread in Path("/proc/self/task").iterdir() if before else ():
-        os.sched_setaffinity(int(thread.name), before)
+def allowed() -> frozenset[int]:
+    """The cores of this process. Whoever keeps to one of them lets go of it again."""
+    return allowed_cores()
 
 
 def test_every_thread_keeps_to_the_core_and_what_is_started_beside_has_all(allowed: frozenset[int]) -> None:
@@ -87,19 +83,43 @@ def test_the_threads_move_when_others_use_their_core(monkeypatch: pytest.MonkeyP
         # A second of 1,000 ticks later: much of the first core was used, but by ourselves.
         {first: (910, 2000), second: (700, 2000)},
         {first: (1810, 3000), second: (710, 3000)},
+        {first: (2710, 4000), second: (720, 4000)},
     ])  # fmt: skip
-    own = iter([0.0, 0.0, 9.0, 9.0])
+    own = iter([0.0, 0.0, 9.0, 9.0, 9.0])
     monkeypatch.setattr(cores, "_move", moves.append)
+    # The second time that a move is worth it comes the one that is made.
+    chances = iter([0.4, 0.6])
+    monkeypatch.setattr(cores.random, "random", lambda: next(chances))
     monkeypatch.setattr(cores, "_ticks", lambda: next(readings))
     monkeypatch.setattr(cores.time, "process_time", lambda: next(own))
     monkeypatch.setattr(os, "sysconf", lambda _: 100)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     found = Cores(frozenset({first, second}))
     chosen: list[int | None] = []
-    for _ in range(3):
+    for _ in range(4):
         found.keep()
         chosen.append(found.kept)
-    assert chosen == [first, first, second]
+    assert chosen == [first, first, first, second]
     assert moves == [{first}, {second}]
+
+
+def test_a_core_that_is_taken_from_the_process_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(cores, "_move", refuse)
+    ticks = {5: (0, 1000), 6: (900, 1000), 7: (900, 1000)}
+    monkeypatch.setattr(cores, "_ticks", lambda: ticks)
+    found = Cores(frozenset({5, 6, 7}))
+    found.keep()
+    assert found.kept is None
+    moves: list[object] = []
+    monkeypatch.setattr(cores, "_move", moves.append)
+    found.keep()
+    assert moves == [{6}]
+    # Nor does a way back that is refused stop whoever went.
+    monkeypatch.setattr(cores.os, "sched_setaffinity", refuse, raising=False)
+    with found.all():
+        pass
 
 
 def test_nothing_happens_where_there_is_no_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from litestar.types import Message
 
 from labshare import serve
 from labshare.cli import serving
+from labshare.cores import allowed_cores
 from labshare.errors import StartupError
 from labshare.serve import Calls, Listener, listen, told_by_proxy
 from labshare.services.demo import LOADED
@@ -31,6 +32,19 @@ from labshare.store import facts
 from labshare.store.engine import open_database
 from tests.furniture import furnish
 from tests.serving import SECRET, free_port, served, taken_port
+
+# ---------------------------------------------------------------- cores
+
+
+@pytest.mark.parametrize("one_core", ["true", "false"])
+def test_all_threads_keep_to_one_core_unless_that_is_turned_off(sqlite_url: str, tmp_path: Path, one_core: str) -> None:
+    allowed = allowed_cores()
+    with served(sqlite_url, tmp_path / "log", LABSHARE_ONE_CORE=one_core) as server:
+        threads = server.cores()
+    assert len(threads) > 5
+    assert {len(cores) for cores in threads} == {1 if one_core == "true" and allowed else len(allowed)}
+    assert len(set(threads)) == 1
+
 
 # ---------------------------------------------------------------- addresses
 

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from labshare import solving
+from labshare.cores import OURS, allowed_cores
 from labshare.domain.agreements import Version
 from labshare.domain.ordering import Tier
 from labshare.domain.profiles import Group
@@ -252,6 +253,23 @@ while :; do sleep 0.1; done"""
     assert second == solving.LEAST_SECONDS
     assert stands(database, plan).state is PlanState.PROPOSED
     assert requests_placed(database, plan) == {public.id}
+
+
+@ON_SQLITE
+def test_a_solver_has_all_cores_though_the_server_keeps_to_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    plan = small(database)
+    allowed = allowed_cores()
+    request.addfinalizer(OURS.release)
+    OURS.keep()
+    seen = tmp_path / "cores"
+    instead_of_python(monkeypatch, tmp_path, f"sed -n 's/^Cpus_allowed_list:[^0-9]*//p' /proc/self/status > {seen}")
+    run_plan_now(database, plan.id, clock=clock)
+    # Written as "0-1" or "0,2-3".
+    spans = [span.partition("-") for span in seen.read_text().strip().split(",")]
+    assert {core for first, _, last in spans for core in range(int(first), int(last or first) + 1)} == allowed
+    assert len(allowed_cores()) == 1
 
 
 # ---------------------------------------------------------------- what goes wrong

@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from labshare.errors import Busy, LabShareError, Malformed, StartupError, TimeTaken
 from labshare.store import guard
-from labshare.store.prepared import fault
+from labshare.store.prepared import fail
 
 SQLITE_WAIT_SECONDS = 10
 # So many queues for turns; two things that share one wait for each other, which costs time and nothing else.
@@ -257,7 +257,7 @@ def _say(db: Connection, words: str) -> None:
     try:
         cast("Any", db.connection.dbapi_connection).execute(words)
     except db.dialect.loaded_dbapi.Error as error:
-        raise fault(db, words, error) from error
+        fail(db, words, error)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Statements of the busiest paths: compiled once, then handed to the driver as they are.
 
 SQLAlchemy looks each statement up, prepares its parameters and wraps its result anew each time, which costs more than
-most of our queries do. A `Prepared` does that work once; types, errors and listeners are those of SQLAlchemy still.
+most of our queries do. A `Prepared` does that work once; types, errors and who listens before a statement are those of
+SQLAlchemy still.
 
 What must not live here: statements.
 """
@@ -9,12 +10,11 @@ What must not live here: statements.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
 
 _CURSOR = "labshare_cursor"
@@ -30,36 +30,38 @@ class Prepared:
     def __init__(self, statement: sa.Executable, columns: Sequence[str] | None = None) -> None:
         self._statement, self._columns = statement, columns
         self._grows = any(getattr(part, "expanding", False) for part in visitors.iterate(cast("Any", statement)))
-        # By database: a process may have both open.
+        # By the form of parameters, which tells databases apart: a process may have both open.
         self._compiled: dict[str, _Compiled] = {}
 
     def rows(self, db: Connection, params: Mapping[str, Any]) -> sa.Result[Any]:
-        """The rows of the statement. Raises what `db.execute` raises."""
+        """The rows of the statement. Raises what `db.execute` raises, and `KeyError` for a value that is not given."""
         if self._grows:
             return db.execute(self._statement, params)
         compiled = self._for(db.dialect)
-        found: list[Any] = self._run(db, compiled, compiled.values(params), many=False).fetchall()
+        found: list[Any] = self._run(db, compiled, compiled.values(params), many=False)
         return IteratorResult(SimpleResultMetaData(compiled.keys), map(compiled.row, found))
 
     def write(self, db: Connection, *params: Mapping[str, Any]) -> int:
-        """Run the statement with each of these parameters; how many rows were written. Raises what `db.execute` does.
+        """Run the statement with each of these parameters; how many rows were written. Raises as `rows` does.
 
         What is only one goes by itself, for which drivers have a shorter way.
         """
         if self._grows:
             return db.execute(self._statement, params).rowcount
+        if not params:
+            return 0
         compiled = self._for(db.dialect)
         values = [compiled.values(each) for each in params]
-        cursor = self._run(db, compiled, values if len(values) > 1 else values[0], many=len(values) > 1)
-        return cast("int", cursor.rowcount)
+        return cast("int", self._run(db, compiled, values if len(values) > 1 else values[0], many=len(values) > 1))
 
     def _for(self, dialect: Dialect) -> _Compiled:
-        found = self._compiled.get(dialect.name)
+        found = self._compiled.get(dialect.paramstyle)
         if found is None:
-            found = self._compiled[dialect.name] = _compile(self._statement, self._columns, dialect)
+            found = self._compiled[dialect.paramstyle] = _compile(self._statement, self._columns, dialect)
         return found
 
     def _run(self, db: Connection, compiled: _Compiled, values: Sequence[Any], *, many: bool) -> Any:
+        """The rows, or how many were written where the statement has none."""
         # As SQLAlchemy does: whatever is read belongs to a transaction.
         if not db.in_transaction():
             db.begin()
@@ -72,9 +74,9 @@ class Prepared:
             listener(db, cursor, compiled.text, values, None, many)
         try:
             (cursor.executemany if many else cursor.execute)(compiled.sent, values)
+            return cursor.fetchall() if compiled.keys else cursor.rowcount
         except compiled.errors as error:
-            raise fault(db, compiled.text, error) from error
-        return cursor
+            fail(db, compiled.text, error)
 
 
 class _Compiled(NamedTuple):
@@ -129,9 +131,13 @@ def _impl(element: Any, dialect: Dialect) -> Any:
     return element.type.dialect_impl(dialect)
 
 
-def _spelled_out(bind: Any, dialect: Dialect) -> sa.ColumnElement[Any] | None:
+def _spelled_out(element: Any, dialect: Dialect) -> sa.ColumnElement[Any] | None:
     """A word or number that is always the same, as a part of the text: what is not sent costs nothing."""
-    if getattr(bind, "required", True) or not isinstance(getattr(bind, "value", None), str | int):
+    bind: Any = element
+    if not isinstance(element, sa.BindParameter) or not bind.unique:
+        return None
+    # A minus could follow another, which begins a comment.
+    if not isinstance(bind.value, str | int) or (isinstance(bind.value, int) and bind.value < 0):
         return None
     literal: Callable[[Any], str] | None = _impl(bind, dialect).literal_processor(dialect)
     return sa.literal_column(literal(bind.value), bind.type) if literal else None
@@ -139,15 +145,12 @@ def _spelled_out(bind: Any, dialect: Dialect) -> sa.ColumnElement[Any] | None:
 
 def _bind(name: str, bind: sa.BindParameter[Any], dialect: Dialect) -> tuple[str | None, Any]:
     made: Processor | None = _impl(bind, dialect).bind_processor(dialect)
-    if bind.required:
+    # A literal has no name that anybody gave it.
+    if not bind.unique:
         return name, made
     return None, made(bind.value) if made else bind.value
 
 
-def fault(db: Connection, text: str, error: Exception) -> Exception:
-    """An error of the driver as SQLAlchemy tells it. A connection that was lost is not lent again."""
-    is_lost = db.dialect.is_disconnect(cast("Any", error), db.connection.dbapi_connection, None)
-    if is_lost:
-        db.invalidate(error)
-    errors = db.dialect.loaded_dbapi.Error
-    return DBAPIError.instance(text, None, error, errors, connection_invalidated=is_lost, dialect=db.dialect)
+def fail(db: Connection, text: str, error: Exception) -> NoReturn:
+    """Raise an error of the driver as SQLAlchemy does, which also drops the connections that went with a lost one."""
+    db._handle_dbapi_exception(error, text, None, None, None)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  no public one

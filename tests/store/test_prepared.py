@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from labshare.domain.bookings import BookingState
 from labshare.domain.timespan import Span
@@ -17,7 +17,7 @@ from labshare.errors import Malformed
 from labshare.store import bookings as store
 from labshare.store.engine import Database, open_database
 from labshare.store.prepared import Prepared
-from labshare.store.tables import bookings, facts
+from labshare.store.tables import bookings, facts, organisations
 from tests.furniture import FESEM, NOW, RESEARCHER, a_booking, at, counted, furnish
 
 _STARTED = (
@@ -90,6 +90,29 @@ def test_a_list_goes_the_librarys_own_way(database: Database) -> None:
         assert found.rows(db, {"names": ["a", "b", "c"]}).scalars().all() == ["b"]
 
 
+def test_what_is_always_the_same_is_not_sent(house: Database) -> None:
+    prepared = Prepared(_STARTED)
+    with counted(house.engine) as statements, house.read() as db:
+        assert prepared.rows(db, {"since": at(25, 9)}).one()
+    (text,) = statements
+    assert "'confirmed'" in text
+    assert "LIMIT 1" in text
+    assert "it''s at 50 % $1 :x ?" in text
+    # A minus before a number could follow another, and a parameter with a usual value is none that stays the same.
+    least = Prepared(sa.select(-sa.literal(-3), sa.bindparam("given", 4, sa.Integer)))
+    with house.read() as db:
+        assert tuple(least.rows(db, {"given": 5}).one()) == (3, 5)
+
+
+def test_an_insert_fills_the_columns_that_are_named(database: Database) -> None:
+    some = Prepared(sa.insert(organisations), ("id", "name_vi", "name_en", "kind"))
+    with database.write() as db:
+        assert some.write(db, {"id": "O-1", "name_vi": "một", "name_en": "one", "kind": "institute"}) == 1
+        assert some.write(db) == 0
+        found = db.execute(sa.select(organisations).where(organisations.c.id == "O-1")).one()
+    assert (found.name_vi, found.name_en) == ("một", "one")
+
+
 def test_an_error_is_the_librarys_and_undoes_the_write(database: Database) -> None:
     twice = [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]
     with pytest.raises(IntegrityError) as refused, database.write() as db:
@@ -119,6 +142,16 @@ def test_what_is_read_belongs_to_one_transaction(database: Database) -> None:
         assert len(_NAMED.rows(db, {"name": "a"}).all()) == (0 if database.is_sqlite else 1)
     with database.read() as db:
         assert _NAMED.rows(db, {"name": "a"}).scalar_one() == "1"
+
+
+def test_an_error_while_rows_are_fetched_is_the_librarys(database: Database) -> None:
+    """SQLite finds it at the second row only."""
+    least = sa.cast(sa.literal_column("-9223372036854775808"), sa.BigInteger)
+    rows = sa.union_all(sa.select(sa.literal(1).label("n")), sa.select(sa.func.abs(least)))
+    with pytest.raises(DBAPIError), database.read() as db:
+        Prepared(rows).rows(db, {})
+    with database.read() as db:
+        assert _NAMED.rows(db, {"name": "a"}).all() == []
 
 
 def test_a_connection_that_was_lost_is_not_lent_again(postgres_url: str) -> None:
