@@ -8,6 +8,7 @@ for the worker's life: opening one, and warming its caches, would cost more than
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Generator, Iterator
@@ -23,6 +24,7 @@ from playwright.sync_api import Browser
 from psycopg import sql
 
 from labshare.store.engine import Database, open_database
+from labshare.store.facts import STAMP
 from labshare.store.migrations import migrate
 from labshare.store.tables import metadata
 from tests.browser import launched
@@ -191,11 +193,16 @@ def _clone(server_url: str, template: str, name: str) -> Generator[str]:
 
 
 def _empty(url: str) -> None:
-    """Delete every row. Triggers rest meanwhile; a connection that a test forgot makes this fail instead of hang."""
+    """Delete every row. Triggers rest meanwhile; a connection that a test forgot makes this fail instead of hang.
+
+    What a migration wrote stands again: without the stamp of the rules every booking would read all of them, and as
+    none comes twice it is a new one.
+    """
     tables = [sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)) for table in metadata.sorted_tables]
     with psycopg.connect(url) as db:
         db.execute("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '5s'")
         db.execute(sql.SQL(";").join(tables))
+        db.execute("INSERT INTO facts (name, value) VALUES (%s, %s)", [STAMP, secrets.token_hex(16)])
 
 
 def _migrate(url: str) -> None:
