@@ -140,6 +140,7 @@ def instruments_by_number(db: Connection, numbers: Iterable[int]) -> list[FeedIn
     return [_instrument(row) for row in db.execute(_OF_NUMBERS, {"numbers": sorted(set(numbers))})]
 
 
+_OPERATORS = persons.alias("operators")
 _START, _END, _BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
 
 
@@ -147,32 +148,32 @@ def _minute(column: ColumnElement[datetime]) -> ColumnElement[int]:
     return sa.type_coerce(column, sa.BigInteger)
 
 
-def _looked_up(column: ColumnElement[str], where: ColumnElement[bool]) -> ColumnElement[Any]:
-    return sa.select(column).where(where).scalar_subquery()
-
-
-_NAME_OF_USER = _looked_up(persons.c.name, persons.c.id == bookings.c.person_id)
-_NAME_OF_OPERATOR = _looked_up(persons.c.name, persons.c.id == bookings.c.operator_id)
-_EVENTS = sa.select(
-    IdDigits(bookings.c.id).label("id"),
-    bookings.c.version,
-    WholeSecond(bookings.c.updated_at).label("modified"),
-    masked(_minute(bookings.c.starts_at), "start_minute", otherwise=_minute(bookings.c.occupied_from)),
-    masked(_minute(bookings.c.ends_at), "end_minute", otherwise=_minute(bookings.c.occupied_until)),
-    bookings.c.instrument_number,
-    bookings.c.kind,
-    sa.type_coerce(IS_OCCUPYING, sa.Integer).label("occupies"),
-    sa.type_coerce(IS_OWN, sa.Integer).label("is_own"),
-    masked(bookings.c.state, "state"),
-    # Looked up for the rows that are named alone, which a join would not do.
-    masked(_NAME_OF_USER, "person"),
-    private(_looked_up(projects.c.code, projects.c.id == bookings.c.project_id), "project"),
-    private(bookings.c.purpose, "purpose"),
-    masked(bookings.c.mode, "mode"),
-    # Looked up, and masked, for the few rows alone in which somebody is trained or the staff take part.
-    sa.case((bookings.c.trainer_id.is_not(None), masked(_NAME_OF_USER, "trainee"))).label("trainee"),
-    sa.case((bookings.c.operator_id.is_not(None), masked(_NAME_OF_OPERATOR, "operator"))).label("operator"),
-).join(instruments, instruments.c.number == bookings.c.instrument_number)
+# Looked up for the few rows alone that have one; a user and a project most rows have, which are joined.
+_NAME_OF_OPERATOR = sa.select(_OPERATORS.c.name).where(_OPERATORS.c.id == bookings.c.operator_id).scalar_subquery()
+_EVENTS = (
+    sa.select(
+        IdDigits(bookings.c.id).label("id"),
+        bookings.c.version,
+        WholeSecond(bookings.c.updated_at).label("modified"),
+        masked(_minute(bookings.c.starts_at), "start_minute", otherwise=_minute(bookings.c.occupied_from)),
+        masked(_minute(bookings.c.ends_at), "end_minute", otherwise=_minute(bookings.c.occupied_until)),
+        bookings.c.instrument_number,
+        bookings.c.kind,
+        sa.type_coerce(IS_OCCUPYING, sa.Integer).label("occupies"),
+        sa.type_coerce(IS_OWN, sa.Integer).label("is_own"),
+        masked(bookings.c.state, "state"),
+        masked(persons.c.name, "person"),
+        private(projects.c.code, "project"),
+        private(bookings.c.purpose, "purpose"),
+        masked(bookings.c.mode, "mode"),
+        # Masked too for the few rows alone in which somebody is trained or the staff take part.
+        sa.case((bookings.c.trainer_id.is_not(None), masked(persons.c.name, "trainee"))).label("trainee"),
+        sa.case((bookings.c.operator_id.is_not(None), masked(_NAME_OF_OPERATOR, "operator"))).label("operator"),
+    )
+    .join(instruments, instruments.c.number == bookings.c.instrument_number)
+    .outerjoin(persons, persons.c.id == bookings.c.person_id)
+    .outerjoin(projects, projects.c.id == bookings.c.project_id)
+)
 _EDITIONS = sa.select(IdDigits(bookings.c.id), bookings.c.version)
 # A cancelled time of which others told before is told as such for as long as the feed looks back.
 _TOLD = (
