@@ -6,7 +6,7 @@ centre, among those who are qualified there. What must not live here: naming and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -15,7 +15,7 @@ import msgspec
 
 from labshare.domain import modes
 from labshare.domain.booking_rules import Posted
-from labshare.domain.qualifications import Busy, Demand, Held, is_good
+from labshare.domain.qualifications import Busy, Demand, Held, Level, good_until, is_good
 from labshare.domain.standing_rules import needs_operator
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal
@@ -102,6 +102,21 @@ def operated(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     if any(each.id != wish.replaces_id and each.occupied.overlaps(wish.span) for each in context.operator_busy):
         refusals.append(Refusal(code="operator_elsewhere"))
     return tuple(refusals)
+
+
+def attended_until(
+    use: Attended, held: Mapping[UUID, Held], demand: Demand, timezone: str, now: datetime
+) -> datetime | None:
+    """The instant by which a use must be over so that its trainer and operator may be there, by what they hold: None
+    for no end, and `now` where one of them may not be there at all.
+    """
+    trainer, operator = (held.get(each, Held()) if each else None for each in (use.trainer_id, use.operator_id))
+    if trainer and not is_good(trainer, demand, timezone, now, level=Level.TRAINER):
+        return now
+    if operator and not may_operate(operator, demand, timezone, now):
+        return now
+    until = (good_until(each, demand, timezone) for each in (trainer, operator) if each)
+    return min((each for each in until if each), default=None)
 
 
 def may_operate(held: Held, demand: Demand, timezone: str, at: datetime) -> bool:

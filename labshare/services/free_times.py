@@ -88,7 +88,7 @@ def find(db: Connection, actor: Actor, sought: Sought, now: datetime, project: P
     """
     require(actor, Action.BOOK)
     asked = Asked(search=sought.search, number=sought.number)
-    who = Who(person_id=actor.person_id, ignores_qualification=sought.everyone, project=project)
+    who = Who(person_id=actor.person_id, needs_nothing=sought.everyone, project=project)
     windows = _Windows(sought)
     looking = Looking(db, asked, who, windows.of, now)
     firsts_found: list[tuple[Span, Candidate, list[Leeway]]] = []
@@ -179,10 +179,10 @@ def _who(db: Connection, wish: Wish, replaced: Booking | None) -> Who:
         project, _ = projects_store.with_membership(db, wish.project_id, wish.person_id)
     return Who(
         person_id=wish.person_id,
+        trainer_id=wish.trainer_id,
+        operator_id=wish.operator_id,
         replaces_id=wish.replaces_id,
         is_session=replaced is not None and replaced.plan_id is not None,
-        ignores_qualification=wish.trainer_id is not None,
-        attendants=wish.attendants,
         project=project,
         mode=wish.mode,
     )

@@ -20,6 +20,7 @@ from labshare.domain.clauses import Conduct
 from labshare.domain.courtesy import weeks_around
 from labshare.domain.modes import Mode, usual
 from labshare.domain.opening import DAY_MINUTES, Hours
+from labshare.domain.operators import Attended, attended_until
 from labshare.domain.projects import Project
 from labshare.domain.standing_rules import (
     cut_off_hours,
@@ -32,7 +33,7 @@ from labshare.domain.timespan import MINUTE, Span, clipped, next_minute
 from labshare.services.calendars import closed_dates_over, open_spans_of
 from labshare.services.clauses import Place, missed_since, posted_conduct
 from labshare.store import free_times as store
-from labshare.store import person_times
+from labshare.store import person_times, qualifications
 from labshare.store.engine import Connection
 from labshare.store.free_times import Asked, Candidate
 from labshare.store.rulebooks import rulebook
@@ -41,20 +42,19 @@ Windows = Callable[[InstrumentRules, int], Sequence[Span]]
 """The starts that are looked for on an instrument, for a use of so many minutes."""
 
 
-class Who(msgspec.Struct, frozen=True, kw_only=True):
+class Who(Attended, frozen=True, kw_only=True):
     """For whom time is looked for: a person (None: whoever may book), their trainer and operator, and the booking that
     would move.
 
     No clause of courtesy holds for a session that a round gave (`is_session`). Without a `mode` it is the usual one of
-    each instrument; where the staff run it, the person need not be qualified, nor there.
+    each instrument; where the staff run it, the person need not be qualified, nor there. With `needs_nothing` what they
+    hold is not looked at.
     """
 
-    person_id: UUID | None
     replaces_id: UUID | None = None
     is_session: bool = False
-    ignores_qualification: bool = False
+    needs_nothing: bool = False
     mode: Mode | None = None
-    attendants: frozenset[UUID] = frozenset()
     project: Project | None = None
 
 
@@ -67,8 +67,8 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Looking:
-    """Some instruments as one person may begin to use them. Reads everything at once: six queries at most, and one for
-    a trainer or an operator.
+    """Some instruments as one person may begin to use them. Reads everything at once: six queries at most, and where
+    a trainer or an operator is named one for each of them and one for what they hold.
     """
 
     def __init__(self, db: Connection, asked: Asked, who: Who, windows: Windows, now: datetime) -> None:
@@ -83,6 +83,7 @@ class Looking:
         self._kept: dict[int, list[Span]] = {}
         self._elsewhere: list[Span] = []
         self._others_elsewhere: list[Span] = []
+        self._attended_until: dict[int, datetime | None] = {}
         self._edges: list[tuple[Span, list[Agreement]]] = []
         if self._hull is not None:
             self._read(db, asked, self._hull)
@@ -106,12 +107,16 @@ class Looking:
     def _is_run_by_staff(self, rules: InstrumentRules) -> bool:
         return (self._who.mode or usual(rules.modes)) is Mode.COMMISSIONED
 
+    @property
+    def _is_alone(self) -> bool:
+        return self._who.trainer_id is None
+
     def _needs_qualification(self, candidate: Candidate) -> bool:
-        ignored = self._who.ignores_qualification or self._is_run_by_staff(candidate.rules)
+        ignored = self._who.needs_nothing or self._is_run_by_staff(candidate.rules)
         return candidate.asks and self._who.person_id is not None and not ignored
 
     def _may_be_qualified(self, candidate: Candidate) -> bool:
-        return candidate.is_qualified or not self._needs_qualification(candidate)
+        return candidate.is_qualified(is_alone=self._is_alone) or not self._needs_qualification(candidate)
 
     def _hull_of(self, found: Iterable[Candidate]) -> Span | None:
         """From the first to the last start that is looked for on any of them."""
@@ -141,6 +146,10 @@ class Looking:
             self._others_elsewhere += [
                 each.occupied for each in busy if each.id != self._who.replaces_id and not each.is_due(self.now)
             ]
+        for each in rules if self._who.attendants else ():
+            held = qualifications.held(db, self._who.attendants, each, but=self._who.replaces_id)
+            until = attended_until(self._who, held, each.demand, each.timezone, self.now)
+            self._attended_until[each.number] = until
         if self._who.person_id is not None:
             self._read_person(db, self._who.person_id, around, any(each.attended for each in rules))
 
@@ -242,9 +251,10 @@ class Looking:
         return Stretch(minutes=length, starts=tuple(inside), accepts=accepts)
 
     def _latest_start(self, candidate: Candidate, minutes: int) -> datetime | None:
-        """Before which a use must begin so that qualification and project last until its end."""
-        bounds: list[datetime] = []
-        project, last = self._who.project, candidate.ends
+        """Before which a use must begin so that project and qualifications last until its end."""
+        until = self._attended_until.get(candidate.rules.number)
+        bounds = [] if until is None else [ending_by(until, minutes)]
+        project, last = self._who.project, candidate.ends(is_alone=self._is_alone)
         if last and self._needs_qualification(candidate):
             bounds.append(ending_by(last[0].at, minutes))
         if project is not None and project.expires_at is not None:

@@ -58,17 +58,17 @@ class Candidate(NamedTuple):
         """Whether it asks for a qualification or a safety course."""
         return bool(self.rules.qualification or self.rules.demand.course_months)
 
-    @property
-    def ends(self) -> list[End]:
-        """When what the instrument asks for ends, and why, the first before the rest."""
-        held = self.held if self.rules.qualification else Held(course_on=self.held.course_on)
+    def ends(self, *, is_alone: bool) -> list[End]:
+        """When what the instrument asks for ends, and why, the first before the rest. Who is not alone, but with a
+        trainer, needs the safety course only.
+        """
+        held = self.held if self.rules.qualification and is_alone else Held(course_on=self.held.course_on)
         return ends(held, self.rules.demand, self.rules.timezone)
 
-    @property
-    def is_qualified(self) -> bool:
+    def is_qualified(self, *, is_alone: bool) -> bool:
         """Whether what it asks for is there, be it over by now."""
-        demand, held = self.rules.demand, self.held
-        return bool(held.level or not self.rules.qualification) and bool(held.course_on or not demand.course_months)
+        held, asks_level = self.held, self.rules.qualification and is_alone
+        return bool(held.level or not asks_level) and bool(held.course_on or not self.rules.demand.course_months)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

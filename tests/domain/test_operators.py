@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +13,7 @@ from labshare.domain.booking_rules import NeedsOperator, Posted, Scope, ScopeKin
 from labshare.domain.bookings import BookingKind, Context, Neighbour, Wish
 from labshare.domain.house_rules import HouseRules
 from labshare.domain.modes import Mode
-from labshare.domain.operators import may_operate, operated
+from labshare.domain.operators import Attended, attended_until, may_operate, operated
 from labshare.domain.qualifications import Demand, Held
 from tests.domain.test_bookings import FESEM, FINE, NOW, PERSON, WISH, span
 
@@ -53,6 +53,26 @@ def test_an_operator_is_for_what_the_staff_run_or_help_with(mode: Mode | None, r
 def test_where_the_staff_run_everything_no_mode_need_be_named() -> None:
     rules = msgspec.structs.replace(FESEM, modes=(Mode.COMMISSIONED,))
     assert codes(wished(mode=None), rules=rules) == []
+
+
+def test_a_use_ends_before_its_trainer_and_operator_may_not_be_there() -> None:
+    early, late = NOW + timedelta(days=1), NOW + timedelta(days=9)
+    trainer = Held(level=3, granted_at=NOW, expires_at=late)
+    operator = msgspec.structs.replace(MAY, expires_at=early)
+
+    def until(trainer: Held, operator: Held | None) -> datetime | None:
+        use = Attended(person_id=PERSON, trainer_id=UUID(int=98), operator_id=OPERATOR if operator else None)
+        held = {UUID(int=98): trainer} | ({OPERATOR: operator} if operator else {})
+        return attended_until(use, held, Demand(), FESEM.timezone, NOW)
+
+    assert until(trainer, operator) == early
+    assert until(trainer, None) == until(trainer, MAY) == late
+    assert until(msgspec.structs.replace(trainer, expires_at=None), MAY) is None
+    # Who trains nobody, or operates nothing, may not be there at all.
+    assert until(msgspec.structs.replace(trainer, level=2), None) == NOW
+    assert until(trainer, msgspec.structs.replace(MAY, operates=False)) == NOW
+    assert until(trainer, msgspec.structs.replace(MAY, expires_at=NOW - timedelta(days=1))) == NOW
+    assert attended_until(Attended(person_id=PERSON), {}, Demand(), FESEM.timezone, NOW) is None
 
 
 def test_an_operator_is_named_by_the_centre_qualified_and_not_the_user() -> None:

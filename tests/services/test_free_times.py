@@ -276,6 +276,52 @@ def test_what_somebody_is_qualified_for_may_end_before_a_use_by_the_staff(house:
         assert free_times.suggest(db, wish(FESEM, span(26, 9, 11)), NOW, count=1) == [span(25, 10, 12)]
 
 
+@pytest.mark.parametrize(
+    ("role", "holds", "modes", "mode"),
+    [
+        ("trainer_id", {"level": 3}, "self", None),
+        ("operator_id", {"level": 1, "operates": True}, "self assisted", Mode.ASSISTED),
+    ],
+)
+def test_what_trainer_and_operator_hold_lasts_until_the_end_of_the_use(
+    house: Database, role: str, holds: dict[str, Any], modes: str, mode: Mode | None
+) -> None:
+    """They are qualified until noon on Wednesday: two hours wished for on Thursday may end then at the latest."""
+    asked = wish(FESEM, span(26, 9, 11), mode=mode, **{role: COLLEAGUE})
+    theirs = sa.update(t.qualifications).where(t.qualifications.c.person_id == COLLEAGUE)
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(modes=modes))
+        assert free_times.suggest(db, asked, NOW) == []
+        db.execute(theirs.values(**holds))
+        assert free_times.suggest(db, asked, NOW, count=1) == [span(26, 9, 11)]
+        assert accepted(db, asked)
+        db.execute(theirs.values(expires_at=at(25, 12)))
+        assert not accepted(db, asked)
+        (nearest,) = free_times.suggest(db, asked, NOW, count=1)
+        assert nearest == span(25, 10, 12)
+        assert accepted(db, msgspec.structs.replace(asked, span=nearest))
+
+
+def test_with_a_trainer_only_the_safety_course_has_to_last(house: Database) -> None:
+    """A course of the 25th of November a year before is good until the end of that day: the last two hours of it are
+    from 16:00, as the instrument closes at 18:00.
+    """
+    asked = wish(FESEM, span(26, 9, 11), trainer_id=COLLEAGUE)
+    own, course = t.qualifications.c.person_id == RESEARCHER, sa.insert(t.safety_courses)
+    with house.write() as db:
+        db.execute(sa.update(t.qualifications).where(~own).values(level=3))
+        db.execute(sa.delete(t.qualifications).where(own))
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(course_months=12))
+        today = {"centre_id": "C-ONE", "completed_on": date(2026, 11, 20), "recorded_at": NOW}
+        db.execute(course.values(person_id=COLLEAGUE, **today))
+        assert free_times.suggest(db, asked, NOW) == []
+        db.execute(course.values(person_id=RESEARCHER, **today | {"completed_on": date(2025, 11, 25)}))
+        assert not accepted(db, asked)
+        (nearest,) = free_times.suggest(db, asked, NOW, count=1)
+        assert nearest == span(25, 16, 18)
+        assert accepted(db, msgspec.structs.replace(asked, span=nearest))
+
+
 # ---------------------------------------------------------------- exact
 
 
