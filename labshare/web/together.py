@@ -30,7 +30,7 @@ from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.templating import named
 
 PAGE = "/bookings/together"
-ROWS, MOST_FOUND = 4, 40
+ROWS, MOST_ROWS, MOST_FOUND = 2, 12, 40
 # Those of a row, whose place stands behind their names, and those that all rows share. `staff` is a mode, or one with
 # who of the staff is named: one of `staff_choices`.
 FIELDS = (
@@ -98,7 +98,7 @@ def choose(
     database: given.Database,
     me: given.Me,
     now: given.Now,
-    place: Annotated[int, QueryParameter(ge=0, lt=ROWS)],
+    place: Annotated[int, QueryParameter(ge=0, lt=MOST_ROWS)],
 ) -> Response[str]:
     """What one row may choose, as its search and its instrument say, over htmx."""
     require(me, Action.BOOK)
@@ -115,9 +115,9 @@ def book(
     require(me, Action.BOOK)
     rows = _rows(data)
     with database.read() as db:
-        # Without JavaScript a button searches, and after a refusal another fills in other times; what else was typed
+        # Buttons add a row, search without JavaScript, and after a refusal fill in other times; what else was typed
         # stays.
-        if "search" in data or any(f"slot_{row.place}" in data for row in rows):
+        if "more" in data or "search" in data or any(f"slot_{row.place}" in data for row in rows):
             return _page(request, db, me, now, rows)
         read = [(row, *_read(db, me, row)) for row in rows if not row.is_empty]
         wishes = [wish for _, wish, _ in read if wish is not None]
@@ -146,7 +146,7 @@ def _rows(data: dict[str, str]) -> list[Row]:
     data = {name: "".join(filter(str.isprintable, value)) for name, value in data.items()}
     shared = {name: data.get(name, "") for name in SHARED}
     rows: list[Row] = []
-    for place in range(ROWS):
+    for place in range(_count(data)):
         typed = {name: data.get(f"{name}_{place}", "").strip() for name in FIELDS}
         typed["date"] = typed["date"] or (rows[-1].form.date if rows else "")
         typed["mode"], _, typed["operator"] = typed["staff"].partition(":")
@@ -155,6 +155,12 @@ def _rows(data: dict[str, str]) -> list[Row]:
             form = with_times(form, read_slot(slot))
         rows.append(Row(place=place, form=form, q=typed["q"], sought=typed["sought"]))
     return rows
+
+
+def _count(data: Mapping[str, str]) -> int:
+    """How many rows there are: those that were sent, and one more for who asked for it."""
+    sent = [place + 1 for place in range(MOST_ROWS) if f"instrument_{place}" in data]
+    return min(max([ROWS, *sent]) + ("more" in data), MOST_ROWS)
 
 
 def _read(db: Connection, me: Actor, row: Row) -> tuple[Wish | None, Faults]:
@@ -215,6 +221,7 @@ def _page(
         "bookings/together.html",
         status=error.status if error else status,
         most_found=MOST_FOUND,
+        most_rows=MOST_ROWS,
         rows=[(row, _offered(db, me, row, form.instrument, now)) for row in rows],
         form=form,
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in usable],

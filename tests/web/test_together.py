@@ -57,7 +57,7 @@ def booked(house: Database) -> list[tuple[int, Any, Any]]:
 
 def chosen(page: str) -> list[str]:
     """What stands chosen in each list of instruments, '' where none is."""
-    lists = re.findall(r'<select id="field-instrument_\d".*?</select>', page, flags=re.DOTALL)
+    lists = re.findall(r'<select id="field-instrument_\d+".*?</select>', page, flags=re.DOTALL)
     return [(re.findall(r'value="(\w+)" selected', each) or [""])[0] for each in lists]
 
 
@@ -66,7 +66,7 @@ def test_the_form_of_a_booking_leads_there_with_what_was_typed(client: Client) -
     form = client.get(f"/bookings/new?instrument=N002&date={DAY}&from=13:00&until=14:00").text
     (address,) = re.findall(r'href="(/bookings/together\?[^"]*)"', form)
     page = client.get(address.replace("&amp;", "&")).text
-    assert chosen(page) == ["N002", "", "", ""]
+    assert chosen(page) == ["N002", ""]
     assert f'name="date_0" type="date" value="{DAY}"' in page
     assert 'name="from_0" type="text" value="13:00"' in page
 
@@ -92,7 +92,7 @@ def test_a_length_stands_for_an_end_and_a_run_may_end_another_day(client: Client
     # Both stay where they were typed, and what they contradict is told there.
     page = send(client, "/bookings/together", {**over_night, "until_date_1": "2026-11-24"})
     assert (page.status_code, page.text.count('value="1h"'), page.text.count('value="2026-11-24"')) == (400, 1, 1)
-    assert ["field-error" in row for row in rows_of(page.text)] == [False, True, False, False]
+    assert ["field-error" in row for row in rows_of(page.text)] == [False, True]
 
 
 def test_one_row_that_is_refused_keeps_all_from_being_booked_and_says_why(client: Client, house: Database) -> None:
@@ -104,15 +104,15 @@ def test_one_row_that_is_refused_keeps_all_from_being_booked_and_says_why(client
     answer = send(client, "/bookings/together", moved)
     assert (answer.status_code, booked(house)) == (409, [])
     rows = rows_of(answer.text)
-    assert [re.findall(r'data-code="(\w+)"', row) for row in rows] == [[], [], ["time_taken"], []]
-    assert chosen(answer.text) == ["N001", "", "N002", ""]
+    assert [re.findall(r'data-code="(\w+)"', row) for row in rows] == [[], [], ["time_taken"]]
+    assert chosen(answer.text) == ["N001", "", "N002"]
     assert "Số dòng không đặt được: 1." in text_of(answer)
     # The same person in two places, and the third instrument closed on a Saturday: each no beside its own row.
     clash = {**TWO, "from_1": "9:30", "instrument_2": "N003", "date_2": "2026-11-28", "from_2": "9", "until_2": "10"}
     answer = send(client, "/bookings/together", clash)
     rows = rows_of(answer.text)
     assert [set(re.findall(r'data-code="(\w+)"', row)) for row in rows] == [
-        set(), {"person_elsewhere", "time_taken"}, {"closed"}, set(),
+        set(), {"person_elsewhere", "time_taken"}, {"closed"},
     ]  # fmt: skip
     assert "đang có lượt đặt máy N001: 09:00–10:00" in text_of(answer)
     assert booked(house) == []
@@ -131,6 +131,22 @@ def test_a_refused_row_offers_the_nearest_times_and_one_click_fills_them_in(clie
     assert (page.status_code, booked(house)) == (200, [])
     assert [page.text.count(f'value="{each}"') for each in ("9h", "12:00", "14:00", "Màng mỏng")] == [1] * 4
     assert send(client, "/bookings/together", {**TWO, "slot_1": "tomorrow"}).status_code == 400
+
+
+def test_rows_are_added_as_they_are_needed_and_keep_what_was_typed(client: Client, house: Database) -> None:
+    sign_in(client, "researcher")
+    page = send(client, "/bookings/together", {**TWO, "more": "1"})
+    assert (page.status_code, booked(house), chosen(page.text)) == (200, [], ["N001", "N002", ""])
+    assert [page.text.count(f'value="{each}"') for each in ("9h", "12:00", "Màng mỏng")] == [1] * 3
+    # A row that was added is sent empty, and is still there when another one is refused.
+    three = {**TWO, "instrument_2": ""}
+    assert chosen(send(client, "/bookings/together", {**three, "from_1": "25h"}).text) == ["N001", "N002", ""]
+    assert 'action="/bookings/together#row-3"' in page.text
+    # Twelve are the most, whatever is sent.
+    full = {f"instrument_{place}": "" for place in range(14)}
+    page = send(client, "/bookings/together", {**full, "more": "1"})
+    assert (len(chosen(page.text)), 'name="more"' in page.text) == (12, False)
+    assert send(client, "/bookings/together", three).status_code == 303
 
 
 def staffed(house: Database) -> None:
@@ -164,7 +180,7 @@ def test_who_runs_each_instrument_is_chosen_with_its_row(client: Client, house: 
     # A row without an instrument, and an instrument that there is none of, offer nothing.
     for none in ("place=1&instrument_1=", "place=1&instrument_1=N999"):
         assert "staff_1" not in client.get(f"/bookings/together/row?{none}").text
-    assert client.get("/bookings/together/row?place=4").status_code == 400
+    assert client.get("/bookings/together/row?place=12").status_code == 400
     # What was chosen in the form of one booking comes along.
     (address,) = re.findall(
         r'href="(/bookings/together\?[^"]*)"',
@@ -192,14 +208,14 @@ def test_one_operator_in_two_rows_at_once_keeps_both_from_being_booked(client: C
     at_once = {**TWO, "from_1": "9:00", "until_1": "10:00", "staff_0": run, "staff_1": run}
     answer = send(client, "/bookings/together", at_once)
     rows = rows_of(answer.text)
-    assert [re.findall(r'data-code="(\w+)"', row) for row in rows] == [[], ["operator_elsewhere"], [], []]
-    assert [f'value="{run}" selected' in row for row in rows] == [True, True, False, False]
+    assert [re.findall(r'data-code="(\w+)"', row) for row in rows] == [[], ["operator_elsewhere"]]
+    assert [f'value="{run}" selected' in row for row in rows] == [True, True]
     assert (answer.status_code, booked(house)) == (422, [])
     # What is no mode, and no person.
     for wrong in ("nobody", "assisted:x"):
         answer = send(client, "/bookings/together", {**TWO, "staff_1": wrong})
         rows = rows_of(answer.text)
-        assert [answer.status_code, *("field-error" in row for row in rows)] == [400, False, True, False, False]
+        assert [answer.status_code, *("field-error" in row for row in rows)] == [400, False, True]
     assert booked(house) == []
     # By somebody else at the second instrument both are.
     assert send(client, "/bookings/together", {**at_once, "staff_1": f"commissioned:{MANAGER}"}).status_code == 303
@@ -222,7 +238,7 @@ def searched(house: Database) -> None:
 
 
 def rows_of(page: str) -> list[str]:
-    return re.findall(r'<fieldset class="together-row">.*?</fieldset>', page, flags=re.DOTALL)
+    return re.findall(r'<fieldset class="together-row" id="row-\d+">.*?</fieldset>', page, flags=re.DOTALL)
 
 
 def test_instruments_are_searched_row_by_row(client: Client, house: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,8 +275,8 @@ def test_without_javascript_a_button_searches_and_nothing_is_booked(client: Clie
     stale = {**TWO, "q_1": "nmr", "sought_1": "xrd"}
     page = send(client, "/bookings/together", stale)
     assert (page.status_code, booked(house)) == (400, [])
-    assert ["field-error" in row for row in rows_of(page.text)] == [False, True, False, False]
-    assert (chosen(page.text), 'name="sought_1" value="nmr"' in page.text) == (["N001", "N003", "", ""], True)
+    assert ["field-error" in row for row in rows_of(page.text)] == [False, True]
+    assert (chosen(page.text), 'name="sought_1" value="nmr"' in page.text) == (["N001", "N003"], True)
     # A search that led to nothing is no row, once its list was there.
     assert send(client, "/bookings/together", {**TWO, "q_2": "laser", "sought_2": "laser"}).status_code == 303
 
@@ -285,7 +301,7 @@ def test_a_manager_books_for_anybody_at_their_centre_alone(client: Client, house
     # The second row is at another centre, so that it alone says no.
     page = send(client, "/bookings/together", {**theirs, "instrument_1": "N003"})
     assert page.status_code == 400
-    assert ["field-error" in row for row in rows_of(page.text)] == [False, True, False, False]
+    assert ["field-error" in row for row in rows_of(page.text)] == [False, True]
     assert [f'value="{typed}"' in page.text for typed in ("competitor", "DN-01")] == [True, True]
     assert send(client, "/bookings/together", theirs).status_code == 303
     with house.read() as db:
@@ -348,7 +364,7 @@ def test_what_cannot_be_read_is_told_in_its_row(client: Client, house: Database)
         answer = send(client, "/bookings/together", wrong)
         assert answer.status_code == 400
         rows = rows_of(answer.text)
-        assert ["field-error" in each for each in rows] == [place == row for place in range(4)]
+        assert ["field-error" in each for each in rows] == [place == row for place in range(2)]
     assert booked(house) == []
 
 
@@ -379,6 +395,12 @@ def test_the_page_reads_well_wherever_it_is_read(
         page.press("#field-q_1", "Enter")
         # What is found alone is chosen, with who may run it.
         page.locator("#field-staff_1").wait_for()
+        assert page.locator("#field-instrument_1").input_value() == "N002"
+        assert page.locator(".together-row").count() == 2
+        page.locator("button[name=more]").click()
+        page.locator("#row-2").wait_for()
+        # The page is read on from the new row.
+        assert page.url.endswith("#row-2")
         assert page.locator("#field-instrument_1").input_value() == "N002"
         assert page.locator(".refused").count() == 0
         page.select_option("#field-staff_1", f"assisted:{COLLEAGUE}")
