@@ -21,10 +21,12 @@ from labshare.domain.booking_rules import (
     kind_of,
     require_sound,
 )
+from labshare.domain.bookings import InstrumentRules
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.registry_check import unfit
+from labshare.domain.registry_terms import BookingMode
 from labshare.domain.standing_rules import in_force
-from labshare.errors import NotFound, Refused, WrongState
+from labshare.errors import NotFound, Refusal, Refused, WrongState
 from labshare.services.writing import tell
 from labshare.store import agreements as agreements_store
 from labshare.store import audit
@@ -50,8 +52,7 @@ def at_site(db: Connection, site: Site) -> tuple[Posted, ...]:
 
 def at_instrument(db: Connection, instrument_id: str) -> tuple[Posted, ...]:
     """The same by its code. Raises `NotFound`."""
-    number = bookings_store.instrument_number(db, instrument_id)
-    return at_site(db, bookings_store.rules_of(db, [number])[number].site)
+    return at_site(db, _instrument(db, instrument_id).site)
 
 
 def of_places(db: Connection, some: Sequence[Place]) -> list[tuple[Place, tuple[Posted, ...]]]:
@@ -71,10 +72,13 @@ def post(db: Connection, actor: Actor, scope: Scope, rule: BookingRule, now: dat
     """Post a rule: it holds for what is booked or moved from now on. Bookings that stand are left alone.
 
     Rules of a group reach over many centres, so they are for administrators. Raises `Forbidden`, `NotFound` for a scope
-    that there is not, `Malformed` for what makes no rule, and `Refused` naming each instrument that nobody could book.
+    that there is not, `Malformed` for what makes no rule, and `Refused` naming each instrument that nobody could book,
+    and for one that is not booked by time: no rule would be asked about it.
     """
     require(actor, Action.MANAGE_CALENDAR, centre=_centre_of(db, scope))
     require_sound(rule)
+    if scope.kind is ScopeKind.INSTRUMENT and _instrument(db, scope.id).booking_mode != BookingMode.TIME:
+        raise Refused((Refusal(code="booking_rule_untimed", params={"instrument": scope.id}),))
     posted = Posted(id=uuid4(), scope=scope, rule=rule, since=now, posted_by_id=actor.person_id)
     agreements_store.hold_still(db)
     store.add(db, posted)
@@ -146,8 +150,12 @@ def _centre_of(db: Connection, scope: Scope) -> str | None:
         return None
     if scope.kind is ScopeKind.CENTRE:
         return scope.id
-    number = bookings_store.instrument_number(db, scope.id)
-    return bookings_store.rules_of(db, [number])[number].centre_id
+    return _instrument(db, scope.id).centre_id
+
+
+def _instrument(db: Connection, instrument_id: str) -> InstrumentRules:
+    number = bookings_store.instrument_number(db, instrument_id)
+    return bookings_store.rules_of(db, [number])[number]
 
 
 def _audit(db: Connection, actor: Actor, action: str, posted: Posted, now: datetime) -> None:

@@ -194,7 +194,7 @@ def _on_instruments(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]
 
 def _of_person(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     theirs, start = is_of(sa.bindparam("person_id", type_=sa.Uuid())), bookings.c.starts_at
-    return query.where(*_TOLD, theirs, start < _END, start > _BACK).order_by(start)
+    return query.where(*_TOLD, theirs, start < _END, start > _BACK).order_by(start, bookings.c.id)
 
 
 _EVENTS_THERE, _EDITIONS_THERE = _on_instruments(_EVENTS), _on_instruments(_EDITIONS)

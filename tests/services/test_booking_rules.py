@@ -118,6 +118,17 @@ def test_a_manager_chooses_among_the_centre_and_its_instruments_and_an_administr
     assert chosen == [["C-ONE", "N001", "N002"], ["C-ONE", "N001", "N002", "FESEM", "XRD"], []]
 
 
+def test_an_instrument_that_is_not_booked_by_time_takes_no_rule_of_its_own(house: Database) -> None:
+    with house.write() as db:
+        by_samples = {"booking_mode": "service", "bookable_unit": "sample"}
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(by_samples))
+        with pytest.raises(Refused) as caught:
+            rules_service.post(db, actor(MANAGER), Scope(ScopeKind.INSTRUMENT, "N002"), CutOff(hours=2), NOW)
+        assert [each.code for each in caught.value.refusals] == ["booking_rule_untimed"]
+        rules_service.post(db, actor(MANAGER), CENTRE, CutOff(hours=2), NOW)
+        assert [each.scope for each in rules_service.at_instrument(db, "N002")] == [CENTRE]
+
+
 def test_the_audit_tells_who_posted_and_ended_a_rule(house: Database) -> None:
     rule_id = posted(house, CutOff(hours=2))
     with house.write() as db:

@@ -15,7 +15,7 @@ from labshare.store import bookings
 from labshare.store import feeds as store
 from labshare.store.calendars import Viewer
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, COMPETITOR, FESEM, NMR, NOW, RESEARCHER, a_booking, at, furnish, span
+from tests.furniture import COLLEAGUE, COMPETITOR, FESEM, NMR, NOW, RESEARCHER, XRD, a_booking, at, furnish, span
 
 # Two days around the bookings below.
 AROUND = Span(at(25, 0), at(27, 0))
@@ -130,6 +130,17 @@ def test_the_instruments_of_a_centre_are_those_of_its_board(house: Database) -> 
         assert [each.id for each in centre] == ["N001", "N002"]
         assert [(each.number, each.centre_en) for each in one] == [(NMR, "Centre Two")]
         assert store.instruments_by_number(db, [NMR]) == one
+
+
+def test_own_bookings_that_begin_together_stand_in_the_order_of_their_ids(house: Database) -> None:
+    """Whatever order a database finds them in, nothing has changed for who reads the feed."""
+    ids = [UUID(int=number) for number in (3, 1, 2)]
+    with house.write() as db:
+        for number, each in zip((NMR, FESEM, XRD), ids, strict=True):
+            bookings.add(db, [a_booking(number, span(25, 9, 11), id=each, attended=False)])
+        found = [each[0] for each in store.own_editions(db, RESEARCHER, AROUND)[0]]
+        told = [each.id for each in store.own_events(db, AROUND, Viewer(person_id=RESEARCHER))]
+    assert found == told == [each.hex for each in sorted(ids)]
 
 
 def test_the_editions_are_those_of_the_events_and_change_with_each_change_of_a_booking(house: Database) -> None:
