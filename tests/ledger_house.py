@@ -17,7 +17,7 @@ from labshare.domain.ledger_deadlines import CarryOver, Checkpoint, LedgerRules,
 from labshare.domain.timespan import Span
 from labshare.domain.windows import CENTRE_ZONE_NAME, Window, window_at
 from tests.furniture import NOW, furnish
-from tests.services.test_agreements import ONE, a_floor, a_rule, an_agreement, load
+from tests.shares import ONE, a_floor, a_rule, an_agreement, load
 
 HOUR = 60
 # October to December 2026, and the year 2027, on the clock of Hanoi.

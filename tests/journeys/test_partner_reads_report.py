@@ -16,8 +16,8 @@ from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.browser import enter, faults, overflow, window
 from tests.furniture import FESEM, INDUSTRY_PROJECT, XRD, a_booking, span
-from tests.services.test_agreements import ONE, a_rule, a_run, an_agreement, by_industry, load, put
 from tests.services.test_reports import ECONOMIC, october
+from tests.shares import ONE, a_rule, a_run, an_agreement, by_industry, load, put
 from tests.web.conftest import Client, send, sign_in, text_of
 
 

@@ -19,7 +19,7 @@ from labshare.store import bookings as booking_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, NOW, XRD, actor, furnish, span
-from tests.services.test_agreements import a_rule, an_agreement, by_industry, load, put
+from tests.shares import a_rule, an_agreement, by_industry, load, put
 
 TODAY = day_of(NOW)
 

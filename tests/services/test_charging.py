@@ -21,7 +21,7 @@ from labshare.store import ledger as store
 from labshare.store.engine import Connection, Database
 from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, MANAGER, NOW, OFFICE, a_booking, actor, span
 from tests.ledger_house import HOUR, NEXT_QUARTER, a_posting, account, furnish_ledger, later, the_agreement
-from tests.services.test_agreements import load
+from tests.shares import load
 
 # Wednesday 25 November, 8:00 to 16:00.
 EIGHT_HOURS = span(25, 8, 16)

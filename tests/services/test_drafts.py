@@ -30,7 +30,7 @@ from tests.furniture import (
     furnish,
     span,
 )
-from tests.services.test_agreements import a_floor, a_rule, an_agreement, balances, by_industry, load, put
+from tests.shares import a_floor, a_rule, an_agreement, balances, by_industry, load, put
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.furniture import (
     furnish,
     span,
 )
-from tests.services.test_agreements import PUBLIC, a_floor, a_rule, an_agreement, by_industry, load, put, statements
+from tests.shares import PUBLIC, a_floor, a_rule, an_agreement, by_industry, load, put, statements
 
 
 @pytest.fixture

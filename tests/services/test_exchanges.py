@@ -45,7 +45,7 @@ from tests.furniture import (
     furnish,
     span,
 )
-from tests.services.test_agreements import INDUSTRY, PUBLIC, a_rule, an_agreement, balances, load
+from tests.shares import INDUSTRY, PUBLIC, a_rule, an_agreement, balances, load
 
 MINE, THEIRS = span(25, 9, 11), span(26, 14, 16)
 

@@ -47,7 +47,7 @@ from tests.furniture import (
     furnish,
     span,
 )
-from tests.services.test_agreements import a_rule, an_agreement, load
+from tests.shares import a_rule, an_agreement, load
 
 S = BookingState
 SLOT, OTHER = span(25, 9, 11), span(25, 13, 15)

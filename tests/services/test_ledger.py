@@ -18,7 +18,7 @@ from labshare.store import ledger as store
 from labshare.store.engine import Connection, Database
 from tests.furniture import ADMINISTRATOR, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor, counted
 from tests.ledger_house import HOUR, QUARTER, a_posting, account, furnish_ledger, later, the_agreement
-from tests.services.test_agreements import load
+from tests.shares import load
 
 ME = actor(OFFICE)
 

@@ -33,7 +33,7 @@ from tests.ledger_house import (
     later,
     the_agreement,
 )
-from tests.services.test_agreements import load
+from tests.shares import load
 
 ME = actor(OFFICE)
 

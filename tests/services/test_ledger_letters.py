@@ -19,7 +19,7 @@ from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import NOW, OFFICE, PARTNER, actor
 from tests.ledger_house import HOUR, QUARTER, R08, R09, YEAR, a_posting, account, furnish_ledger, the_agreement
-from tests.services.test_agreements import load
+from tests.shares import load
 
 Told = list[tuple[UUID, NoticeKind, str, datetime | None]]
 FOURTH = "/agreements/PPP-1/ledger?account=O-CO%3A2026-10-01%2F2026-12-31"

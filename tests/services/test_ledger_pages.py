@@ -32,7 +32,7 @@ from tests.ledger_house import (
     later,
     the_agreement,
 )
-from tests.services.test_agreements import a_rule, load
+from tests.shares import a_rule, load
 
 ME = actor(OFFICE)
 FOURTH = "2026-10-01/2026-12-31"

@@ -22,8 +22,8 @@ from labshare.store import agreements, due, organisations, people, projects, qua
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import FESEM, MANAGER, NMR, NOW, OFFICE, XRD, actor, furnish, span
-from tests.services.test_agreements import a_rule, an_agreement, by_industry, put
-from tests.services.test_agreements import load as load_agreements
+from tests.shares import a_rule, an_agreement, by_industry, put
+from tests.shares import load as load_agreements
 
 FILE = """
 [[organisation]]

@@ -28,8 +28,8 @@ from labshare.store import registry as registry_store
 from labshare.store import tables as t
 from tests.furniture import FESEM, a_booking, furnish, span
 from tests.registry_files import SMALL, files, real
-from tests.services.test_agreements import a_rule, an_agreement, by_industry, put
-from tests.services.test_agreements import load as load_agreements
+from tests.shares import a_rule, an_agreement, by_industry, put
+from tests.shares import load as load_agreements
 
 
 def person(role: Role) -> Actor:

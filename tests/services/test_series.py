@@ -44,7 +44,7 @@ from tests.furniture import (
     furnish,
     span,
 )
-from tests.services.test_agreements import a_rule, an_agreement, load
+from tests.shares import a_rule, an_agreement, load
 from tests.web.api.conftest import content_of
 
 WEEK, DAY = timedelta(weeks=1), timedelta(days=1)

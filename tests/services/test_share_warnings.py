@@ -22,7 +22,7 @@ from labshare.store import bookings as booking_store
 from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
 from tests.furniture import COMPETITOR, FESEM, INDUSTRY_PROJECT, NMR, NOW, OFFICE, XRD, a_booking, actor, furnish, span
-from tests.services.test_agreements import a_floor, a_rule, a_run, an_agreement, by_industry, load
+from tests.shares import a_floor, a_rule, a_run, an_agreement, by_industry, load
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from labshare.store.engine import Connection, Database
 from tests.domain.test_agreements import an_agreement
 from tests.furniture import COMPETITOR, INDUSTRY_PROJECT, NOW, XRD, a_booking, furnish
 from tests.round_of import ask, at, open_round, span
-from tests.services.test_agreements import rolled_back
 from tests.services.test_planning_rules import PUBLIC, a_rule
+from tests.shares import rolled_back
 
 WEEK = Span(at(0, 0), at(7, 0))
 

@@ -28,7 +28,7 @@ from labshare.store import ledger as store
 from labshare.store.engine import Connection, Database
 from tests.furniture import FESEM, MANAGER, NOW, OFFICE, PARTNER, RESEARCHER, actor, at, span
 from tests.ledger_house import HOUR, a_posting, account, furnish_ledger, later, the_agreement
-from tests.services.test_agreements import by_industry, load
+from tests.shares import by_industry, load
 
 ME = actor(OFFICE)
 # 30 November 2026 to 15 January 2027: seven weeks without New Year's Day are 34 open days of ten hours on each of the

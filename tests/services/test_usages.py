@@ -14,7 +14,7 @@ from labshare.services import balances, entitlements
 from labshare.store import bookings as booking_store
 from labshare.store.engine import Database
 from tests.furniture import FESEM, MANAGER, NMR, NOW, OFFICE, XRD, a_booking, actor, at, counted, furnish, span
-from tests.services.test_agreements import a_floor, a_rule, a_run, an_agreement, by_industry, load, put
+from tests.shares import a_floor, a_rule, a_run, an_agreement, by_industry, load, put
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Changes weighed one after the other, beside those before them: as if each were weighed anew with all that were kept.
 
-What a single change does to balances and limits stands in tests/services/test_agreements.py.
+What a single change does to balances and limits stands in tests/services/test_share_limits.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from labshare.services.weighing import Part
 from labshare.store.engine import Connection, Database
 from labshare.store.rulebooks import rulebook
 from tests.furniture import ADMINISTRATOR, FESEM, NMR, NOW, XRD, a_booking, actor, at, counted, furnish
-from tests.services.test_agreements import a_floor, a_rule, an_agreement, by_industry, five_days, load, the_use
+from tests.shares import a_floor, a_rule, an_agreement, by_industry, five_days, load, the_use
 
 # Some are broken by the first use, some by a few, some by none; one asks for the project.
 RULES: list[ShareRule] = [

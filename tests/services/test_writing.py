@@ -34,7 +34,7 @@ from tests.furniture import (
     furnish,
     span,
 )
-from tests.services.test_agreements import a_rule, an_agreement, balances, load
+from tests.shares import a_rule, an_agreement, balances, load
 
 
 @pytest.fixture

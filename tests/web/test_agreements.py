@@ -16,7 +16,7 @@ from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.domain.clauses import whole
 from tests.furniture import FESEM, a_booking, span
-from tests.services.test_agreements import ONE, a_floor, a_rule, an_agreement, by_industry, load, put
+from tests.shares import ONE, a_floor, a_rule, an_agreement, by_industry, load, put
 from tests.web.conftest import Client, send, sign_in, text_of
 
 

@@ -38,8 +38,8 @@ from tests.furniture import (
     at,
     span,
 )
-from tests.services.test_agreements import a_rule, load
-from tests.services.test_agreements import an_agreement as an_agreement_of
+from tests.shares import a_rule, load
+from tests.shares import an_agreement as an_agreement_of
 from tests.web.conftest import Client, send, sign_in, text_of
 
 DAY = "2026-11-26"

@@ -10,7 +10,7 @@ import pytest
 from labshare.domain.agreement_documents import to_toml
 from labshare.store.engine import Database
 from tests.furniture import FESEM, span
-from tests.services.test_agreements import a_floor, a_rule, an_agreement, by_industry, load, put
+from tests.shares import a_floor, a_rule, an_agreement, by_industry, load, put
 from tests.web.conftest import Client, send, sign_in, text_of
 
 

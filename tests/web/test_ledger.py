@@ -21,7 +21,7 @@ from labshare.store import ledger as store
 from labshare.store.engine import Database
 from tests.furniture import OFFICE, a_booking, actor, span
 from tests.ledger_house import HOUR, a_posting, account, later, the_agreement
-from tests.services.test_agreements import load
+from tests.shares import load
 from tests.web.conftest import Client, send, sign_in, text_of
 
 LEDGER = "/agreements/PPP-1/ledger"

@@ -14,7 +14,7 @@ from labshare.store import bookings as booking_store
 from labshare.store.engine import Database
 from tests.browser import enter, faults, window
 from tests.furniture import COMPETITOR, FESEM, XRD, a_booking, span
-from tests.services.test_agreements import a_rule, a_run, an_agreement, by_industry, load
+from tests.shares import a_rule, a_run, an_agreement, by_industry, load
 from tests.web.conftest import Client, send, sign_in, text_of
 
 REPORT = "/reports/utilisation"

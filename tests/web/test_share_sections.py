@@ -18,7 +18,7 @@ from labshare.store.engine import Database
 from labshare.web.share_sections import credits, shares
 from tests.furniture import FESEM, NOW, OFFICE, PARTNER, RESEARCHER, actor, span
 from tests.ledger_house import QUARTER, a_posting, later, the_agreement
-from tests.services.test_agreements import a_floor, a_rule, an_agreement, by_industry, load, put
+from tests.shares import a_floor, a_rule, an_agreement, by_industry, load, put
 
 
 @pytest.fixture(autouse=True)

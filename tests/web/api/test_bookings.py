@@ -40,8 +40,8 @@ from tests.furniture import (
     counted,
     span,
 )
-from tests.services.test_agreements import a_rule, load
-from tests.services.test_agreements import an_agreement as an_agreement_of
+from tests.shares import a_rule, load
+from tests.shares import an_agreement as an_agreement_of
 from tests.strict_house import furnish_strictly
 from tests.web.api.conftest import Caller, calling_on, codes, nothing_changes
 from tests.web.conftest import Client, sign_in

@@ -17,7 +17,7 @@ from labshare.services import modes
 from labshare.store import bookings as store
 from labshare.store.engine import Database
 from tests.furniture import COLLEAGUE, FESEM, MANAGER, NOW, a_booking, actor, span
-from tests.services.test_agreements import PUBLIC, a_rule, an_agreement, load
+from tests.shares import PUBLIC, a_rule, an_agreement, load
 from tests.web.api.conftest import Caller, codes, nothing_changes
 
 WISH = {
