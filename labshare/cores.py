@@ -3,7 +3,8 @@
 Python runs one thread at a time, whichever core it is on. Where the system spreads the threads of a server, each turn
 carries their data from one core to another and wakes it up: a refusal over HTTP then costs up to two thirds more. So
 they keep to one core, the least busy, and move when others make much use of it. What runs beside the server (a solver)
-has all cores. On systems that do not let a process choose (all but Linux) nothing happens.
+has all cores, and so has what runs long without Python: SQLite, where it adds up months of bookings. On systems that do
+not let a process choose (all but Linux) nothing happens.
 """
 
 from __future__ import annotations

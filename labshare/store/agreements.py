@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from labshare.cores import OURS
 from labshare.domain.agreement_documents import Known, from_json, to_json
 from labshare.domain.agreements import Balance, BalanceKey, Version
 from labshare.domain.projects import AccessClass, Activity
@@ -289,6 +290,8 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int
 
 
+# SQLite counts in this very process, for seconds where a year of bookings is asked for.
+@OURS.all()
 def count(
     db: Connection,
     windows: Collection[Span],

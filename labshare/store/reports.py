@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
+from labshare.cores import OURS
 from labshare.domain.projects import AccessClass
 from labshare.domain.reports import Reader, ReportScope, UseRow
 from labshare.domain.timespan import Span
@@ -91,6 +92,8 @@ def places(db: Connection, reader: Reader) -> list[Place]:
 # ---------------------------------------------------------------- whose minutes
 
 
+# SQLite adds up months of bookings in this very process.
+@OURS.all()
 def use_rows(
     db: Connection, reader: Reader, months: Sequence[Span], chosen: Sequence[TimedInstrument], now: datetime
 ) -> list[UseRow]:
