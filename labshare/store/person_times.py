@@ -44,7 +44,7 @@ _BUSY = _WHERE.where(bookings.c.person_id == PERSON, bookings.c.attended).union_
 _OF_PERSON = (
     sa.select(
         bookings.c.id,
-        instruments.c.id,
+        instruments.c.id.label("instrument_id"),
         instruments.c.centre_id,
         bookings.c.starts_at,
         bookings.c.ends_at,

@@ -22,7 +22,8 @@ Processor = Callable[[Any], Any]
 
 
 class Prepared:
-    """A statement with the names of its parameters; `columns` are those that an INSERT fills.
+    """A statement with the names of its parameters; `columns` are those that an INSERT fills. No two columns of its
+    rows have one name: `ValueError` says which.
 
     One with a list that grows into its text differs each time: it goes SQLAlchemy's own way.
     """
@@ -114,6 +115,10 @@ def _compile(statement: Any, columns: Sequence[str] | None, dialect: Dialect) ->
     compiled: Any = spelled.compile(dialect=dialect, column_keys=columns)
     by_name = {name: bind for bind, name in compiled.bind_names.items()}
     rows = statement.exported_columns
+    names = [name for column in rows if (name := getattr(column, "name", None))]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        # The library would call one of them otherwise, and whoever reads it by its name would read the other one.
+        raise ValueError(f"two columns have one name: {twice}")
     results = ((place, _impl(column, dialect).result_processor(dialect, None)) for place, column in enumerate(rows))
     text = str(compiled)
     return _Compiled(

@@ -66,16 +66,18 @@ def uses(*, before: datetime = ALWAYS, but: UUID | None = None) -> dict[str, Any
 
 
 def held_columns(person_id: ColumnElement[Any], number: ColumnElement[Any], counts: ColumnElement[bool]) -> list[Any]:
-    """What `held_from` reads of a query that joins `qualifications` and `safety_courses`; uses where they count."""
+    """What `held_from` reads of a query that joins `qualifications` and `safety_courses`; uses where they count. Their
+    names are their own: a project, too, expires.
+    """
     return [
-        qualifications.c.level,
-        qualifications.c.granted_at,
-        qualifications.c.expires_at,
+        qualifications.c.level.label("held_level"),
+        qualifications.c.granted_at.label("held_since"),
+        qualifications.c.expires_at.label("held_until"),
         sa.case((counts, last_use(person_id, number, bookings.c.person_id))).label("last_own"),
         sa.case((counts, last_use(person_id, number, bookings.c.trainer_id))).label("last_trained"),
         sa.case((counts, last_use(person_id, number, bookings.c.operator_id))).label("last_operated"),
-        safety_courses.c.completed_on,
-        qualifications.c.operates,
+        safety_courses.c.completed_on.label("course_on"),
+        qualifications.c.operates.label("held_operates"),
     ]
 
 
@@ -84,17 +86,17 @@ _LAST = ("last_own", "last_trained", "last_operated")
 
 
 def held_from(row: Mapping[Any, Any]) -> Held:
-    if row["level"] is None and row["completed_on"] is None:
+    if row["held_level"] is None and row["course_on"] is None:
         # Of ten thousand instruments one person may use a few.
         return _NOTHING
     used = [each for name in _LAST if (each := row[name]) is not None]
     return Held(
-        level=row["level"] or 0,
-        granted_at=row["granted_at"],
-        expires_at=row["expires_at"],
+        level=row["held_level"] or 0,
+        granted_at=row["held_since"],
+        expires_at=row["held_until"],
         last_used_at=max(used, default=None),
-        course_on=row["completed_on"],
-        operates=bool(row["operates"]),
+        course_on=row["course_on"],
+        operates=bool(row["held_operates"]),
     )
 
 

@@ -6,6 +6,7 @@ Also holds services/holding.py: what a booking knows of its people.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,14 +19,14 @@ from labshare.domain.bookings import Booking, BookingState, Wish
 from labshare.domain.qualifications import AskState, Demand, Held
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, LabShareError, Malformed, NotFound, Refused, WrongState
-from labshare.services import bookings, notices, ticking, writing
+from labshare.services import bookings, holds, notices, ticking, writing
 from labshare.services import qualifications as service
 from labshare.services.holding import near_end
 from labshare.store import audit, due
 from labshare.store import bookings as bookings_store
 from labshare.store import qualifications as store
 from labshare.store import tables as t
-from labshare.store.engine import Database
+from labshare.store.engine import Connection, Database
 from tests.furniture import (
     ADMINISTRATOR,
     COLLEAGUE,
@@ -104,6 +105,34 @@ def held(house: Database, person_id: UUID) -> tuple[int, datetime | None] | None
     with house.read() as db:
         found = store.lines(db, *store.where(person_id=person_id, number=FESEM))
     return (found[0].held.level, found[0].held.expires_at) if found else None
+
+
+# ---------------------------------------------------------------- what it lets one book
+
+
+@pytest.mark.parametrize("project_ends", [None, at(24, 12), at(30, 12)], ids=["endless", "before", "after"])
+def test_a_use_is_over_before_its_users_qualification_is(house: Database, project_ends: datetime | None) -> None:
+    """Until Wednesday noon, whenever the project ends: by whatever path somebody comes to a use."""
+    put(house, RESEARCHER, granted_at=NOW - 30 * DAY, expires_at=at(25, 12))
+    with house.write() as db:
+        db.execute(sa.update(t.projects).values(expires_at=project_ends))
+    ended = ["project_expired"] if project_ends == at(24, 12) else []
+    assert sorted(codes(house, when=span(25, 11, 13))) == sorted([*ended, "qualification_expires"])
+    assert sorted(codes(house, when=span(26, 9, 10))) == sorted([*ended, "qualification_expires"])
+    if ended:
+        assert codes(house, when=span(25, 10, 12)) == ended
+        return
+    booking = book(house, when=span(25, 10, 12))
+    late = Wish(instrument_number=FESEM, span=span(26, 9, 10), project_id=PUBLIC_PROJECT)
+    ways: list[Callable[[Connection], object]] = [
+        lambda db: holds.hold(db, actor(RESEARCHER), late, NOW),
+        lambda db: bookings.book_all(db, actor(RESEARCHER), [late], NOW),
+        lambda db: bookings.move(db, actor(RESEARCHER), booking.id, late.span, seen_version=1, now=NOW),
+    ]
+    for way in ways:
+        with pytest.raises(Refused) as caught, house.write() as db:
+            way(db)
+        assert [each.code for each in caught.value.refusals] == ["qualification_expires"]
 
 
 # ---------------------------------------------------------------- asking and answering

@@ -171,6 +171,15 @@ def test_a_connection_that_was_lost_is_not_lent_again(postgres_url: str) -> None
         database.dispose()
 
 
+def test_two_columns_of_one_name_are_refused(database: Database) -> None:
+    """Whoever reads one of them by its name would get the other one."""
+    both = Prepared(sa.select(bookings.c.id, organisations.c.id, organisations.c.name_vi))
+    with database.read() as db:
+        with pytest.raises(ValueError, match=r"one name: \['id'\]"):
+            both.rows(db, {})
+        assert Prepared(sa.select(bookings.c.id, organisations.c.id.label("other"))).rows(db, {}).all() == []
+
+
 def test_a_constant_may_be_of_any_kind(house: Database) -> None:
     """Worked into the statement once, as the database wants it."""
     when, who = sa.literal(at(25, 9), bookings.c.starts_at.type), sa.literal(RESEARCHER, sa.Uuid())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -53,6 +54,19 @@ def test_it_is_what_the_parts_say(house: Database, project_id: UUID, person_id: 
         rules = bookings_store.rules_of(db, [number])[number]
         held = qualifications.held(db, [person_id], rules, before=at(25, 9))[person_id]
         assert found == (*projects.with_membership(db, project_id, person_id), facts.stamp(db), held)
+
+
+@pytest.mark.parametrize("project_ends", [None, at(28, 9)])
+@pytest.mark.parametrize("licence_ends", [None, at(26, 9)])
+def test_a_project_and_a_licence_end_each_by_itself(
+    house: Database, project_ends: datetime | None, licence_ends: datetime | None
+) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.projects).values(expires_at=project_ends))
+        db.execute(sa.update(t.qualifications).values(expires_at=licence_ends))
+    found = standing(house, PUBLIC_PROJECT, RESEARCHER)
+    assert found.project
+    assert (found.project.expires_at, found.held.expires_at) == (project_ends, licence_ends)
 
 
 def test_its_last_use_is_the_one_before(house: Database) -> None:
