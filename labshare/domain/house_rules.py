@@ -16,7 +16,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from labshare.domain import modes
-from labshare.domain.booking_rules import DatedHours, LockWindow, MostBookings, MostMinutes, Posted, measure, most_of
+from labshare.domain.booking_rules import (
+    DatedHours,
+    Holder,
+    LockWindow,
+    MostBookings,
+    MostMinutes,
+    Posted,
+    measure,
+    most_of,
+)
 from labshare.domain.modes import is_run_by_staff
 from labshare.domain.opening import DAY_MINUTES, OpeningHours, format_opening, open_spans
 from labshare.domain.standing_rules import cut_off_hours, dated_hours, hours_on_dates, is_short_notice, overnight_level
@@ -97,10 +106,20 @@ def _over(posted: Posted, house: HouseRules, span: Span, now: datetime) -> Refus
     if taken + wished <= most or wished <= freed:
         return None
     params: dict[str, Param] = {"holder": rule.holder.value, "rule_scope": posted.scope.kind.value}
+    if rule.holder is Holder.ACCESS_CLASS:
+        # What others of the class have, companies among them, is not the business of who asks.
+        return _over_of_class(rule, params, wished)
     if isinstance(rule, MostBookings):
         return Refusal(code="rule_most_bookings", params={**params, "most": most, "taken": taken})
     minutes = {"most_minutes": most, "taken_minutes": taken, "wish_minutes": wished}
     return Refusal(code="rule_most_minutes", params={**params, **minutes})
+
+
+def _over_of_class(rule: MostBookings | MostMinutes, params: dict[str, Param], wished: int) -> Refusal:
+    if isinstance(rule, MostBookings):
+        return Refusal(code="rule_most_bookings_class", params={**params, "most": rule.most})
+    minutes = {"most_minutes": rule.most_minutes, "wish_minutes": wished}
+    return Refusal(code="rule_most_minutes_class", params={**params, **minutes})
 
 
 def not_too_late(wish: Asked, context: Known) -> tuple[Refusal, ...]:

@@ -138,6 +138,14 @@ def test_held_and_pending_uses_count_and_what_has_ended_or_lapsed_does_not(house
     assert refused(house, XRD, span(25, 11, 12)).params["taken"] == 4
 
 
+def test_the_bookings_of_a_class_are_counted_and_not_told(house: Database) -> None:
+    posted(house, MostBookings(holder=Holder.ACCESS_CLASS, most=1))
+    book(house, XRD, span(25, 8, 10))
+    refusal = refused(house, FESEM, span(25, 8, 10), COLLEAGUE)
+    assert refusal.code == "rule_most_bookings_class"
+    assert {**refusal.params} == {"holder": "access_class", "rule_scope": "centre", "most": 1}
+
+
 def test_what_a_round_gave_counts_for_nobody(house: Database) -> None:
     """A session of a plan leaves the limit as it was, and moves though the limit is full."""
     with house.write() as db:
@@ -177,8 +185,11 @@ def test_minutes_ahead_are_counted_for_their_holder(
         book(house, FESEM, span(25, 8, 10), COLLEAGUE)
     else:
         refusal = refused(house, FESEM, span(25, 8, 10), COLLEAGUE)
-        assert refusal.code == "rule_most_minutes"
-        assert [refusal.params[each] for each in ("most_minutes", "taken_minutes", "wish_minutes")] == [180, 120, 120]
+        # What others of a class have, companies among them, is told to nobody.
+        told = () if holder is Holder.ACCESS_CLASS else ("taken_minutes",)
+        assert refusal.code == "rule_most_minutes" + ("" if told else "_class")
+        minutes = {name: value for name, value in refusal.params.items() if name.endswith("_minutes")}
+        assert minutes == {"most_minutes": 180, "wish_minutes": 120} | dict.fromkeys(told, 120)
         book(house, FESEM, span(25, 8, 9), COLLEAGUE)
     if competitor:
         book(house, XRD, span(25, 12, 14), COMPETITOR)
@@ -555,7 +566,8 @@ def test_two_persons_on_two_instruments_do_not_both_take_what_is_left(house: Dat
         each.start()
     for each in threads:
         each.join()
-    assert sorted(done) == ["booked", "rule_most_bookings"]
+    refused_by = "rule_most_bookings" + ("_class" if holder is Holder.ACCESS_CLASS else "")
+    assert sorted(done) == ["booked", refused_by]
 
 
 def test_the_second_waits_for_the_first_to_end(house: Database) -> None:

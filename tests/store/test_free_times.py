@@ -28,7 +28,9 @@ def test_candidates_are_in_use_and_booked_by_time(database: Database) -> None:
         assert [(each.rules.id, each.held.level > 0, each.place.centre_en) for each in here] == [
             ("N001", True, "Centre One"), ("N002", False, "Centre One"),
         ]  # fmt: skip
-        assert [each.is_qualified for each in store.candidates(db, Asked(number=FESEM), MANAGER)] == [False]
+        assert [each.is_qualified(is_alone=True) for each in store.candidates(db, Asked(number=FESEM), MANAGER)] == [
+            False
+        ]
         # As calendars have them too.
         assert here[0].rules == bookings_store.rules_of(db, [FESEM])[FESEM]
         db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(retired_at=NOW))
