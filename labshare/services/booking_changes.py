@@ -68,7 +68,7 @@ def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, n
     """The change that gives a booking the times and the purpose of the wish for it; other times are approved anew."""
     occupied = rules.occupied(wish.span, booking.kind)
     state, until = booking.state, booking.hold_expires_at
-    if wish.span != booking.span and state is not BookingState.HELD:
+    if wish.span != booking.span:
         state, until = standing_for(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
     moved = msgspec.structs.replace(
         booking,

@@ -157,12 +157,15 @@ def move(
     setup: str | None = None,
     operator_id: UUID | UnsetType | None = UNSET,
 ) -> Booking:
-    """Give a booking other times, under the same rules as a new one. Raises as `book` does, and `Stale`.
+    """Give a booking other times, under the same rules as a new one. Raises as `book` does, `Stale`, and `WrongState`
+    for what is only kept: an offer is of one time, and a form keeps another one by asking for it.
 
     What is not given, `purpose`, `mode`, `setup` and the operator, the booking keeps. `override` as in a wish.
     """
     booking, rules = _locked(db, actor, booking_id, seen_version, also=(operator_id,) if operator_id else ())
     require_movable(booking, now)
+    if booking.state is BookingState.HELD:
+        raise WrongState("hold_stays")
     wish = again(booking, span, purpose, rules=rules, mode=mode, setup=setup, operator_id=operator_id)
     wish = with_reason(wish, override)
     require_override(actor, wish, rules)

@@ -44,6 +44,7 @@ from labshare.domain.waitlist import (
 from labshare.domain.windows import days_span
 from labshare.errors import NotFound, Refusal, Refused, WrongState
 from labshare.services import booking_changes, bookings, calendars, holding, notices
+from labshare.services.freeing import FREED
 from labshare.services.leeways import Looking, Who
 from labshare.services.writing import HOLD_EXPIRES, Change, ended, payer_of, write
 from labshare.store import bookings as bookings_store
@@ -182,9 +183,10 @@ def how_many(db: Connection, actor: Actor | None, centre_id: str, number: int, n
 
 
 def offer_freed(db: Connection, freed_id: UUID, now: datetime) -> None:
-    """Offer time that came free to those who come first and whom it fits, for as long as there is some of it.
+    """Offer time that came free to whoever comes first and whom it fits; what is left of it is due again at once.
 
-    Dealt with twice, it is offered once: whoever is second finds nothing left to offer.
+    One offer in a transaction: each takes the locks of its own in the order that all keep to (decision 4), and a second
+    one would take some out of turn. Dealt with twice, time is offered once: whoever is second finds nothing left.
     """
     freed = store.freed(db, freed_id)
     if freed is None:
@@ -193,19 +195,20 @@ def offer_freed(db: Connection, freed_id: UUID, now: datetime) -> None:
     entries = store.waiting(db, [number], today(now))
     had = store.passed_spans(db, number, freed.span)
     for entry in _in_order(db, entries, [number], now):
-        if entry.state is WaitingState.WAITING:
-            _offer(db, entry, freed, had.get(entry.id, ()), now)
+        if entry.state is WaitingState.WAITING and _offer(db, entry, freed, had.get(entry.id, ()), now):
+            due_store.again(db, FREED, freed_id)
+            return
     store.forget_freed(db, freed_id)
 
 
-def _offer(db: Connection, entry: WaitingEntry, freed: FreedTime, had: Sequence[Span], now: datetime) -> None:
-    """Hold what fits this entry and tell its person, unless nothing does or the rules refuse it."""
+def _offer(db: Connection, entry: WaitingEntry, freed: FreedTime, had: Sequence[Span], now: datetime) -> bool:
+    """Hold what fits this entry and tell its person: False where nothing fits or the rules refuse it."""
     actor = people_store.confirmed(db, entry.person_id)
     if actor is None or not may(actor, Action.BOOK):
-        return
+        return False
     found = _fitting(db, entry, freed, had, now)
     if found is None:
-        return
+        return False
     rules, span = found
     wish = Wish(instrument_number=rules.number, span=span, person_id=entry.person_id, project_id=entry.project_id)
     until = answer_by(span.start, now, rules.timezone)
@@ -221,7 +224,8 @@ def _offer(db: Connection, entry: WaitingEntry, freed: FreedTime, had: Sequence[
                 db, entry.person_id, NoticeKind.SLOT_OFFERED, names, PAGE, now, until=until, booking_id=booking.id
             )
     except (Refused, _Gone):
-        return
+        return False
+    return True
 
 
 def _held(db: Connection, actor: Actor, wish: Wish, until: datetime, now: datetime) -> Booking:

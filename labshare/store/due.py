@@ -37,6 +37,12 @@ def schedule(db: Connection, kind: str, noun_id: object, due_at: datetime) -> No
     db.execute(sa.insert(due).values(kind=kind, noun_id=str(noun_id), due_at=due_at))
 
 
+def again(db: Connection, kind: str, noun_id: object) -> None:
+    """While it is dealt with: have it happen once more, at once. Earlier by an instant, it is a deadline of its own."""
+    if due_at := when(db, kind, noun_id):
+        schedule(db, kind, noun_id, due_at - timedelta(microseconds=1))
+
+
 def add(db: Connection, kind: str, nouns: Mapping[UUID, datetime]) -> None:
     """Have this happen to each of these nouns at its time. They are new, so that none can stand there yet."""
     rows = [{"kind": kind, "noun_id": str(noun_id), "due_at": at} for noun_id, at in nouns.items()]

@@ -639,8 +639,10 @@ class Machine(RuleBasedStateMachine):
         number, freed = found.instrument_number, Span(found.starts_at, found.ends_at)
         waiting = [each for each in self.waiters if each.instrument == number and not self.is_over(each)]
         in_order = sorted(waiting, key=lambda each: (each.passed, self.used(each), each.since, each.id.int))
-        with self.house.write() as db:
-            ticking.deal_with(db, row, self.now)
+        # One offer at a time, until nothing is left that fits anybody.
+        while again := [each for each in self.due() if each.noun_id == row.noun_id]:
+            with self.house.write() as db:
+                ticking.deal_with(db, again[0], self.now)
         made = self.made_since()
         for waiter in (each for each in in_order if each.state is WaitingState.WAITING):
             fits = self.fitting(waiter, freed)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -291,17 +292,33 @@ def test_holds_weigh_on_caps_as_bookings_do(house: Database, tmp_path: Path) -> 
 
 
 def test_of_a_hold_that_never_becomes_a_booking_nobody_is_told(house: Database) -> None:
-    """The leader holds time for a member, with a trainer, moves it and gives it back."""
+    """The leader holds time for a member, with a trainer, then other time in its place, and gives it back."""
     with house.write() as db:
         values = {"person_id": MANAGER, "instrument_number": XRD, "granted_at": NOW, "level": 3}
         db.execute(sa.insert(t.qualifications).values(values))
         for_colleague = wish(person_id=COLLEAGUE, trainer_id=MANAGER)
         held = service.hold(db, actor(RESEARCHER), for_colleague, NOW)
-        moved = bookings.move(db, actor(RESEARCHER), held.id, OTHER, seen_version=1, now=NOW)
-        assert bookings.cancel(db, actor(RESEARCHER), held.id, seen_version=2, now=NOW).state is S.RELEASED
+        other = msgspec.structs.replace(for_colleague, span=OTHER, replaces_id=held.id)
+        moved = service.hold(db, actor(RESEARCHER), other, NOW)
+        gone = bookings.cancel(db, actor(RESEARCHER), moved.id, seen_version=moved.version, now=NOW)
+        assert gone.state is S.RELEASED
         for who in (COLLEAGUE, MANAGER):
             assert notices_store.unread(db, who) == 0
     assert (moved.state, moved.span) == (S.HELD, OTHER)
+
+
+@pytest.mark.parametrize("form_hold", [0, 1], ids=["offer", "form"])
+def test_what_is_only_kept_is_not_moved(house: Database, form_hold: int) -> None:
+    """An offer of the waitlist is of the time that came free, until it must be answered: elsewhere it would be none."""
+    kept = a_booking(XRD, SLOT, state=S.HELD, hold_expires_at=NOW + timedelta(hours=2), form_hold=form_hold)
+    with house.write() as db:
+        store.add(db, [kept])
+    for who in (RESEARCHER, MANAGER):
+        with pytest.raises(WrongState) as refused, house.write() as db:
+            bookings.move(db, actor(who), kept.id, OTHER, seen_version=1, now=NOW)
+        assert codes(refused) == ["hold_stays"]
+    with house.read() as db:
+        assert store.get(db, kept.id) == kept
 
 
 def test_a_hold_for_one_project_makes_no_room_in_the_limit_of_another(house: Database) -> None:

@@ -273,6 +273,26 @@ def test_nobody_is_told_of_a_slot_that_somebody_has_booked_meanwhile(house: Data
     assert (offered(house, RESEARCHER), told(house)) == (None, [])
 
 
+def test_each_offer_is_a_transaction_of_its_own(house: Database) -> None:
+    """Two want an hour each of the two that come free: whoever offered both at once would lock the second person after
+    the limits and balances of the first, and stop whoever books meanwhile.
+    """
+    booking = taken(house)
+    join(house, RESEARCHER, minutes=60)
+    join(house, COLLEAGUE, NOW + LATER, minutes=60)
+    cancel(house, booking)
+    seen: list[list[str]] = []
+    for _ in range(3):
+        with house.read() as db:
+            (row,) = ticking.deadlines(db, NOW)
+        with house.write() as db:
+            ticking.deal_with(db, row, NOW)
+        seen.append(told(house))
+    assert seen == [["researcher"], ["colleague"], []]
+    with house.read() as db:
+        assert ticking.deadlines(db, NOW) == []
+
+
 def test_two_tickers_at_once_make_one_offer(house: Database) -> None:
     booking = taken(house)
     join(house, RESEARCHER)

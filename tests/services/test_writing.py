@@ -195,10 +195,10 @@ def test_each_booking_of_a_series_carries_the_version_of_its_own_day(house: Data
     assert [booking.agreement_version for booking in made] == [1, 2]
 
 
-def test_a_hold_that_is_due_may_move_out_of_its_own_way(house: Database) -> None:
-    """Nobody else wants its time: it moves, and ends as any hold that nobody confirmed."""
-    held = a_booking(NMR, span(25, 9, 11), state=BookingState.HELD, hold_expires_at=NOW - timedelta(minutes=1))
+def test_what_is_due_to_end_may_move_out_of_its_own_way(house: Database) -> None:
+    """It waited for its centre, which by now asks nobody to wait; nobody else wants its time."""
+    held = a_booking(NMR, span(25, 9, 11), state=BookingState.PENDING, hold_expires_at=NOW - timedelta(minutes=1))
     placed(house, held)
     with house.write() as db:
         found = service.move(db, actor(RESEARCHER), held.id, span(25, 10, 12), seen_version=held.version, now=NOW)
-    assert (found.state, found.span) == (BookingState.HELD, span(25, 10, 12))
+    assert (found.state, found.span) == (BookingState.CONFIRMED, span(25, 10, 12))
