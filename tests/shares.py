@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
 from labshare.domain.agreement_documents import to_toml
-from labshare.domain.agreements import Agreement, Kind, Scope, Selector, ShareRule, Strictness, Use
+from labshare.domain.agreements import Agreement, Balance, BalanceKey, Kind, Scope, Selector, ShareRule, Strictness, Use
 from labshare.domain.bookings import Booking
 from labshare.domain.equipment import EquipmentState
 from labshare.domain.projects import AccessClass, Activity
@@ -180,3 +181,18 @@ def statements(database: Database) -> Generator[list[str]]:
         yield seen
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def locks(monkeypatch: pytest.MonkeyPatch) -> Generator[list[set[BalanceKey]]]:
+    """The balances that each call locks: one that the first did not lock, a later one would lock out of turn."""
+    seen: list[set[BalanceKey]] = []
+    lock_if_open = store.lock_if_open
+
+    def note(db: Connection, keys: Collection[BalanceKey]) -> dict[BalanceKey, Balance]:
+        seen.append(set(keys))
+        return lock_if_open(db, keys)
+
+    with monkeypatch.context() as noting:
+        noting.setattr(store, "lock_if_open", note)
+        yield seen

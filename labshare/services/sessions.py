@@ -14,8 +14,8 @@ from labshare.domain.bookings import Booking, InstrumentRules
 from labshare.domain.people import Actor
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal
-from labshare.services.expiring import end_due
-from labshare.services.writing import Change, refuse, write
+from labshare.services.expiring import due_in, end
+from labshare.services.writing import Change, lock_balances, refuse, write
 from labshare.store import bookings as store
 from labshare.store import time_requests as requests_store
 from labshare.store.engine import Connection
@@ -32,10 +32,12 @@ def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: 
     persons = {booking.person_id for booking in new if booking.person_id is not None}
     locked = store.lock(db, {booking.instrument_number for booking in new}, persons)
     whole = Span(min(b.occupied_from for b in new), max(b.occupied_until for b in new))
-    end_due(db, locked, whole, now)
+    changes, due = [Change(after=booking) for booking in new], due_in(db, locked, whole, now)
+    lock_balances(db, [*changes, *due], locked, now)
+    end(db, due, locked, now)
     busy, elsewhere = store.busy_spans(db, locked, whole), requests_store.persons_busy(db, persons, whole)
     refuse(_clashes(new, locked, busy) + _elsewhere(new, locked, elsewhere))
-    write(db, actor, [Change(after=booking) for booking in new], locked, now, action="publish")
+    write(db, actor, changes, locked, now, action="publish")
 
 
 def _clashes(

@@ -81,6 +81,14 @@ def weigh(
     )
 
 
+def lock(db: Connection, uses: Sequence[Use], now: datetime, book: Rulebook) -> None:
+    """Lock every balance that these uses could move, in the one order, for who weighs more than once before the end of
+    the transaction: locked as they come up, the later ones would be out of turn.
+    """
+    ((uses, _),) = _with_projects(db, book, [(uses, ())])
+    _locked(db, book, [shift.counter for shift in _shifts(book, (uses, ()), now)], now)
+
+
 def sifted(
     db: Connection, standing: Part, parts: Sequence[Part], *, now: datetime, reader: Actor | None, book: Rulebook
 ) -> tuple[tuple[Refusal, ...], ...]:

@@ -50,8 +50,9 @@ from labshare.store.rulebooks import rulebook
 from labshare.store.units import lift_all
 
 # What a change is made of comes with the way to write it.
-__all__ = ["APPROVAL_ENDS", "Change", "Judged", "Locked", "Payer", "ended", "judge", "make", "numbered", "payer_of",
-           "refuse", "refuse_judged", "sift", "tell", "undone", "write", "write_judged"]  # fmt: skip
+__all__ = ["APPROVAL_ENDS", "Change", "Judged", "Locked", "Payer", "ended", "judge", "lock_balances", "make",
+           "numbered", "payer_of", "refuse", "refuse_judged", "sift", "tell", "undone", "write",
+           "write_judged"]  # fmt: skip
 
 # Instruments under lock, by number.
 Locked = Mapping[int, InstrumentRules]
@@ -136,10 +137,19 @@ def judge(
             planned.append((change, rules))
             if change.wish is not None:
                 counted.add(book, (change.after, rules))
-    weighing = [each for each, found in zip(changes, refusals, strict=True) if not (found and sifting)]
-    weighed = _weighed(db, book, [*weighing, *due.values()], locked, now, reader)
+    left = [each for each, found in zip(changes, refusals, strict=True) if not (found and sifting)]
+    # Those that are left out may be tried again at another time of their day.
+    lock_balances(db, [*changes, *due.values()] if len(left) < len(changes) else (), locked, now)
+    weighed = _weighed(db, book, [*left, *due.values()], locked, now, reader)
     weighed = weighed if sifting else _placed(db, book, weighed, changes, locked, now)
     return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()), locked=locked, conducts=conducts)
+
+
+def lock_balances(db: Connection, changes: Sequence[Change], locked: Locked, now: datetime) -> None:
+    """Lock in one go whatever balances these changes could move, for who judges more than once in a transaction."""
+    added, removed = _together(changes, locked)
+    if added or removed:
+        weighing.lock(db, [*added, *removed], now, rulebook(db))
 
 
 def sift(

@@ -5,6 +5,7 @@ refused whole, masked from rivals.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -42,6 +43,7 @@ from tests.furniture import (
     furnish,
     span,
 )
+from tests.shares import a_rule, an_agreement, by_industry, load, locks
 
 
 @pytest.fixture
@@ -320,6 +322,22 @@ def test_a_plan_is_published_whole_or_not_at_all(house: Database) -> None:
     with house.write() as db:
         publish_sessions(db, actor(MANAGER), sessions[:1], NOW)
     assert stored(house, sessions[0].id) == sessions[0]
+
+
+def test_a_plan_takes_no_balance_out_of_turn(house: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hold that is due ends first, in the week after that of the session: both weeks are locked together."""
+    next_week = Span(at(26, 9) + timedelta(days=7), at(26, 11) + timedelta(days=7))
+    held = by_industry(FESEM, next_week, state=BookingState.HELD, hold_expires_at=NOW)
+    sessions = [by_industry(FESEM, span(26, 9, 11)), by_industry(FESEM, next_week)]
+    with house.write() as db:
+        load(db, tmp_path, an_agreement(a_rule()))
+        store.add(db, [held])
+    with locks(monkeypatch) as seen, house.write() as db:
+        publish_sessions(db, actor(MANAGER), sessions, NOW)
+    assert stored(house, held.id).state is BookingState.EXPIRED
+    assert len(seen) == 3
+    assert [keys - seen[0] for keys in seen] == [set()] * 3
+    assert [len(keys) for keys in seen] == [2, 1, 2]
 
 
 def test_a_plan_puts_nobody_in_two_places(house: Database) -> None:

@@ -44,7 +44,7 @@ from tests.furniture import (
     furnish,
     span,
 )
-from tests.shares import a_rule, an_agreement, load
+from tests.shares import a_rule, an_agreement, load, locks
 from tests.web.api.conftest import content_of
 
 WEEK, DAY = timedelta(weeks=1), timedelta(days=1)
@@ -232,6 +232,18 @@ def test_a_cap_weighs_the_whole_series(capped: Database) -> None:
         make(capped, daily(), who=COMPETITOR, asked=FOUR_HOURS)
     assert codes(refused.value) == [(None, "agreement_cap_private")]
     assert count(capped) == 0
+
+
+def test_a_date_that_moves_takes_no_balance_out_of_turn(capped: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The week of the second date is locked with the others, though it is refused before it moves."""
+    placed(capped, later(NINE, WEEK))
+    asked = wish(NINE, project_id=INDUSTRY_PROJECT)
+    with locks(monkeypatch) as seen:
+        made = make(capped, weekly(3), Conflicts.MOVE, who=COMPETITOR, asked=asked)
+    assert spans(made.line) == [NINE, later(span(25, 11, 13), WEEK), later(NINE, 2 * WEEK)]
+    assert len(seen) > 1
+    assert [keys - seen[0] for keys in seen] == [set()] * len(seen)
+    assert {key.window_start for key in seen[0]} == {span(23, 0, 1).start + turn * WEEK for turn in range(3)}
 
 
 def test_dates_beyond_a_cap_are_left_out_and_later_weeks_are_not(capped: Database) -> None:
