@@ -7,7 +7,9 @@ waitlist (waitlist.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -18,7 +20,7 @@ from labshare.domain.people import Actor
 from labshare.errors import WrongState
 from labshare.services.bookings import planned
 from labshare.services.wishes import own_hold, stands
-from labshare.services.writing import HOLD_EXPIRES, Change, Locked, ended, refuse, write
+from labshare.services.writing import HOLD_EXPIRES, Change, Locked, ended, judge, refuse, refuse_judged, write
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import holds as store
@@ -26,16 +28,21 @@ from labshare.store.engine import Connection
 
 
 def hold(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Booking:
-    """Keep the time of a wish for five minutes. In place of the hold that the wish names, no longer than that one.
+    """Keep the time of a wish for five minutes. In place of the hold that the wish names, or of the actor's own that
+    stands in its way (of a form in another window, or of one that was lost), and no longer than that one.
 
-    Raises as `bookings.book` does, and `Refused` for one hold too many.
+    Raises as `bookings.book` does, and `Refused` for one hold too many of what could be booked.
     """
+    wish = knowing_own(db, actor, wish, now) or wish
     (change,), locked = planned(db, actor, [wish], now, also=[actor.person_id])
     before, until, turn = change.before, ends_at(change.after.starts_at, now), FIRST
     if before is None:
         after = change.after
         found = store.holding(db, actor.person_id, after.instrument_number, after.occupied, now, now - AGAIN)
-        refuse(too_many(*found))
+        if refusals := too_many(*found):
+            # They say that it may be booked all the same.
+            refuse_judged([change], judge(db, [change], locked, now, reader=actor))
+            refuse(refusals)
     else:
         until, turn = min(until, before.hold_expires_at or until), before.form_hold
     held = msgspec.structs.replace(change.after, state=BookingState.HELD, hold_expires_at=until, form_hold=turn)
@@ -79,16 +86,24 @@ def knowing_own(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Wish
     return msgspec.structs.replace(wish, replaces_id=kept) if kept else None
 
 
-def giving_way(db: Connection, actor: Actor, hold_id: UUID | None, locked: Locked, now: datetime) -> list[Change]:
-    """What becomes of a form's hold when several bookings are made from that form, under the lock of its instrument:
-    it ends with the same write, so that it stands in the way of none of them.
+def giving_way(
+    db: Connection, actor: Actor, hold_id: UUID | None, changes: Sequence[Change], locked: Locked, now: datetime
+) -> list[Change]:
+    """What becomes of the holds of the actor's forms when several bookings are made, under the locks of instruments:
+    that of the form itself, and what else stands in the way of one of them, end with the same write. One query more.
     """
-    if hold_id is None:
-        return []
-    before = own_hold(db, actor, hold_id)
-    if before.state is not BookingState.HELD or before.instrument_number not in locked:
-        return []
-    return [ended(before, BookingState.RELEASED, now)]
+    if hold_id is not None:
+        own_hold(db, actor, hold_id)
+    return [
+        ended(each, BookingState.RELEASED, now)
+        for each in map(partial(bookings_store.get, db), store.standing(db, actor.person_id, now))
+        if each.instrument_number in locked
+        if each.id == hold_id or any(_is_there(each, change.after) for change in changes)
+    ]
+
+
+def _is_there(hold: Booking, after: Booking) -> bool:
+    return hold.instrument_number == after.instrument_number and hold.occupied.overlaps(after.occupied)
 
 
 def _locked(db: Connection, actor: Actor, hold_id: UUID) -> tuple[Booking, dict[int, InstrumentRules]]:

@@ -65,7 +65,11 @@ def create(
         return _form(request, database, me, data, now, faults_of(fault))
     except Refused as error:
         return _preview(request, database, me, data, wish, repeat, now, error=error)
-    return redirect(request, f"/bookings/{made.line.bookings[0].id}", notice="series_booked")
+    return redirect(
+        request,
+        f"/bookings/{made.line.bookings[0].id}",
+        notice="series_booked_partly" if made.left_out else "series_booked",
+    )
 
 
 # ---------------------------------------------------------------- parts

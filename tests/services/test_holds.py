@@ -231,6 +231,10 @@ def test_nobody_holds_more_than_two_times_at_once(house: Database) -> None:
     with pytest.raises(Refused) as refused:
         hold(house, when=span(26, 9, 11))
     assert codes(refused) == ["holds_too_many"]
+    # Which says that it may be booked all the same: what may not, by night, says why.
+    with pytest.raises(Refused) as refused:
+        hold(house, when=span(26, 20, 22))
+    assert codes(refused) == ["closed"]
     assert hold(house, COLLEAGUE, span(26, 9, 11)).state is S.HELD
     release(house, first)
     hold(house, when=span(27, 9, 11))
@@ -479,6 +483,29 @@ def test_a_series_does_not_see_the_hold_of_its_own_form_and_ends_it(house: Datab
             made = series.create(db, actor(RESEARCHER), asked, repeat, conflicts, NOW)
         assert [each.state for each in made.line.bookings] == [S.CONFIRMED] * 2
         assert (made.line.bookings[0].span, made.left_out, stored(house, again).state) == (first, (), S.RELEASED)
+
+
+def test_a_second_window_takes_the_hold_of_the_first(house: Database) -> None:
+    """It overlaps by an hour. The hold goes on for as long as it had; somebody else's stays in the way."""
+    first = hold(house)
+    later = NOW + timedelta(minutes=2)
+    second = hold(house, when=span(25, 10, 12), now=later)
+    assert (second.id, second.span, second.hold_expires_at) == (first.id, span(25, 10, 12), first.hold_expires_at)
+    with pytest.raises(TimeTaken) as refused:
+        hold(house, COMPETITOR, span(25, 11, 13), now=later)
+    assert codes(refused) == ["time_taken"]
+
+
+def test_a_series_takes_the_time_of_a_hold_that_was_lost(house: Database) -> None:
+    """Of its second date, kept by a window that is gone; what is kept of other time stays."""
+    lost, other = hold(house, when=span(26, 10, 12)), hold(house, when=span(27, 9, 11))
+    repeat = Repeat(frequency=Frequency.DAILY, count=2)
+    with house.write() as db:
+        looked = series.preview(db, actor(RESEARCHER), wish(), repeat, NOW)
+        assert [each.refusals for each in looked] == [(), ()]
+        made = series.create(db, actor(RESEARCHER), wish(), repeat, Conflicts.STOP, NOW)
+    assert [each.span for each in made.line.bookings] == [SLOT, span(26, 9, 11)]
+    assert (stored(house, lost).state, stored(house, other)) == (S.RELEASED, other)
 
 
 def test_a_series_weighs_without_the_hold_of_its_form(house: Database, tmp_path: Path) -> None:
