@@ -119,8 +119,9 @@ def next_free(db: Connection, person_id: UUID, number: int, minutes: int, now: d
     return next(found, None)
 
 
-def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> list[Span]:
-    """Up to `count` uses that would be accepted, nearest to the wish first, one for each gap.
+def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3, beside: Sequence[Span] = ()) -> list[Span]:
+    """Up to `count` uses that would be accepted, nearest to the wish first, one for each gap, and none that overlaps
+    what is asked for `beside` it.
 
     Lengths are mended to what the instrument allows. Looks 14 days around the wish. What a booking that moves has
     already is not suggested to it.
@@ -130,7 +131,7 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3) -> lis
     if last <= first:
         return []
     replaced = bookings_store.get(db, wish.replaces_id) if wish.replaces_id else None
-    who = _who(db, wish, replaced)
+    who = msgspec.structs.replace(_who(db, wish, replaced), beside=tuple(beside))
     looking = Looking(db, Asked(number=wish.instrument_number), who, lambda _, __: [Span(first, last)], now)
     for each in looking.candidates:
         leeways = looking.leeways(each, wish.span.minutes)

@@ -54,6 +54,8 @@ class Who(Attended, frozen=True, kw_only=True):
     replaces_id: UUID | None = None
     is_session: bool = False
     needs_nothing: bool = False
+    # What is asked for in the same call, which none of it may overlap.
+    beside: tuple[Span, ...] = ()
     mode: Mode | None = None
     project: Project | None = None
 
@@ -82,7 +84,7 @@ class Looking:
         self._busy: dict[int, list[Span]] = {}
         self._kept: dict[int, list[Span]] = {}
         self._elsewhere: list[Span] = []
-        self._others_elsewhere: list[Span] = []
+        self._others_elsewhere: list[Span] = [*who.beside]
         self._attended_until: dict[int, datetime | None] = {}
         self._edges: list[tuple[Span, list[Agreement]]] = []
         if self._hull is not None:

@@ -5,7 +5,7 @@ What must not live here: where time is free (services/free_times.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -45,13 +45,14 @@ class Offer(msgspec.Struct, frozen=True):
     words: str
 
 
-def offers_near(db: Connection, wish: Wish, now: datetime) -> tuple[Offer, ...]:
-    """The times nearest to a wish that would be accepted, the earliest first."""
-    spans = sorted(free_times.suggest(db, wish, now))
-    beside = free_times.beside_setup(db, wish, spans)
+def offers_near(db: Connection, wish: Wish, now: datetime, beside: Sequence[Span] = ()) -> tuple[Offer, ...]:
+    """The times nearest to a wish that would be accepted, the earliest first; none overlaps what goes `beside` it."""
+    spans = sorted(free_times.suggest(db, wish, now, beside=beside))
+    same_setup = free_times.beside_setup(db, wish, spans)
     same = gettext(", beside the same set-up")
     return tuple(
-        Offer(slot_value(span), formats.span(span.start, span.end) + (same if span in beside else "")) for span in spans
+        Offer(slot_value(span), formats.span(span.start, span.end) + (same if span in same_setup else ""))
+        for span in spans
     )
 
 

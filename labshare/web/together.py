@@ -16,6 +16,7 @@ from litestar.params import QueryParameter
 from labshare.domain.bookings import InstrumentRules, Wish
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.registry_search import Search
+from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Refused
 from labshare.i18n import language
 from labshare.services import Connection, bookings, projects, registry
@@ -50,7 +51,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     sought: str = ""
     faults: Faults = {}
     refusals: tuple[Refusal, ...] = ()
-    # The times nearest to it that would be accepted if it were booked alone.
+    # The times nearest to it that would be accepted, clear of the other rows.
     offers: tuple[Offer, ...] = ()
 
     @property
@@ -192,11 +193,16 @@ def _refused(
     for refusal in error.refusals:
         if isinstance(item := refusal.params.get("item", 0 if len(places) == 1 else None), int):
             found[places[item]] = (*found.get(places[item], ()), refusal)
-    offers = {place: offers_near(db, wishes[place], now) for place in found}
+    offers = {place: offers_near(db, wishes[place], now, _beside(place, wishes)) for place in found}
     return [
         msgspec.structs.replace(row, refusals=found.get(row.place, ()), offers=offers.get(row.place, ()))
         for row in rows
     ]
+
+
+def _beside(place: int, wishes: Mapping[int, Wish]) -> list[Span]:
+    """When the other rows are: what is offered to one would else be refused for another."""
+    return [wish.span for other, wish in wishes.items() if other != place]
 
 
 def _page(

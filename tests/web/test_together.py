@@ -119,13 +119,19 @@ def test_one_row_that_is_refused_keeps_all_from_being_booked_and_says_why(client
 
 
 def test_a_refused_row_offers_the_nearest_times_and_one_click_fills_them_in(client: Client, house: Database) -> None:
-    """A colleague has the diffractometer from 10:00 to 12:00, so the nearest two hours are at 8:00 and at 12:00."""
+    """A colleague has the diffractometer from 10:00 to 12:00, and the first row is from 9:00 to 10:00: the nearest two
+    hours are at 12:00, on Thursday morning, and on Monday until it closes, as Tuesday is a holiday.
+    """
     with house.write() as db:
         store.add(db, [a_booking(XRD, span(25, 10, 12), person_id=COLLEAGUE)])
     sign_in(client, "researcher")
     refused = send(client, "/bookings/together", TWO).text
     slots = re.findall(r'name="slot_1" value="([^"]+)"', refused)
-    assert slots[:2] == ["2026-11-25T01:00:00Z/2026-11-25T03:00:00Z", "2026-11-25T05:00:00Z/2026-11-25T07:00:00Z"]
+    assert slots == [
+        "2026-11-23T09:00:00Z/2026-11-23T11:00:00Z",
+        "2026-11-25T05:00:00Z/2026-11-25T07:00:00Z",
+        "2026-11-26T01:00:00Z/2026-11-26T03:00:00Z",
+    ]
     assert "slot_0" not in refused
     page = send(client, "/bookings/together", {**TWO, "slot_1": slots[1]})
     assert (page.status_code, booked(house)) == (200, [])
@@ -147,6 +153,27 @@ def test_rows_are_added_as_they_are_needed_and_keep_what_was_typed(client: Clien
     page = send(client, "/bookings/together", {**full, "more": "1"})
     assert (len(chosen(page.text)), 'name="more"' in page.text) == (12, False)
     assert send(client, "/bookings/together", three).status_code == 303
+
+
+def test_no_row_is_offered_the_time_of_another(client: Client, house: Database) -> None:
+    """From nine to ten at the microscope, from half past nine to half past ten at the diffractometer: an hour that is
+    clear of the first row begins at eight or at ten.
+    """
+    sign_in(client, "researcher")
+    page = send(client, "/bookings/together", {**TWO, "from_1": "9:30", "until_1": "10:30"})
+    slots = re.findall(r'name="slot_1" value="([^"]+)"', page.text)
+    assert (page.status_code, booked(house)) == (422, [])
+    assert slots[:2] == ["2026-11-25T01:00:00Z/2026-11-25T02:00:00Z", "2026-11-25T03:00:00Z/2026-11-25T04:00:00Z"]
+    assert send(client, "/bookings/together", {**TWO, "from_1": "10:00", "until_1": "11:00"}).status_code == 303
+
+
+def test_a_first_row_may_be_left_empty_too(client: Client, house: Database) -> None:
+    sign_in(client, "researcher")
+    page = client.get("/bookings/together").text
+    assert "required" not in "".join(rows_of(page))
+    second = {name: value for name, value in TWO.items() if not name.endswith("_0")} | {"date_1": DAY}
+    assert send(client, "/bookings/together", second).status_code == 303
+    assert [number for number, _, _ in booked(house)] == [XRD]
 
 
 def staffed(house: Database) -> None:
