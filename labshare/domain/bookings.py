@@ -54,13 +54,7 @@ class BookingState(StrEnum):
 
 
 OCCUPYING = frozenset(
-    {
-        BookingState.HELD,
-        BookingState.PENDING,
-        BookingState.CONFIRMED,
-        BookingState.IN_USE,
-        BookingState.DONE,
-    }
+    {BookingState.HELD, BookingState.PENDING, BookingState.CONFIRMED, BookingState.IN_USE, BookingState.DONE}
 )
 # These end by themselves at their `hold_expires_at`: not confirmed by their user, or not approved by the centre.
 WAITING = frozenset({BookingState.HELD, BookingState.PENDING})
@@ -191,7 +185,9 @@ class Wish(Attended, frozen=True, kw_only=True):
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that occupies the same instrument, or the same person, at the same time."""
+    """Something that occupies the same instrument, or the same person, at the same time. Without the code of its
+    instrument it is not the business of who asks.
+    """
 
     id: UUID
     kind: BookingKind
@@ -331,9 +327,13 @@ def kept_for_round(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 
 def person_in_one_place(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+    """Where the person is meanwhile is told by instrument and time, and once without them of what is not the reader's
+    business.
+    """
     if not context.rules.attended or is_run_by_staff(wish, context.rules):
         return ()
-    return tuple(
+    others = [each for each in context.person_busy if each.id != wish.replaces_id and each.occupied.overlaps(wish.span)]
+    told = tuple(
         Refusal(
             code="person_elsewhere",
             params={
@@ -342,9 +342,10 @@ def person_in_one_place(wish: Wish, context: Context) -> tuple[Refusal, ...]:
                 "until": other.occupied.end.isoformat(),
             },
         )
-        for other in context.person_busy
-        if other.id != wish.replaces_id and other.occupied.overlaps(wish.span)
+        for other in others
+        if other.instrument_id
     )
+    return told if len(told) == len(others) else (*told, Refusal(code="person_busy"))
 
 
 def project_pays(wish: Wish, context: Context) -> tuple[Refusal, ...]:

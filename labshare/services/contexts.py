@@ -28,6 +28,7 @@ from labshare.domain.bookings import (
 from labshare.domain.clauses import Conduct, PersonUse
 from labshare.domain.clearances import Clearance
 from labshare.domain.modes import is_run_by_staff
+from labshare.domain.people import Action, Actor, may
 from labshare.domain.projects import Project
 from labshare.domain.qualifications import Held
 from labshare.domain.rulebook import Rulebook
@@ -41,7 +42,7 @@ from labshare.store import person_times
 from labshare.store import rounds as rounds_store
 from labshare.store.engine import Connection
 from labshare.store.standing import standing_of
-from labshare.store.surroundings import Around, AskedPerson, around
+from labshare.store.surroundings import Around, AskedPerson, PersonTime, around
 
 
 class Payer(msgspec.Struct, frozen=True):
@@ -134,8 +135,9 @@ def context(
     planned: Planned,
     leaving: Collection[UUID],
     now: datetime,
+    reader: Actor | None,
 ) -> Context:
-    """What the rules look at, but for the centre's own."""
+    """What the rules look at, but for the centre's own; of where the person is no more than the reader may know."""
     is_session = change.before is not None and change.before.plan_id is not None
     payer = change.payer
     held = _holding(db, rules, wish, payer, planned)
@@ -143,7 +145,7 @@ def context(
         now=now,
         rules=rules,
         neighbours=(*standing, *_planned_here(planned, rules)),
-        person_busy=_elsewhere(rules, wish, found.read, planned, leaving, now),
+        person_busy=_elsewhere(rules, wish, found.read, planned, leaving, now, reader),
         trainer_busy=_busy(db, wish.trainer_id, wish.span, planned, leaving, now),
         operator_busy=_busy(db, wish.operator_id, wish.span, planned, leaving, now),
         kept=_kept(db, book, rules, wish),
@@ -190,15 +192,29 @@ def _planned_here(planned: Planned, rules: InstrumentRules) -> list[Neighbour]:
 
 
 def _elsewhere(
-    rules: InstrumentRules, wish: Wish, read: Around, planned: Planned, leaving: Collection[UUID], now: datetime
+    rules: InstrumentRules,
+    wish: Wish,
+    read: Around,
+    planned: Planned,
+    leaving: Collection[UUID],
+    now: datetime,
+    reader: Actor | None,
 ) -> tuple[Neighbour, ...]:
     """Where the person of a wish is meanwhile, if they must be there to use the instrument: the uses themselves, since
     set-up and clean-up may be somebody else's.
     """
     if not rules.attended or wish.person_id is None or is_run_by_staff(wish, rules):
         return ()
-    busy = (each.place for each in read.times if each.attended and each.place.occupied.overlaps(wish.span))
+    times = (each for each in read.times if each.attended and each.place.occupied.overlaps(wish.span))
+    busy = (_as_told(each, reader, wish.person_id) for each in times)
     return _where(busy, wish.person_id, planned, leaving, now)
+
+
+def _as_told(time: PersonTime, reader: Actor | None, person_id: UUID) -> Neighbour:
+    """Where somebody is: on which instrument only they are told, and who answers for it."""
+    if reader is None or reader.person_id == person_id or may(reader, Action.SEE_BOOKING, centre=time.use.centre_id):
+        return time.place
+    return msgspec.structs.replace(time.place, instrument_id="")
 
 
 def _busy(

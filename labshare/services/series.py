@@ -34,7 +34,7 @@ from labshare.store.engine import Connection
 
 # What another hour may mend; a project that is not verified, say, is not verified at ten either.
 _OF_TIME = (
-    *("time_taken", "kept_for_round", "person_elsewhere", "trainer_elsewhere", "operator_elsewhere"),
+    *("time_taken", "kept_for_round", "person_elsewhere", "person_busy", "trainer_elsewhere", "operator_elsewhere"),
     *("closed", "in_the_past", "rule_cut_off"),
 )
 MOST_OFFERS = 2

@@ -128,7 +128,7 @@ def judge(
         rules = locked[change.after.instrument_number]
         found = house_rules.locked_to(book, reader, change.before, change.after, rules, now)
         if change.wish is not None:
-            known, over = _known(db, book, counted, change, change.wish, rules, planned, leaving, now)
+            known, over = _known(db, book, counted, change, change.wish, rules, planned, leaving, now, reader)
             due |= {each.id: _expiring(db, each.id, now) for each in over}
             conducts[change.after.id] = known.conducts
             found += check(change.wish, known, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
@@ -298,12 +298,13 @@ def _known(
     planned: Planned,
     leaving: Collection[UUID],
     now: datetime,
+    reader: Actor | None,
 ) -> tuple[Context, list[Neighbour]]:
     """What the rules look at for one change, and the holds in its way whose time is over."""
     beside = surroundings(db, book, rules, change, wish, counted, now)
     others = [each for each in beside.read.neighbours if each.id not in leaving]
     standing = [each for each in others if not each.is_due(now)]
-    known = context(db, rules, book, change, wish, beside, standing, planned, leaving, now)
+    known = context(db, rules, book, change, wish, beside, standing, planned, leaving, now, reader)
     known = house_rules.with_house(db, book, counted, wish, change.before, change.after, known)
     return known, [each for each in others if each.is_due(now)]
 

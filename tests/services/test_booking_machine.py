@@ -90,8 +90,9 @@ class Entry(msgspec.Struct, kw_only=True):
     version: int = 1
     # When it last changed, as far as that is asked for.
     changed_at: datetime = NOW
-    # Kept by an open form, once or twice.
+    # Kept by an open form, once or twice, and since when.
     form: int = 0
+    kept_at: datetime = NOW
     series: UUID | None = None
 
     @property
@@ -296,10 +297,21 @@ class Machine(RuleBasedStateMachine):
 
     @rule(instrument=instruments, person=people, times=slots, is_sent=st.booleans())
     def open_a_form(self, instrument: int, person: UUID, times: Span, is_sent: bool) -> None:
-        """Two at a time, and the same time four times an hour, are as many as somebody may keep."""
+        """Two at a time, and the same time four times an hour, are as many as somebody may keep. What another form of
+        theirs keeps of that time, the newest of them if there are two, goes on as this one's.
+        """
         new = self.entry(instrument, person, times)
         new.state, new.until, new.form = BookingState.HELD, min(self.now + FORM, times.start), 1
-        new.changed_at = self.now
+        new.changed_at = new.kept_at = self.now
+        own = [
+            (each.kept_at, -key.int, key)
+            for key, each in self.entries.items()
+            if each.form and each.person == person and each.instrument == instrument
+            if each.state is BookingState.HELD and not self.is_due(each) and each.occupied.overlaps(times)
+        ]
+        if own:
+            self.take_over(max(own)[2], new, is_sent=is_sent)
+            return
         theirs = [each for each in self.entries.values() if each.form and each.person == person]
         standing = sum(each.state is BookingState.HELD and not self.is_due(each) for each in theirs)
         again = sum(
@@ -310,12 +322,30 @@ class Machine(RuleBasedStateMachine):
         wish = Wish(instrument_number=instrument, span=times, project_id=PUBLIC_PROJECT)
         held = self.doing(
             lambda db: holds.hold(db, actor(person), wish, self.now),
-            expected=Refused if standing >= MOST_HOLDS or again >= MOST_AGAIN else self.expected([new]),
+            expected=self.expected([new]) or (Refused if standing >= MOST_HOLDS or again >= MOST_AGAIN else None),
         )
         if held:
             self.written(held.id, new)
             if is_sent:
                 self.send(held.id, times)
+
+    def take_over(self, key: UUID, new: Entry, *, is_sent: bool) -> None:
+        entry = self.entries[key]
+        assert entry.until
+        assert new.until
+        new.until, new.form, new.kept_at = min(entry.until, new.until), entry.form, entry.kept_at
+        new.version = entry.version + 1
+        wish = Wish(instrument_number=new.instrument, span=new.times, project_id=PUBLIC_PROJECT)
+        held = self.doing(
+            lambda db: holds.hold(db, actor(new.person), wish, self.now), expected=self.expected([new], leaving=[key])
+        )
+        if held:
+            assert held.id == key
+            self.seen["form taken over"] += 1
+            self.written(key, new)
+            self.free(entry, new.occupied)
+            if is_sent:
+                self.send(key, new.times)
 
     @precondition(lambda self: any(each.form for each in self.entries.values()))
     @rule(place=places, kept=st.booleans(), to=slots)
@@ -484,10 +514,12 @@ class Machine(RuleBasedStateMachine):
     def move(self, place: int, to: Span) -> None:
         key, entry = self.chosen(place)
         moved = self.entry(entry.instrument, entry.person, to)
-        if to == entry.times or entry.state is BookingState.HELD:
+        if to == entry.times:
             moved.state, moved.until = entry.state, entry.until
-        moved.form, moved.series, moved.changed_at = entry.form, entry.series, self.now
-        expected = self.expected([moved], leaving=[key]) if self.is_movable(entry) else WrongState
+        moved.series, moved.changed_at = entry.series, self.now
+        # What is only kept is taken or let go.
+        may_move = self.is_movable(entry) and entry.state is not BookingState.HELD
+        expected = self.expected([moved], leaving=[key]) if may_move else WrongState
         done = self.doing(
             lambda db: bookings.move(db, actor(entry.person), key, to, seen_version=entry.version, now=self.now),
             expected=expected,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from labshare.errors import Forbidden, NotFound, Refused
 from labshare.services import booking_rules, bookings, holds, notices, series, wishes
 from labshare.store import bookings as bookings_store
 from labshare.store import tables as t
-from labshare.store.engine import Database
+from labshare.store.engine import Connection, Database
 from tests.furniture import (
     COLLEAGUE,
     COMPETITOR,
@@ -82,9 +83,48 @@ def test_the_rules_judge_who_will_use_it(house: Database) -> None:
     book(house, COLLEAGUE, COLLEAGUE)
     with pytest.raises(Refused) as refused:
         book(house, RESEARCHER, COLLEAGUE, number=FESEM)
-    assert codes(refused) == ["not_qualified", "person_elsewhere"]
+    assert codes(refused) == ["not_qualified", "person_busy"]
     # The one who books is free to be there themselves.
     book(house, RESEARCHER, RESEARCHER, number=FESEM)
+
+
+@pytest.mark.parametrize(
+    ("who", "number", "code"),
+    [
+        (COLLEAGUE, NMR, "person_elsewhere"),
+        # The leader of their project, and the manager of another centre than that at which they are.
+        (RESEARCHER, NMR, "person_busy"),
+        (MANAGER, NMR, "person_busy"),
+        (MANAGER, FESEM, "person_elsewhere"),
+        (RESEARCHER, FESEM, "person_busy"),
+    ],
+)
+def test_where_somebody_is_meanwhile_is_told_to_them_and_to_who_answers_for_it(
+    house: Database, who: UUID, number: int, code: str
+) -> None:
+    """By whatever path: one booking, several at once, a series, a hold, and what is only tried."""
+    book(house, COLLEAGUE, COLLEAGUE, span(25, 9, 10), number)
+    asked = Wish(instrument_number=XRD, span=span(25, 9, 12), person_id=COLLEAGUE, project_id=PUBLIC_PROJECT)
+    ways: list[Callable[[Connection], object]] = [
+        lambda db: bookings.book(db, actor(who), asked, NOW),
+        lambda db: holds.hold(db, actor(who), asked, NOW),
+        lambda db: bookings.book_all(db, actor(who), [asked], NOW),
+        lambda db: series.create(
+            db, actor(who), asked, Repeat(frequency=Frequency.DAILY, count=1), Conflicts.STOP, NOW
+        ),
+    ]
+    for way in ways:
+        with pytest.raises(Refused) as refused, house.write() as db:
+            way(db)
+        (refusal,) = refused.value.refusals
+        told = {"instrument", "from", "until"} if code == "person_elsewhere" else set[str]()
+        assert (refusal.code, set(refusal.params) - {"item"}) == (code, told)
+    # Nothing is said twice of what may not be said.
+    if code == "person_busy":
+        book(house, COLLEAGUE, COLLEAGUE, span(25, 11, 12), number)
+        with pytest.raises(Refused) as refused, house.write() as db:
+            bookings.book(db, actor(who), asked, NOW)
+        assert codes(refused) == ["person_busy"]
 
 
 def test_both_see_it_and_may_move_and_cancel_it_and_others_do_not(house: Database) -> None:
