@@ -16,12 +16,14 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.availability import Leeway, firsts, nearest, starts_of_day
-from labshare.domain.bookings import Booking, BookingState, InstrumentRules, Wish
+from labshare.domain.bookings import Booking, BookingState, InstrumentRules, Wish, check, setup_posted
 from labshare.domain.bookings import Context as RuleContext
+from labshare.domain.modes import mode_offered
 from labshare.domain.opening import DAY_MINUTES
+from labshare.domain.operators import operated
 from labshare.domain.people import Action, Actor, require
 from labshare.domain.projects import Project
-from labshare.domain.qualifications import qualified
+from labshare.domain.qualifications import qualified, trained
 from labshare.domain.registry_search import Search
 from labshare.domain.timespan import Span, next_minute
 from labshare.errors import Refusal
@@ -38,6 +40,11 @@ from labshare.store.free_times import Asked, Candidate
 # How far a suggestion looks to both sides of a wish.
 AROUND = timedelta(days=14)
 MOST_INSTRUMENTS, MOST_A_DAY = 20, 3
+
+# What stands against a wish at any time; what trainer and operator hold, and where they are, is looked at by time.
+_NEVER = frozenset(
+    {"mode_not_offered", "setup_not_posted", "trainer_is_user", "operator_is_user", "operator_not_wanted"}
+)
 
 # What `find` hands out; pages name this type, and never the store.
 Place = store.Place
@@ -134,6 +141,8 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3, beside
     who = msgspec.structs.replace(_who(db, wish, replaced), beside=tuple(beside))
     looking = Looking(db, Asked(number=wish.instrument_number), who, lambda _, __: [Span(first, last)], now)
     for each in looking.candidates:
+        if _is_never(wish, each.rules, now):
+            return []
         leeways = looking.leeways(each, wish.span.minutes)
         if replaced is not None and replaced.instrument_number == wish.instrument_number:
             leeways = [_elsewhere(replaced, leeway) for leeway in leeways]
@@ -161,6 +170,12 @@ def capability_of(db: Connection, number: int) -> str:
 
 
 # ---------------------------------------------------------------- parts
+
+
+def _is_never(wish: Wish, rules: InstrumentRules, now: datetime) -> bool:
+    """Whether no other time would help: the mode or set-up is not to be had, or somebody is named who cannot be."""
+    said = check(wish, RuleContext(now=now, rules=rules), (mode_offered, setup_posted, trained, operated))
+    return any(each.code in _NEVER for each in said)
 
 
 def _elsewhere(booking: Booking, leeway: Leeway) -> Leeway:

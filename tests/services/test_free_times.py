@@ -302,6 +302,27 @@ def test_what_trainer_and_operator_hold_lasts_until_the_end_of_the_use(
         assert accepted(db, msgspec.structs.replace(asked, span=nearest))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mode": Mode.COMMISSIONED},
+        {"setup": "Hot stage"},
+        {"trainer_id": RESEARCHER},
+        {"mode": Mode.ASSISTED, "operator_id": RESEARCHER},
+        {"operator_id": COLLEAGUE},
+    ],
+    ids=["mode", "set-up", "own trainer", "own operator", "operator of nothing"],
+)
+def test_nothing_is_suggested_where_no_time_would_help(house: Database, changes: dict[str, Any]) -> None:
+    """Run by its user or with help, with no set-up posted; researcher and colleague may train and operate there."""
+    asked = wish(FESEM, span(25, 9, 11))
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(modes="self assisted"))
+        db.execute(sa.update(t.qualifications).values(level=3, operates=True))
+        assert free_times.suggest(db, asked, NOW, count=1) == [span(25, 9, 11)]
+        assert free_times.suggest(db, msgspec.structs.replace(asked, **changes), NOW) == []
+
+
 def test_with_a_trainer_only_the_safety_course_has_to_last(house: Database) -> None:
     """A course of the 25th of November a year before is good until the end of that day: the last two hours of it are
     from 16:00, as the instrument closes at 18:00.
