@@ -7,9 +7,7 @@ waitlist (waitlist.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -86,24 +84,16 @@ def knowing_own(db: Connection, actor: Actor, wish: Wish, now: datetime) -> Wish
     return msgspec.structs.replace(wish, replaces_id=kept) if kept else None
 
 
-def giving_way(
-    db: Connection, actor: Actor, hold_id: UUID | None, changes: Sequence[Change], locked: Locked, now: datetime
-) -> list[Change]:
-    """What becomes of the holds of the actor's forms when several bookings are made, under the locks of instruments:
-    that of the form itself, and what else stands in the way of one of them, end with the same write. One query more.
+def giving_way(db: Connection, actor: Actor, hold_id: UUID | None, locked: Locked, now: datetime) -> list[Change]:
+    """What becomes of a form's hold when several bookings are made from that form, under the lock of its instrument:
+    it ends with the same write, so that it stands in the way of none of them.
     """
-    if hold_id is not None:
-        own_hold(db, actor, hold_id)
-    return [
-        ended(each, BookingState.RELEASED, now)
-        for each in map(partial(bookings_store.get, db), store.standing(db, actor.person_id, now))
-        if each.instrument_number in locked
-        if each.id == hold_id or any(_is_there(each, change.after) for change in changes)
-    ]
-
-
-def _is_there(hold: Booking, after: Booking) -> bool:
-    return hold.instrument_number == after.instrument_number and hold.occupied.overlaps(after.occupied)
+    if hold_id is None:
+        return []
+    before = own_hold(db, actor, hold_id)
+    if before.state is not BookingState.HELD or before.instrument_number not in locked:
+        return []
+    return [ended(before, BookingState.RELEASED, now)]
 
 
 def _locked(db: Connection, actor: Actor, hold_id: UUID) -> tuple[Booking, dict[int, InstrumentRules]]:

@@ -82,7 +82,7 @@ def preview(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, now: datet
     """
     with undone(db):
         changes, locked = _planned(db, actor, wish, repeat, now)
-        freed = giving_way(db, actor, wish.replaces_id, changes, locked, now)
+        freed = giving_way(db, actor, wish.replaces_id, locked, now)
         refusals = sift(db, [*changes, *freed], locked, now, reader=actor)[: len(changes)]
     _hold_back(db, actor, zip(changes, refusals, strict=True), now)
     taken = [change.after.occupied for change in changes]
@@ -131,7 +131,7 @@ def create(db: Connection, actor: Actor, wish: Wish, repeat: Repeat, conflicts: 
         created_at=now,
     )
     changes = [_in_series(change, series) for change in changes]
-    freed = giving_way(db, actor, wish.replaces_id, changes, locked, now)
+    freed = giving_way(db, actor, wish.replaces_id, locked, now)
     left_out: tuple[Occurrence, ...] = ()
     if conflicts is not Conflicts.STOP:
         changes, left_out = _chosen(db, actor, changes, freed, locked, now, moves=conflicts is Conflicts.MOVE)

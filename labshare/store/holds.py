@@ -25,15 +25,13 @@ class Holding(NamedTuple):
 
 _START, _END, _BACK = (sa.bindparam(name, type_=UTCMinute()) for name in ("start", "end", "back"))
 _THEIRS = sa.and_(bookings.c.booked_by_id == sa.bindparam("person_id", type_=sa.Uuid()), bookings.c.form_hold > 0)
-_STAND = (
+_STANDING = sa.select(sa.func.count()).where(
     # As the index of what is not firm has it, which is small.
     bookings.c.state.in_(sa.bindparam("not_firm", ("held", "pending"), expanding=True, literal_execute=True)),
     bookings.c.state == BookingState.HELD,
     bookings.c.hold_expires_at > sa.bindparam("now", type_=UTCDateTime()),
     _THEIRS,
 )
-_STANDING = sa.select(sa.func.count()).where(*_STAND)
-_WHICH = sa.select(bookings.c.id).where(*_STAND).order_by(bookings.c.created_at, bookings.c.id)
 _AGAIN = sa.select(sa.func.count()).where(
     bookings.c.instrument_number == sa.bindparam("number"),
     bookings.c.occupied_from < _END,
@@ -65,11 +63,6 @@ def kept(db: Connection, person_id: UUID, number: int, span: Span, now: datetime
     """The newest hold that a form of this person has of an instrument over a span."""
     params = {"person_id": person_id, "number": number, "now": now}
     return db.execute(_KEPT, {**params, **over(span)}).scalar_one_or_none()
-
-
-def standing(db: Connection, person_id: UUID, now: datetime) -> list[UUID]:
-    """The holds that forms of this person have now."""
-    return list(db.execute(_WHICH, {"person_id": person_id, "now": now}).scalars())
 
 
 def holding(db: Connection, person_id: UUID, number: int, span: Span, now: datetime, since: datetime) -> Holding:

@@ -496,18 +496,6 @@ def test_a_second_window_takes_the_hold_of_the_first(house: Database) -> None:
     assert codes(refused) == ["time_taken"]
 
 
-def test_a_series_takes_the_time_of_a_hold_that_was_lost(house: Database) -> None:
-    """Of its second date, kept by a window that is gone; what is kept of other time stays."""
-    lost, other = hold(house, when=span(26, 10, 12)), hold(house, when=span(27, 9, 11))
-    repeat = Repeat(frequency=Frequency.DAILY, count=2)
-    with house.write() as db:
-        looked = series.preview(db, actor(RESEARCHER), wish(), repeat, NOW)
-        assert [each.refusals for each in looked] == [(), ()]
-        made = series.create(db, actor(RESEARCHER), wish(), repeat, Conflicts.STOP, NOW)
-    assert [each.span for each in made.line.bookings] == [SLOT, span(26, 9, 11)]
-    assert (stored(house, lost).state, stored(house, other)) == (S.RELEASED, other)
-
-
 def test_a_series_weighs_without_the_hold_of_its_form(house: Database, tmp_path: Path) -> None:
     """Of 600 minutes a week the hold has 300: two days of 5 hours fit only without it."""
     with house.write() as db:

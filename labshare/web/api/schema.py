@@ -119,8 +119,8 @@ CONFIG = OpenAPIConfig(
     title="LabShare",
     version=__version__,
     description=DESCRIPTION,
-    path="/api/v1",
-    render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+    path="/api/v1/openapi.json",
+    render_plugins=[JsonRenderPlugin(path="/")],
     components=Components(
         security_schemes={
             "token": SecurityScheme(
