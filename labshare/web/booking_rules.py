@@ -15,9 +15,21 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
-from labshare.domain.booking_rules import KINDS, BookingRule, Holder, Posted, RowRule, Scope, ScopeKind, read, told
+from labshare.domain.booking_rules import (
+    KINDS,
+    Advance,
+    BookingRule,
+    Holder,
+    Posted,
+    RowRule,
+    Scope,
+    ScopeKind,
+    read,
+    told,
+)
 from labshare.domain.people import Actor
 from labshare.domain.qualifications import Level
+from labshare.domain.standing_rules import furthest_days
 from labshare.errors import Malformed, Refusal, Refused
 from labshare.i18n import word
 from labshare.sentences import worded
@@ -29,6 +41,8 @@ from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.templating import named
 from labshare.web.typed import typed_date, typed_day_hours, typed_hours, typed_length, typed_week_hours
 
+# What the facts of an instrument tell as it is in force.
+TOLD = RowRule | Advance
 KIND_NAMES = tuple(str(kind.__struct_config__.tag) for kind in KINDS)
 
 
@@ -71,11 +85,18 @@ def sentence_of(rule: BookingRule) -> str:
     return worded(f"booking_rule.{key}", params)
 
 
-def sentences_of(posted: tuple[Posted, ...]) -> list[str]:
-    """The rules that hold for an instrument, for its page and the form that books it; each sentence once. What stands
-    in its row is told there as it is in force.
+def asked_at(posted: tuple[Posted, ...], advance_days: int) -> dict[str, Any]:
+    """What the page of an instrument and the form that books it say of the rules there: `house`, each sentence
+    once, and `ahead`, the days ahead that are in force, with whether a rule says so rather than the registry.
+
+    What stands in its row is told there as it is in force.
     """
-    return list(dict.fromkeys(sentence_of(each.rule) for each in posted if not isinstance(each.rule, RowRule)))
+    ruled = furthest_days(posted)
+    return {
+        "house": list(dict.fromkeys(sentence_of(each.rule) for each in posted if not isinstance(each.rule, TOLD))),
+        "ahead": advance_days if ruled is None else min(ruled, advance_days),
+        "ahead_is_ruled": ruled is not None and ruled < advance_days,
+    }
 
 
 @get("/centres/{centre_id:str}/rules", sync_to_thread=True)

@@ -237,6 +237,20 @@ def test_an_instrument_shows_what_is_in_force_and_which_of_it_a_rule_says(client
     assert "theo quy tắc đặt giờ" not in text_of(client.get("/instruments/N001"))
 
 
+def test_an_instrument_says_how_far_ahead_one_may_book_by_what_is_in_force(client: Client, house: Database) -> None:
+    """Both instruments may be booked 60 days ahead by the registry; the rules say 7 days of one, and 100 of both."""
+    posted(house, Advance(days=100))
+    posted(house, Advance(days=7), Scope(ScopeKind.INSTRUMENT, "N002"))
+    sign_in(client, "researcher")
+    for address in ("/instruments/N002", "/bookings/new?instrument=N002"):
+        page = text_of(client.get(address))
+        assert "tối đa 7 ngày (theo quy tắc đặt giờ)" in page
+        assert ("60 ngày" in page, "nhiều nhất 7 ngày" in page, "100 ngày" in page) == (False, False, False)
+    for address in ("/instruments/N001", "/bookings/new?instrument=N001"):
+        page = text_of(client.get(address))
+        assert ("tối đa 60 ngày" in page, "theo quy tắc" in page, "100 ngày" in page) == (True, False, False)
+
+
 def test_what_nobody_could_book_is_told_beside_the_form_as_it_was_typed(client: Client, house: Database) -> None:
     """Both instruments of the centre are open for ten hours a day."""
     sign_in(client, "manager")
