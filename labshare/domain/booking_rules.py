@@ -292,6 +292,8 @@ def require_sound(rule: BookingRule) -> None:
         value, most = getattr(rule, field), _MOST.get(field)
         least = 0 if field in _MAY_BE_NOTHING else 1
         if isinstance(value, int) and most is not None and not least <= value <= most:
+            if field.endswith("minutes"):
+                raise Malformed("booking_rule_range_length", field=field, least_minutes=least, most_minutes=most)
             raise Malformed("booking_rule_range", field=field, least=least, most=most)
     match rule:
         case PrimeLimit():
@@ -299,27 +301,25 @@ def require_sound(rule: BookingRule) -> None:
         case DatedHours():
             _require_dates(rule)
         case WeekHours() if rule.opening.is_never:
-            raise Malformed("booking_rule_empty", field="hours")
+            raise Malformed("booking_rule_no_hours", field="hours")
         case Length():
             _require_length(rule)
         case Changeover(setup_minutes=None, cleanup_minutes=None):
-            raise Malformed("booking_rule_empty", field="setup_minutes")
+            raise Malformed("booking_rule_no_changeover", field="setup_minutes")
         case _:
             pass
 
 
 def _require_prime(rule: PrimeLimit) -> None:
     if parse_opening(rule.hours).is_never:
-        raise Malformed("booking_rule_empty", field="hours")
+        raise Malformed("booking_rule_no_hours", field="hours")
     if rule.day_minutes is None and rule.week_minutes is None:
-        raise Malformed("booking_rule_empty", field="day_minutes")
+        raise Malformed("booking_rule_no_share", field="day_minutes")
 
 
 def _require_dates(rule: DatedHours) -> None:
-    if not rule.name.strip():
-        raise Malformed("booking_rule_empty", field="name")
-    if len(rule.name) > LONGEST_NAME or not rule.name.isprintable():
-        raise Malformed("booking_rule_unreadable", field="name")
+    if not rule.name.strip() or len(rule.name) > LONGEST_NAME or not rule.name.isprintable():
+        raise Malformed("booking_rule_name", field="name", most=LONGEST_NAME)
     if not timedelta(0) <= rule.last - rule.first < timedelta(days=LONGEST_DAYS):
         raise Malformed("booking_rule_dates", field="last", most=LONGEST_DAYS)
     hours_of(rule)
@@ -327,14 +327,18 @@ def _require_dates(rule: DatedHours) -> None:
 
 def _require_length(rule: Length) -> None:
     if rule.least_minutes is None and rule.most_minutes is None:
-        raise Malformed("booking_rule_empty", field="least_minutes")
+        raise Malformed("booking_rule_no_bounds", field="least_minutes")
     if rule.least_minutes is not None and rule.most_minutes is not None and rule.most_minutes < rule.least_minutes:
         raise Malformed("booking_rule_reversed", field="most_minutes")
 
 
 def hours_of(rule: DatedHours) -> Hours:
     """The hours of each of its days; none where they are closed. Raises `Malformed`."""
-    return parse_opening(f"daily {rule.hours}").days[0] if rule.hours.strip() else ()
+    try:
+        return parse_opening(f"daily {rule.hours}").days[0] if rule.hours.strip() else ()
+    except Malformed as fault:
+        # Nobody wrote the word that makes a week of them.
+        raise Malformed(fault.code, part=rule.hours) from None
 
 
 def told(rule: BookingRule) -> tuple[str, dict[str, Param]]:

@@ -23,6 +23,7 @@ from labshare.domain.booking_rules import (
     NeedsOperator,
     Overnight,
     Posted,
+    RowRule,
     Scope,
     ScopeKind,
     ShortNotice,
@@ -34,16 +35,39 @@ from labshare.domain.opening import Hours, OpeningHours
 from labshare.domain.registry import Instrument
 from labshare.domain.registry_terms import BookingMode
 from labshare.domain.timespan import Span, next_minute
+from labshare.errors import Malformed, Refusal, Refused
 
 # The fields of an instrument's row that rules may say in place of the registry.
 LENGTHS = ("min_minutes", "max_minutes", "granularity_minutes")
 POSTED = ("opening", *LENGTHS, "setup_minutes", "cleanup_minutes")
 _RANKS = list(ScopeKind)
+HOUR = 60
 
 
 def at(posted: Iterable[Posted], site: Site) -> tuple[Posted, ...]:
     """Those that hold at an instrument, in their order."""
     return tuple(each for each in posted if each.scope.holds(site))
+
+
+def require_new(rule: BookingRule, scope: Scope, posted: Iterable[Posted]) -> None:
+    """What is asked of a rule that is posted beside those that stand, and not of one that stands already.
+
+    Raises `Malformed` for a step whose raster would leave hardly a start near opening or on the hour, and `Refused` for
+    a rule that holds already. Where the later of two counts, an earlier one that another stands over may come again.
+    """
+    if isinstance(rule, Granularity) and HOUR % rule.minutes and rule.minutes % HOUR:
+        raise Malformed("booking_rule_step", field="minutes")
+    alike = [each.rule for each in posted if each.scope == scope and _is_of_same(each.rule, rule)]
+    if rule in (alike[-1:] if isinstance(rule, RowRule | DatedHours) else alike):
+        raise Refused((Refusal(code="booking_rule_stands"),))
+
+
+def _is_of_same(one: BookingRule, other: BookingRule) -> bool:
+    """Whether two rules say something of the same: of the same days, or of the same field of an instrument's row."""
+    if isinstance(one, DatedHours) and isinstance(other, DatedHours):
+        return one.first <= other.last and other.first <= one.last
+    said, others = ({name for name, value in _fields(each).items() if value is not None} for each in (one, other))
+    return type(one) is type(other) and (not said or bool(said & others))
 
 
 def dated_hours(posted: Iterable[Posted]) -> dict[date, tuple[DatedHours, Hours]]:

@@ -25,7 +25,7 @@ from labshare.domain.bookings import InstrumentRules
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.registry_check import unfit
 from labshare.domain.registry_terms import BookingMode
-from labshare.domain.standing_rules import in_force
+from labshare.domain.standing_rules import in_force, require_new
 from labshare.errors import NotFound, Refusal, Refused, WrongState
 from labshare.services.writing import tell
 from labshare.store import agreements as agreements_store
@@ -72,8 +72,8 @@ def post(db: Connection, actor: Actor, scope: Scope, rule: BookingRule, now: dat
     """Post a rule: it holds for what is booked or moved from now on. Bookings that stand are left alone.
 
     Rules of a group reach over many centres, so they are for administrators. Raises `Forbidden`, `NotFound` for a scope
-    that there is not, `Malformed` for what makes no rule, and `Refused` naming each instrument that nobody could book,
-    and for one that is not booked by time: no rule would be asked about it.
+    that there is not, `Malformed` for what makes no rule, and `Refused` for one that holds already, naming each
+    instrument that nobody could book, and for one that is not booked by time: no rule would be asked about it.
     """
     require(actor, Action.MANAGE_CALENDAR, centre=_centre_of(db, scope))
     require_sound(rule)
@@ -81,6 +81,7 @@ def post(db: Connection, actor: Actor, scope: Scope, rule: BookingRule, now: dat
         raise Refused((Refusal(code="booking_rule_untimed", params={"instrument": scope.id}),))
     posted = Posted(id=uuid4(), scope=scope, rule=rule, since=now, posted_by_id=actor.person_id)
     agreements_store.hold_still(db)
+    require_new(rule, scope, store.of_scopes(db, [scope]))
     store.add(db, posted)
     _put_in_force(db, posted)
     _audit(db, actor, "post", posted, now)

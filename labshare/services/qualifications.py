@@ -24,6 +24,7 @@ from labshare.domain.qualifications import (
     AskState,
     Demand,
     End,
+    EndKind,
     Level,
     ends,
     is_good,
@@ -61,6 +62,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_over(self) -> bool:
         return self.state not in ("valid", "soon")
+
+    @property
+    def lasting_level(self) -> int:
+        """The level that is held without an end, 0 for none; a safety course that is over is no end of the level."""
+        return 0 if any(each.kind is not EndKind.COURSE for each in _ends(self.line)) else self.line.held.level
 
 
 # ---------------------------------------------------------------- looking
@@ -122,7 +128,7 @@ def ask(db: Connection, actor: Actor, instrument_id: str, level: int, note: str,
     """Ask for a qualification, or for one to be renewed or raised.
 
     Raises `NotFound` for an unknown instrument, `Malformed` for a level or a note that cannot be, and `WrongState`
-    while an ask of theirs waits there.
+    while an ask of theirs waits there, or for a level that they hold without an end.
     """
     require(actor, Action.BOOK)
     rules = calendars.rules_of(db, instrument_id)
@@ -137,6 +143,8 @@ def ask(db: Connection, actor: Actor, instrument_id: str, level: int, note: str,
     bookings_store.lock_persons(db, [actor.person_id])
     if store.is_asked(db, actor.person_id, rules.number):
         raise WrongState("qualification_asked")
+    if (held := at(db, actor, rules.number, now)) is not None and new.level <= held.lasting_level:
+        raise WrongState("qualification_held", level=held.lasting_level)
     store.add_ask(db, new)
     _record(db, actor, "ask", rules.id, new.person_id, now, level=new.level)
     return new

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 from litestar import Response, Router, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from labshare import formats
 from labshare.domain.approvals import MOST_HOURS, Approval
@@ -38,8 +38,11 @@ class SettingForm(msgspec.Struct, frozen=True):
 
 
 @get("/approvals", sync_to_thread=True)
-def listing(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
-    return _page(request, database, me, now)
+def listing(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, instrument: FromQuery[str] = ""
+) -> Response[str]:
+    """What waits, and the form of a choice; `instrument` fills it with what is chosen for one already."""
+    return _page(request, database, me, now, instrument=instrument)
 
 
 @post("/bookings/{booking_id:str}/approve", sync_to_thread=True)
@@ -74,6 +77,8 @@ def choose(
     now: given.Now,
     data: Form[SettingForm],
 ) -> Response[str]:
+    if not data.instrument:
+        return _page(request, database, me, now, WrongState("approval_of_nothing"), form=data)
     hours = int(data.hours) if data.hours.isascii() and data.hours.isdecimal() and len(data.hours) < 6 else 0
     try:
         with database.write() as db:
@@ -133,9 +138,13 @@ def _page(
     now: datetime,
     error: LabShareError | None = None,
     form: SettingForm | None = None,
+    instrument: str = "",
 ) -> Response[str]:
     with database.read() as db:
         waiting, instruments = approvals.waiting(db, me, now), approvals.settings(db, me)
+    held = (
+        SettingForm(each.id, each.approval, str(each.approval_hours)) for each in instruments if each.id == instrument
+    )
     return render(
         request,
         "bookings/approvals.html",
@@ -144,7 +153,7 @@ def _page(
         instruments=instruments,
         approvals=[each.value for each in Approval],
         most_hours=MOST_HOURS,
-        form=form or SettingForm(),
+        form=form or next(held, SettingForm()),
         refusals=error.refusals if error else (),
     )
 

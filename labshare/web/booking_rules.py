@@ -5,6 +5,7 @@ What must not live here: what a rule says of a booking (domain/house_rules.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -14,9 +15,21 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
-from labshare.domain.booking_rules import KINDS, BookingRule, Holder, Posted, RowRule, Scope, ScopeKind, read, told
+from labshare.domain.booking_rules import (
+    KINDS,
+    Advance,
+    BookingRule,
+    Holder,
+    Posted,
+    RowRule,
+    Scope,
+    ScopeKind,
+    read,
+    told,
+)
 from labshare.domain.people import Actor
 from labshare.domain.qualifications import Level
+from labshare.domain.standing_rules import furthest_days
 from labshare.errors import Malformed, Refusal, Refused
 from labshare.i18n import word
 from labshare.sentences import worded
@@ -26,8 +39,10 @@ from labshare.web import given
 from labshare.web.booking_forms import Faults
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.templating import named
-from labshare.web.typed import typed_date, typed_hours, typed_length
+from labshare.web.typed import typed_date, typed_day_hours, typed_hours, typed_length, typed_week_hours
 
+# What the facts of an instrument tell as it is in force.
+TOLD = RowRule | Advance
 KIND_NAMES = tuple(str(kind.__struct_config__.tag) for kind in KINDS)
 
 
@@ -70,11 +85,18 @@ def sentence_of(rule: BookingRule) -> str:
     return worded(f"booking_rule.{key}", params)
 
 
-def sentences_of(posted: tuple[Posted, ...]) -> list[str]:
-    """The rules that hold for an instrument, for its page and the form that books it; each sentence once. What stands
-    in its row is told there as it is in force.
+def asked_at(posted: tuple[Posted, ...], advance_days: int) -> dict[str, Any]:
+    """What the page of an instrument and the form that books it say of the rules there: `house`, each sentence
+    once, and `ahead`, the days ahead that are in force, with whether a rule says so rather than the registry.
+
+    What stands in its row is told there as it is in force.
     """
-    return list(dict.fromkeys(sentence_of(each.rule) for each in posted if not isinstance(each.rule, RowRule)))
+    ruled = furthest_days(posted)
+    return {
+        "house": list(dict.fromkeys(sentence_of(each.rule) for each in posted if not isinstance(each.rule, TOLD))),
+        "ahead": advance_days if ruled is None else min(ruled, advance_days),
+        "ahead_is_ruled": ruled is not None and ruled < advance_days,
+    }
 
 
 @get("/centres/{centre_id:str}/rules", sync_to_thread=True)
@@ -104,9 +126,13 @@ def post_rule(
     if rule is None:
         with database.read() as db:
             return _page(request, db, me, centre_id, data, faults)
+    scope = read_scope(data.scope)
     try:
         with database.write() as db:
-            booking_rules.post(db, me, read_scope(data.scope), rule, now)
+            booking_rules.post(db, me, scope, rule, now)
+    except Malformed as fault:
+        with database.read() as db:
+            return _page(request, db, me, centre_id, data, _at_field(fault))
     except Refused as error:
         with database.read() as db:
             return _page(request, db, me, centre_id, data, error=error)
@@ -148,7 +174,7 @@ def read_rule(form: RuleForm) -> tuple[BookingRule | None, Faults]:
                 faults[field] = fault.refusals[0]
     required = set(kind.__struct_fields__[: len(kind.__struct_fields__) - len(kind.__struct_defaults__)])
     faults |= {
-        field: Refusal(code="booking_rule_empty", params={"field": field})
+        field: Refusal(code="field_empty")
         for field in kind.__struct_fields__
         if field in required and field not in values and field not in faults
     }
@@ -157,25 +183,34 @@ def read_rule(form: RuleForm) -> tuple[BookingRule | None, Faults]:
     try:
         return read(form.kind, values), {}
     except Malformed as fault:
-        return None, {str(fault.params.get("field", "hours")): fault.refusals[0]}
+        return None, _at_field(fault)
+
+
+def _at_field(fault: Malformed) -> Faults:
+    # Hours that cannot be read are the only fault that names no field.
+    return {str(fault.params.get("field", "hours")): fault.refusals[0]}
 
 
 def _reader(kind: str, field: str) -> Callable[[str, str], object]:
     if field in ("first", "last"):
         return lambda text, name: typed_date(text, name).isoformat()
-    if field in ("setup_minutes", "cleanup_minutes"):
-        return lambda text, name: 0 if text == "0" else typed_length(text, name)
-    if field in ("late_minutes", "minutes"):
-        return typed_length
+    if field in ("setup_minutes", "cleanup_minutes", "late_minutes", "minutes"):
+        return lambda text, name: int(text) if _NUMBER.fullmatch(text) else typed_length(text, name)
     if field.endswith("minutes"):
-        return typed_hours
-    if field in ("holder", "name") or (field == "hours" and kind in ("prime_limit", "dated_hours", "week_hours")):
-        return lambda text, _: text
-    return _number
+        return lambda text, name: 60 * int(text) if _NUMBER.fullmatch(text) else typed_hours(text, name)
+    if field == "hours" and kind == "dated_hours":
+        return typed_day_hours
+    if field == "hours" and kind in ("prime_limit", "week_hours"):
+        return typed_week_hours
+    return (lambda text, _: text) if field in ("holder", "name") else _number
+
+
+# Whatever its sign and size: the rule says between which numbers it must be.
+_NUMBER = re.compile(r"[+-]?[0-9]{1,100}")
 
 
 def _number(text: str, field: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+    if not _NUMBER.fullmatch(text):
         raise Malformed("malformed_number", field=field)
     return int(text)
 

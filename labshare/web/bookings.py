@@ -58,7 +58,7 @@ from labshare.web.booking_forms import (
     with_times,
 )
 from labshare.web.booking_lines import by_day, firm, for_others
-from labshare.web.booking_rules import sentences_of
+from labshare.web.booking_rules import asked_at
 from labshare.web.booking_wishes import choices as choices_for
 from labshare.web.booking_wishes import operator_choices, read_wish, ways_after
 from labshare.web.clearances import write_or_hold_back
@@ -214,7 +214,7 @@ def booking_form(
         estimates=_estimates(db, rules, choices, form, now),
         is_timed=read_span(form)[0] is not None,
         weekday_ticks=weekday_ticks(form),
-        house=sentences_of(booking_rules.at_site(db, rules.site)),
+        **asked_at(booking_rules.at_site(db, rules.site), rules.advance_days),
         manages=may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id),
         offers=offers_near(db, wanted, now) if wanted else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), span) if span else "",

@@ -163,7 +163,7 @@ def _dates(faults: Faults, asked: Asked, today: date) -> tuple[date, ...]:
     last = last or first + timedelta(days=USUAL_DAYS - 1)
     count = (last - first).days + 1
     if count < 1:
-        faults["to"] = Refusal(code="reversed_time")
+        faults["to"] = Refusal(code="reversed_days")
     elif count > MOST_DAYS:
         faults["to"] = Refusal(code="free_times_too_long", params={"days": MOST_DAYS})
     if faults:

@@ -41,7 +41,7 @@ NEWS = timedelta(days=30)
 
 class AskForm(msgspec.Struct, frozen=True, kw_only=True):
     instrument: str = ""
-    level: str = str(Level.USER.value)
+    level: str = ""
     note: str = ""
 
 
@@ -78,9 +78,11 @@ def listing(request: Request, database: given.Database, me: given.Me, now: given
 
 
 @get(f"{PAGE}/new", sync_to_thread=True)
-def new(request: Request, database: given.Database, me: given.Me, instrument: FromQuery[str] = "") -> Response[str]:
+def new(
+    request: Request, database: given.Database, me: given.Me, now: given.Now, instrument: FromQuery[str] = ""
+) -> Response[str]:
     require(me, Action.BOOK)
-    return _form(request, database, AskForm(instrument=instrument))
+    return _form(request, database, me, AskForm(instrument=instrument), now)
 
 
 @post(PAGE, sync_to_thread=True)
@@ -89,7 +91,7 @@ def ask(request: Request, database: given.Database, me: given.Me, now: given.Now
         with database.write() as db:
             qualifications.ask(db, me, data.instrument, read_level(data.level), data.note, now)
     except (Malformed, WrongState) as error:
-        return _form(request, database, data, error)
+        return _form(request, database, me, data, now, error)
     return redirect(request, PAGE, notice="qualification_asked")
 
 
@@ -227,16 +229,24 @@ def level_choices(levels: list[Level]) -> list[tuple[str, str]]:
 # ---------------------------------------------------------------- parts
 
 
-def _form(request: Request, database: Database, form: AskForm, error: LabShareError | None = None) -> Response[str]:
+def _form(
+    request: Request, database: Database, me: Actor, form: AskForm, now: datetime, error: LabShareError | None = None
+) -> Response[str]:
+    """The form to ask; it offers no level that the reader holds without an end, as that need not be renewed."""
     with database.read() as db:
         rules = calendars.rules_of(db, form.instrument)
+        standing = qualifications.at(db, me, rules.number, now)
+    lasting = standing.lasting_level if standing else 0
+    held = standing.line.held.level if standing else 0
     return render(
         request,
         "qualifications/new.html",
         status=error.status if error else 200,
         rules=rules,
         form=form,
-        levels=level_choices(list(Level)),
+        levels=level_choices([each for each in Level if each > lasting]),
+        level=form.level or str(Level.USER.value if not held else "" if lasting else held),
+        held=item_of(standing) if standing else None,
         refusals=error.refusals if error else (),
         heading=heading(error.status) if error else "",
     )

@@ -24,7 +24,7 @@ from labshare.services import Connection, booking_rules, qualifications, registr
 from labshare.services import calendars as looking
 from labshare.services.registry import FoundPage
 from labshare.web import calendars, given
-from labshare.web.booking_rules import sentences_of
+from labshare.web.booking_rules import asked_at
 from labshare.web.qualifications import item_of
 from labshare.web.rendering import Request, render
 from labshare.web.weeks import Week
@@ -130,7 +130,7 @@ def instrument(
         rules=rules,
         down=down,
         waiting=waiting,
-        house=sentences_of(posted),
+        **asked_at(posted, page.instrument.advance_days),
         by_rule=frozenset(said_of_row(posted)),
         opening=formats.opening(format_opening(page.instrument.opening)),
         now=now,

@@ -114,6 +114,12 @@ def test_hours_of_a_date_that_cannot_be_read_are_told() -> None:
         read("week_hours", {"hours": "Mon-Fri 8-12"})
 
 
+def test_hours_of_a_date_are_told_as_they_were_given() -> None:
+    with pytest.raises(Malformed) as caught:
+        read("dated_hours", {"name": "Tết", "first": "2027-02-05", "last": "2027-02-05", "hours": "25-26"})
+    assert (caught.value.code, caught.value.params) == ("opening_unreadable", {"part": "25-26"})
+
+
 def test_a_narrower_rule_may_keep_no_time_around_a_use() -> None:
     assert read("changeover", {"setup_minutes": 0}) == Changeover(setup_minutes=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import date, timedelta
 
 import msgspec
@@ -22,7 +23,8 @@ from labshare.domain.booking_rules import (
 from labshare.domain.opening import format_opening, parse_opening
 from labshare.domain.registry import Instrument
 from labshare.domain.registry_terms import BookingMode
-from labshare.domain.standing_rules import at, hours_on_dates, in_force, said_of_row, week_hours_over
+from labshare.domain.standing_rules import at, hours_on_dates, in_force, require_new, said_of_row, week_hours_over
+from labshare.errors import Malformed, Refused
 from tests.domain.test_booking_rules import posted
 from tests.furniture import NOW, span
 from tests.furniture import at as moment
@@ -58,6 +60,45 @@ def test_the_narrower_of_two_rules_for_a_date_counts_then_the_later_one() -> Non
         DatedHours(name="Evening", first=last, last=last, hours="18:00-20:00"), since=NOW + timedelta(days=1)
     )
     assert hours_on_dates([half, later, closed]) == {first: (), day: ((480, 720),), last: ((1080, 1200),)}
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 15, 30, 60, 120, 1440])
+def test_a_step_divides_an_hour_or_is_whole_hours(minutes: int) -> None:
+    require_new(Granularity(minutes=minutes), AROUND, [])
+
+
+@pytest.mark.parametrize("minutes", [7, 45, 61, 90])
+def test_no_other_step_is_posted(minutes: int) -> None:
+    with pytest.raises(Malformed) as caught:
+        require_new(Granularity(minutes=minutes), AROUND, [])
+    assert (caught.value.code, caught.value.params) == ("booking_rule_step", {"field": "minutes"})
+
+
+FIFTH, SIXTH = (DatedHours(name="Closed", first=day, last=day) for day in (date(2027, 2, 5), date(2027, 2, 6)))
+
+
+@pytest.mark.parametrize(
+    ("stand", "again", "is_refused"),
+    [
+        ([CutOff(hours=2)], CutOff(hours=2), True),
+        ([CutOff(hours=2)], CutOff(hours=3), False),
+        # Both hold, so that the first need not be posted again.
+        ([CutOff(hours=2), CutOff(hours=3)], CutOff(hours=2), True),
+        # Of two that say how long a use is, the later counts, so that the first may stand over it again.
+        ([Length(most_minutes=60), Length(most_minutes=90)], Length(most_minutes=60), False),
+        ([Length(most_minutes=60), Length(most_minutes=90)], Length(most_minutes=90), True),
+        ([Length(most_minutes=60), Length(least_minutes=30)], Length(most_minutes=60), True),
+        ([FIFTH, SIXTH], FIFTH, True),
+        ([FIFTH, msgspec.structs.replace(FIFTH, hours="08:00-12:00")], FIFTH, False),
+    ],
+)
+def test_a_rule_that_holds_already_is_not_posted_again(
+    stand: list[BookingRule], again: BookingRule, is_refused: bool
+) -> None:
+    standing = [posted(rule, AROUND, since=NOW + number * timedelta(days=1)) for number, rule in enumerate(stand)]
+    require_new(again, OWN, standing)
+    with pytest.raises(Refused, match="booking_rule_stands") if is_refused else nullcontext():
+        require_new(again, AROUND, standing)
 
 
 # ---------------------------------------------------------------- what an instrument's row holds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from labshare.domain.booking_rules import (
     Granularity,
     Length,
     Overnight,
+    Posted,
     Scope,
     ScopeKind,
     WeekHours,
@@ -26,6 +27,7 @@ from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, TimeTaken, WrongState
 from labshare.services import booking_rules as rules_service
 from labshare.services import calendars
+from labshare.store import booking_rules as store
 from labshare.store import bookings as bookings_store
 from labshare.store import outbox
 from labshare.store import tables as t
@@ -68,6 +70,26 @@ def test_rules_are_posted_by_those_who_manage_the_calendar_there(house: Database
         posted(house, CutOff(hours=1), Scope(ScopeKind.CENTRE, "C-NONE"))
     with pytest.raises(Malformed):
         posted(house, CutOff(hours=0))
+
+
+def test_a_rule_that_holds_already_is_posted_again_only_once_it_was_ended(house: Database) -> None:
+    first = posted(house, CutOff(hours=1))
+    with pytest.raises(Refused, match="booking_rule_stands"):
+        posted(house, CutOff(hours=1))
+    posted(house, CutOff(hours=1), Scope(ScopeKind.INSTRUMENT, "N001"))
+    with house.write() as db:
+        rules_service.end(db, actor(MANAGER), first, NOW)
+    posted(house, CutOff(hours=1))
+
+
+def test_a_step_that_was_posted_before_it_was_judged_is_read_all_the_same(house: Database) -> None:
+    """Who looks at an instrument is not shown a fault for what somebody else once posted."""
+    with house.write() as db:
+        store.add(db, Posted(id=uuid4(), scope=CENTRE, rule=Granularity(minutes=7), since=NOW))
+    with house.read() as db:
+        assert [each.rule for each in rules_service.of_scope(db, CENTRE)] == [Granularity(minutes=7)]
+    with pytest.raises(Malformed, match="booking_rule_step"):
+        posted(house, Granularity(minutes=14))
 
 
 def test_a_rule_that_was_ended_no_longer_holds_and_can_still_be_read(house: Database) -> None:

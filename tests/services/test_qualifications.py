@@ -110,6 +110,25 @@ def held(house: Database, person_id: UUID) -> tuple[int, datetime | None] | None
 # ---------------------------------------------------------------- what it lets one book
 
 
+def test_a_level_that_is_held_without_an_end_is_not_asked_for_again(house: Database) -> None:
+    put(house, RESEARCHER, level=2)
+    for level in (1, 2):
+        with pytest.raises(WrongState, match="qualification_held"):
+            ask(house, RESEARCHER, level)
+    ask(house, RESEARCHER, 3)
+    # What ends is renewed, while it lasts and after.
+    put(house, COLLEAGUE, expires_at=NOW + DAY)
+    ask(house, COLLEAGUE)
+
+
+def test_a_safety_course_that_is_over_is_not_mended_by_asking(house: Database) -> None:
+    put(house, RESEARCHER)
+    with house.write() as db:
+        service.choose(db, actor(MANAGER), "N001", Demand(course_months=12), NOW)
+    with pytest.raises(WrongState, match="qualification_held"):
+        ask(house, RESEARCHER)
+
+
 @pytest.mark.parametrize("project_ends", [None, at(24, 12), at(30, 12)], ids=["endless", "before", "after"])
 def test_a_use_is_over_before_its_users_qualification_is(house: Database, project_ends: datetime | None) -> None:
     """Until Wednesday noon, whenever the project ends: by whatever path somebody comes to a use."""

@@ -118,6 +118,31 @@ def test_what_cannot_be_chosen_is_said(client: Client, waiting: str, changes: di
     assert "data-code=" in answer.text
 
 
+def selected(page: str) -> list[str]:
+    """The choices of the form that the page makes by itself."""
+    form = page.partition('id="change"')[2].partition("</form>")[0]
+    return re.findall(r'<option value="([^"]*)" selected>', form)
+
+
+def test_nothing_is_chosen_before_the_manager_has_chosen(client: Client, waiting: str) -> None:
+    """N001, the first of the list, has everybody wait: who keeps the form as it opens must not end that."""
+    page = client.get("/approvals").text
+    assert selected(page) == []
+    assert page.count('required><option value="">') == 2
+    for left_out, code in (("instrument", "approval_of_nothing"), ("approval", "approval_unknown")):
+        answer = send(client, "/approvals", {"instrument": "N001", "approval": "none", "hours": "24"} | {left_out: ""})
+        assert (answer.status_code, f'data-code="{code}"' in answer.text) == (422, True)
+    assert "mọi người phải chờ · 24 giờ" in text_of(client.get("/approvals"))
+
+
+def test_what_is_chosen_for_an_instrument_is_changed_from_what_it_is(client: Client, waiting: str) -> None:
+    assert 'href="/approvals?instrument=N001#change"' in client.get("/approvals").text
+    page = client.get("/approvals?instrument=N001").text
+    assert selected(page) == ["N001", "everybody"]
+    assert 'name="hours" min="1" max="720" value="24"' in page
+    assert selected(client.get("/approvals?instrument=N999").text) == []
+
+
 def test_the_calendar_tells_waiting_from_confirmed(client: Client, waiting: str) -> None:
     page = client.get("/instruments/N001?date=2026-11-25")
     assert "named held" in page.text

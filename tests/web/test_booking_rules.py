@@ -32,6 +32,7 @@ from labshare.domain.booking_rules import (
 from labshare.domain.bookings import Wish
 from labshare.errors import Malformed
 from labshare.i18n import speaking
+from labshare.sentences import sentence
 from labshare.services import booking_rules as service
 from labshare.services import bookings
 from labshare.store.engine import Database
@@ -78,6 +79,18 @@ def posted(house: Database, rule: BookingRule, scope: Scope = CENTRE) -> str:
         (RuleForm(kind="length", most_minutes="4h"), Length(most_minutes=240)),
         (RuleForm(kind="granularity", minutes="15"), Granularity(minutes=15)),
         (
+            RuleForm(kind="week_hours", hours="T2–T6 7:00–19:00; CN 8h-12h"),
+            WeekHours(hours="Mon-Fri 07:00-19:00; Sun 08:00-12:00"),
+        ),
+        (
+            RuleForm(kind="prime_limit", hours="hằng ngày 8:00-18:00", week_minutes="5"),
+            PrimeLimit(hours="daily 08:00-18:00", week_minutes=300),
+        ),
+        (
+            RuleForm(kind="dated_hours", name="Tết", first="2027-02-05", last="2027-02-05", hours="8:00-12:00"),
+            DatedHours(name="Tết", first=date(2027, 2, 5), last=date(2027, 2, 5), hours="08:00-12:00"),
+        ),
+        (
             RuleForm(kind="changeover", setup_minutes="0", cleanup_minutes="1h"),
             Changeover(setup_minutes=0, cleanup_minutes=60),
         ),
@@ -106,12 +119,67 @@ def test_each_kind_is_read_from_its_form(form: RuleForm, rule: BookingRule) -> N
         (RuleForm(kind="length", least_minutes="2h", most_minutes="1h"), {"most_minutes"}),
         (RuleForm(kind="granularity", minutes="0"), {"minutes"}),
         (RuleForm(kind="changeover", cleanup_minutes="-5"), {"cleanup_minutes"}),
-        (RuleForm(kind="dated_hours", name="Tết", first="2027-02-05", last="2027-02-05", hours="8-12"), {"hours"}),
+        (RuleForm(kind="dated_hours", name="Tết", first="2027-02-05", last="2027-02-05", hours="25-26"), {"hours"}),
     ],
 )
 def test_what_cannot_be_read_is_told_at_its_field(form: RuleForm, fields: set[str]) -> None:
     rule, faults = read_rule(form)
     assert (rule, set(faults)) == (None, fields)
+
+
+TET = {"kind": "dated_hours", "name": "Tết", "first": "2027-02-05", "last": "2027-02-05"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "said"),
+    [
+        ({"kind": "advance", "days": "0"}, "days", "Mục số ngày cần một số nguyên từ 1 đến 366."),
+        ({"kind": "advance", "days": "-3"}, "days", "Mục số ngày cần một số nguyên từ 1 đến 366."),
+        ({"kind": "advance", "days": "9" * 20}, "days", "Mục số ngày cần một số nguyên từ 1 đến 366."),
+        ({"kind": "advance", "days": "soon"}, "days", "Ô này phải là một số nguyên."),
+        ({"kind": "granularity", "minutes": "9" * 20}, "minutes", "Mục bước thời gian phải từ 1 phút đến 24 giờ."),
+        (
+            {"kind": "changeover", "setup_minutes": "-3"},
+            "setup_minutes",
+            "Mục thời gian chuẩn bị phải từ 0 phút đến 168 giờ.",
+        ),
+        (
+            {"kind": "prime_limit", "hours": "T2 8:00-9:00", "day_minutes": "-3"},
+            "day_minutes",
+            "Mục độ dài mỗi ngày phải từ 1 phút đến 24 giờ.",
+        ),
+        (TET | {"name": ""}, "name", "Hãy điền ô này."),
+        (TET | {"name": "a" * 121}, "name", "Hãy ghi tên gọi, nhiều nhất 120 ký tự trên một dòng."),
+        (TET | {"hours": "25-26"}, "hours", "Không đọc được giờ “25-26”. Hãy ghi như 08:00-12:00,13:00-17:00."),
+        (
+            TET | {"hours": "18:00-8:00"},
+            "hours",
+            "Giờ mở cửa “18:00-8:00” kết thúc trước khi bắt đầu; qua nửa đêm thì viết thành hai ngày.",
+        ),
+        ({"kind": "week_hours"}, "hours", "Hãy điền ô này."),
+        (
+            {"kind": "week_hours", "hours": "T8 8-9"},
+            "hours",
+            "Không đọc được giờ “T8 8-9”. Hãy ghi như T2-T6 08:00-18:00.",
+        ),
+        ({"kind": "prime_limit", "day_minutes": "2"}, "hours", "Hãy điền ô này."),
+        (
+            {"kind": "prime_limit", "hours": "T2 8-9"},
+            "day_minutes",
+            "Hãy ghi mức nhiều nhất một ngày, một tuần, hoặc cả hai.",
+        ),
+        ({"kind": "length"}, "least_minutes", "Hãy ghi ít nhất bao lâu, nhiều nhất bao lâu, hoặc cả hai."),
+        (
+            {"kind": "changeover"},
+            "setup_minutes",
+            "Hãy ghi thời gian giữ trước mỗi lượt, sau mỗi lượt, hoặc cả hai.",
+        ),
+    ],
+)
+def test_a_fault_is_told_in_the_words_of_its_form(typed: dict[str, str], field: str, said: str) -> None:
+    _, faults = read_rule(RuleForm(**typed))
+    with speaking("vi"):
+        assert {name: sentence(fault) for name, fault in faults.items()} == {field: said}
 
 
 def test_a_scope_is_read_from_its_choice() -> None:
@@ -169,6 +237,20 @@ def test_an_instrument_shows_what_is_in_force_and_which_of_it_a_rule_says(client
     assert "theo quy tắc đặt giờ" not in text_of(client.get("/instruments/N001"))
 
 
+def test_an_instrument_says_how_far_ahead_one_may_book_by_what_is_in_force(client: Client, house: Database) -> None:
+    """Both instruments may be booked 60 days ahead by the registry; the rules say 7 days of one, and 100 of both."""
+    posted(house, Advance(days=100))
+    posted(house, Advance(days=7), Scope(ScopeKind.INSTRUMENT, "N002"))
+    sign_in(client, "researcher")
+    for address in ("/instruments/N002", "/bookings/new?instrument=N002"):
+        page = text_of(client.get(address))
+        assert "tối đa 7 ngày (theo quy tắc đặt giờ)" in page
+        assert ("60 ngày" in page, "nhiều nhất 7 ngày" in page, "100 ngày" in page) == (False, False, False)
+    for address in ("/instruments/N001", "/bookings/new?instrument=N001"):
+        page = text_of(client.get(address))
+        assert ("tối đa 60 ngày" in page, "theo quy tắc" in page, "100 ngày" in page) == (True, False, False)
+
+
 def test_what_nobody_could_book_is_told_beside_the_form_as_it_was_typed(client: Client, house: Database) -> None:
     """Both instruments of the centre are open for ten hours a day."""
     sign_in(client, "manager")
@@ -182,6 +264,24 @@ def test_what_nobody_could_book_is_told_beside_the_form_as_it_was_typed(client: 
     assert 'value="11h"' in answer.text
     with house.read() as db:
         assert service.of_scope(db, CENTRE) == ()
+
+
+def test_a_step_that_makes_a_raster_of_nothing_is_told_at_its_field(client: Client, house: Database) -> None:
+    sign_in(client, "manager")
+    answer = send(client, PAGE, {"kind": "granularity", "scope": "centre:C-ONE", "minutes": "7 phút"})
+    assert answer.status_code == 400
+    assert "Bước thời gian phải chia hết một giờ" in text_of(answer)
+    assert 'value="7 phút"' in answer.text
+
+
+def test_the_same_rule_is_not_posted_twice(client: Client, house: Database) -> None:
+    sign_in(client, "manager")
+    rule = {"kind": "advance", "scope": "centre:C-ONE", "days": "7"}
+    assert send(client, PAGE, rule).status_code == 303
+    again = send(client, PAGE, rule)
+    assert (again.status_code, "Quy tắc này đang áp dụng ở đó rồi" in text_of(again)) == (422, True)
+    with house.read() as db:
+        assert len(service.of_scope(db, CENTRE)) == 1
 
 
 def test_a_form_that_was_opened_before_is_judged_by_what_was_posted_since(client: Client, house: Database) -> None:

@@ -68,6 +68,7 @@ def test_what_cannot_be_read_is_said_at_its_field(researcher: Client) -> None:
     assert answer.status_code == 400
     assert 'id="error-length"' in answer.text
     assert 'id="error-to"' in answer.text
+    assert "Ngày cuối không được đứng trước ngày đầu." in text_of(answer)
     far = researcher.get("/find?length=2h&from=2026-11-23&to=2027-11-23")
     assert far.status_code == 400
     assert "62 ngày" in text_of(far)

@@ -73,6 +73,39 @@ def test_a_refusal_leads_to_asking_and_the_manager_grants(client: Client, house:
     assert (late.status_code, level_of(house, RESEARCHER)) == (422, 2)
 
 
+def levels_offered(client: Client) -> tuple[list[str], list[str]]:
+    """The levels that the form offers, and those that it has chosen by itself."""
+    page = client.get("/qualifications/new?instrument=N001").text
+    form = page.partition('action="/qualifications"')[2].partition("</form>")[0]
+    found = re.findall(r'<option value="([^"]*)"( selected)?>', form)
+    return [value for value, _ in found], [value for value, chosen in found if chosen]
+
+
+def test_who_holds_a_level_without_an_end_is_told_and_asks_for_a_higher_one(client: Client, house: Database) -> None:
+    sign_in(client, "researcher")
+    assert levels_offered(client) == (["1", "2", "3"], ["1"])
+    with house.write() as db:
+        store.put(db, RESEARCHER, FESEM, level=1, until=None, by=MANAGER, now=NOW)
+    assert "Bạn đã có chứng nhận này : người sử dụng , không thời hạn" in text_of(
+        client.get("/qualifications/new?instrument=N001")
+    )
+    assert levels_offered(client) == (["", "2", "3"], [])
+    again = send(client, "/qualifications", {"instrument": "N001", "level": "1", "note": ""})
+    assert (again.status_code, "không cần xin lại" in text_of(again)) == (422, True)
+    assert send(client, "/qualifications", {"instrument": "N001", "level": "", "note": ""}).status_code == 400
+    assert send(client, "/qualifications", {"instrument": "N001", "level": "2", "note": ""}).status_code == 303
+
+
+def test_what_ends_may_be_asked_for_again_and_nothing_lies_above_a_trainer(client: Client, house: Database) -> None:
+    sign_in(client, "researcher")
+    with house.write() as db:
+        store.put(db, RESEARCHER, FESEM, level=2, until=NOW + timedelta(days=90), by=MANAGER, now=NOW)
+    assert levels_offered(client) == (["", "1", "2", "3"], ["2"])
+    sign_in(client, "colleague")
+    assert levels_offered(client) == ([], [])
+    assert "Không còn bậc nào cao hơn" in text_of(client.get("/qualifications/new?instrument=N001"))
+
+
 def test_a_trainer_sees_requests_and_grants_no_trainers(client: Client, house: Database) -> None:
     ask = asked(house, level=3)
     sign_in(client, "colleague")

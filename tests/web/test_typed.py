@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labshare.errors import Malformed
-from labshare.web.typed import instant, typed_clock, typed_date, typed_hours, typed_length
+from labshare.web.typed import (
+    instant,
+    typed_clock,
+    typed_date,
+    typed_day_hours,
+    typed_hours,
+    typed_length,
+    typed_week_hours,
+)
 
 
 @pytest.mark.parametrize("text", ["2026-11-26", "26/11/2026", " 26.11.2026 ", "26-11-2026"])
@@ -84,3 +92,51 @@ def test_what_is_no_amount_of_time_is_refused_by_the_name_of_its_field(text: str
     with pytest.raises(Malformed) as caught:
         typed_hours(text, "hours")
     assert (caught.value.code, caught.value.params) == ("malformed_length", {"field": "hours"})
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("Mon-Fri 07:00-19:00; Sat 08:00-12:00", "Mon-Fri 07:00-19:00; Sat 08:00-12:00"),
+        ("T2-T6 07:00-19:00", "Mon-Fri 07:00-19:00"),
+        ("CN 8:00-18:00", "Sun 08:00-18:00"),
+        # As a page prints them.
+        ("T2–T4, T7 08:00–12:00, 13:00–17:00", "Mon-Wed,Sat 08:00-12:00,13:00-17:00"),
+        ("hằng ngày 00:00–24:00", "daily 00:00-24:00"),
+        ("Thứ Hai - thứ 6 8h - 11h30", "Mon-Fri 08:00-11:30"),
+        ("every day 9-17", "daily 09:00-17:00"),
+        ("", ""),
+    ],
+)
+def test_hours_of_a_week_are_read_as_they_are_said(text: str, hours: str) -> None:
+    assert typed_week_hours(text, "hours") == hours
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "part"),
+    [
+        ("mornings", "malformed_week_hours", "mornings"),
+        ("T8 8:00-18:00", "malformed_week_hours", "T8 8:00-18:00"),
+        ("T2 8:00-12:00; T3 8:00-25:00", "malformed_week_hours", "T3 8:00-25:00"),
+        ("T2 8:00", "malformed_week_hours", "T2 8:00"),
+        ("T2,hằng ngày 8:00-9:00", "malformed_week_hours", "T2,hằng ngày 8:00-9:00"),
+        ("T2 18:00-8:00", "opening_reversed", "T2 18:00-8:00"),
+        ("T2 8:00-12:00; T2 9:00-10:00", "opening_overlaps", "T2 8:00-12:00; T2 9:00-10:00"),
+    ],
+)
+def test_hours_of_a_week_that_are_none_are_told_as_they_were_typed(text: str, code: str, part: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        typed_week_hours(text, "hours")
+    assert (caught.value.code, caught.value.params) == (code, {"field": "hours", "part": part})
+
+
+def test_hours_of_a_day_are_read_as_they_are_said() -> None:
+    assert typed_day_hours("8:00–12:00, 13h-17h", "hours") == "08:00-12:00,13:00-17:00"
+    for text, code in (
+        ("25-26", "malformed_day_hours"),
+        ("T2 8-9", "malformed_day_hours"),
+        ("12-8", "opening_reversed"),
+    ):
+        with pytest.raises(Malformed) as caught:
+            typed_day_hours(text, "hours")
+        assert (caught.value.code, caught.value.params) == (code, {"field": "hours", "part": text})
