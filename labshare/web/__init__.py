@@ -12,7 +12,8 @@ How to write a page, in eleven lines:
 4. `return render(request, "noun/page.html", **context)`. For htmx, name the fragment that the page includes:
    `render(request, "noun/page.html", fragment="noun/_list.html", ...)`; one route, two renderings.
 5. After a change: `return redirect(request, "/projects", notice="project_verified")`. It is 303 for a plain form and
-   HX-Redirect for htmx; the notice (`notice.<code>` in both locale files) is shown once on the next page.
+   HX-Redirect for htmx; the notice (`notice.<code>` in both locale files) is shown once on the next page,
+   with what it names: `redirect(..., notice="series_moved", count=3)`.
 6. Do not catch LabShare's errors: web/errors.py turns each into a page, a fragment or a problem with its status. Catch
    `Refused` only to show the form again: `render(request, page, status=error.status, refusals=error.refusals, ...)`.
 7. Forms: a msgspec Struct and `data: Form[ThatStruct]`; every form has `{{ csrf_input }}` and works without

@@ -126,6 +126,9 @@ def book(
     except Refused as error:
         with database.read() as db:
             return booking_form(request, db, me, data, now, error=error, wanted=wish)
+    if booking.state is BookingState.PENDING and booking.hold_expires_at:
+        until = booking.hold_expires_at.isoformat()
+        return redirect(request, f"/bookings/{booking.id}", notice="booking_asked", until=until)
     return redirect(request, f"/bookings/{booking.id}", notice="booked")
 
 

@@ -14,10 +14,10 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
-from labshare.domain.bookings import MOVABLE, InstrumentRules
+from labshare.domain.bookings import MOVABLE, Booking, BookingState, InstrumentRules
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
-from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
+from labshare.errors import LabShareError, Malformed, Param, Refused, Stale, WrongState
 from labshare.services import Connection, Database, bookings, calendars, clauses, moves, prices
 from labshare.services.bookings import BookingLine
 from labshare.services.writing import undone
@@ -150,24 +150,39 @@ def move(
             return booking_page(request, db, me, booking_id, now, form=data, faults=faults)
     try:
         with write_or_hold_back(database, me, now) as db:
-            moved_id = _moved(db, me, booking_id, span, data, now)
+            before, moved = _moved(db, me, booking_id, span, data, now)
     except (Refused, Stale, WrongState) as error:
         if wants_fragment(request):
             return _proposal(request, database, me, booking_id, span, data, error, now)
         with database.read() as db:
             return booking_page(request, db, me, booking_id, now, form=data, error=error, wanted=span)
-    return redirect(request, local_path(data.here or f"/bookings/{moved_id}"), notice="booking_moved")
+    shown = booking_id if len(moved) > 1 else moved[0].id
+    notice, named = _told(before, moved)
+    return redirect(request, local_path(data.here or f"/bookings/{shown}"), notice=notice, **named)
 
 
-def _moved(db: Connection, me: Actor, booking_id: UUID, span: Span, form: MoveForm, now: datetime) -> UUID:
-    """Move the booking as the form says; returns the id of the one that stands then."""
-    target = _target(db, me, booking_id, form)
-    if not form.instrument or target.id == bookings.show(db, me, booking_id).instrument_id:
-        move_as_asked(db, me, booking_id, span, form, now)
-        return booking_id
+def _moved(
+    db: Connection, me: Actor, booking_id: UUID, span: Span, form: MoveForm, now: datetime
+) -> tuple[Booking, list[Booking]]:
+    """Move the booking as the form says; returns it as it was, and what stands then: more than one of a series."""
+    line, target = bookings.show(db, me, booking_id), _target(db, me, booking_id, form)
+    if target.id == line.instrument_id:
+        return line.booking, move_as_asked(db, me, booking_id, span, form, now)
     seen = read_version(form.version)
     said = moves.Said(override=form.override_reason)
-    return moves.move_to(db, me, booking_id, target.number, span, said, seen_version=seen, now=now).id
+    return line.booking, [moves.move_to(db, me, booking_id, target.number, span, said, seen_version=seen, now=now)]
+
+
+def _told(before: Booking, moved: list[Booking]) -> tuple[str, dict[str, Param]]:
+    """The notice that says what was done, with what it names."""
+    after = moved[0]
+    if len(moved) > 1:
+        return "series_moved", {"count": len(moved)}
+    if after.state is BookingState.PENDING and after.hold_expires_at:
+        return "booking_moved_asked", {"until": after.hold_expires_at.isoformat()}
+    if (after.span, after.instrument_number) == (before.span, before.instrument_number):
+        return "booking_changed", {}
+    return "booking_moved" if after.span.minutes == before.span.minutes else "booking_resized", {}
 
 
 def _tried(

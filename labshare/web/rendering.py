@@ -5,7 +5,9 @@ Rendering happens in the handler's own thread, so a long page never stalls the e
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl, quote, urlencode
 
 from litestar import Response
 from litestar.datastructures import Cookie
@@ -18,6 +20,8 @@ from litestar.utils.scope.state import ScopeState
 from markupsafe import Markup
 
 from labshare import i18n
+from labshare.errors import Param
+from labshare.sentences import worded
 from labshare.settings import Settings
 from labshare.web import navigation
 from labshare.web.auth import reader_of
@@ -30,6 +34,9 @@ Form = Annotated[T, Body(media_type=RequestEncodingType.URL_ENCODED)]
 Upload = Annotated[T, Body(media_type=RequestEncodingType.MULTI_PART)]
 
 NOTICE_COOKIE = "notice"
+# What is not done yet is told without the colour of success.
+WAITING = frozenset({"booking_asked", "booking_moved_asked", "series_asked"})
+_COUNT = re.compile(r"[0-9]{1,9}")
 THEMES = ("light", "dark")
 
 
@@ -56,15 +63,26 @@ def render(
     return response
 
 
-def redirect(request: Request, url: str, *, notice: str | None = None) -> Response[str]:
-    """Send the browser to another page of ours after a change, with a notice to show there once."""
+def redirect(request: Request, url: str, *, notice: str | None = None, **named: Param) -> Response[str]:
+    """Send the browser to another page of ours after a change, with a notice to show there once, and what it names."""
     if request.htmx:
         response = Response("", status_code=HTTP_200_OK, headers={"HX-Redirect": url}, media_type=MediaType.HTML)
     else:
         response = Response("", status_code=HTTP_303_SEE_OTHER, headers={"Location": url}, media_type=MediaType.HTML)
     if notice:
-        response.set_cookie(cookie(request, NOTICE_COOKIE, notice, max_age=60))
+        # Quoted once more, as a cookie is read with its escapes undone.
+        value = quote(f"{notice}?{urlencode(named)}" if named else notice)
+        response.set_cookie(cookie(request, NOTICE_COOKIE, value, max_age=60))
     return response
+
+
+def _notice(request: Request) -> tuple[str, str] | None:
+    """The notice to show: its kind and its sentence. What the cookie names is text, however it came to be there."""
+    key, _, query = request.cookies.get(NOTICE_COOKIE, "").partition("?")
+    if not i18n.has(f"notice.{key}"):
+        return None
+    named = {name: int(value) if _COUNT.fullmatch(value) else value for name, value in parse_qsl(query)}
+    return "info" if key in WAITING else "good", worded(f"notice.{key}", named)
 
 
 def wants_fragment(request: Request) -> bool:
@@ -90,7 +108,6 @@ def page_context(request: Request) -> dict[str, Any]:
     # A path that no route knows never meets the middleware that loads the reader.
     actor = reader_of(request)
     theme = request.cookies.get("theme")
-    notice = request.cookies.get(NOTICE_COOKIE)
     return {
         "actor": actor,
         "reader_known": "user" in request.scope,
@@ -102,6 +119,6 @@ def page_context(request: Request) -> dict[str, Any]:
         "csrf_token": token,
         "csrf_input": Markup('<input type="hidden" name="_csrf_token" value="{}">').format(token),
         "unread": request.scope.get("unread", 0),
-        "notice": notice if notice and i18n.has(f"notice.{notice}") else None,
+        "notice": _notice(request),
         "navigation": navigation.items(actor),
     }

@@ -14,7 +14,7 @@ import msgspec
 from litestar import Response, Router, post
 
 from labshare import formats
-from labshare.domain.bookings import Wish
+from labshare.domain.bookings import BookingState, Wish
 from labshare.domain.people import Actor
 from labshare.domain.series import Conflicts, Repeat
 from labshare.domain.timespan import Span
@@ -65,11 +65,9 @@ def create(
         return _form(request, database, me, data, now, faults_of(fault))
     except Refused as error:
         return _preview(request, database, me, data, wish, repeat, now, error=error)
-    return redirect(
-        request,
-        f"/bookings/{made.line.bookings[0].id}",
-        notice="series_booked_partly" if made.left_out else "series_booked",
-    )
+    waits = any(each.state is BookingState.PENDING for each in made.line.bookings)
+    notice = ("series_asked" if waits else "series_booked") + ("_partly" if made.left_out else "")
+    return redirect(request, f"/bookings/{made.line.bookings[0].id}", notice=notice)
 
 
 # ---------------------------------------------------------------- parts

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from labshare import formats
+from labshare.domain.bookings import Booking
 from labshare.domain.people import Actor
 from labshare.domain.series import Conflicts, Frequency, Reach, Repeat, from_rrule
 from labshare.domain.timespan import Span
@@ -105,20 +106,22 @@ def in_words(repeat: Repeat) -> str:
 # ---------------------------------------------------------------- one booking of a series
 
 
-def move_as_asked(db: Connection, me: Actor, booking_id: UUID, span: Span, form: ChangeForm, now: datetime) -> None:
-    """Move a booking, or as much of its series as the form says."""
+def move_as_asked(
+    db: Connection, me: Actor, booking_id: UUID, span: Span, form: ChangeForm, now: datetime
+) -> list[Booking]:
+    """Move a booking, or as much of its series as the form says; returns what was moved."""
     reach, why = _reach(form.reach), form.override_reason
     mode, setup, operator_id = read_mode(form.mode, {}), form.setup, read_operator(form, {})
     if reach is Reach.ONE:
         seen = read_version(form.version)
-        bookings.move(
+        moved = bookings.move(
             db, me, booking_id, span, seen_version=seen, now=now, override=why, mode=mode, setup=setup,
             operator_id=operator_id,
         )  # fmt: skip
-        return
+        return [moved]
     seen, shown = read_version(form.series_version), bookings.show(db, me, booking_id).booking
     # The others keep theirs, unless another was chosen than the form had.
-    series.move(
+    return series.move(
         db, me, booking_id, span, reach, seen_version=seen, now=now, override=why,
         mode=None if mode is shown.mode else mode, setup=None if setup == shown.setup else setup,
         operator_id=UNSET if operator_id == shown.operator_id else operator_id,

@@ -95,6 +95,18 @@ def test_a_manager_knows_before_they_move_it_that_this_approves_it(client: Clien
     assert "duyệt" not in dialog(client, waiting, "2")
 
 
+def test_who_books_what_waits_is_told_that_it_was_asked_for(client: Client, waiting: str) -> None:
+    """The clock of these tests stands at 8:00 on the 23rd in Hanoi; the centre has a day to decide."""
+    sign_in(client, "researcher")
+    made = send(client, "/bookings", BOOKING | {"date": "2026-11-26"})
+    page = client.get(made.headers["location"])
+    said = "Đã gửi yêu cầu đặt giờ. Trung tâm quyết định trước 08:00 T3 24/11/2026"
+    assert (said in text_of(page), "Đã đặt giờ máy." in text_of(page)) == (True, False)
+    assert 'class="notice good"' not in page.text
+    assert send(client, f"{waiting}/move", OTHER_TIMES).status_code == 303
+    assert "Lượt đặt phải chờ trung tâm duyệt lại trước 08:00 T3 24/11/2026." in text_of(client.get(waiting))
+
+
 def test_its_user_knows_before_they_move_it_that_it_waits_again(client: Client, waiting: str) -> None:
     assert decide(client, f"{waiting}/approve").status_code == 303
     sign_in(client, "researcher")

@@ -86,6 +86,25 @@ def test_the_form_of_a_proposal_moves_and_comes_back(client: Client, house: Data
     assert "<html" not in stale.text
 
 
+@pytest.mark.parametrize(
+    ("start", "until", "instrument", "said"),
+    [
+        ("13:00", "15:00", "", "Đã đổi giờ."),
+        ("9:00", "11:30", "", "Đã đổi giờ và thời lượng."),
+        ("9:00", "11:00", "", "Đã thay đổi lượt đặt."),
+        # The same hours on another instrument.
+        ("9:00", "11:00", "N004", "Đã đổi giờ."),
+    ],
+)
+def test_a_notice_says_what_was_changed(
+    client: Client, booked: UUID, start: str, until: str, instrument: str, said: str
+) -> None:
+    sign_in(client, "researcher")
+    wanted = {"version": "1", "date": DAY, "from": start, "until": until, "instrument": instrument, "here": "/bookings"}
+    assert send(client, f"/bookings/{booked}/move", wanted).status_code == 303
+    assert said in text_of(client.get("/bookings"))
+
+
 def test_nobody_is_led_elsewhere_after_a_move(client: Client, booked: UUID) -> None:
     sign_in(client, "researcher")
     wanted = {"version": "1", "date": DAY, "from": "13:00", "until": "15:00", "here": "https://example.com/"}

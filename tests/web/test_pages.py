@@ -85,6 +85,19 @@ def test_a_notice_is_shown_once(client: Client) -> None:
     assert "Bạn đã đăng xuất." not in text_of(client.get("/"))
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("count=3", "Đã dời 3 lượt của chuỗi."),
+        ("count=%3Cb%3E", "Đã dời &lt;b&gt; lượt của chuỗi."),
+        ("", "Đã dời – lượt của chuỗi."),
+    ],
+)
+def test_a_notice_names_what_the_cookie_says_and_nothing_else(client: Client, named: str, said: str) -> None:
+    client.cookies.set("notice", f"series_moved?{named}")
+    assert said in client.get("/").text
+
+
 def test_a_notice_that_nobody_wrote_is_not_shown(client: Client) -> None:
     client.cookies.set("notice", "<b>anything</b>")
     assert "anything" not in client.get("/").text

@@ -86,7 +86,7 @@ def test_who_holds_a_level_without_an_end_is_told_and_asks_for_a_higher_one(clie
     assert levels_offered(client) == (["1", "2", "3"], ["1"])
     with house.write() as db:
         store.put(db, RESEARCHER, FESEM, level=1, until=None, by=MANAGER, now=NOW)
-    assert "Bạn đã có chứng nhận này : người sử dụng , không thời hạn" in text_of(
+    assert "Bạn đã có chứng nhận này: người sử dụng , không thời hạn" in text_of(
         client.get("/qualifications/new?instrument=N001")
     )
     assert levels_offered(client) == (["", "2", "3"], [])

@@ -183,11 +183,20 @@ def test_a_booking_of_a_series_shows_it_and_my_bookings_mark_it(researcher: Clie
     assert text_of(researcher.get("/bookings")).count("Lặp lại") == 3
 
 
+def test_a_series_that_waits_is_not_said_to_be_booked(researcher: Client, house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(approval="everybody", approval_hours=24))
+    made(researcher, house)
+    page = text_of(researcher.get("/bookings"))
+    assert ("Đã gửi yêu cầu đặt chuỗi lượt." in page, "Đã đặt chuỗi lượt." in page) == (True, False)
+
+
 def test_this_and_following_move_and_one_alone(researcher: Client, house: Database) -> None:
     bookings = made(researcher, house)
     times = {"date": "2026-12-03", "from": "13:00", "until": "15:00"}
     assert change(researcher, bookings[1].id, "move", reach="following", **times).status_code == 303
     assert [booking.starts_at.hour for booking in mine(house)] == [2, 6, 6]
+    assert "Đã dời 2 lượt của chuỗi." in text_of(researcher.get("/bookings"))
     assert change(researcher, bookings[1].id, "move", reach="one", **(times | {"from": "14:00"})).status_code == 303
     assert [booking.starts_at.hour for booking in mine(house)] == [2, 7, 6]
 
