@@ -10,11 +10,14 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Browser
 
+from labshare.domain.qualifications import Demand
 from labshare.services import bookings, qualifications
 from labshare.store import qualifications as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
+from tests.browser import enter, window
 from tests.furniture import COLLEAGUE, COMPETITOR, FESEM, MANAGER, NOW, RESEARCHER, actor
 from tests.web.conftest import Client, send, sign_in, text_of
 
@@ -253,3 +256,19 @@ def test_an_end_that_is_near_is_told_at_home_and_beside_the_booking(client: Clie
     with house.read() as db:
         (line,) = bookings.mine(db, actor(COMPETITOR), NOW)
     assert line.trainer is None
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_what_is_demanded_stands_inside_its_card_with_its_bullets(
+    browser: Browser, site: str, house: Database, width: int
+) -> None:
+    with house.write() as db:
+        qualifications.choose(db, actor(MANAGER), "N001", Demand(course_months=12), NOW)
+    with window(browser, site, width=width) as page:
+        enter(page, "researcher")
+        page.goto("/instruments/N001")
+        inset = """words => document.querySelector(words).getBoundingClientRect().left"""
+        facts, demand, card = (
+            page.evaluate(inset, f'[aria-labelledby="access"]{part}') for part in (" > .facts", " > .house-rules", "")
+        )
+        assert facts == demand > card
