@@ -263,8 +263,10 @@ def in_the_future(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 def length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     """As long as the instrument, or a rule of its centre, wants; whoever passes those keeps to what a calendar can, and
-    to the agreements.
+    to the agreements. What is not booked by time has none.
     """
+    if context.rules.booking_mode != "time":
+        return ()
     if wish.override:
         any_length = msgspec.structs.replace(context.rules, min_minutes=0, max_minutes=LONGEST_MINUTES)
         context = msgspec.structs.replace(context, rules=any_length)

@@ -98,7 +98,7 @@ def test_a_good_wish_is_not_refused() -> None:
 
 @pytest.mark.parametrize("mode", ["service", "pooled"])
 def test_what_is_not_bought_by_time_is_not_bookable(mode: str) -> None:
-    assert codes(context=rules(booking_mode=mode)) == ["not_bookable_by_time"]
+    assert codes(context=rules(booking_mode=mode, max_minutes=0)) == ["not_bookable_by_time"]
 
 
 def test_a_retired_instrument_is_not_bookable() -> None:

@@ -68,7 +68,10 @@ def create(
     now: given.Now,
     body: RawBody,
 ) -> Response[MadeFeed]:
-    """A secret address at which a calendar program reads what the caller may see."""
+    """A secret address at which a calendar program reads what the caller may see. It is told this once and kept
+    nowhere, so that no key brings it back: whoever lost the answer makes another one, and revokes the feed that is
+    listed.
+    """
     new = reading.decode(body, NewFeed)
     if new.instrument is not UNSET and new.centre is not UNSET:
         raise Malformed("malformed_field", field="centre")
