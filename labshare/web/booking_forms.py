@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from labshare import formats
-from labshare.domain.bookings import Booking, BookingKind
+from labshare.domain.bookings import Booking, BookingKind, BookingState
 from labshare.domain.house_rules import reason_of
 from labshare.domain.modes import Mode
 from labshare.domain.opening import DAY_MINUTES, clock
@@ -273,6 +273,13 @@ def booking_address(instrument_id: str, span: Span, **more: str) -> str:
     """The address of the form of a new booking with these times typed in."""
     times = {name.rstrip("_"): value for name, value in times_of(span).items() if value}
     return f"/bookings/new?{urlencode({'instrument': instrument_id, **times, **more}, safe=':')}"
+
+
+def notice_of(booking: Booking, done: str, asked: str = "booking_asked") -> dict[str, str]:
+    """The notice after a change, for `redirect`: `done`, or until when the centre decides about what waits."""
+    if booking.state is BookingState.PENDING and booking.hold_expires_at:
+        return {"notice": asked, "until": booking.hold_expires_at.isoformat()}
+    return {"notice": done}
 
 
 def _read(faults: Faults, reader: Callable[[str, str], T], text: str, field: str) -> T | None:

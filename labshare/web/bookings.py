@@ -51,6 +51,7 @@ from labshare.web.booking_forms import (
     booking_address,
     change_form,
     changes,
+    notice_of,
     read_id,
     read_slot,
     read_span,
@@ -126,10 +127,7 @@ def book(
     except Refused as error:
         with database.read() as db:
             return booking_form(request, db, me, data, now, error=error, wanted=wish)
-    if booking.state is BookingState.PENDING and booking.hold_expires_at:
-        until = booking.hold_expires_at.isoformat()
-        return redirect(request, f"/bookings/{booking.id}", notice="booking_asked", until=until)
-    return redirect(request, f"/bookings/{booking.id}", notice="booked")
+    return redirect(request, f"/bookings/{booking.id}", **notice_of(booking, "booked"))
 
 
 def _booked(database: Database, me: Actor, wish: Wish, now: datetime) -> Booking:

@@ -21,7 +21,7 @@ from labshare.services import Connection, Database, bookings, calendars, exchang
 from labshare.services.bookings import BookingLine
 from labshare.services.exchanges import PAGE, ExchangeLine, Offered
 from labshare.web import given, waitlist
-from labshare.web.booking_forms import Faults, read_id, read_project, read_version, times_of
+from labshare.web.booking_forms import Faults, notice_of, read_id, read_project, read_version, times_of
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
@@ -157,7 +157,7 @@ def accept(
     except (Refused, Stale, WrongState) as error:
         with database.read() as db:
             return _page(request, db, me, now, error=error)
-    return redirect(request, f"/bookings/{booking.id}", notice="exchange_accepted")
+    return redirect(request, f"/bookings/{booking.id}", **notice_of(booking, "exchange_accepted"))
 
 
 @post(f"{PAGE}/{{exchange_id:uuid}}/decline", sync_to_thread=True)

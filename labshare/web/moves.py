@@ -14,10 +14,10 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
-from labshare.domain.bookings import MOVABLE, Booking, BookingState, InstrumentRules
+from labshare.domain.bookings import MOVABLE, Booking, InstrumentRules
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
-from labshare.errors import LabShareError, Malformed, Param, Refused, Stale, WrongState
+from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
 from labshare.services import Connection, Database, bookings, calendars, clauses, moves, prices
 from labshare.services.bookings import BookingLine
 from labshare.services.writing import undone
@@ -26,6 +26,7 @@ from labshare.web.booking_forms import (
     ChangeForm,
     Faults,
     changes,
+    notice_of,
     read_operator,
     read_override,
     read_slot,
@@ -157,8 +158,7 @@ def move(
         with database.read() as db:
             return booking_page(request, db, me, booking_id, now, form=data, error=error, wanted=span)
     shown = booking_id if len(moved) > 1 else moved[0].id
-    notice, named = _told(before, moved)
-    return redirect(request, local_path(data.here or f"/bookings/{shown}"), notice=notice, **named)
+    return redirect(request, local_path(data.here or f"/bookings/{shown}"), **_told(before, moved))
 
 
 def _moved(
@@ -173,16 +173,15 @@ def _moved(
     return line.booking, [moves.move_to(db, me, booking_id, target.number, span, said, seen_version=seen, now=now)]
 
 
-def _told(before: Booking, moved: list[Booking]) -> tuple[str, dict[str, Param]]:
+def _told(before: Booking, moved: list[Booking]) -> dict[str, str]:
     """The notice that says what was done, with what it names."""
-    after = moved[0]
     if len(moved) > 1:
-        return "series_moved", {"count": len(moved)}
-    if after.state is BookingState.PENDING and after.hold_expires_at:
-        return "booking_moved_asked", {"until": after.hold_expires_at.isoformat()}
+        return {"notice": "series_moved", "count": str(len(moved))}
+    after = moved[0]
     if (after.span, after.instrument_number) == (before.span, before.instrument_number):
-        return "booking_changed", {}
-    return "booking_moved" if after.span.minutes == before.span.minutes else "booking_resized", {}
+        return {"notice": "booking_changed"}
+    done = "booking_moved" if after.span.minutes == before.span.minutes else "booking_resized"
+    return notice_of(after, done, asked="booking_moved_asked")
 
 
 def _tried(

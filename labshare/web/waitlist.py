@@ -25,7 +25,7 @@ from labshare.i18n import gettext
 from labshare.services import Connection, projects, waitlist
 from labshare.services.waitlist import PAGE, WaitingLine
 from labshare.web import free_times, given
-from labshare.web.booking_forms import Faults, read_project
+from labshare.web.booking_forms import Faults, notice_of, read_project
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.sections import Line, Section
@@ -104,7 +104,7 @@ def accept(
     except (Refused, WrongState) as error:
         with database.read() as db:
             return _page(request, db, me, now, error=error)
-    return redirect(request, f"/bookings/{booking.id}", notice="offer_accepted")
+    return redirect(request, f"/bookings/{booking.id}", **notice_of(booking, "offer_accepted"))
 
 
 @post(f"{PAGE}/{{entry_id:uuid}}/decline", sync_to_thread=True)

@@ -138,6 +138,15 @@ def test_an_offer_is_told_at_home_and_taken_with_one_click(client: Client, offer
     assert 'data-code="offer_over"' in again.text
 
 
+def test_an_offer_that_is_taken_may_wait_for_the_centre(client: Client, house: Database, offered: UUID) -> None:
+    with house.write() as db:
+        db.execute(sa.update(instruments).values(approval="everybody", approval_hours=24))
+    sign_in(client, "researcher")
+    page = text_of(client.get(send(client, f"/waitlist/{offered}/accept").headers["location"]))
+    said = "Đã gửi yêu cầu đặt giờ. Trung tâm quyết định trước 08:00 T3 24/11/2026"
+    assert (said in page, "Giờ này là của bạn." in page) == (True, False)
+
+
 def test_the_page_of_kept_time_offers_to_take_it_or_pass_on_it_and_nothing_else(client: Client, offered: UUID) -> None:
     sign_in(client, "researcher")
     (address,) = set(re.findall(r'href="(/bookings/[0-9a-f-]{36})"', client.get("/bookings").text))
