@@ -13,7 +13,7 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import QueryParameter
 
-from labshare.domain.bookings import InstrumentRules, Wish
+from labshare.domain.bookings import BookingState, InstrumentRules, Wish
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.registry_search import Search
 from labshare.domain.timespan import Span
@@ -128,12 +128,13 @@ def book(
             return _page(request, db, me, now, told, status=Malformed.status)
     try:
         with write_or_hold_back(database, me, now) as db:
-            bookings.book_all(db, me, wishes, now)
+            made = bookings.book_all(db, me, wishes, now)
     except Refused as error:
         with database.read() as db:
             told = _refused(db, rows, {row.place: wish for row, wish, _ in read if wish}, error, now)
             return _page(request, db, me, now, told, error)
-    return redirect(request, "/bookings", notice="booked_together")
+    waits = any(each.state is BookingState.PENDING for each in made)
+    return redirect(request, "/bookings", notice="asked_together" if waits else "booked_together")
 
 
 # ---------------------------------------------------------------- parts

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser
 
+from labshare.domain.approvals import Approval
 from labshare.domain.booking_rules import CutOff, Scope, ScopeKind
 from labshare.domain.bookings import BookingState
 from labshare.domain.modes import Mode
 from labshare.domain.text import searchable
-from labshare.services import booking_rules, modes
+from labshare.services import approvals, booking_rules, modes
 from labshare.store import bookings as store
 from labshare.store import qualifications
 from labshare.store import tables as t
@@ -77,6 +78,14 @@ def test_all_rows_are_booked_together(client: Client, house: Database) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/bookings")
     first, second = span(25, 9, 10), span(25, 10, 12)
     assert booked(house) == [(FESEM, first.start, first.end), (XRD, second.start, second.end)]
+
+
+def test_what_waits_for_its_centre_is_not_said_to_be_booked(client: Client, house: Database) -> None:
+    with house.write() as db:
+        approvals.choose(db, actor(MANAGER), "N002", Approval.EVERYBODY, 48, NOW)
+    sign_in(client, "researcher")
+    send(client, "/bookings/together", TWO)
+    assert "Đã đặt hoặc gửi yêu cầu tất cả." in text_of(client.get("/bookings"))
 
 
 def test_a_length_stands_for_an_end_and_a_run_may_end_another_day(client: Client, house: Database) -> None:
