@@ -65,7 +65,7 @@ def test_a_researcher_books_moves_and_cancels_while_a_colleague_watches(browser:
 
         type_times(researcher, "8", "9")
         researcher.get_by_role("button", name="Đổi giờ", exact=True).click()
-        expect(researcher.get_by_role("status").first).to_have_text("Đã đổi giờ.")
+        expect(researcher.get_by_role("status").first).to_have_text("Đã đổi giờ và thời lượng.")
         expect(researcher.get_by_text("08:00–09:00 T5 26/11/2026").first).to_be_visible()
 
         researcher.get_by_role("button", name="Hủy lượt đặt").click()
