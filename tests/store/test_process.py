@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -44,6 +46,29 @@ def test_a_killed_process_leaves_no_claim_behind(database_url: str) -> None:
     with claim(database):
         pass
     database.dispose()
+
+
+@pytest.fixture(autouse=True)
+def released(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The server sees the end of a connection a moment after it: the next test begins once its claim has gone."""
+    url: str = next((request.getfixturevalue(each) for each in _URLS if each in request.fixturenames), "")
+    yield
+    if not url.startswith("postgresql"):
+        return
+    database = open_database(url)
+    for _ in range(100):
+        with database.read() as db:
+            if not db.execute(_HOLDERS, {"key": ADVISORY_KEY}).scalar_one():
+                break
+        time.sleep(0.05)
+    database.dispose()
+
+
+_URLS = ("postgres_url", "database_url")
+_HOLDERS = sa.text(
+    "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = pg_locks.database"
+    " WHERE locktype = 'advisory' AND objid = :key AND d.datname = current_database()"
+)
 
 
 def _cut(url: str) -> None:
