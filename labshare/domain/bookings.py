@@ -263,10 +263,8 @@ def in_the_future(wish: Wish, context: Context) -> tuple[Refusal, ...]:
 
 def length(wish: Wish, context: Context) -> tuple[Refusal, ...]:
     """As long as the instrument, or a rule of its centre, wants; whoever passes those keeps to what a calendar can, and
-    to the agreements. What is not booked by time has none.
+    to the agreements.
     """
-    if context.rules.booking_mode != "time":
-        return ()
     if wish.override:
         any_length = msgspec.structs.replace(context.rules, min_minutes=0, max_minutes=LONGEST_MINUTES)
         context = msgspec.structs.replace(context, rules=any_length)
@@ -385,13 +383,16 @@ RULES: tuple[Rule, ...] = (
     kept_for_round,
     taken,
 )
+# What only a calendar has: of it nothing is said where nothing is booked by time.
+OF_CALENDARS: frozenset[Rule] = frozenset({length, granularity, advance, opening_hours})
 # Blocks by the centre (maintenance, engineering, closure) answer to time alone.
 BLOCK_RULES: tuple[Rule, ...] = (in_the_future, block_length, block_has_no_user, kept_for_round, taken)
 
 
 def check(wish: Wish, context: Context, rules: tuple[Rule, ...] = RULES) -> tuple[Refusal, ...]:
     """Every refusal of every rule, in the order of the list. Empty when the wish may be written."""
-    return tuple(refusal for rule in rules for refusal in rule(wish, context))
+    left_out = OF_CALENDARS if context.rules.booking_mode != "time" else ()
+    return tuple(refusal for rule in rules if rule not in left_out for refusal in rule(wish, context))
 
 
 def is_time_taken(refusals: tuple[Refusal, ...]) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 from litestar import Response
 from litestar.enums import MediaType
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.params import ParameterKwarg
 from litestar.types import ExceptionHandlersMap
 
 from labshare.errors import Busy, LabShareError, Malformed, NotFound, NotSignedIn, Refusal
@@ -49,7 +50,7 @@ def of_labshare(request: Request, error: LabShareError) -> Response[Any]:
 def of_framework(request: Request, error: HTTPException) -> Response[Any]:
     """What Litestar refused before a handler of ours ran: no such page, a form that cannot be read, a stale token."""
     if isinstance(error, ValidationException):
-        return _answer(request, Answer(status=400, code=Malformed.code, refusals=_fields(error)))
+        return _answer(request, Answer(status=400, code=Malformed.code, refusals=_fields(request, error)))
     known = {403: Refusal(code="form_expired"), 404: NotFound().refusals[0], 405: Refusal(code="method_not_allowed")}
     refusal = known.get(error.status_code, Refusal(code="malformed_request"))
     headers = dict(error.headers or {})
@@ -69,11 +70,18 @@ HANDLERS: ExceptionHandlersMap = {
 }
 
 
-def _fields(error: ValidationException) -> tuple[Refusal, ...]:
-    """One refusal for each field that Litestar could not read."""
+def _fields(request: Request, error: ValidationException) -> tuple[Refusal, ...]:
+    """One refusal for each field that Litestar could not read, by the name it was sent under."""
     found: list[dict[str, Any]] = error.extra if isinstance(error.extra, list) else []
-    names = [str(entry["key"]) for entry in found if "key" in entry]
+    names = [_sent_as(request, str(entry["key"])) for entry in found if "key" in entry]
     return tuple(Refusal(code="malformed_field", params={"field": name}) for name in names) or Malformed().refusals
+
+
+def _sent_as(request: Request, name: str) -> str:
+    """The name in the address or header of what a handler calls otherwise: `Idempotency-Key` is a `key` to it."""
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(name)
+    kind = parameter.kwarg_definition if parameter else None
+    return (kind.name if isinstance(kind, ParameterKwarg) else None) or name
 
 
 def _answer(request: Request, answer: Answer) -> Response[Any]:

@@ -135,6 +135,9 @@ def read(db: Connection, asked: Asked, today: date) -> tuple[Sought | None, Faul
     minutes = _read(faults, typed_length, asked.length or USUAL_LENGTH, "length") or 0
     dates = _dates(faults, asked, today)
     since, until = PARTS.get(asked.part, PARTS[""])
+    for field, is_known in (("part", asked.part in PARTS), ("day", set(DAYS).issuperset(asked.days))):
+        if not is_known:
+            faults[field] = Refusal(code="malformed_field", params={"field": field})
     if asked.earliest:
         since = max(since, _read(faults, typed_clock, asked.earliest, "earliest") or 0)
     if asked.latest:

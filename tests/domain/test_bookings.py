@@ -101,6 +101,13 @@ def test_what_is_not_bought_by_time_is_not_bookable(mode: str) -> None:
     assert codes(context=rules(booking_mode=mode, max_minutes=0)) == ["not_bookable_by_time"]
 
 
+def test_nothing_of_calendars_is_said_of_what_is_not_booked_by_time() -> None:
+    """At night, off the raster, too long and beyond the advance window; the same wish where time is booked says so."""
+    asked = wish(Span(FINE.now + timedelta(days=300, minutes=7), FINE.now + timedelta(days=301)))
+    assert codes(asked, rules(booking_mode="service")) == ["not_bookable_by_time"]
+    assert codes(asked)[:3] == ["too_long", "off_raster", "too_far_ahead"]
+
+
 def test_a_retired_instrument_is_not_bookable() -> None:
     assert codes(context=rules(retired=True)) == ["instrument_retired"]
 

@@ -127,6 +127,20 @@ def test_where_somebody_is_meanwhile_is_told_to_them_and_to_who_answers_for_it(
         assert codes(refused) == ["person_busy"]
 
 
+@pytest.mark.parametrize(("who", "code"), [(COLLEAGUE, "person_elsewhere"), (RESEARCHER, "person_busy")])
+def test_no_more_is_told_of_where_they_are_by_a_move_or_a_preview(house: Database, who: UUID, code: str) -> None:
+    book(house, COLLEAGUE, COLLEAGUE, span(25, 9, 10), NMR)
+    made = book(house, RESEARCHER, COLLEAGUE, span(26, 9, 12))
+    with pytest.raises(Refused) as refused, house.write() as db:
+        bookings.move(db, actor(who), made.id, span(25, 9, 12), seen_version=made.version, now=NOW)
+    asked = Wish(instrument_number=XRD, span=span(25, 9, 12), person_id=COLLEAGUE, project_id=PUBLIC_PROJECT)
+    with house.write() as db:
+        (would,) = series.preview(db, actor(who), asked, Repeat(frequency=Frequency.DAILY, count=1), NOW)
+    for refusals in (refused.value.refusals, would.refusals):
+        assert [each.code for each in refusals] == [code]
+        assert ("instrument" in refusals[0].params) == (code == "person_elsewhere")
+
+
 def test_both_see_it_and_may_move_and_cancel_it_and_others_do_not(house: Database) -> None:
     made = book(house, RESEARCHER, COLLEAGUE)
     with house.read() as db:

@@ -167,6 +167,21 @@ def test_an_address_that_no_route_knows_has_a_page_and_a_problem(client: Client)
     assert problem.json()["code"] == "not_found"
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1", "/api/v1/none", "/api/v1/openapi.json/none", "/api/v1/openapi.json/no/ne", "/api/v2/bookings"]
+)
+def test_nothing_under_the_api_answers_a_program_with_a_page(client: Client, path: str) -> None:
+    absent = client.get(path)
+    assert (absent.status_code, absent.json()["code"]) == (404, "not_found")
+    assert absent.headers["content-type"] == "application/problem+json"
+
+
+def test_a_program_is_told_of_the_wrong_method_too(client: Client) -> None:
+    for path in ("/api/v1/slots", "/api/v1/openapi.json"):
+        answer = client.put(path)
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
 def test_the_wrong_method_is_said_so(client: Client) -> None:
     answer = send(client, "/account")
     assert answer.status_code == 405

@@ -72,6 +72,10 @@ def test_what_cannot_be_read_is_said_at_its_field(researcher: Client) -> None:
     far = researcher.get("/find?length=2h&from=2026-11-23&to=2027-11-23")
     assert far.status_code == 400
     assert "62 ngày" in text_of(far)
+    strange = researcher.get("/find?length=2h&part=evening&day=Xxx")
+    assert strange.status_code == 400
+    assert 'id="error-part"' in strange.text
+    assert 'id="error-day"' in strange.text
     assert researcher.get("/find?length=2h&instrument=N999").status_code == 404
 
 

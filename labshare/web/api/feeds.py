@@ -12,11 +12,14 @@ from litestar.params import FromPath, RawBody
 from msgspec import UNSET, Meta, UnsetType
 
 from labshare.domain.feeds import Feed
+from labshare.domain.people import Actor
 from labshare.errors import Malformed
+from labshare.services import Connection
 from labshare.services import feeds as service
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
+from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import Code
 from labshare.web.api.schema import accepts, problems
 from labshare.web.feeds import address
@@ -54,8 +57,7 @@ class NewFeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 def listing(request: Request, database: given.Database, me: given.Me) -> Response[FeedList]:
     """The caller's feeds that can still be read, without their addresses."""
     with database.read() as db:
-        found = service.mine(db, me)
-    return answer(request, FeedList(items=tuple(FeedView(**_values(line.feed)) for line in found)))
+        return answer(request, _mine(db, me))
 
 
 @post("/feeds", sync_to_thread=True, operation_id="makeFeed", summary="Make a feed",
@@ -84,18 +86,24 @@ def create(
 
 
 @delete("/feeds/{feed_id:uuid}", sync_to_thread=True, operation_id="revokeFeed", summary="Revoke a feed",
-        tags=["feeds"], status_code=200, responses=problems(404, 503))  # fmt: skip
+        tags=["feeds"], status_code=200, responses=problems(404, 422, 503))  # fmt: skip
 def revoke(
-    request: Request, database: given.Database, me: given.Me, now: given.Now, feed_id: FromPath[UUID]
+    request: Request, database: given.Database, me: given.Me, now: given.Now, feed_id: FromPath[UUID], key: Key = None
 ) -> Response[FeedList]:
     """Its address answers nobody from now on. Returns the feeds that are left."""
-    with database.write() as db:
+
+    def work(db: Connection) -> Response[FeedList]:
         service.revoke(db, me, feed_id, now)
-        left = service.mine(db, me)
-    return answer(request, FeedList(items=tuple(FeedView(**_values(line.feed)) for line in left)))
+        return answer(request, _mine(db, me))
+
+    return once(request, database, me, now, work, key=key)
 
 
 HANDLERS = [listing, create, revoke]
+
+
+def _mine(db: Connection, me: Actor) -> FeedList:
+    return FeedList(items=tuple(FeedView(**_values(line.feed)) for line in service.mine(db, me)))
 
 
 def _values(feed: Feed) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from labshare import formats
 from labshare.domain.modes import Mode
 from labshare.domain.people import Action, require
 from labshare.domain.timespan import Span
-from labshare.errors import Malformed
+from labshare.errors import Malformed, Refusal, Refused
 from labshare.services import free_times as service
 from labshare.services import projects, wishes
 from labshare.services.free_times import Day, Row
@@ -62,7 +62,7 @@ class NearList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @get("/slots", sync_to_thread=True, operation_id="findSlots", summary="Find free time", tags=["instruments"],
-     responses=problems(403, 404))  # fmt: skip
+     responses=problems(403, 404, 422))  # fmt: skip
 def find(
     request: Request,
     database: given.Database,
@@ -97,7 +97,10 @@ def find(
         if sought is None:
             fault = next(iter(faults.values()))
             raise Malformed(fault.code, **fault.params)
-        found = service.find(db, me, sought, now, chosen(projects.usable(db, me, now), project))
+        choices = projects.usable(db, me, now)
+        if project and project not in {each.code for each in choices}:
+            raise Refused([Refusal(code="project_unknown")])
+        found = service.find(db, me, sought, now, chosen(choices, project))
     items = tuple(_line(day, row) for day in found.days for row in day.rows)
     return answer(request, SlotList(items=items, instruments=found.instruments, others=found.others))
 

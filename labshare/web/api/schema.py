@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
+from litestar import Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -19,8 +20,9 @@ from litestar.openapi.spec import (
 )
 
 from labshare import __version__
-from labshare.errors import Param, Refusal
+from labshare.errors import NotFound, Param, Refusal
 from labshare.sentences import sentence
+from labshare.web.rendering import Request
 
 SCHEMA_URL = "/api/v1/openapi.json"
 PROBLEM_TYPE = "application/problem+json"
@@ -115,11 +117,18 @@ Instruments and bookings for programs, under the rules of the pages.
 - Every no is a problem of RFC 9457 with all its reasons in `refusals`, in the language of `Accept-Language` (vi, en).
 """
 
+
+def _nothing_below(request: Request) -> None:
+    """Litestar answers below the description with a page of its own. Raises `NotFound` in its place."""
+    if request.path_params:
+        raise NotFound()
+
+
 CONFIG = OpenAPIConfig(
     title="LabShare",
     version=__version__,
     description=DESCRIPTION,
-    path="/api/v1/openapi.json",
+    openapi_router=Router(SCHEMA_URL, route_handlers=[], before_request=_nothing_below, include_in_schema=False),
     render_plugins=[JsonRenderPlugin(path="/")],
     components=Components(
         security_schemes={

@@ -29,6 +29,14 @@ def test_a_feed_is_made_listed_and_revoked(client: Client, calling: Callable[[st
     assert mine.delete(f"/feeds/{feed['id']}").status_code == 404
 
 
+def test_a_feed_is_revoked_once_by_its_key(researcher: Caller, house: Database) -> None:
+    path = f"/feeds/{researcher.post('/feeds', {}).json()['id']}"
+    first = researcher.delete(path, idempotency_key="k1")
+    with nothing_changes(house):
+        again = researcher.delete(path, idempotency_key="k1")
+    assert (first.status_code, again.status_code, again.json()) == (200, 200, {"items": []})
+
+
 @pytest.mark.parametrize(("body", "shown"), [({}, (None, None)), ({"centre": "C-ONE"}, (None, "C-ONE"))])
 def test_without_an_instrument_it_is_a_centres_or_ones_own(
     researcher: Caller, body: dict[str, str], shown: tuple[str | None, str | None]

@@ -30,7 +30,11 @@ def test_programs_ask_the_same_as_people(researcher: Caller) -> None:
 
 def test_what_cannot_be_read_is_malformed_and_what_is_not_there_not_found(researcher: Caller) -> None:
     assert researcher.get("/slots?length=soon").json()["code"] == "malformed_length"
-    assert researcher.get("/slots?from=tomorrow").status_code == 400
+    for wrong in ("from=tomorrow", "from=%01", "day=Xxx", "day=Mon&day=", "part=evening"):
+        answer = researcher.get(f"/slots?{wrong}")
+        assert answer.status_code == 400
+        assert answer.json()["refusals"][0]["params"] == {"field": wrong.partition("=")[0]}
+    assert codes(researcher.get("/slots?project=KC-99")) == ["project_unknown"]
     assert researcher.get("/slots?instrument=N999").status_code == 404
 
 
