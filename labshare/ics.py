@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from email.utils import parseaddr
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,8 +87,8 @@ class _Words:
         self._own_only, self._names_instrument = own_only, names_instrument
         self._kinds = {kind.value: word("booking_kind", kind) for kind in BookingKind}
         self._occupied, self._yours = gettext("event.occupied"), gettext("event.yours")
-        self._project = gettext("Project")
-        self._modes = {mode.value: word("mode_said", mode) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
+        self._projects = _Projects()
+        self._modes = {mode.value: ics.escaped(word("mode_said", mode)) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
         self._heads: dict[tuple[Any, ...], bytes] = {}
         self._training = gettext("In training")
         self._operated = gettext("Operator: %(operator)s, for %(person)s")
@@ -102,17 +101,19 @@ class _Words:
         if head is None:
             head = self._heads[what] = self._head(*what)
         project, purpose, mode, trainee, operator = details
-        if not (project or purpose or trainee or operator or mode in self._modes):
-            return head
-        lines = (
-            f"{self._training}: {trainee}" if trainee else "",
+        said: list[str] = []
+        if trainee:
+            said.append(ics.escaped(f"{self._training}: {trainee}"))
+        if operator:
             # For whom an operator is there stands in no other line of their own feed.
-            self._operated % {"operator": operator, "person": what[-1] or "–"} if operator else "",
-            f"{self._project}: {project}" if project else "",
-            purpose or "",
-            self._modes.get(mode, ""),
-        )
-        return head + _description(lines)
+            said.append(ics.escaped(self._operated % {"operator": operator, "person": what[-1] or "–"}))
+        if project:
+            said.append(self._projects[project])
+        if purpose:
+            said.append(ics.escaped(purpose))
+        if mode in self._modes:
+            said.append(self._modes[mode])
+        return head + ics.line("DESCRIPTION", said) if said else head
 
     def _head(self, number: int, kind: str, occupies: int, is_own: int, state: str | None, person: str | None) -> bytes:
         instrument, centre = self._places[number]
@@ -135,10 +136,12 @@ class _Words:
         return self._yours if is_own else person or self._occupied
 
 
-# A calendar that is read anew says of most of its bookings what it said before.
-@lru_cache(maxsize=16_384)
-def _description(lines: tuple[str, ...]) -> bytes:
-    return ics.text_line("DESCRIPTION", *filter(None, lines))
+class _Projects(dict[str, str]):
+    """What is said of each project, escaped: hundreds of events of a feed are on account of a few."""
+
+    def __missing__(self, code: str) -> str:
+        text = self[code] = ics.escaped(f"{gettext('Project')}: {code}")
+        return text
 
 
 def _name(vietnamese: str, english: str) -> str:

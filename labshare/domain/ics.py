@@ -26,6 +26,8 @@ _CLOCKS = tuple(f"T{hour:02}{minute:02}" for hour in range(24) for minute in ran
 _SECONDS = tuple(f"{second:02}Z" for second in range(60))
 _ID = "#" * 36
 TAIL = b"END:VCALENDAR\r\n"
+# The sign for the end of a line within a value.
+_BREAK = "\\n"
 _END_EVENT = b"END:VEVENT\r\n"
 _HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//LabShare//LabShare//EN\r\nCALSCALE:GREGORIAN\r\n"
 
@@ -111,7 +113,12 @@ class _Days(dict[int, str]):
 
 def text_line(name: str, *values: str) -> bytes:
     """A line with a value of type TEXT, folded, with its end. Several values stand under each other in it."""
-    return folded(name + ":" + "\\n".join(map(escaped, values))) + END
+    return line(name, map(escaped, values))
+
+
+def line(name: str, values: Iterable[str]) -> bytes:
+    """The same of values that are escaped already."""
+    return folded(f"{name}:{_BREAK.join(values)}") + END
 
 
 def escaped(text: str) -> str:
@@ -119,7 +126,7 @@ def escaped(text: str) -> str:
     whole = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
     if not whole.isprintable():
         whole = _CONTROLS.sub("", whole.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
-        whole = whole.replace("\n", "\\n")
+        whole = whole.replace("\n", _BREAK)
     return whole
 
 

@@ -1,8 +1,8 @@
 """Queries and CPU of a feed of 500 events, beside what the library icalendar takes to build the same.
 
-`cold` is the first reading of a server, which has put nothing in words yet; `first` that of a day, when nothing of the
-feed is kept; `changed` once one of the bookings has changed; `again` by a program that does not say what it has; `304`
-by one that does. CPU is that of this process: PostgreSQL's own is not in it.
+`first` is the first reading of a day or of a server, when nothing of the feed is kept; `changed` once one of the
+bookings has changed; `again` by a program that does not say what it has; `304` by one that does. CPU is that of this
+process: PostgreSQL's own is not in it.
 """
 
 from __future__ import annotations
@@ -111,8 +111,6 @@ def test_a_feed_of_500_events(database: Database, monkeypatch: pytest.MonkeyPatc
             print(f"\n{kind}, feed of 500 events, {what}: {len(statements)} queries, {len(body)} bytes")
             with monkeypatch.context() as forgetful:
                 forgetful.setattr(feeds.Texts, "get", _forget)
-                forget = ics._description.cache_clear  # pyright: ignore[reportPrivateUsage]  nobody else may forget it
-                print(f"  cold     {_figures(read, forget)}")
                 print(f"  first    {_figures(read)}")
             read()
             print(f"  changed  {_figures(read, lambda: _change(database))}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
-from litestar import Router
+from litestar import Request, Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -22,7 +22,6 @@ from litestar.openapi.spec import (
 from labshare import __version__
 from labshare.errors import NotFound, Param, Refusal
 from labshare.sentences import sentence
-from labshare.web.rendering import Request
 
 SCHEMA_URL = "/api/v1/openapi.json"
 PROBLEM_TYPE = "application/problem+json"
@@ -118,7 +117,7 @@ Instruments and bookings for programs, under the rules of the pages.
 """
 
 
-def _nothing_below(request: Request) -> None:
+def _nothing_below(request: Request[Any, Any, Any]) -> None:
     """Litestar answers below the description with a page of its own. Raises `NotFound` in its place."""
     if request.path_params:
         raise NotFound()
