@@ -26,7 +26,7 @@ from labshare.domain.registry import (
     Zone,
 )
 from labshare.domain.registry_terms import TIME_UNITS, BookingMode, Relation
-from labshare.domain.standing_rules import in_force
+from labshare.domain.standing_rules import in_force, meets_hours
 from labshare.domain.units import MOST_UNITS
 from labshare.errors import Refusal
 
@@ -206,6 +206,8 @@ def lengths_can_be_booked(row: Instrument, _: Mapping[str, Read]) -> Iterator[Fo
         if getattr(row, column) <= 0:
             yield column, "registry_not_positive", {"value": getattr(row, column)}
     step = row.granularity_minutes
+    if step > 0 and not meets_hours(step):
+        yield "granularity_minutes", "registry_odd_step", {"value": step}
     for column in ("min_minutes", "max_minutes"):
         if step > 0 and getattr(row, column) % step:
             yield column, "registry_off_granularity", {"value": getattr(row, column), "step": step}

@@ -49,13 +49,18 @@ def at(posted: Iterable[Posted], site: Site) -> tuple[Posted, ...]:
     return tuple(each for each in posted if each.scope.holds(site))
 
 
+def meets_hours(step: int) -> bool:
+    """Whether a raster of so many minutes, 1 or more, has a start on each hour, or one hour in so many."""
+    return HOUR % step == 0 or step % HOUR == 0
+
+
 def require_new(rule: BookingRule, scope: Scope, posted: Iterable[Posted]) -> None:
     """What is asked of a rule that is posted beside those that stand, and not of one that stands already.
 
     Raises `Malformed` for a step whose raster would leave hardly a start near opening or on the hour, and `Refused` for
     a rule that holds already. Where the later of two counts, an earlier one that another stands over may come again.
     """
-    if isinstance(rule, Granularity) and HOUR % rule.minutes and rule.minutes % HOUR:
+    if isinstance(rule, Granularity) and not meets_hours(rule.minutes):
         raise Malformed("booking_rule_step", field="minutes")
     alike = [each.rule for each in posted if each.scope == scope and _is_of_same(each.rule, rule)]
     if rule in (alike[-1:] if isinstance(rule, RowRule | DatedHours) else alike):

@@ -43,6 +43,7 @@ from tests.registry_files import SMALL, faults, files, read
         ("instruments", "Mon-Fri 08:00-18:00", "Mon 08:00-08:20", 2, "min_minutes", "registry_min_beyond_opening"),
         ("instruments", "Mon-Fri 08:00-18:00", "Mon 08:10-08:50", 2, "min_minutes", "registry_min_beyond_opening"),
         ("instruments", "30,600,30,28", "20,600,30,28", 2, "min_minutes", "registry_off_granularity"),
+        ("instruments", "30,600,30,28", "45,585,45,28", 2, "granularity_minutes", "registry_odd_step"),
         ("instruments", "30,600,30,28", "60,30,30,28", 2, "max_minutes", "registry_max_below_min"),
         ("instruments", "30,600,30,28", "30,600,30,", 2, "advance_days", "registry_not_positive"),
         ("instruments", "30,600,30,28,,15", "30,600,30,28,,-15", 2, "cleanup_minutes", "registry_out_of_range"),

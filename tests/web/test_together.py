@@ -345,6 +345,15 @@ def test_a_manager_books_for_anybody_at_their_centre_alone(client: Client, house
         assert [tuple(row) for row in db.execute(query)] == [(COMPETITOR, MANAGER, INDUSTRY_PROJECT)] * 2
 
 
+def test_what_is_only_asked_for_is_not_told_as_done(client: Client, house: Database) -> None:
+    with house.write() as db:
+        approvals.choose(db, actor(MANAGER), "N002", Approval.EVERYBODY, 24, NOW)
+    sign_in(client, "researcher")
+    assert send(client, "/bookings/together", TWO).status_code == 303
+    page = client.get("/bookings").text
+    assert ('class="notice info"' in page, 'class="notice good"' in page) == (True, False)
+
+
 def test_a_trainer_is_named_in_the_row_that_wants_one(client: Client, house: Database) -> None:
     with house.write() as db:
         qualifications.take(db, RESEARCHER, FESEM)
