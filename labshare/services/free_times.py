@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -30,6 +31,7 @@ from labshare.errors import Refusal
 from labshare.services import calendars, prices
 from labshare.services.leeways import Looking, Who
 from labshare.services.prices import Estimate
+from labshare.services.soonest import Ahead, soonest
 from labshare.store import bookings as bookings_store
 from labshare.store import free_times as store
 from labshare.store import projects as projects_store
@@ -40,6 +42,8 @@ from labshare.store.free_times import Asked, Candidate
 # How far a suggestion looks to both sides of a wish.
 AROUND = timedelta(days=14)
 MOST_INSTRUMENTS, MOST_A_DAY = 20, 3
+# So many instruments are looked at all at once; of more the first BATCH, then twice as many each time.
+MANY, BATCH = 400, 100
 
 # What stands against a wish at any time; what trainer and operator hold, and where they are, is looked at by time.
 _NEVER = frozenset(
@@ -81,7 +85,7 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class FreeTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found by day, of the instruments that are free first; `others` were looked at and are free later."""
+    """What was found by day, of the instruments that are free first; `others` may be free later."""
 
     days: tuple[Day, ...]
     instruments: int
@@ -89,29 +93,18 @@ class FreeTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(db: Connection, actor: Actor, sought: Sought, now: datetime, project: Project | None = None) -> FreeTimes:
-    """The first free times of up to MOST_INSTRUMENTS instruments on each of the days. Six queries at most.
+    """The first free times of up to MOST_INSTRUMENTS instruments on each of the days. Seven queries at most for
+    up to MANY instruments; of more those that are open first are looked at first, for as long as it takes.
 
     A length that an instrument does not know is offered as the next longer one. Raises `Forbidden`.
     """
     require(actor, Action.BOOK)
-    asked = Asked(search=sought.search, number=sought.number)
     who = Who(person_id=actor.person_id, needs_nothing=sought.everyone, project=project)
     windows = _Windows(sought)
-    looking = Looking(db, asked, who, windows.of, now)
-    firsts_found: list[tuple[Span, Candidate, list[Leeway]]] = []
-    for candidate in looking.candidates:
-        leeways = [each for each in looking.leeways(candidate, sought.minutes) if each.minutes >= sought.minutes]
-        first = next(firsts(candidate.rules, leeways), None)
-        if first is not None:
-            firsts_found.append((first, candidate, leeways))
-    firsts_found.sort(key=lambda found: (found[0].start, found[1].rules.id))
-    shown = firsts_found[:MOST_INSTRUMENTS]
-    days = [
-        Day(day, rows)
-        for day in sorted(set(sought.dates))
-        if (rows := tuple(_rows(looking, windows, day, shown, project)))
-    ]
-    return FreeTimes(days=tuple(days), instruments=len(shown), others=len(firsts_found) - len(shown))
+    found, unseen = _found(db, sought, who, windows, now)
+    shown = found[:MOST_INSTRUMENTS]
+    days = [Day(day, rows) for day in sorted(set(sought.dates)) if (rows := tuple(_rows(windows, day, shown, project)))]
+    return FreeTimes(days=tuple(days), instruments=len(shown), others=len(found) - len(shown) + unseen)
 
 
 def next_free(db: Connection, person_id: UUID, number: int, minutes: int, now: datetime) -> Span | None:
@@ -121,7 +114,7 @@ def next_free(db: Connection, person_id: UUID, number: int, minutes: int, now: d
     def all_ahead(rules: InstrumentRules, _: int) -> list[Span]:
         return [Span(first, first + timedelta(days=rules.advance_days + 1))]
 
-    looking = Looking(db, Asked(number=number), Who(person_id=person_id), all_ahead, now)
+    looking = Looking(db, Asked(among=(number,)), Who(person_id=person_id), all_ahead, now)
     found = (next(firsts(each.rules, looking.leeways(each, minutes)), None) for each in looking.candidates)
     return next(found, None)
 
@@ -139,7 +132,7 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3, beside
         return []
     replaced = bookings_store.get(db, wish.replaces_id) if wish.replaces_id else None
     who = msgspec.structs.replace(_who(db, wish, replaced), beside=tuple(beside))
-    looking = Looking(db, Asked(number=wish.instrument_number), who, lambda _, __: [Span(first, last)], now)
+    looking = Looking(db, Asked(among=(wish.instrument_number,)), who, lambda _, __: [Span(first, last)], now)
     for each in looking.candidates:
         if _is_never(wish, each.rules, now):
             return []
@@ -204,6 +197,51 @@ def _who(db: Connection, wish: Wish, replaced: Booking | None) -> Who:
     )
 
 
+class _Free(NamedTuple):
+    """An instrument that is free, and when its first use begins. They sort by time and code."""
+
+    since: datetime
+    id: str
+    looking: Looking
+    candidate: Candidate
+    leeways: list[Leeway]
+
+
+def _found(db: Connection, sought: Sought, who: Who, windows: _Windows, now: datetime) -> tuple[list[_Free], int]:
+    """The instruments that are free, the first MOST_INSTRUMENTS of all among them, and how many were not looked at."""
+    asked = Asked(search=sought.search, among=None if sought.number is None else (sought.number,))
+    outlines = store.outlines(db, asked, who.person_id)
+    if len(outlines) <= MANY:
+        return _free(Looking(db, asked, who, windows.of, now), sought.minutes), 0
+    ahead = soonest(db, outlines, who, windows.of, sought.minutes, now)
+    found: list[_Free] = []
+    place, size = 0, BATCH
+    while place < len(ahead) and not _are_first(found, ahead[place]):
+        some = Asked(among=tuple(each.number for each in ahead[place : place + size]))
+        found = sorted([*found, *_free(Looking(db, some, who, windows.of, now), sought.minutes)], key=_in_order)
+        place, size = place + size, 2 * size
+    return found, max(0, len(ahead) - place)
+
+
+def _free(looking: Looking, minutes: int) -> list[_Free]:
+    found: list[_Free] = []
+    for candidate in looking.candidates:
+        leeways = [each for each in looking.leeways(candidate, minutes) if each.minutes >= minutes]
+        first = next(firsts(candidate.rules, leeways), None)
+        if first is not None:
+            found.append(_Free(first.start, candidate.rules.id, looking, candidate, leeways))
+    return sorted(found, key=_in_order)
+
+
+def _in_order(found: _Free) -> tuple[datetime, str]:
+    return found[:2]
+
+
+def _are_first(found: Sequence[_Free], unseen: Ahead) -> bool:
+    """Whether those that are shown come before whatever was not looked at."""
+    return len(found) >= MOST_INSTRUMENTS and _in_order(found[MOST_INSTRUMENTS - 1]) < unseen[:2]
+
+
 class _Windows:
     """The starts that are looked for, by zone and length, and by day."""
 
@@ -226,14 +264,8 @@ class _Windows:
         return self._days[key]
 
 
-def _rows(
-    looking: Looking,
-    windows: _Windows,
-    day: date,
-    shown: Sequence[tuple[Span, Candidate, list[Leeway]]],
-    project: Project | None,
-) -> Iterator[Row]:
-    for _, candidate, leeways in shown:
+def _rows(windows: _Windows, day: date, shown: Sequence[_Free], project: Project | None) -> Iterator[Row]:
+    for _, _, looking, candidate, leeways in shown:
         spans = tuple(_of_day(candidate.rules, leeways, windows, day))[:MOST_A_DAY]
         if spans:
             found = prices.under(looking.book, candidate.rules, [project], spans[0]) if project else ()

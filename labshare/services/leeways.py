@@ -59,6 +59,20 @@ class Who(Attended, frozen=True, kw_only=True):
     mode: Mode | None = None
     project: Project | None = None
 
+    @property
+    def is_alone(self) -> bool:
+        return self.trainer_id is None
+
+    def is_run_by_staff(self, rules: InstrumentRules) -> bool:
+        return (self.mode or usual(rules.modes)) is Mode.COMMISSIONED
+
+    def needs_qualification(self, candidate: Candidate) -> bool:
+        ignored = self.needs_nothing or self.is_run_by_staff(candidate.rules)
+        return candidate.asks and self.person_id is not None and not ignored
+
+    def may_be_qualified(self, candidate: Candidate) -> bool:
+        return candidate.is_qualified(is_alone=self.is_alone) or not self.needs_qualification(candidate)
+
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     """Open starts under the same agreements, whatever occupies the instrument."""
@@ -76,7 +90,7 @@ class Looking:
     def __init__(self, db: Connection, asked: Asked, who: Who, windows: Windows, now: datetime) -> None:
         self.now, self._who, self._windows = now, who, windows
         found = store.candidates(db, asked, who.person_id, but=who.replaces_id)
-        self.candidates = [each for each in found if self._may_be_qualified(each)]
+        self.candidates = [each for each in found if who.may_be_qualified(each)]
         self.book = rulebook(db)
         self._stretches: dict[tuple[object, ...], list[Stretch]] = {}
         self._conducts: dict[int, Conduct] = {}
@@ -94,7 +108,7 @@ class Looking:
         """When a use of so many minutes, or of the length nearest to it, may begin there, the earliest first."""
         rules = candidate.rules
         busy = [*self._busy.get(rules.number, ()), *self._kept.get(rules.number, ())]
-        must_be_there = rules.attended and not self._is_run_by_staff(rules)
+        must_be_there = rules.attended and not self._who.is_run_by_staff(rules)
         elsewhere = [*(self._elsewhere if must_be_there else ()), *self._others_elsewhere]
         found: list[Leeway] = []
         for each in self._stretches_of(rules, minutes):
@@ -105,20 +119,6 @@ class Looking:
         return found
 
     # ------------------------------------------------------------ reading
-
-    def _is_run_by_staff(self, rules: InstrumentRules) -> bool:
-        return (self._who.mode or usual(rules.modes)) is Mode.COMMISSIONED
-
-    @property
-    def _is_alone(self) -> bool:
-        return self._who.trainer_id is None
-
-    def _needs_qualification(self, candidate: Candidate) -> bool:
-        ignored = self._who.needs_nothing or self._is_run_by_staff(candidate.rules)
-        return candidate.asks and self._who.person_id is not None and not ignored
-
-    def _may_be_qualified(self, candidate: Candidate) -> bool:
-        return candidate.is_qualified(is_alone=self._is_alone) or not self._needs_qualification(candidate)
 
     def _hull_of(self, found: Iterable[Candidate]) -> Span | None:
         """From the first to the last start that is looked for on any of them."""
@@ -185,7 +185,7 @@ class Looking:
         posted = self.book.posted_at(rules.site)
         dated = hours_on_dates(posted)
         # Where closed hours are for a few, what is offered keeps out of them; the staff may let a run go on in them.
-        by_staff = self._is_run_by_staff(rules) and not self._who.attendants
+        by_staff = self._who.is_run_by_staff(rules) and not self._who.attendants
         spans_closed_hours = rules.spans_closed_hours and (overnight_level(posted) is None or by_staff)
         furthest = furthest_days(posted) or rules.advance_days
         rules = msgspec.structs.replace(
@@ -256,8 +256,8 @@ class Looking:
         """Before which a use must begin so that project and qualifications last until its end."""
         until = self._attended_until.get(candidate.rules.number)
         bounds = [] if until is None else [ending_by(until, minutes)]
-        project, last = self._who.project, candidate.ends(is_alone=self._is_alone)
-        if last and self._needs_qualification(candidate):
+        project, last = self._who.project, candidate.ends(is_alone=self._who.is_alone)
+        if last and self._who.needs_qualification(candidate):
             bounds.append(ending_by(last[0].at, minutes))
         if project is not None and project.expires_at is not None:
             # The use must end before that instant, not with it.

@@ -247,7 +247,7 @@ def _fitting(
 
     project, _ = projects_store.with_membership(db, entry.project_id, entry.person_id)
     who = Who(person_id=entry.person_id, project=project)
-    looking = Looking(db, Asked(number=freed.instrument_number), who, windows, now)
+    looking = Looking(db, Asked(among=(freed.instrument_number,)), who, windows, now)
     for each in looking.candidates:
         leeways = [
             msgspec.structs.replace(leeway, starts=free_starts(each.rules, leeway.minutes, leeway.starts, (), had))

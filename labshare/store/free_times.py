@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
 from sqlalchemy.engine import Connection
 
+from labshare.domain.booking_rules import Site
 from labshare.domain.bookings import OCCUPYING, WAITING, BookingKind, BookingState, InstrumentRules
 from labshare.domain.clauses import PersonUse
 from labshare.domain.qualifications import End, Held, ends
@@ -72,32 +73,65 @@ class Candidate(NamedTuple):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """Which instruments: those of a search, or one alone."""
+    """Which instruments: those of a search, or the few that have these numbers."""
 
     search: Search = Search()
-    number: int | None = None
+    among: tuple[int, ...] | None = None
 
     @property
     def numbers(self) -> Select[Any] | tuple[int, ...]:
-        return numbers_matching(self.search) if self.number is None else (self.number,)
+        return numbers_matching(self.search) if self.among is None else self.among
+
+
+class Outline(NamedTuple):
+    """An instrument that may serve, and by its `shape` when it is open and whether its person may use it: of very many
+    most have the same shape as others.
+    """
+
+    number: int
+    site: Site
+    shape: tuple[Any, ...]
+
+
+# All that the first start which an instrument's hours leave, and `Candidate.is_qualified`, depend on.
+_SHAPE = (
+    *(instruments.c[name] for name in ("opening", "spans_closed_hours", "min_minutes", "max_minutes")),
+    *(instruments.c[name] for name in ("granularity_minutes", "advance_days", "modes", "qualification")),
+    instruments.c.course_months > 0,
+    centres.c.timezone,
+    qualifications.c.person_id.is_not(None),
+    safety_courses.c.person_id.is_not(None),
+)
+_SITE = (instruments.c.id, instruments.c.centre_id, instruments.c.capability_id)
+
+
+def outlines(db: Connection, asked: Asked, person_id: UUID | None) -> list[Outline]:
+    """The same instruments as `candidates`, with less of each, in the same order."""
+    rows = db.execute(_serving(sa.select(instruments.c.number, *_SITE, *_SHAPE), asked, person_id)).all()
+    return [Outline(row[0], Site(*row[1:4]), row[4:]) for row in rows]
 
 
 def candidates(db: Connection, asked: Asked, person_id: UUID | None, *, but: UUID | None = None) -> list[Candidate]:
     """The instruments in use that are booked by time, in the order of their codes; the booking `but` is no use."""
-    held = sa.and_(qualifications.c.instrument_number == instruments.c.number, qualifications.c.person_id == person_id)
-    course = sa.and_(safety_courses.c.centre_id == instruments.c.centre_id, safety_courses.c.person_id == person_id)
     # Asked of the few for which the person holds something.
     counts = sa.and_(qualifications.c.person_id.is_not(None), COUNTS_USES)
-    query = (
-        sa.select(
-            *RULE_COLUMNS,
-            *(centres.c[name] for name in _OF_CENTRE),
-            *(centres.c[name].label(f"centre_{name}") for name in ("name_vi", "name_en")),
-            centres.c.city_vi,
-            centres.c.city_en,
-            *held_columns(qualifications.c.person_id, instruments.c.number, counts),
-        )
-        .select_from(
+    query = sa.select(
+        *RULE_COLUMNS,
+        *(centres.c[name] for name in _OF_CENTRE),
+        *(centres.c[name].label(f"centre_{name}") for name in ("name_vi", "name_en")),
+        centres.c.city_vi,
+        centres.c.city_en,
+        *held_columns(qualifications.c.person_id, instruments.c.number, counts),
+    )
+    rows = db.execute(_serving(query, asked, person_id), uses(but=but)).mappings().all()
+    return [_candidate(row) for row in rows]
+
+
+def _serving(query: Select[*tuple[Any, ...]], asked: Asked, person_id: UUID | None) -> Select[*tuple[Any, ...]]:
+    held = sa.and_(qualifications.c.instrument_number == instruments.c.number, qualifications.c.person_id == person_id)
+    course = sa.and_(safety_courses.c.centre_id == instruments.c.centre_id, safety_courses.c.person_id == person_id)
+    return (
+        query.select_from(
             instruments.join(centres, centres.c.id == instruments.c.centre_id)
             .outerjoin(qualifications, held)
             .outerjoin(safety_courses, course)
@@ -110,7 +144,6 @@ def candidates(db: Connection, asked: Asked, person_id: UUID | None, *, but: UUI
         )
         .order_by(instruments.c.id)
     )
-    return [_candidate(row) for row in db.execute(query, uses(but=but)).mappings().all()]
 
 
 def _candidate(row: Any) -> Candidate:

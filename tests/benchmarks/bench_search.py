@@ -125,4 +125,4 @@ def _search(database: Database, what: str, sought: Sought) -> None:
         f"  CPU ms: median {statistics.median(cpu):7.1f}  least {cpu[0]:7.1f}"
         f"  time: median {statistics.median(wall):7.1f}  least {wall[0]:7.1f}"
     )
-    assert len(statements) <= 6
+    assert len(statements) <= 12

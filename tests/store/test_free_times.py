@@ -28,7 +28,7 @@ def test_candidates_are_in_use_and_booked_by_time(database: Database) -> None:
         assert [(each.rules.id, each.held.level > 0, each.place.centre_en) for each in here] == [
             ("N001", True, "Centre One"), ("N002", False, "Centre One"),
         ]  # fmt: skip
-        assert [each.is_qualified(is_alone=True) for each in store.candidates(db, Asked(number=FESEM), MANAGER)] == [
+        assert [each.is_qualified(is_alone=True) for each in store.candidates(db, Asked(among=(FESEM,)), MANAGER)] == [
             False
         ]
         # As calendars have them too.
@@ -48,8 +48,8 @@ def test_holds_that_are_due_and_the_booking_that_moves_are_in_nobodys_way(databa
         furnish(db)
         bookings_store.add(db, [due, stands, moves, gone])
         assert sorted(store.busy(db, Asked(), WHOLE, NOW, ())[FESEM]) == [stands.span, moves.span]
-        assert store.busy(db, Asked(number=FESEM), WHOLE, NOW, (), but=moves.id) == {FESEM: [stands.span]}
-        assert store.busy(db, Asked(number=XRD), WHOLE, NOW, ()) == {}
+        assert store.busy(db, Asked(among=(FESEM,)), WHOLE, NOW, (), but=moves.id) == {FESEM: [stands.span]}
+        assert store.busy(db, Asked(among=(XRD,)), WHOLE, NOW, ()) == {}
 
 
 def test_an_instrument_for_two_is_busy_where_two_are_or_a_block(database: Database) -> None:

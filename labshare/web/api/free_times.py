@@ -48,7 +48,7 @@ class SlotLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SlotList(msgspec.Struct, frozen=True, kw_only=True):
-    """By day, of the instruments that are free first; `others` are free later and not listed."""
+    """By day, of the instruments that are free first; `others` may be free later and are not listed."""
 
     items: tuple[SlotLine, ...]
     instruments: int
