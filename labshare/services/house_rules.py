@@ -127,8 +127,14 @@ def with_house(
     had = before.span if before and _holders(before) == _holders(after) else None
     stands = before.span if before and before.instrument_number == after.instrument_number else None
     house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had, stands=stands)
-    known = msgspec.structs.replace(known, house=house)
-    if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
+    return with_level(db, wish, msgspec.structs.replace(known, house=house))
+
+
+def with_level(db: Connection, wish: Wish, known: Context) -> Context:
+    """The context of a wish with the level of those who answer for it outside opening hours, where a rule asks for one.
+    A query for such a use alone.
+    """
+    if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in known.house.rules):
         return known
     by_staff = is_run_by_staff(wish, known.rules)
     if (by_staff and wish.operator_id is None) or not is_outside_hours(wish, known):
@@ -138,7 +144,7 @@ def with_house(
     # Whoever is there answers for the use at any hour; its user is not, where the staff run it.
     there = (known.operator,) if by_staff else (held, known.trainer, known.operator)
     levels = (level_until(each, rules.demand, rules.timezone, ends_at) for each in there)
-    house = msgspec.structs.replace(house, level=max(levels))
+    house = msgspec.structs.replace(known.house, level=max(levels))
     return msgspec.structs.replace(known, house=house)
 
 
