@@ -39,13 +39,14 @@ LEAST_WORDS, LONGEST_REASON = 3, 300
 class HouseRules(msgspec.Struct, frozen=True, kw_only=True):
     """The booking rules that hold for a wish, with what is known for them.
 
-    `taken` is what the holder has of each limit besides, `before` where the use of the same holders stands that would
-    move, `stands` where it stands, whoever has it, `level` that of its person's qualification until its end.
+    `taken` is what the holder has of each limit besides, `freed` what of it the same call takes from them and has not
+    given again yet, `stands` where a use stands that would move, whoever has it, `level` that of its person's
+    qualification until its end.
     """
 
     rules: tuple[Posted, ...] = ()
     taken: Mapping[UUID, int] = {}
-    before: Span | None = None
+    freed: Mapping[UUID, int] = {}
     stands: Span | None = None
     level: int = 0
 
@@ -102,8 +103,7 @@ def _over(posted: Posted, house: HouseRules, span: Span, now: datetime) -> Refus
         return None
     most = most_of(rule)
     taken, wished = house.taken[posted.id], measure(rule, span, now)
-    freed = measure(rule, house.before, now) if house.before else 0
-    if taken + wished <= most or wished <= freed:
+    if taken + wished <= most or wished <= house.freed.get(posted.id, 0):
         return None
     params: dict[str, Param] = {"holder": rule.holder.value, "rule_scope": posted.scope.kind.value}
     if rule.holder is Holder.ACCESS_CLASS:

@@ -66,9 +66,10 @@ def adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime
 
 def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, now: datetime, *, by: Actor) -> Change:
     """The change that gives a booking the times and the purpose of the wish for it; other times are approved anew."""
-    occupied = rules.occupied(wish.span, booking.kind)
-    state, until = booking.state, booking.hold_expires_at
+    # What keeps its times keeps the changeover that it was booked with: what is posted since is for other times.
+    occupied, state, until = booking.occupied, booking.state, booking.hold_expires_at
     if wish.span != booking.span:
+        occupied = rules.occupied(wish.span, booking.kind)
         state, until = standing_for(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
     moved = msgspec.structs.replace(
         booking,

@@ -7,7 +7,7 @@ for. What must not live here: what a rule says (domain/house_rules.py), or posti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -60,11 +60,14 @@ class Counted:
         db: Connection,
         book: Rulebook,
         uses: Sequence[tuple[Booking, InstrumentRules]],
-        leaving: Collection[UUID],
+        leaving: Sequence[tuple[Booking, InstrumentRules]],
         now: datetime,
     ) -> None:
-        self._now, self._leaving = now, leaving
+        self._now, self._leaving = now, {each.id for each, _ in leaving}
         self._taken: dict[tuple[UUID, object], int] = {}
+        self._freed: dict[tuple[UUID, object], int] = {}
+        for use in leaving:
+            self._count(self._freed, book, use, 1)
         seats = [seat for use in uses for seat, _ in _seats(book, *use)]
         limits.lock(db, {seat.rule_id for seat in seats if seat.holder is not Holder.PERSON})
 
@@ -86,11 +89,27 @@ class Counted:
         """By rule what the holder of a use has besides."""
         return {seat.rule_id: self._taken.get((seat.rule_id, seat.holder_id), 0) for seat, _ in _seats(book, *use)}
 
+    def freed(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> dict[UUID, int]:
+        """By rule what the same call takes from the holder of a use, less what it gave them again before this one."""
+        return {
+            seat.rule_id: max(0, self._freed.get((seat.rule_id, seat.holder_id), 0)) for seat, _ in _seats(book, *use)
+        }
+
     def add(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> None:
         """A use of the same call that will be written: it counts for those that are judged after it."""
+        self._count(self._taken, book, use, 1)
+        self._count(self._freed, book, use, -1)
+
+    def _count(
+        self,
+        counts: dict[tuple[UUID, object], int],
+        book: Rulebook,
+        use: tuple[Booking, InstrumentRules],
+        sign: int,
+    ) -> None:
         for seat, rule in _seats(book, *use):
             key = seat.rule_id, seat.holder_id
-            self._taken[key] = self._taken.get(key, 0) + measure(rule, use[0].span, self._now)
+            counts[key] = counts.get(key, 0) + sign * measure(rule, use[0].span, self._now)
 
 
 def _seats(book: Rulebook, booking: Booking, rules: InstrumentRules) -> list[tuple[Seat, Limit]]:
@@ -124,11 +143,17 @@ def with_house(
         return known
     if not _is_asked_for(before, after):
         posted = tuple(each for each in posted if not isinstance(each.rule, NeedsOperator))
-    had = before.span if before and _holders(before) == _holders(after) else None
     stands = before.span if before and before.instrument_number == after.instrument_number else None
-    house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had, stands=stands)
-    known = msgspec.structs.replace(known, house=house)
-    if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
+    use = after, known.rules
+    house = HouseRules(rules=posted, taken=counted.of(book, use), freed=counted.freed(book, use), stands=stands)
+    return with_level(db, wish, msgspec.structs.replace(known, house=house))
+
+
+def with_level(db: Connection, wish: Wish, known: Context) -> Context:
+    """The context of a wish with the level of those who answer for it outside opening hours, where a rule asks for one.
+    A query for such a use alone.
+    """
+    if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in known.house.rules):
         return known
     by_staff = is_run_by_staff(wish, known.rules)
     if (by_staff and wish.operator_id is None) or not is_outside_hours(wish, known):
@@ -138,7 +163,7 @@ def with_house(
     # Whoever is there answers for the use at any hour; its user is not, where the staff run it.
     there = (known.operator,) if by_staff else (held, known.trainer, known.operator)
     levels = (level_until(each, rules.demand, rules.timezone, ends_at) for each in there)
-    house = msgspec.structs.replace(house, level=max(levels))
+    house = msgspec.structs.replace(known.house, level=max(levels))
     return msgspec.structs.replace(known, house=house)
 
 
@@ -149,11 +174,6 @@ def _is_asked_for(before: Booking | None, after: Booking) -> bool:
     is_held = after.state is BookingState.HELD
     was_offered = before is not None and before.state is BookingState.HELD and not before.form_hold
     return after.plan_id is None and not is_held and not was_offered
-
-
-def _holders(booking: Booking) -> tuple[object, ...]:
-    """Whose limits count a booking: for another person, or another project in place of a hold, all of it is new."""
-    return booking.person_id, booking.project_id, booking.organisation_id, booking.access_class
 
 
 def courteous(book: Rulebook, rules: InstrumentRules, wish: Wish, now: datetime) -> tuple[Posted, ...]:

@@ -22,6 +22,7 @@ from labshare.domain.modes import Mode, usual
 from labshare.domain.opening import DAY_MINUTES, Hours
 from labshare.domain.operators import Attended, attended_until
 from labshare.domain.projects import Project
+from labshare.domain.qualifications import good_until
 from labshare.domain.standing_rules import (
     cut_off_hours,
     furthest_days,
@@ -84,7 +85,8 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 
 class Looking:
     """Some instruments as one person may begin to use them. Reads everything at once: six queries at most, and where
-    a trainer or an operator is named one for each of them and one for what they hold.
+    a trainer or an operator is named one for each of them and one for what they hold. One more where a qualification
+    ends that is not used, and one for each such instrument that they have booked.
     """
 
     def __init__(self, db: Connection, asked: Asked, who: Who, windows: Windows, now: datetime) -> None:
@@ -100,6 +102,7 @@ class Looking:
         self._elsewhere: list[Span] = []
         self._others_elsewhere: list[Span] = [*who.beside]
         self._attended_until: dict[int, datetime | None] = {}
+        self._until: dict[int, list[tuple[datetime, datetime | None]]] = {}
         self._edges: list[tuple[Span, list[Agreement]]] = []
         if self._hull is not None:
             self._read(db, asked, self._hull)
@@ -115,7 +118,7 @@ class Looking:
             starts = _before(each.starts, self._latest_start(candidate, each.minutes))
             starts = _after(starts, self.now, cut_off_hours(self.book.posted_at(rules.site)))
             if free := free_starts(rules, each.minutes, starts, busy, elsewhere):
-                found.append(Leeway(minutes=each.minutes, starts=free, accepts=each.accepts))
+                found.append(Leeway(minutes=each.minutes, starts=free, accepts=self._accepts(candidate, each)))
         return found
 
     # ------------------------------------------------------------ reading
@@ -154,6 +157,7 @@ class Looking:
             self._attended_until[each.number] = until
         if self._who.person_id is not None:
             self._read_person(db, self._who.person_id, around, any(each.attended for each in rules))
+            self._read_uses(db, self._who.person_id, hull.start)
 
     def _read_person(self, db: Connection, person_id: UUID, around: Span, is_attended: bool) -> None:
         held = {} if self._who.is_session else {id(each): each for _, some in self._edges for each in some}
@@ -175,6 +179,22 @@ class Looking:
                 strikes = tuple(use.span.start for use in missed if covers(each.covered, use))
                 self._conducts[key] = Conduct(clause=each.courtesy, uses=inside, strikes=strikes, closed=closed)
         self._conducts |= {id(each): posted_conduct(each, own, missed, closed) for each in posted}
+
+    def _read_uses(self, db: Connection, person_id: UUID, first: datetime) -> None:
+        """Until when a qualification lasts that ends unused: anew from each use ahead on, and for none before it."""
+        counting = {
+            each.rules.number: each.rules
+            for each in self.candidates
+            if each.held.level and each.rules.demand.counts_uses and self._is_alone and self._needs_qualification(each)
+        }
+        but = self._who.replaces_id
+        ahead = qualifications.uses_ahead(db, person_id, counting, since=first, but=but) if counting else {}
+        for number, some in ahead.items():
+            rules = counting[number]
+            held = qualifications.held(db, [person_id], rules, before=first, but=but)[person_id]
+            known = [held, *(msgspec.structs.replace(held, last_used_at=use.end) for use in some)]
+            ends = [good_until(each, rules.demand, rules.timezone) for each in known]
+            self._until[number] = list(zip([first, *(use.start + MINUTE for use in some)], ends, strict=True))
 
     # ------------------------------------------------------------ stretches
 
@@ -251,6 +271,18 @@ class Looking:
             # Days that are full are full on every instrument alike.
             inside = [part for part in inside if any(accepts(use) for use in uses(rules, length, part))]
         return Stretch(minutes=length, starts=tuple(inside), accepts=accepts)
+
+    def _accepts(self, candidate: Candidate, stretch: Stretch) -> Callable[[Span], bool] | None:
+        """What else is asked of a use: the clauses of courtesy, and a qualification that is not over meanwhile."""
+        steps, accepts = self._until.get(candidate.rules.number), stretch.accepts
+        if steps is None:
+            return accepts
+
+        def lasts(use: Span) -> bool:
+            until = [until for since, until in steps if since <= use.start][-1]
+            return (until is None or use.end <= until) and (accepts is None or accepts(use))
+
+        return lasts
 
     def _latest_start(self, candidate: Candidate, minutes: int) -> datetime | None:
         """Before which a use must begin so that project and qualifications last until its end."""

@@ -11,12 +11,13 @@ from uuid import UUID
 
 import msgspec
 
-from labshare.domain.bookings import Booking, Context, InstrumentRules
+from labshare.domain.booking_rules import NeedsOperator, Overnight
+from labshare.domain.bookings import Booking, Context, InstrumentRules, Wish, opening_hours
 from labshare.domain.house_rules import HouseRules
 from labshare.domain.operators import may_operate, operated
 from labshare.domain.people import Action, Actor, may, require
 from labshare.errors import Malformed, Refusal, Stale, WrongState
-from labshare.services import bookings, calendars, holding, training
+from labshare.services import bookings, calendars, holding, house_rules, training
 from labshare.services.booking_changes import again, assigning
 from labshare.services.writing import refuse, write
 from labshare.store import audit, person_times
@@ -73,8 +74,9 @@ def assign(
 ) -> Booking:
     """Name who operates the instrument for a booking, or nobody. For whoever may move it.
 
-    Its time stays, so that no rule is asked again but the one about operators; a manager may also leave a booking
-    without one. Raises `Stale`, `WrongState` for what has begun, and `Refused`.
+    Its time stays, so that no rule is asked again but the one about operators, and outside opening hours the one about
+    who answers for a use then; a manager may also leave a booking without one. Raises `Stale`, `WrongState` for what
+    has begun, and `Refused`.
     """
     booking, locked = bookings.held_with(db, actor, booking_id, (), also=[operator_id] if operator_id else ())
     rules = locked[booking.instrument_number]
@@ -105,7 +107,10 @@ def _refusals(
     is_manager: bool,
 ) -> tuple[Refusal, ...]:
     wish = again(booking, booking.span, rules=rules, mode=booking.mode, operator_id=operator_id)
-    posted = () if is_manager else rulebook(db).posted_at(rules.site)
+    posted = rulebook(db).posted_at(rules.site)
+    if is_manager:
+        # They may say later who comes, which asks for no reason.
+        posted = tuple(each for each in posted if not isinstance(each.rule, NeedsOperator))
     busy = person_times.person_busy(db, operator_id, wish.span) if operator_id else ()
     known = Context(
         now=now,
@@ -114,4 +119,25 @@ def _refusals(
         operator=holding.of_wish(db, rules, wish).operator,
         operator_busy=tuple(each for each in busy if not each.is_due(now)),
     )
-    return operated(wish, known)
+    return (*operated(wish, known), *_unattended(db, booking, wish, known, is_manager=is_manager))
+
+
+def _unattended(
+    db: Connection, booking: Booking, wish: Wish, known: Context, *, is_manager: bool
+) -> tuple[Refusal, ...]:
+    """What the rule about closed hours says of the wish and did not say of the booking as it stands: nobody is left
+    there at night with less than it asks for, and whoever comes in addition is never in the way.
+    """
+    if not any(isinstance(each.rule, Overnight) for each in known.house.rules):
+        return ()
+    known = msgspec.structs.replace(known, closed_dates=calendars.closed_dates_over(wish.span))
+
+    def said(operator_id: UUID | None) -> tuple[Refusal, ...]:
+        # The staff whom a manager leaves without a name are there as well: only the level is asked of them, too.
+        other = msgspec.structs.replace(wish, operator_id=operator_id, override="manager" if is_manager else "")
+        held = holding.of_wish(db, known.rules, other)
+        there = msgspec.structs.replace(known, held=held.user, trainer=held.trainer, operator=held.operator)
+        return opening_hours(other, house_rules.with_level(db, other, there))
+
+    stood = said(booking.operator_id)
+    return tuple(each for each in said(wish.operator_id) if each not in stood)

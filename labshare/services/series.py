@@ -32,10 +32,11 @@ from labshare.store import bookings as bookings_store
 from labshare.store import series as store
 from labshare.store.engine import Connection
 
-# What another hour may mend; a project that is not verified, say, is not verified at ten either.
+# What another hour may mend; a project that is not verified, say, is not verified at ten either. Nor is a week's share
+# of the best hours: the other dates take of it too, which those who look for free time do not know of.
 _OF_TIME = (
     *("time_taken", "kept_for_round", "person_elsewhere", "person_busy", "trainer_elsewhere", "operator_elsewhere"),
-    *("closed", "in_the_past", "rule_cut_off"),
+    *("closed", "rule_overnight", "rule_staff_hours", "courtesy_prime_day", "in_the_past", "rule_cut_off"),
 )
 MOST_OFFERS = 2
 # One is suggested for each gap, the nearest first; those of other days are among them.

@@ -242,8 +242,11 @@ def _fitting(
     """
 
     def windows(rules: InstrumentRules, minutes: int) -> Sequence[Span]:
-        # Asked with one minute, it says from when on anything may begin.
-        return starts_in(entry, freed.span, rules, max(minutes, entry.minutes), now)
+        starts = starts_in(entry, freed.span, rules, max(minutes, entry.minutes), now)
+        if minutes >= entry.minutes or not starts:
+            return starts
+        # Asked with one minute, it says from when on anything may begin: what is made longer begins before the rest.
+        return [Span(starts[0].start - rules.max_minutes * MINUTE, starts[-1].end)]
 
     project, _ = projects_store.with_membership(db, entry.project_id, entry.person_id)
     who = Who(person_id=entry.person_id, project=project)

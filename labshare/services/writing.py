@@ -119,7 +119,7 @@ def judge(
     # Read under the locks, which a signing waits for.
     book = rulebook(db, next((each.payer.stamp for each in changes), None))
     leaving = {change.before.id for change in changes if change.before}
-    counted = _counted(db, book, changes, locked, leaving, now)
+    counted = _counted(db, book, changes, locked, now)
     planned: list[tuple[Change, InstrumentRules]] = []
     due: dict[UUID, Change] = {}
     conducts: dict[UUID, tuple[Conduct, ...]] = {}
@@ -313,11 +313,10 @@ def _expiring(db: Connection, booking_id: UUID, now: datetime) -> Change:
     return ended(store.get(db, booking_id), BookingState.EXPIRED, now)
 
 
-def _counted(
-    db: Connection, book: Rulebook, changes: Sequence[Change], locked: Locked, leaving: Collection[UUID], now: datetime
-) -> Counted:
+def _counted(db: Connection, book: Rulebook, changes: Sequence[Change], locked: Locked, now: datetime) -> Counted:
     wished = [(each.after, locked[each.after.instrument_number]) for each in changes if each.wish is not None]
-    return Counted(db, book, wished, leaving, now)
+    before = [(each.before, locked[each.before.instrument_number]) for each in changes if each.before]
+    return Counted(db, book, wished, before, now)
 
 
 def _weighed(

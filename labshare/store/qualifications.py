@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules
 from labshare.domain.qualifications import Ask, AskState, Demand, Held, good_until
-from labshare.store.bookings import is_in
+from labshare.domain.timespan import Span
+from labshare.store.bookings import is_in, is_of
 from labshare.store.people import IS_HERE
 from labshare.store.tables import (
     bookings,
@@ -135,6 +136,30 @@ def held(
         **uses(before=before, but=but),
     }
     return {row["id"]: held_from(row) for row in db.execute(_OF_WISH, params).mappings()}
+
+
+def uses_ahead(
+    db: Connection, person_id: UUID, numbers: Iterable[int], *, since: datetime, but: UUID | None = None
+) -> dict[int, list[Span]]:
+    """The uses of these instruments that count as such for a person, in whatever role, and begin at `since` or later,
+    by number and in order.
+    """
+    query = (
+        sa.select(bookings.c.instrument_number, bookings.c.starts_at, bookings.c.ends_at)
+        .where(
+            is_of(person_id),
+            bookings.c.instrument_number.in_(sorted(set(numbers))),
+            bookings.c.kind == BookingKind.USE,
+            _IS_USED,
+            bookings.c.starts_at >= since,
+            bookings.c.id != (but or _NOBODY),
+        )
+        .order_by(bookings.c.starts_at)
+    )
+    found: dict[int, list[Span]] = {}
+    for number, starts_at, ends_at in db.execute(query):
+        found.setdefault(number, []).append(Span(starts_at, ends_at))
+    return found
 
 
 class QualificationLine(msgspec.Struct, frozen=True, kw_only=True):

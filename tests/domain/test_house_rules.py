@@ -48,13 +48,12 @@ def wish(when: Span, **more: Any) -> Wish:
     return Wish(instrument_number=1, span=when, **more)
 
 
-@given(taken=st.integers(0, 900), wished=st.integers(1, 900), before=st.integers(0, 900))
-def test_a_limit_refuses_exactly_what_goes_over_it_and_adds_to_it(taken: int, wished: int, before: int) -> None:
+@given(taken=st.integers(0, 900), wished=st.integers(1, 900), freed=st.integers(0, 900))
+def test_a_limit_refuses_exactly_what_goes_over_it_and_adds_to_it(taken: int, wished: int, freed: int) -> None:
     start = at(25, 8)
-    stood = Span(start, start + before * MINUTE) if before else None
-    context = known(MOST, taken={MOST.id: taken}, before=stood)
+    context = known(MOST, taken={MOST.id: taken}, freed={MOST.id: freed})
     refused = within_limits(wish(Span(start, start + wished * MINUTE)), context)
-    assert bool(refused) is (taken + wished > 600 and wished > before)
+    assert bool(refused) is (taken + wished > 600 and wished > freed)
 
 
 @given(hours=st.integers(1, 48), ahead=st.integers(0, 60 * 48))

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from labshare.domain.agreements import Level, Scope, Version
-from labshare.domain.booking_rules import CutOff, LockWindow, ScopeKind
+from labshare.domain.booking_rules import CutOff, Holder, LockWindow, MostBookings, ScopeKind
 from labshare.domain.booking_rules import Scope as Posted
 from labshare.domain.bookings import Booking, BookingState
 from labshare.domain.courtesy import Courtesy, Penalties
@@ -21,7 +21,7 @@ from labshare.domain.notices import NoticeKind
 from labshare.domain.projects import AccessClass, Activity
 from labshare.domain.series import Reach, Series
 from labshare.errors import NotFound, Refused, Stale, WrongState
-from labshare.services import approvals, booking_rules, bookings, exchanges, notices, series, wishes
+from labshare.services import approvals, booking_rules, bookings, exchanges, moves, notices, series, wishes
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as bookings_store
 from labshare.store import notices as notices_store
@@ -42,6 +42,7 @@ from tests.furniture import (
     XRD,
     a_booking,
     actor,
+    add_instrument,
     furnish,
     span,
 )
@@ -102,6 +103,28 @@ def matched(house: Database) -> list[int]:
 
 
 # ---------------------------------------------------------------- handing over
+
+
+def test_who_is_over_a_limit_already_may_give_within_it_and_not_into_it(house: Database) -> None:
+    """The team has two, more than the later rule allows: whose they are within it adds nothing, and for one of them
+    another instrument neither. Another team has one, and takes no second.
+    """
+    mine, other = a_booking(XRD, MINE), a_booking(XRD, THEIRS)
+    placed(house, mine, other)
+    placed(house, a_booking(XRD, span(27, 9, 10), person_id=COMPETITOR, project_id=INDUSTRY_PROJECT))
+    with house.write() as db:
+        add_instrument(db, 9, "C-ONE", "XRD")
+        db.execute(sa.insert(t.project_members).values(project_id=INDUSTRY_PROJECT, person_id=COLLEAGUE))
+        rule = MostBookings(holder=Holder.TEAM, most=1)
+        booking_rules.post(db, actor(MANAGER), Posted(ScopeKind.CENTRE, "C-ONE"), rule, NOW)
+    with house.write() as db:
+        moved = moves.move_to(db, actor(RESEARCHER), other.id, 9, THEIRS, seen_version=1, now=NOW)
+    assert moved.instrument_number == 9
+    exchange = given(house, mine)
+    with pytest.raises(Refused) as caught:
+        accepted(house, exchange, COLLEAGUE, seen=1, project=INDUSTRY_PROJECT)
+    assert [each.code for each in caught.value.refusals] == ["rule_most_bookings"]
+    assert accepted(house, exchange, COLLEAGUE, seen=1, project=PUBLIC_PROJECT).person_id == COLLEAGUE
 
 
 def test_a_booking_is_its_givers_until_it_is_taken(house: Database) -> None:

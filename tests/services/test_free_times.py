@@ -323,6 +323,23 @@ def test_nothing_is_suggested_where_no_time_would_help(house: Database, changes:
         assert free_times.suggest(db, msgspec.structs.replace(asked, **changes), NOW) == []
 
 
+def test_a_use_to_come_keeps_a_qualification_from_then_on_and_not_before(house: Database) -> None:
+    """Granted on 24 October and, as is demanded since the booking of Friday was made, over with 24 November unless it
+    is used: Friday's use is the first. Before it there is today alone, and what follows it is free again.
+    """
+    with house.write() as db:
+        store.add(db, [a_booking(FESEM, span(27, 9, 11))])
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == FESEM).values(first_use_days=31))
+    asked = wish(FESEM, span(25, 9, 10))
+    with house.write() as db:
+        found = free_times.suggest(db, asked, NOW)
+        assert found == [span(23, 17, 18), span(27, 11, 12), span(30, 8, 9)]
+        assert all(accepted(db, msgspec.structs.replace(asked, span=each)) for each in found)
+        assert not accepted(db, asked)
+    rows = shown(looked(house, minutes=60, dates=(WED, THU, FRI)))
+    assert {day: spans for (day, code), spans in rows.items() if code == "N001"} == {FRI: (span(27, 11, 12),)}
+
+
 def test_with_a_trainer_only_the_safety_course_has_to_last(house: Database) -> None:
     """A course of the 25th of November a year before is good until the end of that day: the last two hours of it are
     from 16:00, as the instrument closes at 18:00.

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from labshare.domain.booking_rules import (
     Advance,
     BookingRule,
+    Changeover,
     CutOff,
     DatedHours,
     Holder,
@@ -444,6 +445,19 @@ def test_a_run_over_closed_hours_needs_the_level_too(house: Database) -> None:
         values = {"person_id": RESEARCHER, "instrument_number": 9, "level": 3, "granted_at": NOW}
         db.execute(sa.insert(t.qualifications).values(**values))
     book(house, 9, span(25, 16, 33))
+
+
+def test_what_keeps_its_times_keeps_the_changeover_it_was_booked_with(house: Database) -> None:
+    """The next use begins when this one ends: half an hour to clean up, posted since, is for other times alone."""
+    booking = book(house, XRD, span(25, 9, 11))
+    book(house, XRD, span(25, 11, 12), COLLEAGUE)
+    posted(house, Changeover(cleanup_minutes=30))
+    changed = move(house, booking, booking.span, purpose="phase map")
+    assert (changed.purpose, changed.occupied) == ("phase map", span(25, 9, 11))
+    with pytest.raises(TimeTaken):
+        move(house, changed, Span(at(25, 8, 30), at(25, 11)))
+    moved = move(house, changed, span(25, 14, 15))
+    assert moved.occupied == Span(at(25, 14), at(25, 15, 30))
 
 
 # ---------------------------------------------------------------- passing them

@@ -340,6 +340,41 @@ def test_the_user_assigns_too_but_may_not_leave_out_whom_the_centre_asks_for(hou
         assign(house, _again(house, booking), None, who=RESEARCHER)
 
 
+def test_nobody_is_left_at_night_without_who_answers_for_it(house: Database) -> None:
+    """Closed hours ask for level 2, which the manager alone has; the user helps nobody by taking them off again."""
+    with house.write() as db:
+        store.put(db, MANAGER, FESEM, level=2, until=None, by=ADMINISTRATOR, now=NOW)
+        booking_rules.post(db, actor(MANAGER), CENTRE, Overnight(level=2), NOW)
+    helped = book(house, span(25, 18, 20), mode=Mode.ASSISTED, operator_id=MANAGER)
+    run = book(house, span(26, 18, 20), operator_id=MANAGER)
+    by_day = book(house, span(27, 16, 18), mode=Mode.ASSISTED, operator_id=MANAGER)
+
+    def refused_to(booking: Booking, operator_id: UUID | None, who: UUID = COMPETITOR) -> list[str]:
+        with pytest.raises(Refused) as caught:
+            assign(house, booking, operator_id, who=who)
+        return [each.code for each in caught.value.refusals]
+
+    for who in (COMPETITOR, MANAGER):
+        assert refused_to(helped, COLLEAGUE, who) == ["rule_overnight"]
+        assert refused_to(helped, None, who) == ["rule_overnight"]
+        assert refused_to(run, COLLEAGUE, who) == ["rule_overnight"]
+    assert refused_to(run, None) == ["rule_staff_hours"]
+    # A manager has their staff come at night without saying yet who; by day nothing is asked.
+    assert assign(house, run, None).operator_id is None
+    assert assign(house, by_day, None, who=COMPETITOR).operator_id is None
+
+
+def test_who_comes_in_addition_at_night_is_not_in_the_way(house: Database) -> None:
+    """The rule came after the booking, and neither its user nor the colleague has the level that it asks for."""
+    with house.write() as db:
+        rule = booking_rules.post(db, actor(MANAGER), CENTRE, Overnight(level=1), NOW)
+    booking = book(house, span(25, 18, 20), mode=Mode.ASSISTED, operator_id=None)
+    with house.write() as db:
+        booking_rules.end(db, actor(MANAGER), rule.id, NOW)
+        booking_rules.post(db, actor(MANAGER), CENTRE, Overnight(level=2), NOW)
+    assert assign(house, booking, COLLEAGUE, who=COMPETITOR).operator_id == COLLEAGUE
+
+
 def test_what_has_begun_keeps_its_operator(house: Database) -> None:
     booking = book(house)
     with house.write() as db, pytest.raises(WrongState, match="booking_begun"):

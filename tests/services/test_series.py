@@ -15,12 +15,13 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.booking_rules import BookingRule, DatedHours, Overnight, PrimeLimit, Scope, ScopeKind
 from labshare.domain.bookings import Booking, BookingState, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, TimeTaken, WrongState
-from labshare.services import bookings, modes
+from labshare.services import booking_rules, bookings, modes
 from labshare.services import series as service
 from labshare.services.series import Made, SeriesLine
 from labshare.store import audit, outbox
@@ -173,6 +174,34 @@ def test_a_refused_date_moves_to_the_nearest_time_of_its_day_or_is_left_out(hous
     made = make(house, weekly(), Conflicts.MOVE)
     assert spans(made.line) == [NINE, later(span(25, 11, 13), WEEK), later(NINE, 3 * WEEK)]
     assert [each.span for each in made.left_out] == [later(NINE, 2 * WEEK)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "moved"),
+    [
+        # Friday closes at eighteen, as every day: an hour earlier nobody needs the level.
+        (Overnight(level=2), "rule_overnight", span(27, 16, 18)),
+        # The hour before seventeen is among the best, of which the person has had theirs; the one after is not.
+        (PrimeLimit(hours="Fri 08:00-17:00", day_minutes=60), "courtesy_prime_day_full", span(27, 17, 18)),
+    ],
+)
+def test_a_date_moves_that_only_another_hour_of_it_would_mend(
+    house: Database, rule: BookingRule, code: str, moved: Span
+) -> None:
+    scope = Scope(ScopeKind.CENTRE, "C-ONE")
+    with house.write() as db:
+        booking_rules.post(db, actor(MANAGER), scope, rule, NOW)
+        # Thursday's part is as it was asked for, whichever rule stands.
+        late = DatedHours(name="Open late", first=date(2026, 11, 26), last=date(2026, 11, 26), hours="08:00-20:00")
+        booking_rules.post(db, actor(MANAGER), scope, late, NOW)
+    placed(house, span(27, 8, 9), XRD, person_id=RESEARCHER)
+    minutes = moved.minutes // 60
+    asked = wish(span(26, 17, 19) if minutes == 2 else span(26, 16, 17))
+    first, second = look(house, daily(2), asked)
+    assert (first.refusals, [each.code for each in second.refusals]) == ((), [code])
+    assert moved in second.offers
+    made = make(house, daily(2), Conflicts.MOVE, asked=asked)
+    assert spans(made.line) == [asked.span, moved]
 
 
 def test_the_second_nearest_time_is_taken_where_the_person_is_elsewhere_at_the_nearest(house: Database) -> None:

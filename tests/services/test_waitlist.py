@@ -573,3 +573,16 @@ def test_a_booking_that_frees_nothing_costs_no_query_more(house: Database, monke
 
     monkeypatch.setattr(freeing, "note", silent)
     assert [a - b for a, b in zip(now, costs(), strict=True)] == [0, 0, 1]
+
+
+def test_what_is_made_longer_may_begin_before_the_freed_time(house: Database) -> None:
+    """Two hours are the shortest there; who waits for one before eleven has the freed hour from ten with the one before
+    it, which nobody had.
+    """
+    with house.write() as db:
+        db.execute(t.instruments.update().where(t.instruments.c.number == XRD).values(min_minutes=120))
+    booking = taken(house, span(25, 10, 12))
+    join(house, RESEARCHER, instrument_number=None, capability_id="XRD", minutes=60, until=11 * 60)
+    cancel(house, booking)
+    tick(house)
+    assert offered(house, RESEARCHER) == span(25, 9, 11)
