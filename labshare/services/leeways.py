@@ -185,7 +185,10 @@ class Looking:
         counting = {
             each.rules.number: each.rules
             for each in self.candidates
-            if each.held.level and each.rules.demand.counts_uses and self._is_alone and self._needs_qualification(each)
+            if each.held.level
+            and each.rules.demand.counts_uses
+            and self._who.is_alone
+            and self._who.needs_qualification(each)
         }
         but = self._who.replaces_id
         ahead = qualifications.uses_ahead(db, person_id, counting, since=first, but=but) if counting else {}
