@@ -159,10 +159,12 @@ def cancel(
 ) -> Response[str]:
     try:
         with database.write() as db:
-            cancel_as_asked(db, me, booking_id, data, now)
+            count = cancel_as_asked(db, me, booking_id, data, now)
     except (Refused, Stale, WrongState) as error:
         with database.read() as db:
             return booking_page(request, db, me, booking_id, now, form=data, error=error)
+    if count > 1:
+        return redirect(request, "/bookings", notice="series_cancelled", count=count)
     return redirect(request, "/bookings", notice="booking_cancelled")
 
 

@@ -245,6 +245,7 @@ def test_cancelling_the_rest_of_a_series(researcher: Client, house: Database) ->
     assert change(researcher, bookings[1].id, "cancel", reach="following").status_code == 303
     cancelled = BookingState.CANCELLED
     assert [booking.state for booking in mine(house)] == [BookingState.CONFIRMED, cancelled, cancelled]
+    assert "Đã hủy 2 lượt của chuỗi" in text_of(researcher.get("/bookings"))
 
 
 def test_a_series_that_changed_meanwhile_is_stale(researcher: Client, house: Database) -> None:
