@@ -13,6 +13,7 @@ import msgspec
 
 from labshare.domain.booking_rules import (
     BookingRule,
+    DatedHours,
     Posted,
     RowRule,
     Scope,
@@ -26,6 +27,7 @@ from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.registry_check import unfit
 from labshare.domain.registry_terms import BookingMode
 from labshare.domain.standing_rules import in_force, require_new
+from labshare.domain.waitlist import today
 from labshare.errors import NotFound, Refusal, Refused, WrongState
 from labshare.services.writing import tell
 from labshare.store import agreements as agreements_store
@@ -73,12 +75,15 @@ def post(db: Connection, actor: Actor, scope: Scope, rule: BookingRule, now: dat
 
     Rules of a group reach over many centres, so they are for administrators. Raises `Forbidden`, `NotFound` for a scope
     that there is not, `Malformed` for what makes no rule, and `Refused` for one that holds already, naming each
-    instrument that nobody could book, and for one that is not booked by time: no rule would be asked about it.
+    instrument that nobody could book, and where no rule would be asked: of days that are over, as with last year's
+    number typed, and of an instrument that is not booked by time.
     """
     require(actor, Action.MANAGE_CALENDAR, centre=_centre_of(db, scope))
     require_sound(rule)
     if scope.kind is ScopeKind.INSTRUMENT and _instrument(db, scope.id).booking_mode != BookingMode.TIME:
         raise Refused((Refusal(code="booking_rule_untimed", params={"instrument": scope.id}),))
+    if isinstance(rule, DatedHours) and rule.last < today(now):
+        raise Refused((Refusal(code="booking_rule_days_over"),))
     posted = Posted(id=uuid4(), scope=scope, rule=rule, since=now, posted_by_id=actor.person_id)
     agreements_store.hold_still(db)
     require_new(rule, scope, store.of_scopes(db, [scope]))

@@ -284,7 +284,9 @@ def _never(db: Connection, entry: WaitingEntry, rules: InstrumentRules, now: dat
 def _offered(db: Connection, actor: Actor, entry_id: UUID, now: datetime) -> tuple[Booking, InstrumentRules]:
     """The hold that is offered to the actor's entry, under its locks. Raises `NotFound`, and `WrongState` for none."""
     entry = store.get(db, entry_id, actor.person_id)
-    # What was taken may have gone to somebody else since then.
+    # What was taken may have gone to somebody else since then; its entry keeps no place for another offer.
+    if entry.state is WaitingState.TAKEN:
+        raise WrongState("offer_taken")
     if entry.booking_id is None or entry.state is not WaitingState.OFFERED:
         raise WrongState("offer_over")
     booking, rules = bookings.held(db, actor, entry.booking_id)

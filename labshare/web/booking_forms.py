@@ -121,7 +121,9 @@ def read_span(form: TimesForm) -> tuple[Span | None, Faults]:
             return None, {"length": Refusal(code="end_contradicts_length")}
         ends = typed
     if ends is None or ends <= begins:
-        return None, {"until": Refusal(code="reversed_time")}
+        # Whoever means the night finds the field for it, which is folded away until it has a fault.
+        night = {} if form.until_date.strip() else {"until_date": Refusal(code="end_on_later_day")}
+        return None, {"until": Refusal(code="reversed_time")} | night
     return Span(begins, ends), {}
 
 

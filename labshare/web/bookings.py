@@ -20,6 +20,7 @@ from labshare.domain.bookings import MOVABLE, Booking, BookingKind, BookingState
 from labshare.domain.opening import format_opening
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
+from labshare.domain.series import Reach
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
 from labshare.services import (
@@ -158,10 +159,12 @@ def cancel(
 ) -> Response[str]:
     try:
         with database.write() as db:
-            cancel_as_asked(db, me, booking_id, data, now)
+            count = cancel_as_asked(db, me, booking_id, data, now)
     except (Refused, Stale, WrongState) as error:
         with database.read() as db:
             return booking_page(request, db, me, booking_id, now, form=data, error=error)
+    if count > 1:
+        return redirect(request, "/bookings", notice="series_cancelled", count=count)
     return redirect(request, "/bookings", notice="booking_cancelled")
 
 
@@ -285,7 +288,7 @@ def booking_page(
         refusals=told_once(error.refusals) if error else (),
         heading=heading(error.status) if error else "",
         changes=changes(seen, booking) if seen and isinstance(error, Stale) else (),
-        offers=offers_near(db, wish_of(booking, wanted, rules), now) if wanted and isinstance(error, Refused) else (),
+        offers=offers_for_move(db, booking, wanted, rules, form, now) if wanted and isinstance(error, Refused) else (),
         offer=waitlist.offer_of(db, me, booking, now),
         ask_address=qualifications.address_after(error.refusals, rules) if isinstance(error, Refused) else "",
         **_permitted(me, line, is_changeable=is_changeable),
@@ -352,6 +355,13 @@ def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
     is_due = booking.kind is BookingKind.USE and booking.state is BookingState.CONFIRMED and booking.starts_at <= now
     is_manager = may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
     return {"may_miss": is_due and is_manager, "may_decide": approvals.may_decide(me, line, now)}
+
+
+def offers_for_move(
+    db: Connection, booking: Booking, wanted: Span, rules: InstrumentRules, form: ChangeForm, now: datetime
+) -> tuple[Offer, ...]:
+    """The times nearest to a refused move. None for several dates of a series, as what fits one need not fit all."""
+    return offers_near(db, wish_of(booking, wanted, rules), now) if form.reach == Reach.ONE else ()
 
 
 def wish_of(booking: Booking, span: Span, rules: InstrumentRules) -> Wish:

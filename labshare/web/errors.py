@@ -15,13 +15,14 @@ from litestar import Response
 from litestar.enums import MediaType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.params import ParameterKwarg
+from litestar.status_codes import HTTP_405_METHOD_NOT_ALLOWED
 from litestar.types import ExceptionHandlersMap
 
 from labshare.errors import Busy, LabShareError, Malformed, NotFound, NotSignedIn, Refusal
 from labshare.i18n import gettext, has, speaking
 from labshare.sentences import sentence
 from labshare.web.auth import API_PREFIX, language_of
-from labshare.web.rendering import Request, render, wants_fragment
+from labshare.web.rendering import Request, local_path, redirect, render, wants_fragment
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ def of_framework(request: Request, error: HTTPException) -> Response[Any]:
     """What Litestar refused before a handler of ours ran: no such page, a form that cannot be read, a stale token."""
     if isinstance(error, ValidationException):
         return _answer(request, Answer(status=400, code=Malformed.code, refusals=_fields(request, error)))
+    if error.status_code == HTTP_405_METHOD_NOT_ALLOWED and request.method == "GET" and not _is_program(request):
+        # An address that only takes forms, opened again: the page above it has them, or leads there.
+        return redirect(request, local_path(request.url.path.rpartition("/")[0]))
     known = {403: Refusal(code="form_expired"), 404: NotFound().refusals[0], 405: Refusal(code="method_not_allowed")}
     refusal = known.get(error.status_code, Refusal(code="malformed_request"))
     headers = dict(error.headers or {})
@@ -84,9 +88,13 @@ def _sent_as(request: Request, name: str) -> str:
     return (kind.name if isinstance(kind, ParameterKwarg) else None) or name
 
 
+def _is_program(request: Request) -> bool:
+    return request.url.path.startswith(API_PREFIX)
+
+
 def _answer(request: Request, answer: Answer) -> Response[Any]:
     with speaking(language_of(request)):
-        if request.url.path.startswith(API_PREFIX):
+        if _is_program(request):
             return _problem(request, answer)
         return _fragment(request, answer) if wants_fragment(request) else _page(request, answer)
 

@@ -138,11 +138,14 @@ def read(db: Connection, asked: Asked, today: date) -> tuple[Sought | None, Faul
     for field, is_known in (("part", asked.part in PARTS), ("day", set(DAYS).issuperset(asked.days))):
         if not is_known:
             faults[field] = Refusal(code="malformed_field", params={"field": field})
-    if asked.earliest:
-        since = max(since, _read(faults, typed_clock, asked.earliest, "earliest") or 0)
-    if asked.latest:
-        latest = _read(faults, typed_clock, asked.latest, "latest") or 0
+    earliest = _read(faults, typed_clock, asked.earliest, "earliest") if asked.earliest else None
+    latest = _read(faults, typed_clock, asked.latest, "latest") if asked.latest else None
+    if earliest is not None:
+        since = max(since, earliest)
+    if latest is not None:
         until = latest if until is None else min(until, latest)
+    if earliest is not None and latest is not None and latest <= earliest:
+        faults["latest"] = Refusal(code="reversed_hours")
     if faults:
         return None, faults
     search = Search(capability_id=asked.capability, centre_id=asked.centre, zone_id=asked.zone, city_vi=asked.city)

@@ -35,10 +35,9 @@ from labshare.web.booking_forms import (
     times_of,
     with_times,
 )
-from labshare.web.bookings import booking_page, wish_of
+from labshare.web.bookings import booking_page, offers_for_move
 from labshare.web.clearances import write_or_hold_back
 from labshare.web.errors import heading
-from labshare.web.free_times import offers_near
 from labshare.web.rendering import Form, Request, local_path, redirect, render, wants_fragment
 from labshare.web.series_forms import move_as_asked, section_of, told_once
 from labshare.web.templating import named
@@ -236,7 +235,7 @@ def _proposal(
         booking, rules = proposal.line.booking, proposal.rules
         at_new_times = msgspec.structs.replace(booking, starts_at=span.start, ends_at=span.end)
         estimate = prices.of_booking(db, rules, at_new_times, proposal.line.project or "")
-        offers = offers_near(db, wish_of(booking, span, rules), now) if isinstance(error, Refused) else ()
+        offers = offers_for_move(db, booking, span, rules, form, now) if isinstance(error, Refused) else ()
         return render(
             request,
             "bookings/_proposal.html",

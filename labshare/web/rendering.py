@@ -102,6 +102,16 @@ def local_path(url: str | None) -> str:
     return url if url and is_ours else "/"
 
 
+def _here(request: Request) -> str:
+    """Where a change of language or colours comes back to. Of a page that answers a form, where the form was: most
+    addresses that take forms show nothing.
+    """
+    if request.method in {"GET", "HEAD"}:
+        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    _, _, behind_host = request.headers.get("Referer", "").partition("://")[2].partition("/")
+    return local_path(f"/{behind_host}")
+
+
 def page_context(request: Request) -> dict[str, Any]:
     """What every template may use (listed in labshare.web)."""
     token: str = value_or_default(ScopeState.from_scope(request.scope).csrf_token, "")
@@ -114,7 +124,7 @@ def page_context(request: Request) -> dict[str, Any]:
         "language": i18n.language(),
         "theme": theme if theme in THEMES else None,
         "path": request.url.path,
-        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "here": _here(request),
         "demo": request.app.state.settings.demo,
         "csrf_token": token,
         "csrf_input": Markup('<input type="hidden" name="_csrf_token" value="{}">').format(token),

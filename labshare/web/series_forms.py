@@ -128,13 +128,13 @@ def move_as_asked(
     )  # fmt: skip
 
 
-def cancel_as_asked(db: Connection, me: Actor, booking_id: UUID, form: ChangeForm, now: datetime) -> None:
-    """Cancel a booking, or as much of its series as the form says."""
+def cancel_as_asked(db: Connection, me: Actor, booking_id: UUID, form: ChangeForm, now: datetime) -> int:
+    """Cancel a booking, or as much of its series as the form says; returns how many."""
     reach = _reach(form.reach)
     if reach is Reach.ONE:
         bookings.cancel(db, me, booking_id, seen_version=read_version(form.version), now=now)
-    else:
-        series.cancel(db, me, booking_id, reach, seen_version=read_version(form.series_version), now=now)
+        return 1
+    return len(series.cancel(db, me, booking_id, reach, seen_version=read_version(form.series_version), now=now))
 
 
 def section_of(db: Connection, me: Actor, line: BookingLine) -> SeriesSection | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,6 +13,7 @@ from labshare.domain.booking_rules import (
     BookingRule,
     Changeover,
     CutOff,
+    DatedHours,
     Granularity,
     Length,
     Overnight,
@@ -370,3 +371,17 @@ def test_they_cost_a_booking_no_query(house: Database) -> None:
     with counted(house.engine) as more:
         book(house, XRD, span(25, 11, 12))
     assert len(more) == len(plain)
+
+
+def test_days_that_are_over_take_no_rule(house: Database) -> None:
+    """It is Monday 23 November 2026. Tet typed with this year's number would close nothing, and be said to hold."""
+    tet = DatedHours(name="Tết", first=date(2026, 2, 16), last=date(2026, 2, 20))
+    until_yesterday = DatedHours(name="Inspection", first=date(2026, 11, 20), last=date(2026, 11, 22))
+    until_today = DatedHours(name="Inspection", first=date(2026, 11, 20), last=date(2026, 11, 23))
+    with house.write() as db:
+        for rule in (tet, until_yesterday):
+            with pytest.raises(Refused) as caught:
+                rules_service.post(db, actor(MANAGER), CENTRE, rule, NOW)
+            assert [each.code for each in caught.value.refusals] == ["booking_rule_days_over"]
+        assert rules_service.post(db, actor(MANAGER), CENTRE, until_today, NOW).rule == until_today
+        assert [each.rule for each in rules_service.of_scope(db, CENTRE)] == [until_today]

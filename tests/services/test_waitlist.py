@@ -547,7 +547,7 @@ def test_an_offer_that_was_taken_is_over_also_when_its_booking_went_to_somebody_
     for answer in (waitlist.accept, waitlist.decline):
         with pytest.raises(WrongState) as caught, house.write() as db:
             answer(db, actor(RESEARCHER), entry_id, NOW)
-        assert caught.value.code == "offer_over"
+        assert caught.value.code == "offer_taken"
 
 
 def test_a_booking_that_frees_nothing_costs_no_query_more(house: Database, monkeypatch: pytest.MonkeyPatch) -> None:

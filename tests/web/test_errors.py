@@ -188,6 +188,19 @@ def test_the_wrong_method_is_said_so(client: Client) -> None:
     assert "GET" in answer.headers["allow"]
 
 
+@pytest.mark.parametrize(
+    ("address", "above"),
+    [
+        ("/series/preview", "/series"),
+        ("/series", "/"),
+        ("/bookings/00000000-0000-0000-0000-000000000001/cancel", "/bookings/00000000-0000-0000-0000-000000000001"),
+    ],
+)
+def test_an_address_that_only_takes_forms_leads_to_the_page_above_it(client: Client, address: str, above: str) -> None:
+    answer = client.get(address, follow_redirects=False)
+    assert (answer.status_code, answer.headers.get("location")) == (303, above)
+
+
 def test_nobody_is_asked_to_sign_in_where_they_stand(client: Client) -> None:
     page = client.get("/account?tab=2")
     assert page.status_code == 401

@@ -79,6 +79,17 @@ def test_what_cannot_be_read_is_said_at_its_field(researcher: Client) -> None:
     assert researcher.get("/find?length=2h&instrument=N999").status_code == 404
 
 
+@pytest.mark.parametrize(("earliest", "latest"), [("20", "8"), ("9h", "9:00")])
+def test_hours_that_leave_no_time_between_them_are_said_at_their_field(
+    researcher: Client, earliest: str, latest: str
+) -> None:
+    """Answered as a search that found nothing, they had people look for other days."""
+    answer = researcher.get(f"/find?length=2h&{WEEK}&earliest={earliest}&latest={latest}")
+    assert answer.status_code == 400
+    assert 'id="error-latest"' in answer.text
+    assert researcher.get(f"/find?length=2h&{WEEK}&earliest=8&latest=20").status_code == 200
+
+
 def test_an_empty_answer_says_what_to_change(researcher: Client) -> None:
     assert "Không có giờ trống" in text_of(researcher.get(f"/find?capability=FESEM&length=20h&{WEEK}"))
 

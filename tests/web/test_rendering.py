@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -76,6 +77,23 @@ def test_cookies_travel_by_tls_alone_where_the_settings_say_so(
         cookies += send(client, "/theme", {"value": "dark"}).headers.get_list("set-cookie")
     names = {cookie.split("=")[0]: "secure" in cookie.lower() for cookie in cookies}
     assert names == {"csrf": secure, "sign_in": secure, "language": secure, "theme": secure}
+
+
+@pytest.mark.parametrize(
+    ("sent_from", "back"),
+    [
+        ("https://lab.example/bookings/new?instrument=N001", "/bookings/new?instrument=N001"),
+        ("https://lab.example", "/"),
+        ("https://lab.example//elsewhere.example/page", "/"),
+        ("nowhere", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_refused_form_changes_language_where_the_form_was(client: Client, sent_from: str, back: str) -> None:
+    sign_in(client, "researcher")
+    page = send(client, "/bookings", {"instrument": "N001", "from": "9"}, Referer=sent_from)
+    assert page.status_code == 400
+    assert set(re.findall(r'name="next" value="([^"]*)"', page.text)) == {back}
 
 
 def test_a_page_shows_who_reads_it(client: Client) -> None:

@@ -227,11 +227,25 @@ def test_a_series_that_cannot_move_keeps_what_was_chosen(researcher: Client, hou
     assert mine(house) == bookings
 
 
+def test_times_are_offered_for_one_date_and_not_for_several(researcher: Client, house: Database) -> None:
+    """The second Thursday is taken from 13:00 to 15:00. What is free for one date would be refused for all again."""
+    taken = span(26, 13, 15)
+    with house.write() as db:
+        store.add(db, [a_booking(FESEM, Span(taken.start + WEEK, taken.end + WEEK), person_id=COLLEAGUE)])
+    bookings = made(researcher, house)
+    times = {"from": "13:00", "until": "15:00"}
+    every = change(researcher, bookings[0].id, "move", reach="all", date="2026-11-26", **times)
+    one = change(researcher, bookings[1].id, "move", reach="one", date="2026-12-03", **times)
+    assert (every.status_code, one.status_code) == (409, 409)
+    assert ('name="slot"' in every.text, 'name="slot"' in one.text) == (False, True)
+
+
 def test_cancelling_the_rest_of_a_series(researcher: Client, house: Database) -> None:
     bookings = made(researcher, house)
     assert change(researcher, bookings[1].id, "cancel", reach="following").status_code == 303
     cancelled = BookingState.CANCELLED
     assert [booking.state for booking in mine(house)] == [BookingState.CONFIRMED, cancelled, cancelled]
+    assert "Đã hủy 2 lượt của chuỗi" in text_of(researcher.get("/bookings"))
 
 
 def test_a_series_that_changed_meanwhile_is_stale(researcher: Client, house: Database) -> None:

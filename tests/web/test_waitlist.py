@@ -135,7 +135,7 @@ def test_an_offer_is_told_at_home_and_taken_with_one_click(client: Client, offer
     # Twice is once.
     again = send(client, f"/waitlist/{offered}/accept")
     assert again.status_code == 422
-    assert 'data-code="offer_over"' in again.text
+    assert 'data-code="offer_taken"' in again.text
 
 
 def test_an_offer_that_is_taken_may_wait_for_the_centre(client: Client, house: Database, offered: UUID) -> None:

@@ -70,7 +70,7 @@ def test_an_offer_is_listed_and_taken(researcher: Caller, house: Database, calli
     assert (taken.status_code, taken.json()["id"], taken.json()["state"]) == (200, booking, "confirmed")
     assert taken.headers["etag"] == '"2"'
     again = researcher.post(f"/waitlist/{entry['id']}/accept", {})
-    assert (again.status_code, codes(again)) == (422, ["offer_over"])
+    assert (again.status_code, codes(again)) == (422, ["offer_taken"])
 
 
 def test_an_offer_is_declined_and_a_place_left(researcher: Caller, house: Database) -> None:
