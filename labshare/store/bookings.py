@@ -108,11 +108,13 @@ OCCUPIES = sa.and_(
     bookings.c.occupied_from > BACK,
     bookings.c.occupied_until > START,
 )
+# Not the lock of a key: whoever holds a person and writes a row that names an instrument (a time request, a
+# qualification) must not wait for who holds that instrument and wants the person.
 _LOCK_IN_ORDER = (
     sa.select(instruments.c.number)
     .where(instruments.c.number.in_(NUMBERS))
     .order_by(instruments.c.number)
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 _RAISE_VERSION = (
     sa.update(instruments).values(calendar_version=instruments.c.calendar_version + 1).returning(*_RULE_COLUMNS)
