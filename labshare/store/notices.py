@@ -48,15 +48,17 @@ def add(db: Connection, new: Sequence[Notice]) -> None:
 
 def settle(db: Connection, booking_ids: Collection[UUID], series_ids: Collection[UUID], now: datetime) -> None:
     """What asked for an answer that is not wanted any more is read, and its letter not sent: of these bookings, and of
-    these series where none of their bookings waits.
+    these series where none of their bookings waits. One that was read in the app has a letter on its way all the same.
     """
     waits = sa.exists().where(bookings.c.series_id == notices.c.series_id, bookings.c.state == BookingState.PENDING)
     over = sa.or_(
         sa.and_(notices.c.booking_id.in_(booking_ids), notices.c.series_id.is_(None)),
         sa.and_(notices.c.series_id.in_(series_ids), sa.not_(waits)),
     )
-    asked = sa.and_(notices.c.kind.in_(sorted(ASKING)), notices.c.read_at.is_(None))
-    _change(db, sa.and_(asked, over), read_at=now, send_at=None)
+    is_told = sa.or_(notices.c.read_at.is_(None), notices.c.send_at.is_not(None))
+    asked = sa.and_(notices.c.kind.in_(sorted(ASKING)), is_told)
+    read_at = sa.func.coalesce(notices.c.read_at, sa.literal(now, notices.c.read_at.type))
+    _change(db, sa.and_(asked, over), read_at=read_at, send_at=None)
 
 
 # ---------------------------------------------------------------- reading

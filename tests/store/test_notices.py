@@ -214,6 +214,20 @@ def test_what_need_not_be_decided_any_more_is_read_and_not_sent(house: Database)
         assert numbers(store.due(db, NOW)) == [[3]]
 
 
+def test_no_letter_asks_for_what_its_reader_saw_in_the_app_and_somebody_decided(house: Database) -> None:
+    waits = a_booking(XRD, span(25, 9, 10), state=BookingState.PENDING, hold_expires_at=NOW + MINUTE)
+    with house.write() as db:
+        bookings_store.add(db, [waits])
+        store.add(db, [a_notice(1, booking_id=waits.id, person_id=MANAGER, kind=K.BOOKING_TO_DECIDE)])
+        change(db, MANAGER, email="m@x.vn")
+        store.read(db, MANAGER, UUID(int=1), NOW)
+        assert numbers(store.due(db, NOW)) == [[1]]
+        store.settle(db, [waits.id], [], NOW + MINUTE)
+        assert numbers(store.due(db, NOW)) == []
+        (left,) = store.of_person(db, MANAGER, unread=False, after=None, limit=9)
+    assert (left.read_at, left.send_at) == (NOW, None)
+
+
 # ---------------------------------------------------------------- preferences
 
 
