@@ -133,15 +133,21 @@ def digests(db: Connection, now: datetime, *, limit: int = 50) -> list[Addressed
     return [_addressed(rows) for rows in by_person.values()]
 
 
+def unsent(db: Connection, ids: Collection[UUID]) -> frozenset[UUID]:
+    """Those of these notices whose letter is to be sent still."""
+    query = sa.select(notices.c.id).where(notices.c.id.in_(ids), notices.c.send_at.is_not(None))
+    return frozenset(db.execute(query).scalars())
+
+
 def sent(db: Connection, ids: Collection[UUID]) -> None:
     """Their letter is on its way; what it said is still to be read in the app."""
     _change(db, notices.c.id.in_(ids), send_at=None, in_digest=False)
 
 
 def put_off(db: Connection, late: Sequence[Notice], now: datetime) -> None:
-    """Their letter could not be sent: later again, together."""
+    """Their letter could not be sent: later again, together; what was settled meanwhile is not sent at all."""
     attempts = max(notice.attempts for notice in late)
-    which = notices.c.id.in_([notice.id for notice in late])
+    which = sa.and_(notices.c.id.in_([notice.id for notice in late]), notices.c.send_at.is_not(None))
     _change(db, which, send_at=now + wait_after(attempts), attempts=attempts + 1)
 
 

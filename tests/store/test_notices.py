@@ -77,6 +77,15 @@ def test_a_letter_is_put_off_twice_as_long_each_time(house: Database) -> None:
         assert len(store.due(db, NOW + timedelta(seconds=60))) == 1
 
 
+def test_what_was_settled_while_its_letter_could_not_be_sent_is_not_put_off(house: Database) -> None:
+    with house.write() as db:
+        store.add(db, [a_notice(1), a_notice(2)])
+        store.sent(db, [UUID(int=1)])
+        assert store.unsent(db, [UUID(int=1), UUID(int=2)]) == {UUID(int=2)}
+        store.put_off(db, [a_notice(1), a_notice(2)], NOW)
+        assert numbers(store.due(db, NOW + timedelta(days=1))) == [[2]]
+
+
 def test_nobody_who_is_gone_is_told_or_written_to(house: Database) -> None:
     with house.write() as db:
         everybody = [RESEARCHER, COLLEAGUE, UUID(int=99)]
