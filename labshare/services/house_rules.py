@@ -23,6 +23,7 @@ from labshare.domain.booking_rules import (
     Overnight,
     Posted,
     PrimeLimit,
+    ScopeKind,
     measure,
     most_of,
 )
@@ -116,9 +117,18 @@ def _holder_id(holder: Holder, booking: Booking) -> UUID | str | None:
 
 
 def with_house(
-    db: Connection, book: Rulebook, counted: Counted, wish: Wish, before: Booking | None, after: Booking, known: Context
+    db: Connection,
+    book: Rulebook,
+    counted: Counted,
+    wish: Wish,
+    before: Booking | None,
+    after: Booking,
+    known: Context,
+    reader: Actor | None,
 ) -> Context:
-    """The context of a wish with the centre's own rules in it. A query more for a use outside opening hours alone."""
+    """The context of a wish with the centre's own rules in it, as its reader may know them. A query more for a use
+    outside opening hours alone.
+    """
     posted = book.posted_at(known.rules.site)
     if not posted or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
         return known
@@ -126,7 +136,8 @@ def with_house(
         posted = tuple(each for each in posted if not isinstance(each.rule, NeedsOperator))
     had = before.span if before and _holders(before) == _holders(after) else None
     stands = before.span if before and before.instrument_number == after.instrument_number else None
-    house = HouseRules(rules=posted, taken=counted.of(book, (after, known.rules)), before=had, stands=stands)
+    taken, untold = counted.of(book, (after, known.rules)), _untold(posted, wish, known, reader)
+    house = HouseRules(rules=posted, taken=taken, untold=untold, before=had, stands=stands)
     known = msgspec.structs.replace(known, house=house)
     if wish.person_id is None or not any(isinstance(each.rule, Overnight) for each in posted):
         return known
@@ -140,6 +151,22 @@ def with_house(
     levels = (level_until(each, rules.demand, rules.timezone, ends_at) for each in there)
     house = msgspec.structs.replace(house, level=max(levels))
     return msgspec.structs.replace(known, house=house)
+
+
+def _untold(posted: Sequence[Posted], wish: Wish, known: Context, reader: Actor | None) -> frozenset[UUID]:
+    """The limits of which a reader is not told how much is taken: they ask for somebody else, of whom, or of whose team
+    and organisation, some bookings may stand where they see none.
+    """
+    if reader is None or reader.person_id == wish.person_id:
+        return frozenset()
+    leads = known.project is not None and known.project.pi_id == reader.person_id
+
+    def is_told(each: Posted, rule: Limit) -> bool:
+        centre = None if each.scope.kind is ScopeKind.GROUP else known.rules.centre_id
+        return (leads and rule.holder is not Holder.PERSON) or may(reader, Action.SEE_BOOKING, centre=centre)
+
+    limits_here = [(each, each.rule) for each in posted if isinstance(each.rule, MostBookings | MostMinutes)]
+    return frozenset(each.id for each, rule in limits_here if not is_told(each, rule))
 
 
 def _is_asked_for(before: Booking | None, after: Booking) -> bool:
