@@ -73,7 +73,11 @@ class Postman:
             waiting = self._waiting(db)
         for each in waiting:
             try:
-                self._send(each.write(self._settings))
+                with self._database.read() as db:
+                    written = each.write(db, self._settings)
+                if written is None:
+                    continue
+                self._send(written)
             except Exception as error:
                 log.exception("letter %s could not be sent", each.id)
                 with self._database.write() as db:
@@ -88,15 +92,16 @@ class Postman:
     def _waiting(self, db: Connection) -> list[_Waiting]:
         now = self._clock()
         invited = map(_invitation, invitations.letters(db, now))
-        told = (_notice(each, notices.calendar_of(db, each.notice)) for each in notices.letters(db, now))
-        return [*invited, *told]
+        return [*invited, *map(_notice, notices.letters(db, now))]
 
 
 class _Waiting(msgspec.Struct, frozen=True):
-    """One letter of either queue, and what becomes of its row."""
+    """One letter of either queue, and what becomes of its row. Written when its turn comes, as those before it may take
+    long: None where it is not wanted any more.
+    """
 
     id: UUID
-    write: Callable[[Settings], Letter]
+    write: Callable[[Connection, Settings], Letter | None]
     sent: Callable[[Connection], None]
     put_off: Callable[[Connection, datetime], None]
 
@@ -104,16 +109,20 @@ class _Waiting(msgspec.Struct, frozen=True):
 def _invitation(outgoing: Outgoing) -> _Waiting:
     return _Waiting(
         outgoing.invitation.id,
-        lambda settings: letter(outgoing, settings),
+        lambda _, settings: letter(outgoing, settings),
         lambda db: invitations.sent(db, outgoing),
         lambda db, now: invitations.put_off(db, outgoing, now),
     )
 
 
-def _notice(addressed: Addressed, lines: Sequence[BookingLine]) -> _Waiting:
+def _notice(addressed: Addressed) -> _Waiting:
+    def write(db: Connection, settings: Settings) -> Letter | None:
+        left = notices.left(db, addressed)
+        return notice_letter(left, settings, notices.calendar_of(db, left.notice)) if left else None
+
     return _Waiting(
         addressed.notice.id,
-        lambda settings: notice_letter(addressed, settings, lines),
+        write,
         lambda db: notices.sent(db, addressed),
         lambda db, now: notices.put_off(db, addressed, now),
     )

@@ -15,8 +15,10 @@ from uuid import UUID
 
 import pytest
 
+from labshare.domain.bookings import BookingState
 from labshare.domain.invitations import Invitation, Outgoing
 from labshare.domain.notices import Addressed, Mail, Notice, NoticeKind
+from labshare.domain.timespan import MINUTE
 from labshare.mail import Letter, Postman, Sender, letter, link, notice_letter, sender
 from labshare.services import invitations, notices
 from labshare.settings import Settings, SettingsError
@@ -24,7 +26,7 @@ from labshare.store import bookings as bookings_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.calendar_files import seen
-from tests.furniture import NOW, PARTNER, RESEARCHER, XRD, a_booking, actor, at, furnish, span
+from tests.furniture import MANAGER, NOW, PARTNER, RESEARCHER, XRD, a_booking, actor, at, furnish, span
 
 K = NoticeKind
 SECRET = "a secret that only these tests use"
@@ -284,6 +286,39 @@ def test_notices_leave_by_the_same_postman_once(database: Database, server: Mail
     postman.deliver()
     postman.deliver()
     assert receivers(server) == ["To: r@x.vn"]
+
+
+@pytest.mark.parametrize("is_daily", [False, True], ids=["at once", "daily"])
+def test_what_is_over_while_letters_before_it_leave_is_not_sent(
+    database: Database, monkeypatch: pytest.MonkeyPatch, is_daily: bool
+) -> None:
+    """A mail server may take long for each of them."""
+    booking = a_booking(XRD, span(26, 9, 11), state=BookingState.PENDING, hold_expires_at=at(26, 9))
+    with database.write() as db:
+        furnish(db)
+        for person_id, login in ((RESEARCHER, "first"), (MANAGER, "second")):
+            db.execute(t.persons.update().where(t.persons.c.id == person_id).values(email=f"{login}@x.vn"))
+            if is_daily:
+                notices.choose(db, actor(person_id), dict.fromkeys((K.BOOKING_MOVED, K.BOOKING_TO_DECIDE), Mail.DAILY))
+        bookings_store.add(db, [booking])
+        notices.tell(db, RESEARCHER, K.BOOKING_MOVED, ("Máy", "Machine"), "/", NOW, booking_id=booking.id)
+        notices.tell(
+            db, MANAGER, K.BOOKING_TO_DECIDE, ("Máy", "Machine"), "/", NOW + MINUTE, until=at(26, 9),
+            booking_id=booking.id,
+        )  # fmt: skip
+    left: list[str] = []
+
+    def send(letter: Letter) -> None:
+        left.append(letter.to)
+        with database.write() as db:
+            notices.settle(db, [booking.id], [], NOW)
+
+    def sends(settings: Settings) -> Sender:
+        return send
+
+    monkeypatch.setattr("labshare.mail.sender", sends)
+    Postman(database, SETTINGS, lambda: at(24, 7)).deliver()
+    assert left == ["first@x.vn"]
 
 
 def test_a_digest_tells_each_notice_with_its_link_and_where_to_choose() -> None:

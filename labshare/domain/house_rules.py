@@ -39,13 +39,14 @@ LEAST_WORDS, LONGEST_REASON = 3, 300
 class HouseRules(msgspec.Struct, frozen=True, kw_only=True):
     """The booking rules that hold for a wish, with what is known for them.
 
-    `taken` is what the holder has of each limit besides, `freed` what of it the same call takes from them and has not
-    given again yet, `stands` where a use stands that would move, whoever has it, `level` that of its person's
-    qualification until its end.
+    `taken` is what the holder has of each limit besides, and `untold` names the limits of which who asks may not know
+    that; `freed` is what of it the same call takes from them and has not given again yet, `stands` where a use stands
+    that would move, whoever has it, `level` that of its person's qualification until its end.
     """
 
     rules: tuple[Posted, ...] = ()
     taken: Mapping[UUID, int] = {}
+    untold: frozenset[UUID] = frozenset()
     freed: Mapping[UUID, int] = {}
     stands: Span | None = None
     level: int = 0
@@ -106,20 +107,21 @@ def _over(posted: Posted, house: HouseRules, span: Span, now: datetime) -> Refus
     if taken + wished <= most or wished <= house.freed.get(posted.id, 0):
         return None
     params: dict[str, Param] = {"holder": rule.holder.value, "rule_scope": posted.scope.kind.value}
-    if rule.holder is Holder.ACCESS_CLASS:
-        # What others of the class have, companies among them, is not the business of who asks.
-        return _over_of_class(rule, params, wished)
+    if rule.holder is Holder.ACCESS_CLASS or posted.id in house.untold:
+        # What others have, companies among them, is not the business of who asks.
+        return _over_untold(rule, params, wished)
     if isinstance(rule, MostBookings):
         return Refusal(code="rule_most_bookings", params={**params, "most": most, "taken": taken})
     minutes = {"most_minutes": most, "taken_minutes": taken, "wish_minutes": wished}
     return Refusal(code="rule_most_minutes", params={**params, **minutes})
 
 
-def _over_of_class(rule: MostBookings | MostMinutes, params: dict[str, Param], wished: int) -> Refusal:
+def _over_untold(rule: MostBookings | MostMinutes, params: dict[str, Param], wished: int) -> Refusal:
+    whose = "class" if rule.holder is Holder.ACCESS_CLASS else "others"
     if isinstance(rule, MostBookings):
-        return Refusal(code="rule_most_bookings_class", params={**params, "most": rule.most})
+        return Refusal(code=f"rule_most_bookings_{whose}", params={**params, "most": rule.most})
     minutes = {"most_minutes": rule.most_minutes, "wish_minutes": wished}
-    return Refusal(code="rule_most_minutes_class", params={**params, **minutes})
+    return Refusal(code=f"rule_most_minutes_{whose}", params={**params, **minutes})
 
 
 def not_too_late(wish: Asked, context: Known) -> tuple[Refusal, ...]:

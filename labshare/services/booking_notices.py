@@ -17,7 +17,9 @@ from labshare.domain.bookings import Booking, BookingState, InstrumentRules
 from labshare.domain.notices import NoticeKind, begins_to_wait, of_change, waits_no_more
 from labshare.services import notices
 from labshare.store import booking_pages, people
+from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
+from labshare.store import series as series_store
 from labshare.store.booking_pages import BookingLine
 from labshare.store.engine import Connection
 
@@ -61,12 +63,17 @@ def settle(db: Connection, booking: Booking, now: datetime) -> None:
 
 
 def ask(db: Connection, booking_id: UUID, now: datetime) -> None:
-    """What the ticker does: a notice to each manager of the centre, unless somebody has decided by now."""
+    """What the ticker does: a notice to each manager of the centre, unless somebody has decided by now.
+
+    Read under the lock of the instrument: whoever decides at this moment sees the notice, and settles it, or was first.
+    """
+    bookings_store.hold_still(db, bookings_store.get(db, booking_id).instrument_number)
     _ask_about(db, booking_pages.lines_with(db, booking_id, None), now)
 
 
 def ask_series(db: Connection, series_id: UUID, now: datetime) -> None:
     """The same for the bookings of a series, in one notice."""
+    bookings_store.hold_still(db, series_store.get(db, series_id).instrument_number)
     _ask_about(db, booking_pages.lines_of_series(db, series_id), now, series_id=series_id)
 
 

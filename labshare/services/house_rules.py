@@ -23,6 +23,7 @@ from labshare.domain.booking_rules import (
     Overnight,
     Posted,
     PrimeLimit,
+    ScopeKind,
     measure,
     most_of,
 )
@@ -135,9 +136,18 @@ def _holder_id(holder: Holder, booking: Booking) -> UUID | str | None:
 
 
 def with_house(
-    db: Connection, book: Rulebook, counted: Counted, wish: Wish, before: Booking | None, after: Booking, known: Context
+    db: Connection,
+    book: Rulebook,
+    counted: Counted,
+    wish: Wish,
+    before: Booking | None,
+    after: Booking,
+    known: Context,
+    reader: Actor | None,
 ) -> Context:
-    """The context of a wish with the centre's own rules in it. A query more for a use outside opening hours alone."""
+    """The context of a wish with the centre's own rules in it, as its reader may know them. A query more for a use
+    outside opening hours alone.
+    """
     posted = book.posted_at(known.rules.site)
     if not posted or wish.kind is not BookingKind.USE or wish.span.minutes > LONGEST_MINUTES:
         return known
@@ -145,7 +155,13 @@ def with_house(
         posted = tuple(each for each in posted if not isinstance(each.rule, NeedsOperator))
     stands = before.span if before and before.instrument_number == after.instrument_number else None
     use = after, known.rules
-    house = HouseRules(rules=posted, taken=counted.of(book, use), freed=counted.freed(book, use), stands=stands)
+    house = HouseRules(
+        rules=posted,
+        taken=counted.of(book, use),
+        untold=_untold(posted, wish, known, reader),
+        freed=counted.freed(book, use),
+        stands=stands,
+    )
     return with_level(db, wish, msgspec.structs.replace(known, house=house))
 
 
@@ -165,6 +181,22 @@ def with_level(db: Connection, wish: Wish, known: Context) -> Context:
     levels = (level_until(each, rules.demand, rules.timezone, ends_at) for each in there)
     house = msgspec.structs.replace(known.house, level=max(levels))
     return msgspec.structs.replace(known, house=house)
+
+
+def _untold(posted: Sequence[Posted], wish: Wish, known: Context, reader: Actor | None) -> frozenset[UUID]:
+    """The limits of which a reader is not told how much is taken: they ask for somebody else, of whom, or of whose team
+    and organisation, some bookings may stand where they see none.
+    """
+    if reader is None or reader.person_id == wish.person_id:
+        return frozenset()
+    leads = known.project is not None and known.project.pi_id == reader.person_id
+
+    def is_told(each: Posted, rule: Limit) -> bool:
+        centre = None if each.scope.kind is ScopeKind.GROUP else known.rules.centre_id
+        return (leads and rule.holder is not Holder.PERSON) or may(reader, Action.SEE_BOOKING, centre=centre)
+
+    limits_here = [(each, each.rule) for each in posted if isinstance(each.rule, MostBookings | MostMinutes)]
+    return frozenset(each.id for each, rule in limits_here if not is_told(each, rule))
 
 
 def _is_asked_for(before: Booking | None, after: Booking) -> bool:

@@ -182,6 +182,13 @@ def letters(db: Connection, now: datetime) -> list[Addressed]:
     return [*store.due(db, now), *store.digests(db, now)]
 
 
+def left(db: Connection, addressed: Addressed) -> Addressed | None:
+    """What of a letter is to be sent still: nothing of what was settled, or read in the app before a digest."""
+    unsent = store.unsent(db, [notice.id for notice in addressed.notices])
+    found = tuple(notice for notice in addressed.notices if notice.id in unsent)
+    return msgspec.structs.replace(addressed, notices=found) if found else None
+
+
 def calendar_of(db: Connection, notice: Notice) -> list[BookingLine]:
     """The bookings that a letter carries as a calendar file: of its reader alone, as they stand when it is sent."""
     if notice.kind not in WITH_CALENDAR or notice.booking_id is None:

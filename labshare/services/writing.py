@@ -305,7 +305,7 @@ def _known(
     others = [each for each in beside.read.neighbours if each.id not in leaving]
     standing = [each for each in others if not each.is_due(now)]
     known = context(db, rules, book, change, wish, beside, standing, planned, leaving, now, reader)
-    known = house_rules.with_house(db, book, counted, wish, change.before, change.after, known)
+    known = house_rules.with_house(db, book, counted, wish, change.before, change.after, known, reader)
     return known, [each for each in others if each.is_due(now)]
 
 

@@ -165,10 +165,11 @@ def hold_still(db: Connection) -> None:
     """Wait until no booking is being written, and let none begin before this transaction ends.
 
     A booking reads the agreements under the lock of its instrument. Taking the locks of all instruments before an
-    agreement changes makes sure that every booking is judged by it or counted for it, never neither.
+    agreement changes makes sure that every booking is judged by it or counted for it, never neither. Not the lock of a
+    key, as in `bookings.lock`.
     """
     if db.dialect.name == "postgresql":
-        db.execute(sa.select(instruments.c.number).order_by(instruments.c.number).with_for_update())
+        db.execute(sa.select(instruments.c.number).order_by(instruments.c.number).with_for_update(key_share=True))
 
 
 # ---------------------------------------------------------------- balances

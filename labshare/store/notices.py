@@ -48,15 +48,17 @@ def add(db: Connection, new: Sequence[Notice]) -> None:
 
 def settle(db: Connection, booking_ids: Collection[UUID], series_ids: Collection[UUID], now: datetime) -> None:
     """What asked for an answer that is not wanted any more is read, and its letter not sent: of these bookings, and of
-    these series where none of their bookings waits.
+    these series where none of their bookings waits. One that was read in the app has a letter on its way all the same.
     """
     waits = sa.exists().where(bookings.c.series_id == notices.c.series_id, bookings.c.state == BookingState.PENDING)
     over = sa.or_(
         sa.and_(notices.c.booking_id.in_(booking_ids), notices.c.series_id.is_(None)),
         sa.and_(notices.c.series_id.in_(series_ids), sa.not_(waits)),
     )
-    asked = sa.and_(notices.c.kind.in_(sorted(ASKING)), notices.c.read_at.is_(None))
-    _change(db, sa.and_(asked, over), read_at=now, send_at=None)
+    is_told = sa.or_(notices.c.read_at.is_(None), notices.c.send_at.is_not(None))
+    asked = sa.and_(notices.c.kind.in_(sorted(ASKING)), is_told)
+    read_at = sa.func.coalesce(notices.c.read_at, sa.literal(now, notices.c.read_at.type))
+    _change(db, sa.and_(asked, over), read_at=read_at, send_at=None)
 
 
 # ---------------------------------------------------------------- reading
@@ -131,15 +133,21 @@ def digests(db: Connection, now: datetime, *, limit: int = 50) -> list[Addressed
     return [_addressed(rows) for rows in by_person.values()]
 
 
+def unsent(db: Connection, ids: Collection[UUID]) -> frozenset[UUID]:
+    """Those of these notices whose letter is to be sent still."""
+    query = sa.select(notices.c.id).where(notices.c.id.in_(ids), notices.c.send_at.is_not(None))
+    return frozenset(db.execute(query).scalars())
+
+
 def sent(db: Connection, ids: Collection[UUID]) -> None:
     """Their letter is on its way; what it said is still to be read in the app."""
     _change(db, notices.c.id.in_(ids), send_at=None, in_digest=False)
 
 
 def put_off(db: Connection, late: Sequence[Notice], now: datetime) -> None:
-    """Their letter could not be sent: later again, together."""
+    """Their letter could not be sent: later again, together; what was settled meanwhile is not sent at all."""
     attempts = max(notice.attempts for notice in late)
-    which = notices.c.id.in_([notice.id for notice in late])
+    which = sa.and_(notices.c.id.in_([notice.id for notice in late]), notices.c.send_at.is_not(None))
     _change(db, which, send_at=now + wait_after(attempts), attempts=attempts + 1)
 
 

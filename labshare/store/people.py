@@ -118,11 +118,12 @@ def managers_of(db: Connection, centre_id: str) -> list[Actor]:
 def absent(db: Connection, person_ids: Iterable[UUID]) -> frozenset[UUID]:
     """Who of these has left, is disabled or not confirmed; all of them are held as they are until the transaction ends.
 
-    Their rows are locked in the order in which bookings lock them.
+    Their rows are locked in the order in which bookings lock them; not as keys, so that who tells them something, under
+    locks of others, does not wait.
     """
     wanted = sorted(set(person_ids))
-    query = sa.select(persons.c.id, IS_HERE.label("is_here"))
-    rows = db.execute(query.where(persons.c.id.in_(wanted)).order_by(persons.c.id).with_for_update()) if wanted else ()
+    query = sa.select(persons.c.id, IS_HERE.label("is_here")).where(persons.c.id.in_(wanted)).order_by(persons.c.id)
+    rows = db.execute(query.with_for_update(key_share=True)) if wanted else ()
     return frozenset(row.id for row in rows if not row.is_here)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -225,3 +226,23 @@ def test_a_series_that_waits_is_asked_of_once_and_until_its_last_is_decided(hous
         with house.write() as db:
             approvals.approve(db, actor(MANAGER), booking.id, seen_version=1, now=NOW)
         assert len(told(house, MANAGER)) == left
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_nobody_is_asked_about_what_is_being_decided_at_this_moment(house: Database, repeats: bool) -> None:
+    """The ticker begins before the decision is written, and must not tell of what it saw before."""
+    if repeats:
+        wish = Wish(instrument_number=FESEM, span=span(25, 9, 11), person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
+        repeat = Repeat(frequency=Frequency.DAILY, count=1)
+        with house.write() as db:
+            (made,) = series.create(db, actor(RESEARCHER), wish, repeat, Conflicts.STOP, NOW).line.bookings
+    else:
+        made = book(house, instrument_number=FESEM)
+    with ThreadPoolExecutor(1) as ticker:
+        with house.write() as db:
+            approvals.approve(db, actor(ADMINISTRATOR), made.id, seen_version=1, now=NOW)
+            ticking_now = ticker.submit(tick, house)
+            # Time enough to tell, for who would not wait.
+            wait([ticking_now], timeout=0.3)
+        ticking_now.result()
+    assert kinds(house, MANAGER) == []

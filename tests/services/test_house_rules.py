@@ -81,11 +81,16 @@ def posted(house: Database, rule: BookingRule, scope: Scope = CENTRE, who: UUID 
         return rules_service.post(db, actor(who), scope, rule, NOW).id
 
 
+def end(house: Database, rule_id: UUID) -> None:
+    with house.write() as db:
+        rules_service.end(db, actor(ADMINISTRATOR), rule_id, NOW)
+
+
 def book(house: Database, number: int, when: Span, who: UUID = RESEARCHER, now: datetime = NOW, **more: Any) -> Booking:
     project = INDUSTRY_PROJECT if who == COMPETITOR else PUBLIC_PROJECT
+    values: dict[str, Any] = {"instrument_number": number, "span": when, "project_id": project}
     with house.write() as db:
-        wish = Wish(instrument_number=number, span=when, project_id=project, **more)
-        return service.book(db, actor(who), wish, now)
+        return service.book(db, actor(who), Wish(**(values | more)), now)
 
 
 def refused(house: Database, number: int, when: Span, who: UUID = RESEARCHER, **more: Any) -> Refusal:
@@ -145,6 +150,37 @@ def test_the_bookings_of_a_class_are_counted_and_not_told(house: Database) -> No
     refusal = refused(house, FESEM, span(25, 8, 10), COLLEAGUE)
     assert refusal.code == "rule_most_bookings_class"
     assert {**refusal.params} == {"holder": "access_class", "rule_scope": "centre", "most": 1}
+
+
+def test_what_somebody_else_has_of_a_limit_is_told_where_one_sees_their_bookings(house: Database) -> None:
+    """A manager books for a company, which has a booking at another centre that a rule of a group counts too; all of a
+    rule of their own centre they see.
+    """
+    with house.write() as db:
+        add_instrument(db, 10, "C-TWO", "FESEM")
+    book(house, 10, span(25, 8, 10), COMPETITOR)
+    theirs = {"person_id": COMPETITOR, "project_id": INDUSTRY_PROJECT}
+    for holder in (Holder.PERSON, Holder.TEAM, Holder.ORGANISATION):
+        rule_id = posted(house, MostBookings(holder=holder, most=1), Scope(ScopeKind.GROUP, "FESEM"))
+        refusal = refused(house, FESEM, span(25, 10, 12), MANAGER, **theirs)
+        assert refusal.code == "rule_most_bookings_others"
+        assert {**refusal.params} == {"holder": holder.value, "rule_scope": "group", "most": 1}
+        for who in (COMPETITOR, ADMINISTRATOR):
+            assert refused(house, FESEM, span(25, 10, 12), who, **theirs).params["taken"] == 1
+        end(house, rule_id)
+    posted(house, MostMinutes(holder=Holder.ORGANISATION, most_minutes=60, within_days=9))
+    refusal = refused(house, FESEM, span(25, 10, 12), MANAGER, **theirs)
+    assert (refusal.code, refusal.params["taken_minutes"]) == ("rule_most_minutes", 0)
+
+
+def test_a_leader_is_told_what_their_team_has_and_not_what_a_member_has_elsewhere(house: Database) -> None:
+    theirs = {"person_id": COLLEAGUE, "project_id": PUBLIC_PROJECT}
+    rule_id = posted(house, MostMinutes(holder=Holder.PERSON, most_minutes=60, within_days=9))
+    refusal = refused(house, XRD, span(25, 10, 12), RESEARCHER, **theirs)
+    assert (refusal.code, "taken_minutes" in refusal.params) == ("rule_most_minutes_others", False)
+    end(house, rule_id)
+    posted(house, MostMinutes(holder=Holder.TEAM, most_minutes=60, within_days=9))
+    assert refused(house, XRD, span(25, 10, 12), RESEARCHER, **theirs).params["taken_minutes"] == 0
 
 
 def test_what_a_round_gave_counts_for_nobody(house: Database) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from labshare.domain.bookings import BookingState
+from labshare.domain.qualifications import Ask, Level
 from labshare.errors import Busy, Malformed, NotFound, Stale
+from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
+from labshare.store import people as people_store
 from labshare.store import person_times
-from labshare.store.engine import Database, open_database
-from tests.furniture import COLLEAGUE, FESEM, NMR, RESEARCHER, XRD, a_booking, counted, furnish, span
+from labshare.store import qualifications as qualifications_store
+from labshare.store.engine import Connection, Database, open_database
+from tests.furniture import COLLEAGUE, FESEM, NMR, NOW, RESEARCHER, XRD, a_booking, counted, furnish, span
 
 
 @pytest.fixture
@@ -57,6 +64,38 @@ def test_who_waits_too_long_for_a_lock_is_told_to_try_again(database_url: str) -
         store.lock(db, [FESEM])
     done.set()
     thread.join()
+    database.dispose()
+
+
+HOLDING: dict[str, Callable[[Connection], object]] = {
+    "several instruments": lambda db: store.lock(db, [FESEM, XRD]),
+    "all instruments": agreements_store.hold_still,
+    "persons": lambda db: people_store.absent(db, [RESEARCHER, COLLEAGUE]),
+}
+
+
+@pytest.mark.parametrize("held", HOLDING)
+def test_who_writes_a_row_that_names_what_is_locked_does_not_wait(database_url: str, held: str) -> None:
+    """They may hold what the other wants next: an application for a round has its person, and names instruments."""
+    database = open_database(database_url, lock_timeout_seconds=0.2)
+    with database.write() as db:
+        furnish(db)
+    asked = Ask(id=uuid4(), person_id=RESEARCHER, instrument_number=XRD, level=Level.USER, asked_at=NOW)
+
+    def write() -> None:
+        with database.write() as db:
+            qualifications_store.add_ask(db, asked)
+
+    with ThreadPoolExecutor(1) as other, database.write() as db:
+        HOLDING[held](db)
+        written = other.submit(write)
+        if not database.is_sqlite:  # SQLite has one writer, who waits for nobody.
+            written.result()
+    written.result()
+    with database.read() as db:
+        found = qualifications_store.ask(db, asked.id)
+    assert found is not None
+    assert found.ask == asked
     database.dispose()
 
 

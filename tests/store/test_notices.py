@@ -77,6 +77,15 @@ def test_a_letter_is_put_off_twice_as_long_each_time(house: Database) -> None:
         assert len(store.due(db, NOW + timedelta(seconds=60))) == 1
 
 
+def test_what_was_settled_while_its_letter_could_not_be_sent_is_not_put_off(house: Database) -> None:
+    with house.write() as db:
+        store.add(db, [a_notice(1), a_notice(2)])
+        store.sent(db, [UUID(int=1)])
+        assert store.unsent(db, [UUID(int=1), UUID(int=2)]) == {UUID(int=2)}
+        store.put_off(db, [a_notice(1), a_notice(2)], NOW)
+        assert numbers(store.due(db, NOW + timedelta(days=1))) == [[2]]
+
+
 def test_nobody_who_is_gone_is_told_or_written_to(house: Database) -> None:
     with house.write() as db:
         everybody = [RESEARCHER, COLLEAGUE, UUID(int=99)]
@@ -212,6 +221,20 @@ def test_what_need_not_be_decided_any_more_is_read_and_not_sent(house: Database)
         assert unread() == {3}
         change(db, MANAGER, email="m@x.vn")
         assert numbers(store.due(db, NOW)) == [[3]]
+
+
+def test_no_letter_asks_for_what_its_reader_saw_in_the_app_and_somebody_decided(house: Database) -> None:
+    waits = a_booking(XRD, span(25, 9, 10), state=BookingState.PENDING, hold_expires_at=NOW + MINUTE)
+    with house.write() as db:
+        bookings_store.add(db, [waits])
+        store.add(db, [a_notice(1, booking_id=waits.id, person_id=MANAGER, kind=K.BOOKING_TO_DECIDE)])
+        change(db, MANAGER, email="m@x.vn")
+        store.read(db, MANAGER, UUID(int=1), NOW)
+        assert numbers(store.due(db, NOW)) == [[1]]
+        store.settle(db, [waits.id], [], NOW + MINUTE)
+        assert numbers(store.due(db, NOW)) == []
+        (left,) = store.of_person(db, MANAGER, unread=False, after=None, limit=9)
+    assert (left.read_at, left.send_at) == (NOW, None)
 
 
 # ---------------------------------------------------------------- preferences

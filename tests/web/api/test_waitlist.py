@@ -28,8 +28,11 @@ def offer(house: Database) -> None:
     with house.write() as db:
         store.add(db, [booking])
         bookings.cancel(db, actor(MANAGER), booking.id, seen_version=1, now=MOMENT)
-        (row,) = ticking.deadlines(db, MOMENT)
-        ticking.deal_with(db, row, MOMENT)
+        # The second time finds that nobody else waits; the ticker beside would do it, whenever it comes to it.
+        for _ in range(2):
+            (row,) = ticking.deadlines(db, MOMENT)
+            ticking.deal_with(db, row, MOMENT)
+        assert ticking.deadlines(db, MOMENT) == []
 
 
 def test_an_entry_is_joined_once_by_its_key_and_listed(researcher: Caller) -> None:
