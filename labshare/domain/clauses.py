@@ -99,7 +99,7 @@ class Conduct(msgspec.Struct, frozen=True, kw_only=True):
 
     `uses` are their other bookings in the weeks of the wish, `strikes` the starts of those to which nobody came;
     `closed` are the public holidays of these weeks. `reach` is how far the rule of a centre holds that stands here as
-    such a clause; '' for one of an agreement.
+    such a clause; '' for one of an agreement. What they have is not told where who asks is somebody else.
     """
 
     clause: Courtesy
@@ -107,6 +107,7 @@ class Conduct(msgspec.Struct, frozen=True, kw_only=True):
     strikes: tuple[datetime, ...] = ()
     closed: frozenset[date] = frozenset()
     reach: str = ""
+    is_told: bool = True
 
 
 class PersonUse(msgspec.Struct, frozen=True):

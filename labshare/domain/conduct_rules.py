@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from labshare.domain.clauses import Conduct
-from labshare.domain.courtesy import blocked_until, cut, excesses, lately, refused_prime
+from labshare.domain.courtesy import blocked_until, cut, excesses, lately, refused_prime, refused_prime_of_another
 from labshare.domain.timespan import Span
 from labshare.errors import Param, Refusal
 
@@ -48,6 +48,9 @@ def prime_time(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     for conduct in context.conducts:
         prime = conduct.clause.prime
         if prime and (over := excesses(prime, wish.span, conduct.uses, zone, conduct.closed)):
+            if not conduct.is_told:
+                refusals += [refused_prime_of_another(prime, each) for each in over]
+                continue
             kept = cut(prime, wish.span, conduct.uses, zone, conduct.closed)
             is_long_enough = kept is not None and kept.minutes >= context.least_minutes
             refusals += [refused_prime(prime, each, kept.end if kept and is_long_enough else None) for each in over]

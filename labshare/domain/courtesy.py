@@ -140,6 +140,16 @@ def refused_prime(prime: PrimeTime, excess: Excess, kept_until: datetime | None)
     return Refusal(code="courtesy_prime_week", params=params)
 
 
+def refused_prime_of_another(prime: PrimeTime, excess: Excess) -> Refusal:
+    """The same to who books for somebody else: not how much of it they have, nor what is left, which says as much."""
+    code = "courtesy_prime_day_others" if excess.per is Per.DAY else "courtesy_prime_week_others"
+    opening = format_opening(prime.opening)
+    params: dict[str, Param] = {
+        "opening": opening, "limit_minutes": excess.limit, "wish_minutes": excess.wished,
+    }  # fmt: skip
+    return Refusal(code=code, params=params)
+
+
 def _used_up(parts: Iterable[Span], left: int) -> datetime | None:
     """When these parts have lasted so many minutes; None when they are shorter."""
     for part in parts:

@@ -26,10 +26,19 @@ from labshare.store import due as due_store
 from labshare.store.engine import Connection
 
 
-def waiting(db: Connection, actor: Actor, now: datetime, *, limit: int = 200) -> list[BookingLine]:
-    """What waits for this actor to decide, what ends first before the rest. One query, none for who manages nothing."""
+def waiting(
+    db: Connection,
+    actor: Actor,
+    now: datetime,
+    *,
+    after: tuple[datetime, datetime, UUID] | None = None,
+    limit: int = 200,
+) -> list[BookingLine]:
+    """What waits for this actor to decide, what ends first before the rest, behind the one with this end, start and id.
+    One query, none for who manages nothing.
+    """
     centres = centres_of(actor)
-    return store.waiting(db, centres, now, limit=limit) if centres is None or centres else []
+    return store.waiting(db, centres, now, after=after, limit=limit) if centres is None or centres else []
 
 
 def centres_of(actor: Actor) -> frozenset[str] | None:

@@ -155,7 +155,7 @@ def context(
         trainer=held.trainer,
         operator=held.operator,
         closed_dates=closed_dates_over(wish.span),
-        conducts=() if is_session else _conducts(rules, wish, found, planned, {wish.replaces_id, *leaving}),
+        conducts=() if is_session else _conducts(rules, wish, found, planned, {wish.replaces_id, *leaving}, reader),
         lacking=_lacking(db, found.covering, change, wish, now),
     )
 
@@ -172,11 +172,19 @@ def _kept(db: Connection, book: Rulebook, rules: InstrumentRules, wish: Wish) ->
 
 
 def _conducts(
-    rules: InstrumentRules, wish: Wish, found: Surroundings, planned: Planned, gone: Collection[UUID | None]
+    rules: InstrumentRules,
+    wish: Wish,
+    found: Surroundings,
+    planned: Planned,
+    gone: Collection[UUID | None],
+    reader: Actor | None,
 ) -> tuple[Conduct, ...]:
     own = [each.use for each in found.read.times if each.is_own and each.use.id not in gone]
     uses, missed = (*own, *_own(planned, wish)), found.read.missed
-    return clauses.conducts(found.covering, rules, wish, posted=found.posted, uses=uses, missed=missed)
+    held = clauses.conducts(found.covering, rules, wish, posted=found.posted, uses=uses, missed=missed)
+    if reader is None or reader.person_id == wish.person_id:
+        return held
+    return tuple(msgspec.structs.replace(each, is_told=False) for each in held)
 
 
 def _holding(db: Connection, rules: InstrumentRules, wish: Wish, payer: Payer, planned: Planned) -> Holding:

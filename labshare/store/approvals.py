@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
 from labshare.domain.approvals import Approval
@@ -16,14 +18,31 @@ from labshare.domain.bookings import BookingState
 from labshare.store.booking_pages import BookingLine, lines
 from labshare.store.tables import bookings, centres, instruments
 
+_ORDER = (bookings.c.hold_expires_at, bookings.c.starts_at, bookings.c.id)
 
-def waiting(db: Connection, centre_ids: Collection[str] | None, now: datetime, *, limit: int) -> list[BookingLine]:
-    """What waits at these centres (None: at all of them), what ends first before the rest. One query."""
-    conditions = [bookings.c.state == BookingState.PENDING, bookings.c.hold_expires_at > now]
+
+def waiting(
+    db: Connection,
+    centre_ids: Collection[str] | None,
+    now: datetime,
+    *,
+    after: tuple[datetime, datetime, UUID] | None = None,
+    limit: int,
+) -> list[BookingLine]:
+    """What waits at these centres (None: at all of them), what ends first before the rest. One query.
+
+    `after` are the end, the start and the id of the one behind which to go on.
+    """
+    conditions: list[ColumnElement[bool]] = [
+        bookings.c.state == BookingState.PENDING,
+        bookings.c.hold_expires_at > now,
+    ]
     if centre_ids is not None:
         conditions.append(instruments.c.centre_id.in_(sorted(centre_ids)))
-    found = lines(db, *conditions, limit=limit)
-    return sorted(found, key=lambda line: (line.booking.hold_expires_at or now, line.booking.starts_at))
+    if after is not None:
+        place = (sa.literal(value, column.type) for value, column in zip(after, _ORDER, strict=True))
+        conditions.append(sa.tuple_(*_ORDER) > sa.tuple_(*place))
+    return lines(db, *conditions, by=_ORDER, limit=limit)
 
 
 def centre_ids(db: Connection, wanted: Collection[str] | None) -> list[str]:

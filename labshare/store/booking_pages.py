@@ -5,7 +5,7 @@ What must not live here: writing (bookings.py), or calendars (calendars.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,7 +46,15 @@ class BookingLine(msgspec.Struct, frozen=True, kw_only=True):
     leader_id: UUID | None = None
 
 
-def lines(db: Connection, *conditions: ColumnElement[bool], limit: int = 200) -> list[BookingLine]:
+_EARLIEST_FIRST = (bookings.c.starts_at, bookings.c.id)
+
+
+def lines(
+    db: Connection,
+    *conditions: ColumnElement[bool],
+    by: Sequence[ColumnElement[Any]] = _EARLIEST_FIRST,
+    limit: int = 200,
+) -> list[BookingLine]:
     query = (
         sa.select(
             bookings,
@@ -75,7 +83,7 @@ def lines(db: Connection, *conditions: ColumnElement[bool], limit: int = 200) ->
         .outerjoin(organisations, organisations.c.id == bookings.c.organisation_id)
         .outerjoin(projects, projects.c.id == bookings.c.project_id)
         .where(*conditions)
-        .order_by(bookings.c.starts_at, bookings.c.id)
+        .order_by(*by)
         .limit(limit)
     )
     return [_line(row) for row in db.execute(query)]

@@ -281,6 +281,23 @@ def test_prime_time_is_limited_outside_of_any_agreement(house: Database) -> None
     assert refused(house, XRD, span(25, 10, 11)).code == "courtesy_prime_day_full"
 
 
+@pytest.mark.parametrize("who", [MANAGER, COLLEAGUE])
+def test_who_books_for_somebody_else_is_not_told_what_they_have_of_prime_time(house: Database, who: UUID) -> None:
+    """Nor what is left of it, which says as much."""
+    posted(house, PrimeLimit(hours="Mon-Fri 08:00-12:00", day_minutes=120))
+    book(house, XRD, span(25, 8, 9), COLLEAGUE)
+    wish = Wish(instrument_number=XRD, span=span(25, 9, 11), person_id=COLLEAGUE, project_id=PUBLIC_PROJECT)
+    with pytest.raises(Refused) as caught, house.write() as db:
+        service.book(db, actor(who), wish, NOW)
+    (refusal,) = caught.value.refusals
+    amounts = {name: value for name, value in refusal.params.items() if name != "opening"}
+    if who == COLLEAGUE:
+        assert (refusal.code, amounts["taken_minutes"]) == ("courtesy_prime_day", 60)
+    else:
+        assert (refusal.code, amounts) == ("courtesy_prime_day_others", {"limit_minutes": 120, "wish_minutes": 120})
+        assert "2 giờ" in sentence(refusal)
+
+
 def missed(house: Database, number: int, start: datetime, who: UUID = RESEARCHER, **changes: Any) -> Booking:
     """A booking of an hour to which its person did not come."""
     state = BookingState.NO_SHOW

@@ -18,8 +18,9 @@ from labshare.domain.approvals import MOST_HOURS, Approval
 from labshare.domain.bookings import Booking
 from labshare.domain.people import Actor
 from labshare.services import Connection, Database, approvals, bookings, calendars
+from labshare.services.bookings import BookingLine
 from labshare.web import given
-from labshare.web.api import reading
+from labshare.web.api import paging, reading
 from labshare.web.api.answers import answer
 from labshare.web.api.booking_views import BookingList, BookingView, line_view
 from labshare.web.api.idempotency import Key, once
@@ -46,11 +47,20 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @get("/approvals", sync_to_thread=True, operation_id="listApprovals", summary="Bookings that wait for me",
      tags=["bookings"], responses=problems())  # fmt: skip
-def listing(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[BookingList]:
+def listing(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    cursor: paging.Cursor = "",
+    limit: paging.Limit = paging.USUAL_PAGE,
+) -> Response[BookingList]:
     """Bookings that wait for the centres which the caller manages, what must be decided first before the rest."""
     with database.read() as db:
-        lines = approvals.waiting(db, me, now)
-    return answer(request, BookingList(items=tuple(line_view(me, line) for line in lines)))
+        found = approvals.waiting(db, me, now, after=_behind(cursor), limit=limit + 1)
+    lines, following = paging.page(request, found, limit, _place)
+    listed = BookingList(items=tuple(line_view(me, line) for line in lines), next=following)
+    return answer(request, listed, following=following)
 
 
 @post("/bookings/{booking_id:uuid}/approve", sync_to_thread=True, operation_id="approveBooking",
@@ -127,6 +137,17 @@ def _decide(
         return answer(request, view, version=view.version)
 
     return once(request, database, me, now, work, key=key, body=body)
+
+
+def _place(line: BookingLine) -> tuple[datetime | None, datetime, UUID]:
+    return line.booking.hold_expires_at, line.booking.starts_at, line.booking.id
+
+
+def _behind(cursor: str) -> tuple[datetime, datetime, UUID] | None:
+    place = paging.behind(cursor, tuple[datetime, datetime, UUID])
+    if place is None:
+        return None
+    return reading.instant(place[0], "cursor"), reading.moment(place[1], "cursor"), place[2]
 
 
 HANDLERS = [listing, approve, decline, choose]

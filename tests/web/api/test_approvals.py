@@ -42,6 +42,31 @@ def test_a_booking_waits_and_says_until_when(waiting: dict[str, Any], calling: C
     assert calling("competitor").get("/approvals").json()["items"] == []
 
 
+def test_what_must_be_decided_first_is_listed_first_page_after_page(
+    researcher: Caller, calling: Callable[[str], Caller], house: Database
+) -> None:
+    """A day for the microscope's, which begins on Thursday, and two for the other's, which begin before it."""
+    with house.write() as db:
+        for code, hours in (("N001", 24), ("N002", 48)):
+            approvals.choose(db, actor(MANAGER), code, "everybody", hours, NOW)
+    wanted = [
+        {**WISH, "instrument": code, "starts_at": f"{start}:00+07:00", "ends_at": f"{end}:00+07:00"}
+        for code, start, end in (
+            ("N002", "2026-11-26T08:00", "2026-11-26T09:00"),
+            ("N002", "2026-11-25T13:00", "2026-11-25T14:00"),
+            ("N001", "2026-11-26T10:00", "2026-11-26T11:00"),
+        )
+    ]
+    late, early, first = (researcher.post("/bookings", each).json()["id"] for each in wanted)
+    manager, listed, path = calling("manager"), list[str](), "/approvals?limit=1"
+    while path:
+        page = manager.get(path).json()
+        listed += [each["id"] for each in page["items"]]
+        path = (page["next"] or "").removeprefix("/api/v1")
+    assert listed == [first, early, late]
+    assert codes(manager.get("/approvals?cursor=abc")) == ["malformed_field"]
+
+
 def test_a_manager_approves_once(waiting: dict[str, Any], calling: Callable[[str], Caller]) -> None:
     manager, path = calling("manager"), f"/bookings/{waiting['id']}/approve"
     assert codes(calling("researcher").post(path, {"version": 1})) == ["forbidden"]
