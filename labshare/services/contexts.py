@@ -19,6 +19,7 @@ from labshare.domain.bookings import (
     OCCUPYING,
     Booking,
     BookingKind,
+    BookingState,
     Context,
     InstrumentRules,
     KeptTime,
@@ -73,6 +74,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     def occupies(self) -> bool:
         """Whether the booking takes time once the change is made."""
         return self.after.state in OCCUPYING
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether it stood, and stays on its instrument at its times; what was only kept is asked for anew."""
+        before, after = self.before, self.after
+        return (
+            before is not None
+            and before.state is not BookingState.HELD
+            and (before.instrument_number, before.span) == (after.instrument_number, after.span)
+        )
 
 
 # What the same call writes before a wish, each with the rules of its instrument.

@@ -26,9 +26,14 @@ from labshare.domain.bookings import (
     Context,
     InstrumentRules,
     Neighbour,
+    Rule,
     Wish,
+    advance,
     check,
+    granularity,
     is_time_taken,
+    length,
+    prime_time,
 )
 from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import is_open
@@ -131,7 +136,7 @@ def judge(
             known, over = _known(db, book, counted, change, change.wish, rules, planned, leaving, now, reader)
             due |= {each.id: _expiring(db, each.id, now) for each in over}
             conducts[change.after.id] = known.conducts
-            found += check(change.wish, known, RULES if change.wish.kind is BookingKind.USE else BLOCK_RULES)
+            found += check(change.wish, known, _rules_of(change))
         refusals.append(found)
         if change.occupies and not (found and sifting):
             planned.append((change, rules))
@@ -143,6 +148,23 @@ def judge(
     weighed = _weighed(db, book, [*left, *due.values()], locked, now, reader)
     weighed = weighed if sifting else _placed(db, book, weighed, changes, locked, now)
     return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()), locked=locked, conducts=conducts)
+
+
+# What the span of a use alone decides.
+_OF_SPAN: frozenset[Rule] = frozenset({length, granularity, advance})
+
+
+def _rules_of(change: Change) -> tuple[Rule, ...]:
+    """What is asked of a change: of one that keeps the times of a booking nothing that was decided with them, as a rule
+    that is posted later leaves what stands alone; of its own person not their best hours either.
+    """
+    before, after = change.before, change.after
+    if after.kind is not BookingKind.USE:
+        return BLOCK_RULES
+    if before is None or not change.keeps_time:
+        return RULES
+    decided = _OF_SPAN | {prime_time} if before.person_id == after.person_id else _OF_SPAN
+    return tuple(each for each in RULES if each not in decided)
 
 
 def lock_balances(db: Connection, changes: Sequence[Change], locked: Locked, now: datetime) -> None:

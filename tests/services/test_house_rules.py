@@ -21,7 +21,9 @@ from labshare.domain.booking_rules import (
     Changeover,
     CutOff,
     DatedHours,
+    Granularity,
     Holder,
+    Length,
     LockWindow,
     MostBookings,
     MostMinutes,
@@ -33,12 +35,13 @@ from labshare.domain.booking_rules import (
     ShortNotice,
 )
 from labshare.domain.bookings import Booking, BookingState, Wish
+from labshare.domain.modes import Mode
 from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, Malformed, Refusal, Refused, TimeTaken
 from labshare.sentences import sentence
 from labshare.services import booking_rules as rules_service
-from labshare.services import booking_warnings, calendars, free_times, series
+from labshare.services import booking_warnings, calendars, exchanges, free_times, series
 from labshare.services import bookings as service
 from labshare.store import bookings as store
 from labshare.store import tables as t
@@ -498,6 +501,41 @@ def test_a_run_over_closed_hours_needs_the_level_too(house: Database) -> None:
         values = {"person_id": RESEARCHER, "instrument_number": 9, "level": 3, "granted_at": NOW}
         db.execute(sa.insert(t.qualifications).values(**values))
     book(house, 9, span(25, 16, 33))
+
+
+LATER = (
+    Length(most_minutes=120), Granularity(minutes=120), Advance(days=1),
+    PrimeLimit(hours="daily 08:00-18:00", day_minutes=60),
+)  # fmt: skip
+
+
+def test_rules_of_time_that_are_posted_later_leave_alone_what_keeps_its_times(house: Database) -> None:
+    booking = book(house, XRD, span(25, 9, 12))
+    for rule in LATER:
+        posted(house, rule)
+    changed = move(house, booking, booking.span, purpose="phase map", mode=Mode.SELF)
+    assert (changed.purpose, changed.span) == ("phase map", span(25, 9, 12))
+    with pytest.raises(Refused) as caught:
+        move(house, changed, span(25, 10, 13))
+    said = {each.code.removesuffix("_full") for each in caught.value.refusals}
+    assert said == {"too_long", "off_raster", "too_far_ahead", "courtesy_prime_day"}
+
+
+def test_who_takes_a_booking_over_is_asked_for_their_own_best_hours_alone(house: Database) -> None:
+    booking = book(house, XRD, span(25, 9, 12))
+    for rule in LATER[:3]:
+        posted(house, rule)
+    with house.write() as db:
+        offered = exchanges.hand_over(db, actor(RESEARCHER), booking.id, COLLEAGUE, seen_version=1, now=NOW)
+        taken = exchanges.accept(db, actor(COLLEAGUE), offered.id, PUBLIC_PROJECT, seen_version=1, now=NOW)
+    assert (taken.person_id, taken.span) == (COLLEAGUE, booking.span)
+    posted(house, LATER[3])
+    with house.write() as db:
+        back = exchanges.hand_over(db, actor(COLLEAGUE), taken.id, RESEARCHER, seen_version=2, now=NOW)
+    with pytest.raises(Refused) as caught, house.write() as db:
+        exchanges.accept(db, actor(RESEARCHER), back.id, PUBLIC_PROJECT, seen_version=2, now=NOW)
+    (refusal,) = caught.value.refusals
+    assert refusal.code.startswith("courtesy_prime_day")
 
 
 def test_what_keeps_its_times_keeps_the_changeover_it_was_booked_with(house: Database) -> None:
