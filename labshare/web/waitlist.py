@@ -157,8 +157,11 @@ def offer_of(db: Connection, actor: Actor, booking: Booking, now: datetime) -> W
 
 
 def address_after(refusals: Iterable[Refusal], rules: InstrumentRules, wanted: Span | None) -> str:
-    """The form to wait for as long a use in the week after a wish, where that was refused for its time alone."""
-    if wanted is None or not any(each.code.startswith("time_taken") for each in refusals):
+    """The form to wait for as long a use in the week after a wish, where that was refused for its time; of what is over
+    nothing comes free.
+    """
+    codes = [each.code for each in refusals]
+    if wanted is None or "in_the_past" in codes or not any(code.startswith("time_taken") for code in codes):
         return ""
     return address_for(rules, wanted)
 

@@ -90,6 +90,11 @@ def test_another_refusal_leads_to_no_waitlist(client: Client, house: Database) -
     page = send(client, "/bookings", {"instrument": "N002", "project": str(PUBLIC_PROJECT), **times})
     assert page.status_code == 422
     assert "/waitlist/new" not in page.text
+    with house.write() as db:
+        bookings_store.add(db, [a_booking(XRD, span(20, 9, 11), person_id=COLLEAGUE)])
+    gone = {"date": "2026-11-20", "from": "9:00", "until": "11:00"}
+    page = send(client, "/bookings", {"instrument": "N002", "project": str(PUBLIC_PROJECT), **gone})
+    assert ("time_taken" in page.text, "/waitlist/new" in page.text) == (True, False)
 
 
 def test_one_joins_from_the_instrument_and_from_a_search_that_finds_nothing(client: Client) -> None:
