@@ -232,7 +232,7 @@ def crossing(url: str, log: Path, *, clients: int, calls: int, kills: int, seed:
     database = open_database(url)
     with database.write() as db:
         who = house(db, clients, 3)
-    before = _deadlocks(database)
+    before = deadlocks(database)
     looking = _Looking(database)
     began = time.monotonic()
     with served(url, log) as server, looking:
@@ -255,7 +255,7 @@ def crossing(url: str, log: Path, *, clients: int, calls: int, kills: int, seed:
         kills=kills,
         looks=looking.looks,
         overlaps=looking.overlaps,
-        deadlocks=_deadlocks(database) - before,
+        deadlocks=deadlocks(database) - before,
         faults=faults(every, _lines(database), rows),
         stand=sum(row.stands for row in rows),
         seconds=time.monotonic() - began,
@@ -388,7 +388,7 @@ def overlaps(db: Connection) -> int:
     return db.execute(query).scalar_one()
 
 
-def _deadlocks(database: Database) -> int:
+def deadlocks(database: Database) -> int:
     """How many the server has counted in this database. SQLite knows none: it has one writer."""
     if database.is_sqlite:
         return 0
