@@ -218,7 +218,7 @@ def load_facts(db: Connection, r: Round, now: datetime) -> Facts:
         instruments=offered(db, r, offers, rules),
         requests=requests,
         busy=bookings_store.busy_spans(db, rules, around),
-        person_busy=requests_store.persons_busy(db, persons, around),
+        person_busy=requests_store.persons_busy(db, persons, around, now),
         qualified=qualifications_store.qualified_on(db, persons, rules),
         projects=requests_store.usable_projects(db, {request.project_id for request in requests}),
         project_names=projects_store.names_of(db, {request.project_id for request in requests}),

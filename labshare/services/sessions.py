@@ -35,7 +35,7 @@ def publish_sessions(db: Connection, actor: Actor, new: Sequence[Booking], now: 
     changes, due = [Change(after=booking) for booking in new], due_in(db, locked, whole, now)
     lock_balances(db, [*changes, *due], locked, now)
     end(db, due, locked, now)
-    busy, elsewhere = store.busy_spans(db, locked, whole), requests_store.persons_busy(db, persons, whole)
+    busy, elsewhere = store.busy_spans(db, locked, whole), requests_store.persons_busy(db, persons, whole, now)
     refuse(_clashes(new, locked, busy) + _elsewhere(new, locked, elsewhere))
     write(db, actor, changes, locked, now, action="publish")
 

@@ -102,6 +102,17 @@ def is_in(states: Iterable[BookingState]) -> sa.ColumnElement[bool]:
 
 
 IS_OCCUPYING = is_in(OCCUPYING)
+
+
+def is_lasting(now: datetime) -> ColumnElement[bool]:
+    """Whether a booking is not due to end: neither a hold nor a request whose time is over."""
+    return sa.or_(
+        bookings.c.state.not_in(sorted(WAITING)),
+        bookings.c.hold_expires_at.is_(None),
+        bookings.c.hold_expires_at > now,
+    )
+
+
 OCCUPIES = sa.and_(
     IS_OCCUPYING,
     bookings.c.occupied_from < END,

@@ -17,14 +17,14 @@ from sqlalchemy import ColumnElement, Select
 from sqlalchemy.engine import Connection
 
 from labshare.domain.booking_rules import Site
-from labshare.domain.bookings import OCCUPYING, WAITING, BookingKind, BookingState, InstrumentRules
+from labshare.domain.bookings import OCCUPYING, BookingKind, BookingState, InstrumentRules
 from labshare.domain.clauses import PersonUse
 from labshare.domain.qualifications import End, Held, ends
 from labshare.domain.registry_search import Search
 from labshare.domain.rounds import KEEPING
 from labshare.domain.timespan import Span
 from labshare.domain.units import capacities, when_full
-from labshare.store.bookings import LONGEST, OCCUPIES, RULE_COLUMNS, WHEN_TAKEN, is_of, over, rules_from
+from labshare.store.bookings import LONGEST, OCCUPIES, RULE_COLUMNS, WHEN_TAKEN, is_lasting, is_of, over, rules_from
 from labshare.store.qualifications import COUNTS_USES, held_columns, held_from, uses
 from labshare.store.registry_search import numbers_matching
 from labshare.store.tables import bookings, centres, instruments, offers, qualifications, rounds, safety_courses
@@ -171,11 +171,7 @@ def busy(
     conditions: list[ColumnElement[bool]] = [
         bookings.c.instrument_number.in_(asked.numbers),
         OCCUPIES,
-        sa.or_(
-            bookings.c.state.not_in(sorted(WAITING)),
-            bookings.c.hold_expires_at.is_(None),
-            bookings.c.hold_expires_at > now,
-        ),
+        is_lasting(now),
     ]
     if but is not None:
         conditions.append(bookings.c.id != but)

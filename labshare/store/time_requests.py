@@ -19,7 +19,7 @@ from labshare.domain.projects import ProjectState
 from labshare.domain.time_requests import RequestState, TimeRequest
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import NotFound, Stale
-from labshare.store.bookings import ATTENDANTS
+from labshare.store.bookings import ATTENDANTS, is_lasting
 from labshare.store.tables import bookings, instruments, projects, time_request_instruments, time_requests
 from labshare.store.usage import uses
 
@@ -115,8 +115,10 @@ def published_sessions(db: Connection, request_ids: Iterable[UUID]) -> dict[UUID
 # ---------------------------------------------------------------- what planning asks about the people behind requests
 
 
-def persons_busy(db: Connection, person_ids: Iterable[UUID], span: Span) -> dict[UUID, list[Span]]:
-    """Where these people already are during the span: the uses that they attend, for themselves or for somebody."""
+def persons_busy(db: Connection, person_ids: Iterable[UUID], span: Span, now: datetime) -> dict[UUID, list[Span]]:
+    """Where these people already are during the span: the uses that they attend, for themselves or for somebody, but
+    for what is due to end.
+    """
     wanted = set(person_ids)
     query = sa.select(
         bookings.c.person_id, *ATTENDANTS, bookings.c.attended, bookings.c.starts_at, bookings.c.ends_at
@@ -126,6 +128,7 @@ def persons_busy(db: Connection, person_ids: Iterable[UUID], span: Span) -> dict
             *(role.in_(wanted) for role in ATTENDANTS),
         ),
         bookings.c.state.in_(_OCCUPYING),
+        is_lasting(now),
         bookings.c.starts_at < span.end,
         # No block is longer, so the range that is read stays near the span.
         bookings.c.starts_at > span.start - LONGEST_MINUTES * MINUTE,

@@ -100,6 +100,8 @@ def test_the_bookings_of_a_request_are_found(database: Database) -> None:
 
 
 def test_people_are_busy_where_they_attend(database: Database) -> None:
+    """Not where their hold is over by now, though nobody has ended it yet."""
+    kept = {"state": BookingState.HELD, "person_id": COLLEAGUE}
     with database.write() as db:
         furnished(db)
         bookings_store.add(
@@ -108,9 +110,12 @@ def test_people_are_busy_where_they_attend(database: Database) -> None:
                 a_booking(XRD, span(0, 8, 10)),
                 a_booking(FESEM, span(0, 12, 14), attended=False),
                 a_booking(NMR, span(0, 15, 16), state=BookingState.CANCELLED),
+                a_booking(FESEM, span(0, 8, 9), hold_expires_at=NOW, **kept),
+                a_booking(NMR, span(0, 9, 10), hold_expires_at=NOW + timedelta(minutes=5), **kept),
             ],
         )
-        assert store.persons_busy(db, [RESEARCHER, COLLEAGUE], span(0, 0, 18)) == {RESEARCHER: [span(0, 8, 10)]}
+        busy = store.persons_busy(db, [RESEARCHER, COLLEAGUE], span(0, 0, 18), NOW)
+        assert busy == {RESEARCHER: [span(0, 8, 10)], COLLEAGUE: [span(0, 9, 10)]}
 
 
 def test_a_project_is_usable_once_verified(database: Database) -> None:
