@@ -51,7 +51,8 @@ def of_labshare(request: Request, error: LabShareError) -> Response[Any]:
 def of_framework(request: Request, error: HTTPException) -> Response[Any]:
     """What Litestar refused before a handler of ours ran: no such page, a form that cannot be read, a stale token."""
     if isinstance(error, ValidationException):
-        return _answer(request, Answer(status=400, code=Malformed.code, refusals=_fields(request, error)))
+        fields = _fields(request, error)
+        return _answer(request, Answer(status=400, code=fields[0].code, refusals=fields))
     if error.status_code == HTTP_405_METHOD_NOT_ALLOWED and request.method == "GET" and not _is_program(request):
         # An address that only takes forms, opened again: the page above it has them, or leads there.
         return redirect(request, local_path(request.url.path.rpartition("/")[0]))

@@ -118,7 +118,8 @@ def test_a_key_that_cannot_be_read_is_malformed(researcher: Caller, house: Datab
     with nothing_changes(house):
         answer = researcher.post("/bookings", WISH, idempotency_key=key)
     assert (answer.status_code, codes(answer)) == (400, ["malformed_field"])
-    assert answer.json()["refusals"][0]["params"] == {"field": "Idempotency-Key"}
+    problem = answer.json()
+    assert (problem["code"], problem["refusals"][0]["params"]) == ("malformed_field", {"field": "Idempotency-Key"})
     assert researcher.post("/bookings", WISH, idempotency_key="!" * 99 + "~").status_code == 201
 
 
