@@ -15,10 +15,12 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
+from labshare import formats
 from labshare.domain.booking_rules import (
     KINDS,
     Advance,
     BookingRule,
+    DatedHours,
     Holder,
     Posted,
     RowRule,
@@ -85,15 +87,20 @@ def sentence_of(rule: BookingRule) -> str:
     return worded(f"booking_rule.{key}", params)
 
 
-def asked_at(posted: tuple[Posted, ...], advance_days: int) -> dict[str, Any]:
+def asked_at(posted: tuple[Posted, ...], advance_days: int, now: datetime) -> dict[str, Any]:
     """What the page of an instrument and the form that books it say of the rules there: `house`, each sentence
     once, and `ahead`, the days ahead that are in force, with whether a rule says so rather than the registry.
 
-    What stands in its row is told there as it is in force.
+    What stands in its row is told there as it is in force, and of days that are over nobody asks any more.
     """
-    ruled = furthest_days(posted)
+    ruled, today = furthest_days(posted), formats.local(now).date()
+    told_here = (
+        each.rule
+        for each in posted
+        if not isinstance(each.rule, TOLD) and not (isinstance(each.rule, DatedHours) and each.rule.last < today)
+    )
     return {
-        "house": list(dict.fromkeys(sentence_of(each.rule) for each in posted if not isinstance(each.rule, TOLD))),
+        "house": list(dict.fromkeys(sentence_of(each) for each in told_here)),
         "ahead": advance_days if ruled is None else min(ruled, advance_days),
         "ahead_is_ruled": ruled is not None and ruled < advance_days,
     }

@@ -218,7 +218,7 @@ def booking_form(
         estimates=_estimates(db, rules, choices, form, now),
         is_timed=read_span(form)[0] is not None,
         weekday_ticks=weekday_ticks(form),
-        **asked_at(booking_rules.at_site(db, rules.site), rules.advance_days),
+        **asked_at(booking_rules.at_site(db, rules.site), rules.advance_days, now),
         manages=may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id),
         offers=offers_near(db, wanted, now) if wanted else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), span) if span else "",

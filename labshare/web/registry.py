@@ -130,7 +130,7 @@ def instrument(
         rules=rules,
         down=down,
         waiting=waiting,
-        **asked_at(posted, page.instrument.advance_days),
+        **asked_at(posted, page.instrument.advance_days, now),
         by_rule=frozenset(said_of_row(posted)),
         opening=formats.opening(format_opening(page.instrument.opening)),
         now=now,

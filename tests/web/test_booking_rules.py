@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -249,6 +249,19 @@ def test_an_instrument_says_how_far_ahead_one_may_book_by_what_is_in_force(clien
     for address in ("/instruments/N001", "/bookings/new?instrument=N001"):
         page = text_of(client.get(address))
         assert ("tối đa 60 ngày" in page, "theo quy tắc" in page, "100 ngày" in page) == (True, False, False)
+
+
+def test_of_days_that_are_over_nothing_is_asked_any_more(client: Client, house: Database) -> None:
+    """It stands among the centre's rules until somebody ends it."""
+    for name, day in (("Inspection", 22), ("Audit", 23)):
+        rule = DatedHours(name=name, first=date(2026, 11, day), last=date(2026, 11, day))
+        with house.write() as db:
+            service.post(db, actor(ADMINISTRATOR), CENTRE, rule, NOW - timedelta(days=5))
+    sign_in(client, "researcher")
+    for path in ("/instruments/N001", "/bookings/new?instrument=N001"):
+        page = text_of(client.get(path))
+        assert ("Inspection" in page, "Audit" in page) == (False, True), path
+    assert "Inspection" in text_of(client.get(PAGE))
 
 
 def test_what_nobody_could_book_is_told_beside_the_form_as_it_was_typed(client: Client, house: Database) -> None:
