@@ -67,6 +67,7 @@ from tests.furniture import (
     span,
 )
 from tests.round_of import close, open_round, queue
+from tests.round_of import span as monday
 
 CENTRE = Scope(ScopeKind.CENTRE, "C-ONE")
 REASON = "Sample decays before Friday"
@@ -536,6 +537,34 @@ def test_who_takes_a_booking_over_is_asked_for_their_own_best_hours_alone(house:
         exchanges.accept(db, actor(RESEARCHER), back.id, PUBLIC_PROJECT, seen_version=2, now=NOW)
     (refusal,) = caught.value.refusals
     assert refusal.code.startswith("courtesy_prime_day")
+
+
+def test_what_is_kept_or_closed_later_leaves_alone_what_keeps_its_times(house: Database) -> None:
+    """A round keeps that Monday morning, and then the centre closes all but its first two hours."""
+    booking = book(house, XRD, monday(0, 9, 11))
+    with house.write() as db:
+        open_round(db)
+    changed = move(house, booking, booking.span, purpose="phase map", mode=Mode.SELF)
+    day = changed.starts_at.date()
+    posted(house, DatedHours(name="Half day", first=day, last=day, hours="08:00-10:00"))
+    again = move(house, changed, booking.span, purpose="texture", mode=Mode.SELF)
+    assert (again.purpose, again.span) == ("texture", booking.span)
+    with pytest.raises(Refused) as caught:
+        move(house, again, monday(0, 9, 12))
+    assert {each.code for each in caught.value.refusals} == {"kept_for_round", "closed_on_date_hours"}
+
+
+def test_who_takes_over_what_a_manager_let_somebody_have_is_asked_all_of_it(house: Database) -> None:
+    """The reason was for its person; nobody gave one for the colleague."""
+    posted(house, Length(most_minutes=60))
+    long = book(house, XRD, span(25, 9, 12), MANAGER, person_id=RESEARCHER, override=REASON)
+    at_night = book(house, XRD, span(25, 19, 20), MANAGER, person_id=RESEARCHER, override=REASON)
+    assert move(house, long, long.span, mode=Mode.SELF).override_reason == REASON
+    for booking, seen, code in ((long, 2, "too_long"), (at_night, 1, "closed")):
+        with house.write() as db:
+            offered = exchanges.hand_over(db, actor(RESEARCHER), booking.id, COLLEAGUE, seen_version=seen, now=NOW)
+        with pytest.raises(Refused, match=code), house.write() as db:
+            exchanges.accept(db, actor(COLLEAGUE), offered.id, PUBLIC_PROJECT, seen_version=seen, now=NOW)
 
 
 def test_what_keeps_its_times_keeps_the_changeover_it_was_booked_with(house: Database) -> None:
