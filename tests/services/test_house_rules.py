@@ -274,6 +274,19 @@ def test_what_begins_soon_is_free_of_the_limits_of_its_scope(house: Database) ->
     assert refused(house, XRD, span(23, 13, 14)).params["rule_scope"] == "instrument"
 
 
+def test_what_was_taken_at_short_notice_does_not_move_to_where_the_limit_holds(house: Database) -> None:
+    """One is allowed, and one more six hours ahead: it moves within these, and next week only in place of the other."""
+    posted(house, MostBookings(holder=Holder.PERSON, most=1))
+    posted(house, ShortNotice(hours=6))
+    other = book(house, XRD, span(25, 8, 9))
+    soon = move(house, book(house, XRD, span(23, 14, 15)), span(23, 13, 14))
+    with pytest.raises(Refused, match="rule_most_bookings"):
+        move(house, soon, span(26, 8, 9))
+    with house.write() as db:
+        service.cancel(db, actor(RESEARCHER), other.id, seen_version=1, now=NOW)
+    assert move(house, soon, span(26, 8, 9)).span == span(26, 8, 9)
+
+
 def test_prime_time_is_limited_outside_of_any_agreement(house: Database) -> None:
     """Two hours a day at both instruments together: after one of them, one is left."""
     posted(house, PrimeLimit(hours="Mon-Fri 08:00-12:00", day_minutes=120))
