@@ -593,6 +593,17 @@ def test_what_keeps_its_times_keeps_the_changeover_it_was_booked_with(house: Dat
     assert moved.occupied == Span(at(25, 14), at(25, 15, 30))
 
 
+def test_neighbours_swap_with_the_changeover_they_were_booked_with(house: Database) -> None:
+    earlier, later = book(house, XRD, span(25, 9, 11)), book(house, XRD, span(25, 11, 12), COLLEAGUE)
+    posted(house, Changeover(setup_minutes=30, cleanup_minutes=30))
+    with house.write() as db:
+        offered = exchanges.swap(db, actor(RESEARCHER), earlier.id, "N002", later.starts_at, seen_version=1, now=NOW)
+        got = exchanges.accept(db, actor(COLLEAGUE), offered.id, None, seen_version=2, now=NOW)
+        given = store.get(db, later.id)
+    assert (got.person_id, got.occupied) == (COLLEAGUE, span(25, 9, 11))
+    assert (given.person_id, given.occupied) == (RESEARCHER, span(25, 11, 12))
+
+
 # ---------------------------------------------------------------- passing them
 
 
