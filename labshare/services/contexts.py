@@ -33,7 +33,7 @@ from labshare.domain.people import Action, Actor, may
 from labshare.domain.projects import Project
 from labshare.domain.qualifications import Held
 from labshare.domain.rulebook import Rulebook
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import MINUTE, Span
 from labshare.services import clauses, clearances, holding, house_rules
 from labshare.services.calendars import closed_dates_over, kept_time
 from labshare.services.counting import hull
@@ -154,7 +154,7 @@ def context(
     held = _holding(db, rules, wish, payer, planned)
     return Context(
         now=now,
-        rules=rules,
+        rules=_as_it_stands(rules, change),
         neighbours=(*standing, *_planned_here(planned, rules)),
         person_busy=_elsewhere(rules, wish, found.read, planned, leaving, now, reader),
         trainer_busy=_busy(db, wish.trainer_id, wish.span, planned, leaving, now),
@@ -172,6 +172,15 @@ def context(
 
 
 # ---------------------------------------------------------------- parts
+
+
+def _as_it_stands(rules: InstrumentRules, change: Change) -> InstrumentRules:
+    """The rules of an instrument, with the changeover that a booking keeps with its times."""
+    if not change.keeps_time:
+        return rules
+    use, occupied = change.after.span, change.after.occupied
+    before, after = (use.start - occupied.start) // MINUTE, (occupied.end - use.end) // MINUTE
+    return msgspec.structs.replace(rules, setup_minutes=before, cleanup_minutes=after)
 
 
 def _kept(db: Connection, book: Rulebook, rules: InstrumentRules, wish: Wish) -> tuple[KeptTime, ...]:

@@ -91,7 +91,7 @@ def giving_way(db: Connection, actor: Actor, hold_id: UUID | None, locked: Locke
     if hold_id is None:
         return []
     before = own_hold(db, actor, hold_id)
-    if before.state is not BookingState.HELD or before.instrument_number not in locked:
+    if not stands(before, now) or before.instrument_number not in locked:
         return []
     return [ended(before, BookingState.RELEASED, now)]
 

@@ -68,7 +68,7 @@ class Counted:
         self._taken: dict[tuple[UUID, object], int] = {}
         self._freed: dict[tuple[UUID, object], int] = {}
         for use in leaving:
-            self._count(self._freed, book, use, 1)
+            self._free(book, *use)
         seats = [seat for use in uses for seat, _ in _seats(book, *use)]
         limits.lock(db, {seat.rule_id for seat in seats if seat.holder is not Holder.PERSON})
 
@@ -100,6 +100,16 @@ class Counted:
         """A use of the same call that will be written: it counts for those that are judged after it."""
         self._count(self._taken, book, use, 1)
         self._count(self._freed, book, use, -1)
+
+    def _free(self, book: Rulebook, booking: Booking, rules: InstrumentRules) -> None:
+        """What leaves makes room for as much, unless it begins so soon that no limit was asked: whoever takes time at
+        short notice beyond a limit does not move it to where the limit holds.
+        """
+        posted = book.posted_at(rules.site)
+        for seat, rule in _seats(book, booking, rules):
+            if not is_short_notice(posted, seat.scope, booking.starts_at, self._now):
+                key = seat.rule_id, seat.holder_id
+                self._freed[key] = self._freed.get(key, 0) + measure(rule, booking.span, self._now)
 
     def _count(
         self,

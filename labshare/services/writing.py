@@ -32,13 +32,16 @@ from labshare.domain.bookings import (
     check,
     granularity,
     is_time_taken,
+    kept_for_round,
     length,
+    opening_hours,
     prime_time,
 )
 from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import is_open
 from labshare.domain.people import Actor
 from labshare.domain.rulebook import Rulebook
+from labshare.domain.standing_rules import overnight_level
 from labshare.errors import Refusal, Refused, TimeTaken
 from labshare.services import booking_notices, freeing, house_rules, weighing
 from labshare.services.clearances import NotCleared
@@ -136,7 +139,7 @@ def judge(
             known, over = _known(db, book, counted, change, change.wish, rules, planned, leaving, now, reader)
             due |= {each.id: _expiring(db, each.id, now) for each in over}
             conducts[change.after.id] = known.conducts
-            found += check(change.wish, known, _rules_of(change))
+            found += check(change.wish, known, _rules_of(change, known))
         refusals.append(found)
         if change.occupies and not (found and sifting):
             planned.append((change, rules))
@@ -150,11 +153,11 @@ def judge(
     return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()), locked=locked, conducts=conducts)
 
 
-# What the span of a use alone decides.
+# What the span of a use alone decides, unless a reason passed it.
 _OF_SPAN: frozenset[Rule] = frozenset({length, granularity, advance})
 
 
-def _rules_of(change: Change) -> tuple[Rule, ...]:
+def _rules_of(change: Change, known: Context) -> tuple[Rule, ...]:
     """What is asked of a change: of one that keeps the times of a booking nothing that was decided with them, as a rule
     that is posted later leaves what stands alone; of its own person not their best hours either.
     """
@@ -163,7 +166,13 @@ def _rules_of(change: Change) -> tuple[Rule, ...]:
         return BLOCK_RULES
     if before is None or not change.keeps_time:
         return RULES
-    decided = _OF_SPAN | {prime_time} if before.person_id == after.person_id else _OF_SPAN
+    decided, is_same = {kept_for_round}, before.person_id == after.person_id
+    # Whoever takes it over has not the reason for which a manager passed the rules for somebody else.
+    if is_same or not before.override_reason:
+        decided |= _OF_SPAN
+        # A level for closed hours is asked of people, not of the span.
+        decided |= {opening_hours} if overnight_level(known.house.rules) is None else set()
+    decided |= {prime_time} if is_same else set()
     return tuple(each for each in RULES if each not in decided)
 
 

@@ -55,7 +55,7 @@ def of_framework(request: Request, error: HTTPException) -> Response[Any]:
         return _answer(request, Answer(status=400, code=fields[0].code, refusals=fields))
     if error.status_code == HTTP_405_METHOD_NOT_ALLOWED and request.method == "GET" and not _is_program(request):
         # An address that only takes forms, opened again: the page above it has them, or leads there.
-        return redirect(request, local_path(request.url.path.rpartition("/")[0]))
+        return redirect(request, _page_above(request))
     known = {403: Refusal(code="form_expired"), 404: NotFound().refusals[0], 405: Refusal(code="method_not_allowed")}
     refusal = known.get(error.status_code, Refusal(code="malformed_request"))
     headers = dict(error.headers or {})
@@ -87,6 +87,18 @@ def _sent_as(request: Request, name: str) -> str:
     parameter = request.route_handler.parsed_fn_signature.parameters.get(name)
     kind = parameter.kwarg_definition if parameter else None
     return (kind.name if isinstance(kind, ParameterKwarg) else None) or name
+
+
+def _page_above(request: Request) -> str:
+    """The nearest address above this one at which there is a page, were it for another reader."""
+    path = request.url.path
+    while path := path.rpartition("/")[0]:
+        try:
+            request.app.asgi_router.handle_routing(path, "GET")
+        except HTTPException:
+            continue
+        return local_path(path)
+    return "/"
 
 
 def _is_program(request: Request) -> bool:

@@ -485,6 +485,19 @@ def test_a_series_does_not_see_the_hold_of_its_own_form_and_ends_it(house: Datab
         assert (made.line.bookings[0].span, made.left_out, stored(house, again).state) == (first, (), S.RELEASED)
 
 
+def test_a_hold_that_is_over_makes_no_room_for_a_series_within_a_limit(house: Database) -> None:
+    """One is allowed, and was booked elsewhere once the hold was over; the ticker has not ended that yet."""
+    with house.write() as db:
+        rule = MostBookings(holder=Holder.PERSON, most=1)
+        booking_rules.post(db, actor(MANAGER), CENTRE, rule, NOW)
+    held, later = hold(house), NOW + 2 * FIVE
+    book(house, when=OTHER, number=FESEM, now=later)
+    repeat = Repeat(frequency=Frequency.DAILY, count=2)
+    with pytest.raises(Refused) as refused, house.write() as db:
+        series.create(db, actor(RESEARCHER), wish(replaces_id=held.id), repeat, Conflicts.SKIP, later)
+    assert codes(refused) == ["rule_most_bookings"] * 2
+
+
 def test_a_second_window_takes_the_hold_of_the_first(house: Database) -> None:
     """It overlaps by an hour. The hold goes on for as long as it had; somebody else's stays in the way."""
     first = hold(house)

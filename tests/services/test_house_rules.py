@@ -67,6 +67,7 @@ from tests.furniture import (
     span,
 )
 from tests.round_of import close, open_round, queue
+from tests.round_of import span as monday
 
 CENTRE = Scope(ScopeKind.CENTRE, "C-ONE")
 REASON = "Sample decays before Friday"
@@ -271,6 +272,19 @@ def test_what_begins_soon_is_free_of_the_limits_of_its_scope(house: Database) ->
     book(house, XRD, span(23, 14, 15))
     posted(house, MostBookings(holder=Holder.PERSON, most=1), Scope(ScopeKind.INSTRUMENT, "N002"))
     assert refused(house, XRD, span(23, 13, 14)).params["rule_scope"] == "instrument"
+
+
+def test_what_was_taken_at_short_notice_does_not_move_to_where_the_limit_holds(house: Database) -> None:
+    """One is allowed, and one more six hours ahead: it moves within these, and next week only in place of the other."""
+    posted(house, MostBookings(holder=Holder.PERSON, most=1))
+    posted(house, ShortNotice(hours=6))
+    other = book(house, XRD, span(25, 8, 9))
+    soon = move(house, book(house, XRD, span(23, 14, 15)), span(23, 13, 14))
+    with pytest.raises(Refused, match="rule_most_bookings"):
+        move(house, soon, span(26, 8, 9))
+    with house.write() as db:
+        service.cancel(db, actor(RESEARCHER), other.id, seen_version=1, now=NOW)
+    assert move(house, soon, span(26, 8, 9)).span == span(26, 8, 9)
 
 
 def test_prime_time_is_limited_outside_of_any_agreement(house: Database) -> None:
@@ -538,6 +552,34 @@ def test_who_takes_a_booking_over_is_asked_for_their_own_best_hours_alone(house:
     assert refusal.code.startswith("courtesy_prime_day")
 
 
+def test_what_is_kept_or_closed_later_leaves_alone_what_keeps_its_times(house: Database) -> None:
+    """A round keeps that Monday morning, and then the centre closes all but its first two hours."""
+    booking = book(house, XRD, monday(0, 9, 11))
+    with house.write() as db:
+        open_round(db)
+    changed = move(house, booking, booking.span, purpose="phase map", mode=Mode.SELF)
+    day = changed.starts_at.date()
+    posted(house, DatedHours(name="Half day", first=day, last=day, hours="08:00-10:00"))
+    again = move(house, changed, booking.span, purpose="texture", mode=Mode.SELF)
+    assert (again.purpose, again.span) == ("texture", booking.span)
+    with pytest.raises(Refused) as caught:
+        move(house, again, monday(0, 9, 12))
+    assert {each.code for each in caught.value.refusals} == {"kept_for_round", "closed_on_date_hours"}
+
+
+def test_who_takes_over_what_a_manager_let_somebody_have_is_asked_all_of_it(house: Database) -> None:
+    """The reason was for its person; nobody gave one for the colleague."""
+    posted(house, Length(most_minutes=60))
+    long = book(house, XRD, span(25, 9, 12), MANAGER, person_id=RESEARCHER, override=REASON)
+    at_night = book(house, XRD, span(25, 19, 20), MANAGER, person_id=RESEARCHER, override=REASON)
+    assert move(house, long, long.span, mode=Mode.SELF).override_reason == REASON
+    for booking, seen, code in ((long, 2, "too_long"), (at_night, 1, "closed")):
+        with house.write() as db:
+            offered = exchanges.hand_over(db, actor(RESEARCHER), booking.id, COLLEAGUE, seen_version=seen, now=NOW)
+        with pytest.raises(Refused, match=code), house.write() as db:
+            exchanges.accept(db, actor(COLLEAGUE), offered.id, PUBLIC_PROJECT, seen_version=seen, now=NOW)
+
+
 def test_what_keeps_its_times_keeps_the_changeover_it_was_booked_with(house: Database) -> None:
     """The next use begins when this one ends: half an hour to clean up, posted since, is for other times alone."""
     booking = book(house, XRD, span(25, 9, 11))
@@ -549,6 +591,17 @@ def test_what_keeps_its_times_keeps_the_changeover_it_was_booked_with(house: Dat
         move(house, changed, Span(at(25, 8, 30), at(25, 11)))
     moved = move(house, changed, span(25, 14, 15))
     assert moved.occupied == Span(at(25, 14), at(25, 15, 30))
+
+
+def test_neighbours_swap_with_the_changeover_they_were_booked_with(house: Database) -> None:
+    earlier, later = book(house, XRD, span(25, 9, 11)), book(house, XRD, span(25, 11, 12), COLLEAGUE)
+    posted(house, Changeover(setup_minutes=30, cleanup_minutes=30))
+    with house.write() as db:
+        offered = exchanges.swap(db, actor(RESEARCHER), earlier.id, "N002", later.starts_at, seen_version=1, now=NOW)
+        got = exchanges.accept(db, actor(COLLEAGUE), offered.id, None, seen_version=2, now=NOW)
+        given = store.get(db, later.id)
+    assert (got.person_id, got.occupied) == (COLLEAGUE, span(25, 9, 11))
+    assert (given.person_id, given.occupied) == (RESEARCHER, span(25, 11, 12))
 
 
 # ---------------------------------------------------------------- passing them

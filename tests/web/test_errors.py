@@ -191,9 +191,11 @@ def test_the_wrong_method_is_said_so(client: Client) -> None:
 @pytest.mark.parametrize(
     ("address", "above"),
     [
-        ("/series/preview", "/series"),
+        ("/series/preview", "/"),
         ("/series", "/"),
         ("/bookings/00000000-0000-0000-0000-000000000001/cancel", "/bookings/00000000-0000-0000-0000-000000000001"),
+        ("/exchanges/00000000-0000-0000-0000-000000000001/accept", "/exchanges"),
+        ("/bookings/holds/00000000-0000-0000-0000-000000000001/prolong", "/bookings"),
     ],
 )
 def test_an_address_that_only_takes_forms_leads_to_the_page_above_it(client: Client, address: str, above: str) -> None:
