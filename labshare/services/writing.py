@@ -34,6 +34,7 @@ from labshare.domain.bookings import (
     is_time_taken,
     kept_for_round,
     length,
+    not_blocked,
     opening_hours,
     prime_time,
 )
@@ -159,7 +160,7 @@ _OF_SPAN: frozenset[Rule] = frozenset({length, granularity, advance})
 
 def _rules_of(change: Change, known: Context) -> tuple[Rule, ...]:
     """What is asked of a change: of one that keeps the times of a booking nothing that was decided with them, as a rule
-    that is posted later leaves what stands alone; of its own person not their best hours either.
+    that is posted later leaves what stands alone; of its own person neither their best hours nor whether they came.
     """
     before, after = change.before, change.after
     if after.kind is not BookingKind.USE:
@@ -172,7 +173,7 @@ def _rules_of(change: Change, known: Context) -> tuple[Rule, ...]:
         decided |= _OF_SPAN
         # A level for closed hours is asked of people, not of the span.
         decided |= {opening_hours} if overnight_level(known.house.rules) is None else set()
-    decided |= {prime_time} if is_same else set()
+    decided |= {prime_time, not_blocked} if is_same else set()
     return tuple(each for each in RULES if each not in decided)
 
 

@@ -330,7 +330,7 @@ def test_who_did_not_come_too_often_books_nothing_there_for_some_days(house: Dat
     """Missed on Wednesday 25 and Thursday 26: barred for ten days from the second, until 09:00 on 6 December."""
     posted(house, NO_SHOWS)
     missed(house, XRD, at(25, 9))
-    book(house, FESEM, span(27, 8, 9))
+    stands = book(house, FESEM, span(27, 8, 9))
     missed(house, FESEM, at(26, 9))
     later, until = at(27, 9), at(26, 9) + timedelta(days=10)
     with pytest.raises(Refused) as caught:
@@ -339,6 +339,8 @@ def test_who_did_not_come_too_often_books_nothing_there_for_some_days(house: Dat
     params = {"strikes": 2, "within_days": 30, "until": until.isoformat(), "rule_scope": "centre"}
     assert (refusal.code, refusal.params) == ("rule_no_shows", params)
     assert "Sau 2 lần đặt mà không đến trong 30 ngày" in sentence(refusal)
+    # What stands already keeps its time, with other words.
+    assert move(house, stands, stands.span, purpose="phase map").purpose == "phase map"
     # Centre Two has no such rule, another person has missed nothing, and who manages the calendar may pass it.
     book(house, NMR, span(30, 9, 10), now=later)
     book(house, XRD, span(30, 9, 10), COLLEAGUE, now=later)
