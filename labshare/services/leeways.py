@@ -186,6 +186,7 @@ class Looking:
             each.rules.number: each.rules
             for each in self.candidates
             if each.held.level
+            and each.rules.qualification
             and each.rules.demand.counts_uses
             and self._who.is_alone
             and self._who.needs_qualification(each)

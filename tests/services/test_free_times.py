@@ -27,6 +27,7 @@ from labshare.services.free_times import FreeTimes, Sought
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
 from labshare.store import projects as projects_store
+from labshare.store import qualifications
 from labshare.store import tables as t
 from labshare.store.engine import Connection, Database
 from labshare.store.rulebooks import rulebook
@@ -34,6 +35,7 @@ from tests.domain.test_agreements import an_agreement
 from tests.furniture import (
     COLLEAGUE,
     FESEM,
+    MANAGER,
     NMR,
     NOW,
     PARTNER,
@@ -338,6 +340,20 @@ def test_a_use_to_come_keeps_a_qualification_from_then_on_and_not_before(house: 
         assert not accepted(db, asked)
     rows = shown(looked(house, minutes=60, dates=(WED, THU, FRI)))
     assert {day: spans for (day, code), spans in rows.items() if code == "N001"} == {FRI: (span(27, 11, 12),)}
+
+
+def test_a_qualification_that_nobody_asks_for_need_not_be_used(house: Database) -> None:
+    """The course alone is asked for: that the level was granted too long ago, and is not used before Friday, is nothing
+    to the booking, nor to what is offered.
+    """
+    with house.write() as db:
+        store.add(db, [a_booking(XRD, span(27, 9, 11))])
+        demand = {"qualification": "", "first_use_days": 10, "course_months": 12}
+        db.execute(sa.update(t.instruments).where(t.instruments.c.number == XRD).values(demand))
+        qualifications.put(db, RESEARCHER, XRD, level=1, until=None, by=MANAGER, now=NOW - timedelta(days=30))
+        course = {"person_id": RESEARCHER, "centre_id": "C-ONE", "completed_on": date(2026, 6, 1), "recorded_at": NOW}
+        db.execute(sa.insert(t.safety_courses).values(course))
+        assert free_times.suggest(db, wish(XRD, span(25, 9, 10)), NOW)[0] == span(25, 9, 10)
 
 
 def test_with_a_trainer_only_the_safety_course_has_to_last(house: Database) -> None:
