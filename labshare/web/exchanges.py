@@ -13,6 +13,8 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
 from labshare import formats
+from labshare.domain.approvals import Approval
+from labshare.domain.bookings import InstrumentRules
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import LabShareError, Malformed, NotFound, Refusal, Refused, Stale, WrongState
@@ -54,10 +56,13 @@ class AnswerForm(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """An exchange in words. `is_asked` is whether it waits for the reader's answer."""
+    """An exchange in words. `is_asked` is whether it waits for the reader's answer, `is_decided` whether the centre of
+    what they would get may still decide about it then.
+    """
 
     line: ExchangeLine
     is_asked: bool
+    is_decided: bool
     gives: str
     wants: str
 
@@ -97,6 +102,7 @@ def ask(request: Request, database: given.Database, me: given.Me, now: given.Now
         wanted=found[0] if found else None,
         wanted_fields={"instrument": rules.id, "date": form.date, "from": form.from_},
         offers=[(line, _words(_as_offered(line))) for line in offers],
+        is_decided=_is_decided(me, rules),
         refusals=() if found else (Refusal(code="exchange_no_holder"),),
         heading=heading(Refused.status),
         wait_address=waitlist.address_for(rules, found[0]) if found else "",
@@ -157,7 +163,9 @@ def accept(
     except (Refused, Stale, WrongState) as error:
         with database.read() as db:
             return _page(request, db, me, now, error=error)
-    return redirect(request, f"/bookings/{booking.id}", **notice_of(booking, "exchange_accepted"))
+    return redirect(
+        request, f"/bookings/{booking.id}", **notice_of(booking, "exchange_accepted", "exchange_accepted_asked")
+    )
 
 
 @post(f"{PAGE}/{{exchange_id:uuid}}/decline", sync_to_thread=True)
@@ -219,7 +227,7 @@ def _page(
         request,
         "exchanges/page.html",
         status=error.status if error else 200,
-        items=[_item(line, me) for line in exchanges.mine(db, me, now)],
+        items=[_item(db, line, me) for line in exchanges.mine(db, me, now)],
         projects=[(str(each.id), f"{each.code} · {each.title}") for each in choices],
         project=str(choices[0].id) if len(choices) == 1 else "",
         refusals=error.refusals if error else (),
@@ -322,9 +330,16 @@ def _moment(form: ProposalForm) -> tuple[datetime | None, Faults]:
     return (instant(day, minute) if day is not None and minute is not None else None), faults
 
 
-def _item(line: ExchangeLine, me: Actor) -> Item:
+def _item(db: Connection, line: ExchangeLine, me: Actor) -> Item:
     is_asked = line.exchange.receiver_id == me.person_id
-    return Item(line, is_asked, _words(line.gives), _words(line.wants) if line.wants else "")
+    gets = line.gives if is_asked else line.wants
+    is_decided = gets is not None and _is_decided(me, calendars.rules_of(db, gets.instrument_id))
+    return Item(line, is_asked, is_decided, _words(line.gives), _words(line.wants) if line.wants else "")
+
+
+def _is_decided(me: Actor, rules: InstrumentRules) -> bool:
+    """Whether what somebody takes over there may wait for its centre, as what they book does."""
+    return rules.approval != Approval.NONE and not may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id)
 
 
 def _asks(line: ExchangeLine) -> str:

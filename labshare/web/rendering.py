@@ -35,7 +35,12 @@ Upload = Annotated[T, Body(media_type=RequestEncodingType.MULTI_PART)]
 
 NOTICE_COOKIE = "notice"
 # What is not done yet is told without the colour of success.
-WAITING = frozenset({"booking_asked", "booking_moved_asked", "series_asked", "series_asked_partly", "asked_together"})
+WAITING = frozenset(
+    {
+        *("booking_asked", "booking_moved_asked", "series_asked", "series_asked_partly", "asked_together"),
+        "exchange_accepted_asked",
+    }
+)
 _COUNT = re.compile(r"[0-9]{1,9}")
 THEMES = ("light", "dark")
 

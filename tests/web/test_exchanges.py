@@ -9,13 +9,15 @@ import msgspec
 import pytest
 
 from labshare.domain.bookings import Booking, BookingState
-from labshare.services import exchanges
+from labshare.services import approvals, exchanges
 from labshare.store import bookings as bookings_store
 from labshare.store.engine import Database
 from tests.furniture import (
     COLLEAGUE,
     COMPETITOR,
+    FESEM,
     INDUSTRY_PROJECT,
+    MANAGER,
     NOW,
     PUBLIC_PROJECT,
     RESEARCHER,
@@ -136,6 +138,31 @@ def test_a_swap_is_asked_for_from_the_calendar_without_a_name(client: Client, ho
     assert len(exchanges_of(house, COMPETITOR)) == 1
     # What is on offer is not offered twice.
     assert str(mine.id) not in client.get(asked).text
+
+
+def test_who_swaps_knows_before_and_after_that_the_centre_still_decides(
+    client: Client, house: Database, mine: Booking
+) -> None:
+    theirs = a_booking(FESEM, THEIRS, person_id=COLLEAGUE)
+    placed(house, theirs)
+    with house.write() as db:
+        for code in ("N001", "N002"):
+            approvals.choose(db, actor(MANAGER), code, "everybody", 24, NOW)
+    warned = "Sau đó trung tâm có thể phải duyệt, và có thể từ chối. Giờ bạn đã nhường thì không còn là của bạn."
+    sign_in(client, "researcher")
+    assert warned in text_of(client.get("/exchanges/ask?instrument=N001&date=2026-11-26&from=15:00"))
+    wanted = {"instrument": "N001", "date": "2026-11-26", "from": "15:00"}
+    data = {"booking": str(mine.id), "version": "1", **wanted}
+    assert send(client, "/exchanges/swap", data).status_code == 303
+    assert warned in text_of(client.get("/exchanges"))
+    sign_in(client, "colleague")
+    page = client.get("/exchanges")
+    assert warned in text_of(page)
+    (path,) = re.findall(r'action="(/exchanges/[^"]+)/accept"', page.text)
+    taken = send(client, f"{path}/accept", {"version": "2"})
+    after = client.get(taken.headers["location"])
+    assert "Giờ này nay đứng tên bạn, nhưng còn phải chờ trung tâm duyệt trước 08:00 T3 24/11/2026." in text_of(after)
+    assert 'class="notice info"' in after.text
 
 
 def test_only_time_to_come_of_somebody_else_is_asked_for(client: Client, house: Database, mine: Booking) -> None:
