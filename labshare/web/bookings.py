@@ -37,6 +37,7 @@ from labshare.services import (
     moves,
     prices,
     projects,
+    usage,
     wishes,
 )
 from labshare.services import calendars as looking
@@ -219,6 +220,7 @@ def booking_form(
         is_timed=read_span(form)[0] is not None,
         weekday_ticks=weekday_ticks(form),
         **asked_at(booking_rules.at_site(db, rules.site), rules.advance_days, now),
+        down=usage.down(db, rules.number),
         manages=may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id),
         offers=offers_near(db, wanted, now) if wanted else (),
         find_address=address_like(rules, free_times.capability_of(db, rules.number), span) if span else "",

@@ -26,12 +26,16 @@ def test_a_failure_is_recorded_seen_and_repaired(client: Client, house: Database
     page = text_of(client.get("/instruments/N001"))
     assert "Hỏng từ 08:00 T2 23/11/2026" in page
     assert "bơm chân không" not in page
+    form = text_of(client.get("/bookings/new?instrument=N001"))
+    assert "Máy đang hỏng từ 08:00 T2 23/11/2026. Vẫn đặt được" in form
+    assert "bơm chân không" not in form
 
     sign_in(client, "manager")
     assert send(client, "/instruments/N001/down", {}).status_code == 422
     assert send(client, "/instruments/N001/up", {}).status_code == 303
     assert send(client, "/instruments/N001/up", {}).status_code == 422
     assert "Hỏng từ" not in text_of(client.get("/instruments/N001"))
+    assert "đang hỏng" not in text_of(client.get("/bookings/new?instrument=N001"))
 
 
 def test_nobody_else_records_or_reads_a_state(client: Client) -> None:
