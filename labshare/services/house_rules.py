@@ -98,29 +98,21 @@ class Counted:
 
     def add(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> None:
         """A use of the same call that will be written: it counts for those that are judged after it."""
-        self._count(self._taken, book, use, 1)
-        self._count(self._freed, book, use, -1)
+        booking, rules = use
+        for seat, rule in _seats(book, booking, rules):
+            key = seat.rule_id, seat.holder_id
+            self._taken[key] = self._taken.get(key, 0) + measure(rule, booking.span, self._now)
+        self._free(book, booking, rules, -1)
 
-    def _free(self, book: Rulebook, booking: Booking, rules: InstrumentRules) -> None:
-        """What leaves makes room for as much, unless it begins so soon that no limit was asked: whoever takes time at
-        short notice beyond a limit does not move it to where the limit holds.
+    def _free(self, book: Rulebook, booking: Booking, rules: InstrumentRules, sign: int = 1) -> None:
+        """What leaves makes room for as much, and what is written takes it up, unless it begins so soon that no limit
+        is asked: whoever takes time at short notice beyond a limit does not move it to where the limit holds.
         """
         posted = book.posted_at(rules.site)
         for seat, rule in _seats(book, booking, rules):
             if not is_short_notice(posted, seat.scope, booking.starts_at, self._now):
                 key = seat.rule_id, seat.holder_id
-                self._freed[key] = self._freed.get(key, 0) + measure(rule, booking.span, self._now)
-
-    def _count(
-        self,
-        counts: dict[tuple[UUID, object], int],
-        book: Rulebook,
-        use: tuple[Booking, InstrumentRules],
-        sign: int,
-    ) -> None:
-        for seat, rule in _seats(book, *use):
-            key = seat.rule_id, seat.holder_id
-            counts[key] = counts.get(key, 0) + sign * measure(rule, use[0].span, self._now)
+                self._freed[key] = self._freed.get(key, 0) + sign * measure(rule, booking.span, self._now)
 
 
 def _seats(book: Rulebook, booking: Booking, rules: InstrumentRules) -> list[tuple[Seat, Limit]]:

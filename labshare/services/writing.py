@@ -40,9 +40,9 @@ from labshare.domain.bookings import (
 )
 from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import is_open
+from labshare.domain.house_rules import answered_for
 from labshare.domain.people import Actor
 from labshare.domain.rulebook import Rulebook
-from labshare.domain.standing_rules import overnight_level
 from labshare.errors import Refusal, Refused, TimeTaken
 from labshare.services import booking_notices, freeing, house_rules, weighing
 from labshare.services.clearances import NotCleared
@@ -140,7 +140,7 @@ def judge(
             known, over = _known(db, book, counted, change, change.wish, rules, planned, leaving, now, reader)
             due |= {each.id: _expiring(db, each.id, now) for each in over}
             conducts[change.after.id] = known.conducts
-            found += check(change.wish, known, _rules_of(change, known))
+            found += check(change.wish, known, _rules_of(change))
         refusals.append(found)
         if change.occupies and not (found and sifting):
             planned.append((change, rules))
@@ -158,7 +158,7 @@ def judge(
 _OF_SPAN: frozenset[Rule] = frozenset({length, granularity, advance})
 
 
-def _rules_of(change: Change, known: Context) -> tuple[Rule, ...]:
+def _rules_of(change: Change) -> tuple[Rule, ...]:
     """What is asked of a change: of one that keeps the times of a booking nothing that was decided with them, as a rule
     that is posted later leaves what stands alone; of its own person neither their best hours nor whether they came.
     """
@@ -167,14 +167,12 @@ def _rules_of(change: Change, known: Context) -> tuple[Rule, ...]:
         return BLOCK_RULES
     if before is None or not change.keeps_time:
         return RULES
-    decided, is_same = {kept_for_round}, before.person_id == after.person_id
+    is_same = before.person_id == after.person_id
     # Whoever takes it over has not the reason for which a manager passed the rules for somebody else.
-    if is_same or not before.override_reason:
-        decided |= _OF_SPAN
-        # A level for closed hours is asked of people, not of the span.
-        decided |= {opening_hours} if overnight_level(known.house.rules) is None else set()
-    decided |= {prime_time, not_blocked} if is_same else set()
-    return tuple(each for each in RULES if each not in decided)
+    is_decided = is_same or not before.override_reason
+    decided = {kept_for_round, *(_OF_SPAN if is_decided else ()), *((prime_time, not_blocked) if is_same else ())}
+    asked = (each for each in RULES if each not in decided)
+    return tuple(answered_for if is_decided and each is opening_hours else each for each in asked)
 
 
 def lock_balances(db: Connection, changes: Sequence[Change], locked: Locked, now: datetime) -> None:

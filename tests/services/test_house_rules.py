@@ -582,6 +582,34 @@ def test_who_takes_over_what_a_manager_let_somebody_have_is_asked_all_of_it(hous
             exchanges.accept(db, actor(COLLEAGUE), offered.id, PUBLIC_PROJECT, seen_version=seen, now=NOW)
 
 
+@pytest.mark.parametrize("hour", [10, 11])
+def test_a_series_that_begins_at_short_notice_may_move_though_it_is_over_a_later_limit(
+    house: Database, hour: int
+) -> None:
+    """Three of two that are allowed since: each takes the room that it gives up itself."""
+    wish = Wish(instrument_number=XRD, span=span(23, 10, 11), project_id=PUBLIC_PROJECT)
+    repeat = Repeat(frequency=Frequency.WEEKLY, count=3)
+    with house.write() as db:
+        line = series.create(db, actor(RESEARCHER), wish, repeat, Conflicts.STOP, NOW).line
+    posted(house, MostBookings(holder=Holder.PERSON, most=2))
+    posted(house, ShortNotice(hours=24))
+    with house.write() as db:
+        first, times = line.bookings[0].id, span(23, hour, hour + 1)
+        series.move(
+            db, actor(RESEARCHER), first, times, Reach.ALL, seen_version=line.version, now=NOW, purpose="phase map"
+        )
+
+
+def test_a_date_that_is_closed_later_leaves_alone_what_keeps_its_times_where_a_level_is_asked_for_too(
+    house: Database,
+) -> None:
+    stands = book(house, XRD, span(26, 9, 11))
+    posted(house, Overnight(level=2))
+    posted(house, DatedHours(name="Power cut", first=date(2026, 11, 26), last=date(2026, 11, 26)))
+    assert move(house, stands, stands.span, purpose="phase map").purpose == "phase map"
+    assert refused(house, XRD, span(26, 12, 13)).code == "closed_on_date"
+
+
 def test_what_keeps_its_times_keeps_the_changeover_it_was_booked_with(house: Database) -> None:
     """The next use begins when this one ends: half an hour to clean up, posted since, is for other times alone."""
     booking = book(house, XRD, span(25, 9, 11))
