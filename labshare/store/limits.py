@@ -86,7 +86,8 @@ class AskedLimits(NamedTuple):
                 f"scope_{place}": seat.scope.id,
                 f"holder_{place}": seat.holder_id,
                 # A use begins on a whole minute: the first that lies beyond bounds the same uses.
-                f"until_{place}": next_minute(self.now + ahead),
+                f"until_{place}": (until := next_minute(self.now + ahead)),
+                f"over_{place}": until + LONGEST,
                 f"enough_{place}": seat.most + 1,
             }
         return params
@@ -124,13 +125,14 @@ _OF: dict[Holder, ColumnElement[Any]] = {
 }
 
 
-def _begun_lately(holder: Holder) -> list[ColumnElement[bool]]:
+def _between(place: int, holder: Holder) -> ColumnElement[bool]:
     """A person's uses are found by their start, and none began longer ago than the longest may last. Those of the other
-    holders are found by their end.
+    holders are found by their end, and none ends later after it begins. Both are ranges with two ends: of one with a
+    single end a server that plans for whatever values come expects a third of all that there ever were.
     """
-    if holder is not Holder.PERSON:
-        return []
-    return [bookings.c.starts_at > sa.bindparam("begun", type_=UTCMinute())]
+    if holder is Holder.PERSON:
+        return bookings.c.starts_at > sa.bindparam("begun", type_=UTCMinute())
+    return bookings.c.ends_at < sa.bindparam(f"over_{place}", type_=UTCMinute())
 
 
 def _uses(place: int, scope: ScopeKind, holder: Holder, leave: bool) -> sa.Subquery:
@@ -146,7 +148,7 @@ def _uses(place: int, scope: ScopeKind, holder: Holder, leave: bool) -> sa.Subqu
         bookings.c.kind == BookingKind.USE,
         _IS_AHEAD,
         bookings.c.ends_at > sa.bindparam("minute", type_=UTCMinute()),
-        *_begun_lately(holder),
+        _between(place, holder),
         bookings.c.starts_at < sa.bindparam(f"until_{place}", type_=UTCMinute()),
         bookings.c.plan_id.is_(None),
         sa.or_(bookings.c.hold_expires_at.is_(None), ~is_over),
