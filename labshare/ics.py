@@ -6,22 +6,22 @@ is not known here either.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from labshare.domain import ics
-from labshare.domain.bookings import BookingKind, BookingState
-from labshare.domain.modes import Mode
+from labshare.domain.bookings import OCCUPYING, BookingKind, BookingState
 from labshare.i18n import DEFAULT_LANGUAGE, gettext, known_language, language, speaking, word
 from labshare.services import feeds
 from labshare.services.bookings import BookingLine
-from labshare.services.feeds import Contents, Edition, FeedEvent, FeedInstrument, FeedText, Opened
+from labshare.services.feeds import Contents, Edition, EventRow, FeedEvent, FeedInstrument, FeedText, Opened
 
 # Not firm yet: other programs show them pale.
 _TENTATIVE = frozenset({BookingState.HELD.value, BookingState.PENDING.value})
 _USE = BookingKind.USE.value
+_BUSY = frozenset(state.value for state in OCCUPYING)
 
 
 def feed(opened: Opened, contents: Contents, base_url: str, known: Mapping[Edition, bytes]) -> FeedText:
@@ -30,10 +30,14 @@ def feed(opened: Opened, contents: Contents, base_url: str, known: Mapping[Editi
     """
     asked = opened.line.feed
     with speaking(known_language(opened.owner.language) or DEFAULT_LANGUAGE):
-        words = _Words(contents.instruments, own_only=opened.is_own, names_instrument=asked.instrument_id is None)
+        words = _Words(
+            contents.instruments,
+            own_only=opened.is_own,
+            names_instrument=asked.instrument_id is None,
+            opens=contents.opens,
+        )
         name = _name(opened.line.name_vi, opened.line.name_en) or gettext("My bookings")
-        written = _written(contents.events, words, contents.opens, base_url)
-        events = {event[:2]: text for event, text in zip(contents.events, written, strict=True)}
+        events = _written(contents.events, words, base_url)
         if contents.editions is not None:
             events = {each: events[each] if each in events else known[each] for each in contents.editions}
         return FeedText(
@@ -48,7 +52,7 @@ def booking(line: BookingLine, base_url: str) -> bytes:
     """One booking for its user, in the language of now."""
     event, instrument = feeds.of_booking(line)
     words = _Words({instrument.number: instrument}, own_only=True, names_instrument=True)
-    return ics.calendar("LabShare", _written([event], words, (), base_url))
+    return ics.calendar("LabShare", _written([event], words, base_url).values())
 
 
 def letter(lines: Sequence[BookingLine], base_url: str, sender: str) -> bytes:
@@ -57,91 +61,105 @@ def letter(lines: Sequence[BookingLine], base_url: str, sender: str) -> bytes:
     """
     told = [feeds.of_booking(line) for line in lines]
     events = [event._replace(project=None, purpose="") for event, _ in told]
-    words = _Words({each.number: each for _, each in told}, own_only=True, names_instrument=True)
-    organiser = ics.organiser("LabShare", parseaddr(sender)[1])
-    return ics.publication(_written(events, words, (), base_url, extra=organiser))
+    words = _Words(
+        {each.number: each for _, each in told},
+        own_only=True,
+        names_instrument=True,
+        extra=ics.organiser("LabShare", parseaddr(sender)[1]),
+    )
+    return ics.publication(_written(events, words, base_url).values())
 
 
-def _written(
-    events: Sequence[FeedEvent], words: _Words, opens: Collection[int], base_url: str, *, extra: bytes = b""
-) -> Iterator[bytes]:
-    """Each event; one that the reader may open names its page. `extra` are lines that all of them have."""
+def _written(events: Iterable[EventRow], words: _Words, base_url: str) -> dict[Edition, bytes]:
+    """Each event, in their order."""
     site = base_url.rstrip("/")
-    write = ics.Writer(urlsplit(site).hostname or "localhost", f"{site}/bookings/").event
+    begun = ics.Writer(urlsplit(site).hostname or "localhost", f"{site}/bookings/").event
+    written: dict[Edition, bytes] = {}
     for event in events:
-        # Reading a name of a row costs more than a slice of it.
-        what = event[5:11]
-        body = words.of(what, event[11:]) + extra
-        # The first version of a booking is 1, that of an event 0.
-        yield write(event[0], event[1] - 1, event[2], event[3], event[4], body, bool(what[3]) or what[0] in opens)
-
-
-class _Words:
-    """What events say. `own_only`: all are the reader's own, so that what they say first is where."""
-
-    def __init__(self, instruments: Mapping[int, FeedInstrument], *, own_only: bool, names_instrument: bool) -> None:
-        self._places = {
-            number: (_name(each.name_vi, each.name_en), _name(each.centre_vi, each.centre_en))
-            for number, each in instruments.items()
-        }
-        self._own_only, self._names_instrument = own_only, names_instrument
-        self._kinds = {kind.value: word("booking_kind", kind) for kind in BookingKind}
-        self._occupied, self._yours = gettext("event.occupied"), gettext("event.yours")
-        self._projects = _Projects()
-        self._modes = {mode.value: ics.escaped(word("mode_said", mode)) for mode in (Mode.ASSISTED, Mode.COMMISSIONED)}
-        self._heads: dict[tuple[Any, ...], bytes] = {}
-        self._training = gettext("In training")
-        self._operated = gettext("Operator: %(operator)s, for %(person)s")
-
-    def of(self, what: tuple[Any, ...], details: tuple[Any, ...]) -> bytes:
-        """All lines of an event but those that say which it is and when: `what` is of the fields from the instrument's
-        number on, and many events have it in common; `details` are those from the project on.
-        """
-        head = self._heads.get(what)
-        if head is None:
-            head = self._heads[what] = self._head(*what)
-        project, purpose, mode, trainee, operator = details
-        said: list[str] = []
-        if trainee:
-            said.append(ics.escaped(f"{self._training}: {trainee}"))
-        if operator:
-            # For whom an operator is there stands in no other line of their own feed.
-            said.append(ics.escaped(self._operated % {"operator": operator, "person": what[-1] or "–"}))
-        if project:
-            said.append(self._projects[project])
+        # All of this is done five hundred times, and a name costs more than a slice.
+        id, version, modified, start, end, purpose = event[:6]
+        before, after, said, rest, has_page = words[event[6:]]
         if purpose:
-            said.append(ics.escaped(purpose))
-        if mode in self._modes:
-            said.append(self._modes[mode])
-        return head + ics.line("DESCRIPTION", said) if said else head
+            said = ics.line(f"DESCRIPTION:{before}{ics.escaped(purpose)}{after}")
+        # The first version of a booking is 1, that of an event 0.
+        written[id, version] = begun(id, version - 1, modified, start, end, has_page=has_page) + said + rest
+    return written
 
-    def _head(self, number: int, kind: str, occupies: int, is_own: int, state: str | None, person: str | None) -> bytes:
-        instrument, centre = self._places[number]
-        title = self._title(kind, person, is_own=bool(is_own))
-        if self._own_only:
-            title = instrument
-        elif self._names_instrument:
-            title = f"{instrument}: {title}"
-        status = "TENTATIVE" if state in _TENTATIVE else "CONFIRMED"
-        return (
-            ics.standing(status if occupies else "CANCELLED", keeps_busy=bool(occupies and is_own))
-            + ics.text_line("CATEGORIES", self._kinds[kind])
-            + ics.text_line("SUMMARY", title)
-            + ics.text_line("LOCATION", centre)
+
+class _Shared(NamedTuple):
+    """What events may have in common: how the line that describes them goes on `before` and `after` their purpose, and
+    `without` one; all below it; and whether the reader may open their pages.
+    """
+
+    before: str
+    after: str
+    without: bytes
+    rest: bytes
+    has_page: bool
+
+
+class _Words(dict[tuple[Any, ...], _Shared]):
+    """What events say, by all in which they may differ but times and purpose: hundreds have it in common.
+
+    `own_only`: all are the reader's own, so that what they say first is where. `opens` are the instruments of which the
+    reader may open each event, and `extra` are lines that all have.
+    """
+
+    def __init__(
+        self,
+        instruments: Mapping[int, FeedInstrument],
+        *,
+        own_only: bool,
+        names_instrument: bool,
+        opens: Collection[int] = (),
+        extra: bytes = b"",
+    ) -> None:
+        super().__init__()
+        self._instruments, self._opens, self._extra = instruments, opens, extra
+        self._own_only, self._names_instrument = own_only, names_instrument
+
+    def __missing__(self, what: tuple[Any, ...]) -> _Shared:
+        event = FeedEvent("", 0, 0, 0, 0, None, *what)
+        before, after = self._before(event), [word("mode_said", event.mode)] if event.mode else []
+        shared = self[what] = _Shared(
+            before="".join(f"{ics.escaped(each)}{ics.BREAK}" for each in before),
+            after="".join(f"{ics.BREAK}{ics.escaped(each)}" for each in after),
+            without=ics.text_line("DESCRIPTION", *before, *after) if before or after else b"",
+            rest=self._rest(event) + self._extra + ics.END_EVENT,
+            has_page=bool(event.is_own) or event.instrument_number in self._opens,
         )
+        return shared
 
-    def _title(self, kind: str, person: str | None, *, is_own: bool) -> str:
-        if kind != _USE:
-            return self._kinds[kind]
-        return self._yours if is_own else person or self._occupied
+    def _before(self, event: FeedEvent) -> list[str]:
+        said: list[str] = []
+        if event.trainee:
+            said.append(f"{gettext('In training')}: {event.trainee}")
+        if event.operator:
+            # For whom an operator is there stands in no other line of their own feed.
+            named = {"operator": event.operator, "person": event.person or "–"}
+            said.append(gettext("Operator: %(operator)s, for %(person)s") % named)
+        if event.project:
+            said.append(f"{gettext('Project')}: {event.project}")
+        return said
 
-
-class _Projects(dict[str, str]):
-    """What is said of each project, escaped: hundreds of events of a feed are on account of a few."""
-
-    def __missing__(self, code: str) -> str:
-        text = self[code] = ics.escaped(f"{gettext('Project')}: {code}")
-        return text
+    def _rest(self, event: FeedEvent) -> bytes:
+        place = self._instruments[event.instrument_number]
+        kind = word("booking_kind", event.kind)
+        title = kind
+        if event.kind == _USE:
+            title = gettext("event.yours") if event.is_own else event.person or gettext("event.occupied")
+        if self._own_only:
+            title = _name(place.name_vi, place.name_en)
+        elif self._names_instrument:
+            title = f"{_name(place.name_vi, place.name_en)}: {title}"
+        occupies = event.state in _BUSY
+        status = "TENTATIVE" if event.state in _TENTATIVE else "CONFIRMED" if occupies else "CANCELLED"
+        return (
+            ics.standing(status, keeps_busy=bool(occupies and event.is_own))
+            + ics.text_line("CATEGORIES", kind)
+            + ics.text_line("SUMMARY", title)
+            + ics.text_line("LOCATION", _name(place.centre_vi, place.centre_en))
+        )
 
 
 def _name(vietnamese: str, english: str) -> str:

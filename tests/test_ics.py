@@ -45,7 +45,7 @@ def test_a_file_is_in_the_readers_language_and_falls_back_on_the_name_there_is()
 
 def test_an_id_is_of_the_host_without_its_port() -> None:
     booking = line()
-    assert read(booking).uid == f"{booking.booking.id}@127.0.0.1"
+    assert read(booking).uid == f"{booking.booking.id.hex}@127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_a_letters_file_is_published_by_whoever_writes_it_and_says_nothing_priva
     with speaking("en"):
         text = ics.letter([told, line()], "http://127.0.0.1:8000", "LabShare <office@x.vn>").decode()
     cancelled, confirmed = seen(text)
-    assert (cancelled.uid, cancelled.status) == (f"{told.booking.id}@127.0.0.1", "CANCELLED")
+    assert (cancelled.uid, cancelled.status) == (f"{told.booking.id.hex}@127.0.0.1", "CANCELLED")
     assert (confirmed.status, confirmed.description) == ("CONFIRMED", "")
     assert text.count("\r\nMETHOD:PUBLISH\r\n") == 1
     assert text.count("\r\nORGANIZER;CN=LabShare:mailto:office@x.vn\r\n") == 2
-    assert f"/bookings/{told.booking.id}" in text.replace("\r\n ", "")
+    assert f"/bookings/{told.booking.id.hex}" in text.replace("\r\n ", "")
     assert "KC-01" not in text

@@ -381,7 +381,7 @@ def test_a_letter_of_a_booking_carries_it_for_calendar_programs(database: Databa
     assert isinstance(text, str)
     (event,) = seen(text)
     # The id of the feeds; the third version of a booking is the second change of its event.
-    assert (event.uid, event.sequence) == (f"{booking.id}@labshare.example", 2)
+    assert (event.uid, event.sequence) == (f"{booking.id.hex}@labshare.example", 2)
     assert (event.start, event.end, event.status) == (booking.starts_at, booking.ends_at, "CONFIRMED")
     assert "secret" not in server.letters[0]
 

@@ -1,7 +1,7 @@
 """The octets of a calendar file: RFC 5545 with the names of RFC 7986, written line by line.
 
-A feed has hundreds of events that differ in little more than their times: what they share is written once (the
-`body`), and times are numbers until they are text. What must not live here: words (labshare/ics.py), and what a reader
+A feed has hundreds of events that differ in little more than their times: what they share is written once, and times
+are numbers until they are text. What must not live here: words (labshare/ics.py), and what a reader
 may see.
 """
 
@@ -15,6 +15,7 @@ from labshare.domain.opening import DAY_MINUTES
 
 MEDIA_TYPE = "text/calendar"
 END = b"\r\n"
+_FOLD = b"\r\n "
 # Octets of a line, without its end; the space that a further line begins with is one of them.
 LINE_OCTETS = 75
 EPOCH_DAY = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001  a day has no zone
@@ -24,11 +25,11 @@ _CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 # The clock of each minute of a day: with it an instant is written without going through a date.
 _CLOCKS = tuple(f"T{hour:02}{minute:02}" for hour in range(24) for minute in range(60))
 _SECONDS = tuple(f"{second:02}Z" for second in range(60))
-_ID = "#" * 36
+_ID = "#" * 32
 TAIL = b"END:VCALENDAR\r\n"
 # The sign for the end of a line within a value.
-_BREAK = "\\n"
-_END_EVENT = b"END:VEVENT\r\n"
+BREAK = "\\n"
+END_EVENT = b"END:VEVENT\r\n"
 _HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//LabShare//LabShare//EN\r\nCALSCALE:GREGORIAN\r\n"
 
 
@@ -56,7 +57,7 @@ def publication(events: Iterable[bytes]) -> bytes:
 
 def organiser(name: str, address: str) -> bytes:
     """The line of an event that says who publishes it; none without an address. The name is plain words."""
-    return folded(f"ORGANIZER;CN={name}:mailto:{address}") + END if address else b""
+    return line(f"ORGANIZER;CN={name}:mailto:{address}") if address else b""
 
 
 def standing(status: str, *, keeps_busy: bool) -> bytes:
@@ -70,37 +71,31 @@ class Writer:
     """Writes events of one installation: `host` makes their ids unique, `page` with an id is where one is shown."""
 
     def __init__(self, host: str, page: str) -> None:
-        self._uid_end = folded(f"UID:{_ID}@{host}").decode()[len("UID:") + len(_ID) :]
+        self._uid_end = line(f"UID:{_ID}@{host}").decode()[len("UID:") + len(_ID) :]
         # An id has no letters of more than one octet, so that all addresses break at the same place.
-        self._url, _, self._url_rest = folded(f"URL:{page}{_ID}").decode().partition("#")
-        self._url_cut = len(self._url_rest.partition("\r")[0]) + 1 if "\r" in self._url_rest else len(_ID)
-        self._url_fold = "\r\n " if "\r" in self._url_rest else ""
+        url = line(f"URL:{page}{_ID}").decode()
+        self._url = url.partition("#")[0]
+        self._url_cut = url.removeprefix(self._url).index("\r")
+        self._url_fold = "\r\n " if self._url_cut < len(_ID) else ""
         self._days = _Days()
-        self._stamps: dict[int, str] = {}
 
     def event(
-        self, id: str, sequence: int, modified: int, start_minute: int, end_minute: int, body: bytes, has_page: bool
+        self, id: str, sequence: int, modified: int, start_minute: int, end_minute: int, *, has_page: bool
     ) -> bytes:
-        """One event, by the 32 digits of its id. `modified` is in seconds, start and end in minutes, all of them from
-        1970-01-01T00:00Z; `body` holds the lines that say neither which event it is nor when.
+        """What an event begins with: which it is, by the 32 digits of its id, and when. `modified` is in seconds, start
+        and end in minutes, all of them from 1970-01-01T00:00Z. Its other lines follow, and `END_EVENT`.
         """
-        id = f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}"
-        days, stamp = self._days, self._stamps.get(modified)
-        if stamp is None:
-            # What is booked in one call was changed in one second.
-            minute = modified // 60
-            stamp = f"{days[minute // DAY_MINUTES]}{_CLOCKS[minute % DAY_MINUTES]}{_SECONDS[modified % 60]}"
-            self._stamps[modified] = stamp
+        days, minute = self._days, modified // 60
+        stamp = f"{days[minute // DAY_MINUTES]}{_CLOCKS[minute % DAY_MINUTES]}{_SECONDS[modified % 60]}"
         cut = self._url_cut
         url = f"{self._url}{id[:cut]}{self._url_fold}{id[cut:]}\r\n" if has_page else ""
-        which = (
-            f"BEGIN:VEVENT\r\nUID:{id}{self._uid_end}\r\nDTSTAMP:{stamp}\r\nLAST-MODIFIED:{stamp}\r\n"
+        return (
+            f"BEGIN:VEVENT\r\nUID:{id}{self._uid_end}DTSTAMP:{stamp}\r\nLAST-MODIFIED:{stamp}\r\n"
             f"SEQUENCE:{sequence}\r\n"
             f"DTSTART:{days[start_minute // DAY_MINUTES]}{_CLOCKS[start_minute % DAY_MINUTES]}00Z\r\n"
             f"DTEND:{days[end_minute // DAY_MINUTES]}{_CLOCKS[end_minute % DAY_MINUTES]}00Z\r\n"
             f"{url}"
-        )
-        return which.encode() + body + _END_EVENT
+        ).encode()
 
 
 class _Days(dict[int, str]):
@@ -113,12 +108,20 @@ class _Days(dict[int, str]):
 
 def text_line(name: str, *values: str) -> bytes:
     """A line with a value of type TEXT, folded, with its end. Several values stand under each other in it."""
-    return line(name, map(escaped, values))
+    return line(f"{name}:{BREAK.join(map(escaped, values))}")
 
 
-def line(name: str, values: Iterable[str]) -> bytes:
-    """The same of values that are escaped already."""
-    return folded(f"{name}:{_BREAK.join(values)}") + END
+def line(text: str) -> bytes:
+    """A line of any length as lines of at most 75 octets with their ends, none of which is within a letter."""
+    rest = text.encode()
+    begun, room = b"", LINE_OCTETS
+    while len(rest) > room:
+        end = room
+        # An octet 10xxxxxx goes on with a letter that began before it.
+        while rest[end] & 0xC0 == 0x80:
+            end -= 1
+        begun, rest, room = begun + rest[:end] + _FOLD, rest[end:], LINE_OCTETS - 1
+    return begun + rest + END
 
 
 def escaped(text: str) -> str:
@@ -126,22 +129,5 @@ def escaped(text: str) -> str:
     whole = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
     if not whole.isprintable():
         whole = _CONTROLS.sub("", whole.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
-        whole = whole.replace("\n", _BREAK)
+        whole = whole.replace("\n", BREAK)
     return whole
-
-
-def folded(line: str) -> bytes:
-    """A line of any length as lines of at most 75 octets, none of which ends within a letter."""
-    octets = line.encode()
-    if len(octets) <= LINE_OCTETS:
-        return octets
-    parts: list[bytes] = []
-    start, room = 0, LINE_OCTETS
-    while len(octets) - start > room:
-        end = start + room
-        # An octet 10xxxxxx goes on with a letter that began before it.
-        while octets[end] & 0xC0 == 0x80:
-            end -= 1
-        parts.append(octets[start:end])
-        start, room = end, LINE_OCTETS - 1
-    return b"\r\n ".join([*parts, octets[start:]])

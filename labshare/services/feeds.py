@@ -9,15 +9,15 @@ import hashlib
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
 
-from labshare.domain.bookings import OCCUPYING
 from labshare.domain.feeds import Feed, FeedLine, horizon
 from labshare.domain.ics import TAIL
+from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
 from labshare.errors import Forbidden, NotFound
@@ -36,6 +36,7 @@ _EVENT_OCTETS, _FEED_OCTETS = 210, 1000
 
 # What the functions below hand out; the edges name these types, and never the store.
 Edition = store.Edition
+EventRow = store.EventRow
 FeedEvent = store.FeedEvent
 FeedInstrument = store.FeedInstrument
 
@@ -51,7 +52,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A feed that may be read now: its owner as they stand, and a tag that is another one once it would say other
     things. `eyes` stands for the feed, its language, what its owner may see and where, and the day: they are told an
     edition of a booking in the same words always. `instruments` are those of its place; of the owner's own bookings
-    they are read with the events, and the editions are here.
+    the editions are here, and the numbers of the instruments that they are on.
     """
 
     line: FeedLine
@@ -60,6 +61,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     instruments: tuple[FeedInstrument, ...] = ()
     editions: Sequence[Edition] = ()
+    numbers: Collection[int] = ()
 
     @property
     def is_own(self) -> bool:
@@ -69,11 +71,12 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """The events of a feed that were not known, the instruments they are on by number, and those of which the reader
-    may open each one. `editions` are all that stand in it, in order; None where these events are all.
+    may open each one. `editions` are all that stand in it, in order. Where they are None these events are all: they are
+    read as they are gone through, which is once and while their connection is open.
     """
 
     editions: Sequence[Edition] | None
-    events: Sequence[FeedEvent]
+    events: Iterable[EventRow]
     instruments: dict[int, FeedInstrument]
     opens: frozenset[int]
 
@@ -185,7 +188,9 @@ def open_feed(db: Connection, secret: str, now: datetime) -> Opened:
         (line.feed.id, owner.language, sorted(eyes.centre_ids), eyes.sees_all, sorted(places.items()), span.start)
     )
     tag = _digest((seen, [each.calendar_version for each in found], editions))
-    return Opened(line=line, owner=owner, eyes=seen, tag=tag, instruments=found, editions=editions)
+    return Opened(
+        line=line, owner=owner, eyes=seen, tag=tag, instruments=found, editions=editions, numbers=places.keys()
+    )
 
 
 def contents(db: Connection, opened: Opened, now: datetime, known: Collection[Edition]) -> Contents:
@@ -195,13 +200,18 @@ def contents(db: Connection, opened: Opened, now: datetime, known: Collection[Ed
     if known and not opened.is_own:
         editions = store.editions(db, [each.number for each in opened.instruments], span)
     changed = [each for each in editions if each not in known]
-    among = changed if known and len(changed) <= _FEW else None
-    events = () if among == [] else _events(db, opened, span, among)
+    events: Iterable[EventRow] = ()
+    stands: Sequence[Edition] | None = None
+    if known and len(changed) <= _FEW:
+        events = list(_events(db, opened, span, changed)) if changed else []
+        stands = _standing(editions, events, known)
+    else:
+        events = _events(db, opened, span, None)
     instruments: Sequence[FeedInstrument] = opened.instruments
     if opened.is_own and events:
-        instruments = store.instruments_by_number(db, {each.instrument_number for each in events})
+        instruments = store.instruments_by_number(db, opened.numbers)
     return Contents(
-        editions=None if among is None else _standing(editions, events, known),
+        editions=stands,
         events=events,
         instruments={each.number: each for each in instruments},
         opens=frozenset(
@@ -210,16 +220,14 @@ def contents(db: Connection, opened: Opened, now: datetime, known: Collection[Ed
     )
 
 
-def _standing(
-    editions: Sequence[Edition], events: Sequence[FeedEvent], known: Collection[Edition]
-) -> Sequence[Edition]:
+def _standing(editions: Sequence[Edition], events: Sequence[EventRow], known: Collection[Edition]) -> Sequence[Edition]:
     """What was changed since its edition was read stands as it was read now, and what left the feed does not."""
-    now = {event.id: event[:2] for event in events}
+    now = {event[0]: event[:2] for event in events}
     found = (each if each in known else now.get(each[0]) for each in editions)
     return [each for each in found if each]
 
 
-def _events(db: Connection, opened: Opened, span: Span, among: Collection[Edition] | None) -> Sequence[FeedEvent]:
+def _events(db: Connection, opened: Opened, span: Span, among: Collection[Edition] | None) -> Iterator[EventRow]:
     eyes = viewer(opened.owner)
     if opened.is_own:
         return store.own_events(db, span, eyes, among)
@@ -235,7 +243,6 @@ def of_booking(line: BookingLine) -> tuple[FeedEvent, FeedInstrument]:
         kind=booking.kind,
         version=booking.version,
         modified=int(booking.updated_at.timestamp()),
-        occupies=int(booking.state in OCCUPYING),
         is_own=1,
         start_minute=(booking.starts_at - EPOCH) // MINUTE,
         end_minute=(booking.ends_at - EPOCH) // MINUTE,
@@ -243,7 +250,7 @@ def of_booking(line: BookingLine) -> tuple[FeedEvent, FeedInstrument]:
         person=line.person,
         project=line.project,
         purpose=booking.purpose,
-        mode=booking.mode,
+        mode=booking.mode if booking.mode is not Mode.SELF else None,
         trainee=line.person if booking.trainer_id else None,
         operator=line.operator,
     )

@@ -5,17 +5,19 @@ What must not live here: who may see what (services/calendars.py makes the `View
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Executable, Select
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.engine import Connection, Row
 
+from labshare.domain.bookings import BookingState
 from labshare.domain.feeds import Feed, FeedLine
+from labshare.domain.modes import Mode
 from labshare.domain.timespan import Span
 from labshare.store.bookings import IS_OCCUPYING, NUMBERS, is_of, over
 from labshare.store.calendars import IS_OWN, Viewer, eyes, masked, private
@@ -46,9 +48,10 @@ Edition = tuple[str, int]
 class FeedEvent(NamedTuple):
     """A booking as one reader may see it, whether it still occupies the instrument or was given back.
 
-    A masked one has neither state nor words, and its minutes are all that it occupies. Rows come by the hundred and as
+    A masked one is confirmed while it occupies the instrument and cancelled afterwards, has no words, and its minutes
+    are all that it occupies. Rows come by the hundred and as
     they are: minutes, and the seconds of `modified`, count from 1970-01-01T00:00Z, an id is its 32 digits, and what is
-    yes or no is 1 or 0. From the instrument's number on stands what several events may have in common.
+    yes or no is 1 or 0. From the instrument's number on stands what many events have in common.
     """
 
     id: str
@@ -56,18 +59,22 @@ class FeedEvent(NamedTuple):
     modified: int
     start_minute: int
     end_minute: int
+    purpose: str | None
     instrument_number: int
     kind: str
-    occupies: int
     is_own: int
-    state: str | None
+    state: str
     person: str | None
     project: str | None
-    purpose: str | None
+    # None also where nobody of the staff takes part.
     mode: str | None
     # Who is trained in it, by a trainer who is present; and who of the staff runs it or helps.
     trainee: str | None
     operator: str | None
+
+
+# The same as a database hands it out, without the names of its fields.
+EventRow = tuple[Any, ...]
 
 
 def add(db: Connection, feed: Feed, token_hash: str) -> None:
@@ -148,6 +155,8 @@ def _minute(column: ColumnElement[datetime]) -> ColumnElement[int]:
     return sa.type_coerce(column, sa.BigInteger)
 
 
+# All that is told of the state of a masked one.
+_SEEN_STATE = sa.case((IS_OCCUPYING, BookingState.CONFIRMED), else_=BookingState.CANCELLED)
 # Looked up for the few rows alone that have one; a user and a project most rows have, which are joined.
 _NAME_OF_OPERATOR = sa.select(_OPERATORS.c.name).where(_OPERATORS.c.id == bookings.c.operator_id).scalar_subquery()
 _EVENTS = (
@@ -157,16 +166,15 @@ _EVENTS = (
         WholeSecond(bookings.c.updated_at).label("modified"),
         masked(_minute(bookings.c.starts_at), "start_minute", otherwise=_minute(bookings.c.occupied_from)),
         masked(_minute(bookings.c.ends_at), "end_minute", otherwise=_minute(bookings.c.occupied_until)),
+        private(bookings.c.purpose, "purpose"),
         bookings.c.instrument_number,
         bookings.c.kind,
-        sa.type_coerce(IS_OCCUPYING, sa.Integer).label("occupies"),
         sa.type_coerce(IS_OWN, sa.Integer).label("is_own"),
-        masked(bookings.c.state, "state"),
+        masked(bookings.c.state, "state", otherwise=_SEEN_STATE),
         masked(persons.c.name, "person"),
         private(projects.c.code, "project"),
-        private(bookings.c.purpose, "purpose"),
-        masked(bookings.c.mode, "mode"),
-        # Masked too for the few rows alone in which somebody is trained or the staff take part.
+        # Masked too, for the few rows alone in which the staff take part or somebody is trained.
+        sa.case((bookings.c.mode != Mode.SELF, masked(bookings.c.mode, "mode"))).label("mode"),
         sa.case((bookings.c.trainer_id.is_not(None), masked(persons.c.name, "trainee"))).label("trainee"),
         sa.case((bookings.c.operator_id.is_not(None), masked(_NAME_OF_OPERATOR, "operator"))).label("operator"),
     )
@@ -197,42 +205,44 @@ def _of_person(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return query.where(*_TOLD, theirs, start < _END, start > _BACK).order_by(start, bookings.c.id)
 
 
-_EVENTS_THERE, _EDITIONS_THERE = _on_instruments(_EVENTS), _on_instruments(_EDITIONS)
-_OWN_EVENTS = _of_person(_EVENTS)
-_OWN_EDITIONS = _of_person(
-    _EDITIONS.add_columns(bookings.c.instrument_number, instruments.c.centre_id).join(
-        instruments, instruments.c.number == bookings.c.instrument_number
+_EDITIONS_THERE = Prepared(_on_instruments(_EDITIONS))
+_OWN_EDITIONS = Prepared(
+    _of_person(
+        _EDITIONS.add_columns(bookings.c.instrument_number, instruments.c.centre_id).join(
+            instruments, instruments.c.number == bookings.c.instrument_number
+        )
     )
 )
-_SOME_THERE, _SOME_OWN = _EVENTS_THERE.where(_AMONG), _OWN_EVENTS.where(_AMONG)
+_EVENTS_THERE, _OWN_EVENTS = Prepared(_on_instruments(_EVENTS)), Prepared(_of_person(_EVENTS))
+_SOME_THERE, _SOME_OWN = (Prepared(which(_EVENTS).where(_AMONG)) for which in (_on_instruments, _of_person))
 
 
 def events(
     db: Connection, numbers: Iterable[int], span: Span, viewer: Viewer, among: Collection[Edition] | None = None
-) -> Sequence[FeedEvent]:
+) -> Iterator[EventRow]:
     """What occupies these instruments during the span, and what was given back since its start, by time; with `among`
     those of these bookings alone, as they stand now.
     """
     query = _EVENTS_THERE if among is None else _SOME_THERE
-    return _events(db, query, _at(numbers, span) | eyes(viewer) | _ids(among))
+    return query.each(db, _at(numbers, span) | eyes(viewer) | _ids(among))
 
 
 def own_events(
     db: Connection, span: Span, viewer: Viewer, among: Collection[Edition] | None = None
-) -> Sequence[FeedEvent]:
+) -> Iterator[EventRow]:
     """The same of the viewer's own bookings, on whatever instrument."""
     query = _OWN_EVENTS if among is None else _SOME_OWN
-    return _events(db, query, _by(viewer.person_id, span) | eyes(viewer) | _ids(among))
+    return query.each(db, _by(viewer.person_id, span) | eyes(viewer) | _ids(among))
 
 
 def editions(db: Connection, numbers: Iterable[int], span: Span) -> list[Edition]:
     """The bookings that `events` tells of, in its order."""
-    return [(row[0], row[1]) for row in db.execute(_EDITIONS_THERE, _at(numbers, span)).all()]
+    return [(id, version) for id, version in _EDITIONS_THERE.each(db, _at(numbers, span))]
 
 
 def own_editions(db: Connection, person_id: UUID, span: Span) -> tuple[list[Edition], dict[int, str]]:
     """The bookings that `own_events` tells of, in its order, and the centre of each instrument that they are on."""
-    rows = db.execute(_OWN_EDITIONS, _by(person_id, span)).all()
+    rows = list(_OWN_EDITIONS.each(db, _by(person_id, span)))
     return [(row[0], row[1]) for row in rows], {row[2]: row[3] for row in rows}
 
 
@@ -246,11 +256,6 @@ def _by(person_id: UUID | None, span: Span) -> dict[str, Any]:
 
 def _ids(among: Collection[Edition] | None) -> dict[str, Any]:
     return {} if among is None else {"ids": [UUID(hex=digits) for digits, _ in among]}
-
-
-def _events(db: Connection, query: Executable, params: dict[str, Any]) -> Sequence[FeedEvent]:
-    # A row of these queries has the names of an event in their order. Making it one would be a tenth of the work.
-    return cast("Sequence[FeedEvent]", db.execute(query, params).all())
 
 
 def _line(row: Row[Any]) -> FeedLine:

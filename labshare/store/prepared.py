@@ -9,7 +9,7 @@ What must not live here: statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, cast
 
 import sqlalchemy as sa
@@ -18,6 +18,8 @@ from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.sql import visitors
 
 _CURSOR = "labshare_cursor"
+# So many rows are taken from the driver at a time where they are gone through one by one.
+_AT_ONCE = 32
 Processor = Callable[[Any], Any]
 
 
@@ -25,22 +27,47 @@ class Prepared:
     """A statement with the names of its parameters; `columns` are those that an INSERT fills. No two columns of its
     rows have one name: `ValueError` says which.
 
-    One with a list that grows into its text differs each time: it goes SQLAlchemy's own way.
+    A list grows into the text of its statement. That there are few of these, its last entry fills it up to a power of
+    two. A list of several columns goes SQLAlchemy's own way.
     """
 
     def __init__(self, statement: sa.Executable, columns: Sequence[str] | None = None) -> None:
         self._statement, self._columns = statement, columns
-        self._grows = any(getattr(part, "expanding", False) for part in visitors.iterate(cast("Any", statement)))
+        lists: dict[str, Any] = {}
+        for part in cast("Iterator[Any]", visitors.iterate(cast("Any", statement))):
+            if _is_list(part):
+                lists[part.key] = part.type
+        self._grows = any(isinstance(each, sa.types.TupleType) for each in lists.values())
+        self._lists = tuple(lists)
         # By the form of parameters, which tells databases apart: a process may have both open.
-        self._compiled: dict[str, _Compiled] = {}
+        self._compiled: dict[object, _Compiled] = {}
 
     def rows(self, db: Connection, params: Mapping[str, Any]) -> sa.Result[Any]:
         """The rows of the statement. Raises what `db.execute` raises, and `KeyError` for a value that is not given."""
         if self._grows:
             return db.execute(self._statement, params)
-        compiled = self._for(db.dialect)
-        found: list[Any] = self._run(db, compiled, compiled.values(params), many=False)
+        compiled, given = self._for(db.dialect, params)
+        try:
+            found: list[Any] = _run(db, _cursor(db), compiled, compiled.values(given)).fetchall()
+        except compiled.errors as error:
+            fail(db, compiled.text, error)
         return IteratorResult(SimpleResultMetaData(compiled.keys), map(compiled.row, found))
+
+    def each(self, db: Connection, params: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+        """The rows without the names of their columns, read as they are gone through, while the connection is open. So
+        hundreds of them need no more memory than a few. Raises as `rows` does.
+        """
+        if self._grows:
+            yield from map(tuple, db.execute(self._statement, params))
+            return
+        compiled, given = self._for(db.dialect, params)
+        try:
+            # The one that stays may run another statement meanwhile.
+            cursor = _run(db, db.connection.cursor(), compiled, compiled.values(given))
+            while found := cursor.fetchmany(_AT_ONCE):
+                yield from map(compiled.row, found) if compiled.results else found
+        except compiled.errors as error:
+            fail(db, compiled.text, error)
 
     def write(self, db: Connection, *params: Mapping[str, Any]) -> int:
         """Run the statement with each of these parameters; how many rows were written. Raises as `rows` does.
@@ -49,35 +76,32 @@ class Prepared:
         """
         if self._grows:
             return db.execute(self._statement, params).rowcount
+        if self._lists and len(params) != 1:
+            return sum(self.write(db, each) for each in params)
         if not params:
             return 0
-        compiled = self._for(db.dialect)
-        values = [compiled.values(each) for each in params]
-        return cast("int", self._run(db, compiled, values if len(values) > 1 else values[0], many=len(values) > 1))
-
-    def _for(self, dialect: Dialect) -> _Compiled:
-        found = self._compiled.get(dialect.paramstyle)
-        if found is None:
-            found = self._compiled[dialect.paramstyle] = _compile(self._statement, self._columns, dialect)
-        return found
-
-    def _run(self, db: Connection, compiled: _Compiled, values: Sequence[Any], *, many: bool) -> Any:
-        """The rows, or how many were written where the statement has none."""
-        # As SQLAlchemy does: whatever is read belongs to a transaction.
-        if not db.in_transaction():
-            db.begin()
-        lent = db.connection
-        cursor: Any = lent.info.get(_CURSOR)
-        if cursor is None:
-            # It stays with its connection: a new one would learn anew how each kind of value is written and read.
-            cursor = lent.info[_CURSOR] = lent.cursor()
-        for listener in db.dispatch.before_cursor_execute:  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportAttributeAccessIssue]  SQLAlchemy adds it when it runs
-            listener(db, cursor, compiled.text, values, None, many)
+        compiled, given = self._for(db.dialect, params[0])
+        values, more = compiled.values(given), [compiled.values(each) for each in params[1:]]
         try:
-            (cursor.executemany if many else cursor.execute)(compiled.sent, values)
-            return cursor.fetchall() if compiled.keys else cursor.rowcount
+            written = _run(db, _cursor(db), compiled, [values, *more] if more else values, many=bool(more))
+            return cast("int", written.rowcount)
         except compiled.errors as error:
             fail(db, compiled.text, error)
+
+    def _for(self, dialect: Dialect, params: Mapping[str, Any]) -> tuple[_Compiled, Mapping[str, Any]]:
+        """The statement for a database and lists like these, and its parameters, each entry of a list as one."""
+        if not self._lists:
+            key, lengths, given = dialect.paramstyle, {}, params
+        else:
+            filled = {name: _filled(params[name]) for name in self._lists}
+            lengths = {name: len(each) for name, each in filled.items()}
+            key = (dialect.paramstyle, *lengths.values())
+            entries = {_entry(name, place): value for name in filled for place, value in enumerate(filled[name])}
+            given = {**params, **entries}
+        found = self._compiled.get(key)
+        if found is None:
+            found = self._compiled[key] = _compile(self._statement, self._columns, dialect, lengths)
+        return found, given
 
 
 class _Compiled(NamedTuple):
@@ -107,8 +131,29 @@ class _Compiled(NamedTuple):
         return tuple(values)
 
 
-def _compile(statement: Any, columns: Sequence[str] | None, dialect: Dialect) -> _Compiled:
+def _cursor(db: Connection) -> Any:
+    """That which stays with a connection: a new one would learn anew how each kind of value is written and read."""
+    lent = db.connection
+    cursor: Any = lent.info.get(_CURSOR)
+    if cursor is None:
+        cursor = lent.info[_CURSOR] = lent.cursor()
+    return cursor
+
+
+def _run(db: Connection, cursor: Any, compiled: _Compiled, values: Sequence[Any], *, many: bool = False) -> Any:
+    # As SQLAlchemy does: whatever is read belongs to a transaction.
+    if not db.in_transaction():
+        db.begin()
+    for listener in db.dispatch.before_cursor_execute:  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportAttributeAccessIssue]  SQLAlchemy adds it when it runs
+        listener(db, cursor, compiled.text, values, None, many)
+    (cursor.executemany if many else cursor.execute)(compiled.sent, values)
+    return cursor
+
+
+def _compile(statement: Any, columns: Sequence[str] | None, dialect: Dialect, lengths: Mapping[str, int]) -> _Compiled:
     def constant(element: Any, **_: Any) -> Any:
+        if _is_list(element):
+            return _listed(element, lengths[element.key])
         return _spelled_out(element, dialect)
 
     spelled = cast("Any", visitors.replacement_traverse(statement, {}, constant))
@@ -130,6 +175,27 @@ def _compile(statement: Any, columns: Sequence[str] | None, dialect: Dialect) ->
         results=tuple((place, made) for place, made in results if made),
         errors=dialect.loaded_dbapi.Error,
     )
+
+
+def _is_list(element: Any) -> bool:
+    return isinstance(element, sa.BindParameter) and element.expanding
+
+
+def _filled(entries: Sequence[Any]) -> Sequence[Any]:
+    if not entries:
+        return entries
+    return [*entries, *[entries[-1]] * ((1 << (len(entries) - 1).bit_length()) - len(entries))]
+
+
+def _entry(name: str, place: int) -> str:
+    return f"{name}__{place}"
+
+
+def _listed(element: sa.BindParameter[Any], length: int) -> sa.ColumnElement[Any]:
+    """A list as so many parameters; of none, nothing that anything could be among."""
+    if not length:
+        return sa.select(sa.cast(sa.null(), element.type)).where(sa.false()).scalar_subquery()
+    return sa.tuple_(*(sa.bindparam(_entry(element.key, place), type_=element.type) for place in range(length)))
 
 
 def _impl(element: Any, dialect: Dialect) -> Any:

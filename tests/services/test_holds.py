@@ -385,8 +385,8 @@ def test_a_hold_let_go_leaves_no_trace_in_feeds(house: Database) -> None:
     kept, gone = hold(house), hold(house, when=OTHER)
     release(house, gone)
     with house.read() as db:
-        events = feeds.contents(db, feeds.open_feed(db, secret, NOW), NOW, ()).events
-    assert [event.id for event in events] == [kept.id.hex]
+        events = list(feeds.contents(db, feeds.open_feed(db, secret, NOW), NOW, ()).events)
+    assert [event[0] for event in events] == [kept.id.hex]
 
 
 # ---------------------------------------------------------------- the waitlist

@@ -525,10 +525,12 @@ def test_it_stands_in_the_feeds_of_both(house: Database) -> None:
     book(house)
     with house.read() as db:
         opened = feeds.open_feed(db, secrets[COLLEAGUE], NOW)
-        (event,) = feeds.contents(db, opened, NOW, ()).events
+        (event,) = map(feeds.FeedEvent._make, feeds.contents(db, opened, NOW, ()).events)
         assert opened.tag != tag
         assert (event.is_own, event.operator, event.person, event.project) == (1, "Colleague", "Competitor", None)
-        (event,) = feeds.contents(db, feeds.open_feed(db, secrets[COMPETITOR], NOW), NOW, ()).events
+        (event,) = map(
+            feeds.FeedEvent._make, feeds.contents(db, feeds.open_feed(db, secrets[COMPETITOR], NOW), NOW, ()).events
+        )
         assert (event.operator, event.project) == ("Colleague", "DN-01")
         assert list(feeds.contents(db, feeds.open_feed(db, secrets[RESEARCHER], NOW), NOW, ()).events) == []
 

@@ -150,10 +150,12 @@ def test_it_stands_in_the_feeds_of_both(house: Database) -> None:
     book(house)
     with house.read() as db:
         opened = feeds.open_feed(db, secrets[COLLEAGUE], NOW)
-        (event,) = feeds.contents(db, opened, NOW, ()).events
+        (event,) = map(feeds.FeedEvent._make, feeds.contents(db, opened, NOW, ()).events)
         assert opened.tag != tag
         assert (event.is_own, event.trainee, event.project, event.purpose) == (1, "Competitor", None, None)
-        (event,) = feeds.contents(db, feeds.open_feed(db, secrets[COMPETITOR], NOW), NOW, ()).events
+        (event,) = map(
+            feeds.FeedEvent._make, feeds.contents(db, feeds.open_feed(db, secrets[COMPETITOR], NOW), NOW, ()).events
+        )
         assert (event.is_own, event.trainee, event.project) == (1, "Competitor", "DN-01")
 
 

@@ -72,18 +72,24 @@ def test_a_masked_event_is_what_it_occupies_and_no_words(house: Database) -> Non
     booking = a_booking(FESEM, use, occupied_from=at(26, 8), occupied_until=at(26, 12), purpose="bí mật")
     with house.write() as db:
         bookings.add(db, [booking])
-        (masked,) = store.events(db, [FESEM], AROUND, Viewer(person_id=COMPETITOR))
-        (named,) = store.events(db, [FESEM], AROUND, Viewer(person_id=COMPETITOR, centre_ids=frozenset({"C-ONE"})))
-        (own,) = store.events(db, [FESEM], AROUND, Viewer(person_id=RESEARCHER))
+        masked, named, own = (
+            store.FeedEvent._make(event)
+            for viewer in (
+                Viewer(person_id=COMPETITOR),
+                Viewer(person_id=COMPETITOR, centre_ids=frozenset({"C-ONE"})),
+                Viewer(person_id=RESEARCHER),
+            )
+            for event in store.events(db, [FESEM], AROUND, viewer)
+        )
     # 26 November 2026, 01:00 UTC is day 20,783: 20,783 * 1,440 + 60.
     assert (masked.start_minute, masked.end_minute) == (29_927_580, 29_927_580 + 240)
-    # State, person, project, purpose, mode, whom a trainer trains, and who operates it.
-    assert masked[-7:] == (None,) * 7
-    assert (masked.id, masked.version, bool(masked.occupies), bool(masked.is_own)) == (booking.id.hex, 1, True, False)
+    # Person, project, mode, whom a trainer trains, and who operates it; and the purpose.
+    assert (*masked[-5:], masked.purpose) == (None,) * 6
+    assert (masked.id, masked.version, masked.state, masked.is_own) == (booking.id.hex, 1, "confirmed", 0)
     assert masked.modified == NOW.timestamp()
     assert (named.start_minute, named.end_minute) == (29_927_640, 29_927_640 + 120)
-    assert named[-7:] == ("confirmed", "Researcher", "KC-01", "bí mật", "self", None, None)
-    assert (own.is_own, own.purpose) == (True, "bí mật")
+    assert named[-6:] == ("confirmed", "Researcher", "KC-01", None, None, None)
+    assert (named.is_own, named.purpose, own.is_own, own.purpose) == (0, "bí mật", 1, "bí mật")
 
 
 def test_what_was_given_back_is_told_while_the_feed_looks_back(house: Database) -> None:
@@ -101,11 +107,12 @@ def test_what_was_given_back_is_told_while_the_feed_looks_back(house: Database) 
     ]
     with house.write() as db:
         bookings.add(db, new)
-        told = store.events(db, [FESEM], AROUND, Viewer(person_id=COMPETITOR))
-        own = store.own_events(db, AROUND, Viewer(person_id=RESEARCHER))
-    expected = [(new[0].id.hex, False), (new[1].id.hex, False), (new[3].id.hex, True)]
-    assert [(each.id, bool(each.occupies)) for each in told] == expected
-    assert [(each.id, bool(each.occupies)) for each in own] == expected
+        told = [*map(store.FeedEvent._make, store.events(db, [FESEM], AROUND, Viewer(person_id=COMPETITOR)))]
+        own = [*map(store.FeedEvent._make, store.own_events(db, AROUND, Viewer(person_id=RESEARCHER)))]
+    ids = [new[0].id.hex, new[1].id.hex, new[3].id.hex]
+    # Whoever may not see it learns that it is given back, and not how.
+    assert [(each.id, each.state) for each in told] == [*zip(ids, ("cancelled", "cancelled", "confirmed"), strict=True)]
+    assert [(each.id, each.state) for each in own] == [*zip(ids, ("cancelled", "declined", "confirmed"), strict=True)]
 
 
 def test_only_what_lies_in_the_span_and_on_the_instruments(house: Database) -> None:
@@ -116,11 +123,10 @@ def test_only_what_lies_in_the_span_and_on_the_instruments(house: Database) -> N
     )
     with house.write() as db:
         bookings.add(db, [*new, blocked])
-        found = store.events(db, [FESEM], AROUND, Viewer(person_id=None))
-        own = store.own_events(db, AROUND, Viewer(person_id=RESEARCHER))
-    assert [each.id for each in found] == [inside[0].id.hex, blocked.id.hex]
-    assert [each.state for each in found] == [None, "confirmed"]
-    assert [each.id for each in own] == [inside[0].id.hex, inside[1].id.hex]
+        found = list(store.events(db, [FESEM], AROUND, Viewer(person_id=None)))
+        own = list(store.own_events(db, AROUND, Viewer(person_id=RESEARCHER)))
+    assert [each[0] for each in found] == [inside[0].id.hex, blocked.id.hex]
+    assert [each[0] for each in own] == [inside[0].id.hex, inside[1].id.hex]
 
 
 def test_the_instruments_of_a_centre_are_those_of_its_board(house: Database) -> None:
@@ -139,7 +145,7 @@ def test_own_bookings_that_begin_together_stand_in_the_order_of_their_ids(house:
         for number, each in zip((NMR, FESEM, XRD), ids, strict=True):
             bookings.add(db, [a_booking(number, span(25, 9, 11), id=each, attended=False)])
         found = [each[0] for each in store.own_editions(db, RESEARCHER, AROUND)[0]]
-        told = [each.id for each in store.own_events(db, AROUND, Viewer(person_id=RESEARCHER))]
+        told = [each[0] for each in store.own_events(db, AROUND, Viewer(person_id=RESEARCHER))]
     assert found == told == [each.hex for each in sorted(ids)]
 
 

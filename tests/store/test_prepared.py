@@ -80,14 +80,77 @@ def test_one_row_and_many_are_written_and_counted(database: Database) -> None:
         assert [_NAMED.rows(db, {"name": name}).scalar_one() for name in "abcd"] == ["1", "3", "3", "3"]
 
 
-def test_a_list_goes_the_librarys_own_way(database: Database) -> None:
-    some = facts.c.name.in_(sa.bindparam("names", expanding=True))
-    found = Prepared(sa.select(facts.c.name).where(some).order_by(facts.c.name))
+_AMONG = facts.c.name.in_(sa.bindparam("names", expanding=True))
+
+
+def test_a_list_may_have_any_length(database: Database) -> None:
+    inside = Prepared(sa.select(facts.c.name).where(_AMONG).order_by(facts.c.name))
+    outside = Prepared(sa.select(facts.c.name).where(~_AMONG, facts.c.value == "1").order_by(facts.c.name))
     with database.write() as db:
-        _ADD.write(db, *({"name": name, "value": "1"} for name in "abc"))
-        assert found.rows(db, {"names": ["c", "a"]}).scalars().all() == ["a", "c"]
-        assert Prepared(sa.delete(facts).where(some)).write(db, {"names": ["c", "a"]}) == 2
-        assert found.rows(db, {"names": ["a", "b", "c"]}).scalars().all() == ["b"]
+        _ADD.write(db, *({"name": name, "value": "1"} for name in "abcdefghi"))
+        for names in ("", "a", "ib", "xyz", "abc", "dcba", "abcde", "abcdefghi", "i"):
+            expected = sorted(set(names) & set("abcdefghi"))
+            assert inside.rows(db, {"names": list(names)}).scalars().all() == expected
+            rest = [name for name in "abcdefghi" if name not in names]
+            assert outside.rows(db, {"names": tuple(names)}).scalars().all() == rest
+        gone = Prepared(sa.delete(facts).where(_AMONG))
+        assert gone.write(db, {"names": ["c", "a"]}) == 2
+        assert gone.write(db, {"names": ["b"]}, {"names": ["a", "d", "e"]}, {"names": []}) == 3
+        assert outside.rows(db, {"names": []}).scalars().all() == ["f", "g", "h", "i"]
+
+
+def test_lists_of_like_lengths_share_a_statement(database: Database) -> None:
+    """A list is filled up: statements as many as lengths would crowd each other out of where drivers keep them."""
+    found = Prepared(sa.select(facts.c.name).where(_AMONG))
+    with counted(database.engine) as statements, database.read() as db:
+        for length in range(1, 17):
+            assert found.rows(db, {"names": ["a"] * length}).all() == []
+    # One, two, four, eight and sixteen.
+    assert len(set(statements)) == 5
+
+
+def test_entries_of_a_list_are_made_fit_for_the_database(house: Database) -> None:
+    starts: sa.BindParameter[Any] = sa.bindparam("starts", expanding=True)
+    found = Prepared(sa.select(bookings.c.starts_at).where(bookings.c.starts_at.in_(starts)))
+    with house.read() as db:
+        assert found.rows(db, {"starts": [at(25, 11), at(25, 10)]}).scalars().all() == [at(25, 11)]
+        assert found.rows(db, {"starts": []}).all() == []
+        with pytest.raises(KeyError):
+            found.rows(db, {})
+
+
+def test_a_list_of_several_columns_goes_the_librarys_own_way(database: Database) -> None:
+    pairs = sa.tuple_(facts.c.name, facts.c.value).in_(sa.bindparam("pairs", expanding=True))
+    found = Prepared(sa.select(facts.c.name).where(pairs).order_by(facts.c.name))
+    with database.write() as db:
+        _ADD.write(db, *({"name": name, "value": name} for name in "abc"))
+        assert found.rows(db, {"pairs": [("c", "c"), ("a", "b"), ("a", "a")]}).scalars().all() == ["a", "c"]
+        assert [*found.each(db, {"pairs": [("b", "b")]})] == [("b",)]
+        assert Prepared(sa.delete(facts).where(pairs)).write(db, {"pairs": [("b", "b"), ("c", "a")]}) == 1
+
+
+def test_rows_may_be_gone_through_while_others_are_read(database: Database) -> None:
+    """More than are taken at a time; the same statement among them, and one that leaves off before its end."""
+    every = Prepared(sa.select(facts.c.name, facts.c.value).where(facts.c.value == "1").order_by(facts.c.name))
+    names = [f"n{number:03}" for number in range(100)]
+    with database.write() as db:
+        _ADD.write(db, *({"name": name, "value": "1"} for name in names))
+    with database.read() as db:
+        found: list[str] = []
+        for name, _ in every.each(db, {}):
+            found.append(name)
+            assert _NAMED.rows(db, {"name": name}).scalar_one() == "1"
+            assert next(iter(every.each(db, {})))[0] == names[0]
+        assert found == names
+    with database.write() as db:
+        assert Prepared(sa.delete(facts).where(facts.c.value == "1")).write(db, {}) == 100
+
+
+def test_rows_that_are_gone_through_are_of_the_same_types(house: Database) -> None:
+    prepared = Prepared(_STARTED)
+    with house.read() as db:
+        (row,) = prepared.rows(db, {"since": at(25, 10)}).all()
+        assert [*prepared.each(db, {"since": at(25, 10)})] == [tuple(row)]
 
 
 def test_what_is_always_the_same_is_not_sent(house: Database) -> None:
@@ -150,6 +213,8 @@ def test_an_error_while_rows_are_fetched_is_the_librarys(database: Database) -> 
     rows = sa.union_all(sa.select(sa.literal(1).label("n")), sa.select(sa.func.abs(least)))
     with pytest.raises(DBAPIError), database.read() as db:
         Prepared(rows).rows(db, {})
+    with pytest.raises(DBAPIError), database.read() as db:
+        list(Prepared(rows).each(db, {}))
     with database.read() as db:
         assert _NAMED.rows(db, {"name": "a"}).all() == []
 

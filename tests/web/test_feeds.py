@@ -47,7 +47,7 @@ def test_an_address_is_shown_once_and_opens_without_a_sign_in(client: Client, ho
     assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
     assert answer.headers["cache-control"] == "private, no-cache"
     assert "set-cookie" not in answer.headers
-    assert [event.uid for event in seen(answer.text)] == [f"{booking_id}@127.0.0.1"]
+    assert [event.uid for event in seen(answer.text)] == [f"{booking_id.hex}@127.0.0.1"]
     sign_in(client, "researcher")
     again = client.get("/feeds")
     assert path not in again.text
@@ -162,7 +162,9 @@ def test_a_booking_is_a_file_for_its_user_and_who_answers_for_the_centre(client:
     sign_in(client, "researcher")
     answer = client.get(f"/bookings/{booking_id}.ics")
     assert answer.headers["content-disposition"] == 'attachment; filename="N001-20261125.ics"'
-    assert [event.uid for event in seen(answer.text)] == [f"{booking_id}@127.0.0.1"]
+    assert [event.uid for event in seen(answer.text)] == [f"{booking_id.hex}@127.0.0.1"]
     assert f'href="/bookings/{booking_id}.ics"' in client.get(f"/bookings/{booking_id}").text
+    (page,) = re.findall(r"\r\nURL:http://127\.0\.0\.1:8000(.*)\r\n", answer.text.replace("\r\n ", ""))
+    assert client.get(page).text.count(f'href="/bookings/{booking_id}.ics"') == 1
     for missing in (f"/bookings/{uuid4()}.ics", "/bookings/nothing.ics", "/bookings/nothing"):
         assert client.get(missing).status_code == 404
