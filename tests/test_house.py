@@ -21,6 +21,7 @@ COLUMNS = ("domain", "scheduler", "store", "services", "web")
 
 # A module without a test file of its own, and the test file that names it and holds it instead.
 TESTED_IN: dict[str, str] = {
+    "labshare/domain/kept_times.py": "tests/services/test_kept_times.py",
     "labshare/store/tables.py": "tests/store/test_migrations.py",
     "labshare/store/exchanges.py": "tests/services/test_exchanges.py",
     "labshare/store/units.py": "tests/services/test_units.py",

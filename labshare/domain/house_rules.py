@@ -171,11 +171,6 @@ def within_hours(wish: Asked, context: Known) -> tuple[Refusal, ...]:
     return (Refusal(code="rule_overnight", params={"level": needed, "opening": format_opening(rules.opening)}),)
 
 
-def answered_for(wish: Asked, context: Known) -> tuple[Refusal, ...]:
-    """Of the same what it asks of people and not of the span: the level of who answers for a use in closed hours."""
-    return tuple(each for each in within_hours(wish, context) if each.code == "rule_overnight")
-
-
 def is_outside_hours(wish: Asked, context: Known) -> bool:
     """Whether any minute of the use is closed."""
     return not any(each.contains(wish.span) for each in _open_around(wish, context))

@@ -38,6 +38,7 @@ class NoticeKind(StrEnum):
     BOOKING_UNDECIDED = "booking_undecided"
     BOOKING_MADE = "booking_made"
     BOOKING_MOVED = "booking_moved"
+    BOOKING_CHANGED = "booking_changed"
     BOOKING_CANCELLED = "booking_cancelled"
     BOOKING_MISSED = "booking_missed"
     BOOKING_GIVEN = "booking_given"
@@ -71,9 +72,10 @@ class Mail(StrEnum):
 K = NoticeKind
 # In the order in which they are chosen from. A group is shown to whomever it concerns.
 GROUPS: dict[str, tuple[NoticeKind, ...]] = {
-    "bookings": (K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CANCELLED, K.BOOKING_MISSED, K.BOOKING_APPROVED,
-                 K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.BOOKING_OPERATOR, K.SLOT_OFFERED, K.EXCHANGE_ASKED,
-                 K.EXCHANGE_ACCEPTED, K.EXCHANGE_DECLINED, K.BOOKING_GIVEN, K.OPERATING_BOOKED, K.OPERATING_CANCELLED),
+    "bookings": (K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CHANGED, K.BOOKING_CANCELLED, K.BOOKING_MISSED,
+                 K.BOOKING_APPROVED, K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.BOOKING_OPERATOR, K.SLOT_OFFERED,
+                 K.EXCHANGE_ASKED, K.EXCHANGE_ACCEPTED, K.EXCHANGE_DECLINED, K.BOOKING_GIVEN, K.OPERATING_BOOKED,
+                 K.OPERATING_CANCELLED),
     "rounds": (K.ROUND_PLACED, K.ROUND_UNPLACED, K.ROUND_WITHDRAWN),
     "qualifications": (K.QUALIFICATION_GRANTED, K.QUALIFICATION_DECLINED, K.QUALIFICATION_REVOKED,
                        K.QUALIFICATION_ENDS, K.TRAINING_BOOKED, K.TRAINING_CANCELLED),
@@ -174,7 +176,7 @@ def of_change(action: str, before: Booking | None, after: Booking, by_id: UUID) 
     if after.person_id in (None, by_id) or after.form_hold:
         return None
     if action == "move" and after.state in OCCUPYING and before is not None:
-        return NoticeKind.BOOKING_MOVED if before.span != after.span else None
+        return _of_move(before, after)
     if action in ("book", "move") and after.state in OCCUPYING:
         return NoticeKind.BOOKING_MADE
     if action in ("cancel", "move"):
@@ -182,6 +184,14 @@ def of_change(action: str, before: Booking | None, after: Booking, by_id: UUID) 
     if action == "assign":
         return NoticeKind.BOOKING_OPERATOR
     return NoticeKind.BOOKING_MISSED if action == "miss" else None
+
+
+def _of_move(before: Booking, after: Booking) -> NoticeKind | None:
+    if before.span != after.span:
+        return NoticeKind.BOOKING_MOVED
+    if (before.mode, before.setup) != (after.mode, after.setup):
+        return NoticeKind.BOOKING_CHANGED
+    return NoticeKind.BOOKING_OPERATOR if before.operator_id != after.operator_id else None
 
 
 def begins_to_wait(before: Booking | None, after: Booking) -> bool:

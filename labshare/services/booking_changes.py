@@ -64,13 +64,23 @@ def adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime
     return Change(after=after, wish=wish, payer=payer)
 
 
-def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, now: datetime, *, by: Actor) -> Change:
-    """The change that gives a booking the times and the purpose of the wish for it; other times are approved anew."""
+def moving(
+    db: Connection, booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, now: datetime, *, by: Actor
+) -> Change:
+    """The change that gives a booking the times and the purpose of the wish for it; other times are approved anew, and
+    need no reason that was given for those before. Who gives a part back, or none, keeps all of that.
+    """
+    state, until, reason = booking.state, booking.hold_expires_at, booking.override_reason
     # What keeps its times keeps the changeover that it was booked with: what is posted since is for other times.
-    occupied, state, until = booking.occupied, booking.state, booking.hold_expires_at
-    if wish.span != booking.span:
+    before, after = booking.starts_at - booking.occupied_from, booking.occupied_until - booking.ends_at
+    occupied = Span(wish.span.start - before, wish.span.end + after)
+    late = booking.late_notice
+    if not booking.span.contains(wish.span):
         occupied = rules.occupied(wish.span, booking.kind)
         state, until = standing_for(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
+        reason = ""
+        # Whoever gives it back after all has given back the time that it was to take at first.
+        late = late or is_late(db, by, booking, rules, now)
     moved = msgspec.structs.replace(
         booking,
         starts_at=wish.span.start,
@@ -84,7 +94,8 @@ def moving(booking: Booking, wish: Wish, rules: InstrumentRules, payer: Payer, n
         operator_id=wish.operator_id,
         state=state,
         hold_expires_at=until,
-        override_reason=wish.override or booking.override_reason,
+        override_reason=wish.override or reason,
+        late_notice=late,
         updated_at=now,
     )
     return Change(before=booking, after=moved, wish=wish, payer=payer)
@@ -105,10 +116,17 @@ def cancelling(db: Connection, actor: Actor, booking: Booking, rules: Instrument
     if booking.form_hold:
         # Nobody had said that they would come, and nobody who waits is told that they gave something back.
         return ended(booking, BookingState.RELEASED, now)
+    late = is_late(db, actor, booking, rules, now)
+    return ended(msgspec.structs.replace(booking, late_notice=late), BookingState.CANCELLED, now)
+
+
+def is_late(db: Connection, actor: Actor, booking: Booking, rules: InstrumentRules, now: datetime) -> bool:
+    """Whether it is a strike of its user if this actor gives it back now: that of who speaks for them too, and of
+    nobody where the centre does it, or who would be there for them.
+    """
     answers = actor.person_id in booking.attendants or may(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
     is_bound = booking.person_id == actor.person_id or not answers
-    late = is_bound and clauses.is_late(db, rules, booking, now)
-    return ended(msgspec.structs.replace(booking, late_notice=late), BookingState.CANCELLED, now)
+    return is_bound and (booking.late_notice or clauses.is_late(db, rules, booking, now))
 
 
 def standing_for(

@@ -12,9 +12,12 @@ from labshare.domain.booking_rules import NoShows
 from labshare.domain.bookings import OCCUPYING, Booking, BookingState, Wish
 from labshare.domain.clauses import Conduct
 from labshare.domain.conduct_rules import blocked, nearly_blocked
+from labshare.domain.operators import may_operate
 from labshare.domain.people import Actor
 from labshare.domain.standing_rules import at
 from labshare.errors import Refusal
+from labshare.services import holding
+from labshare.services.booking_changes import again
 from labshare.services.bookings import Booked
 from labshare.services.clauses import conducts, covering_at, missed_since
 from labshare.services.holding import near_end
@@ -29,8 +32,8 @@ from labshare.store.rulebooks import rulebook
 def warnings(
     db: Connection, reader: Actor, booking: Booking, now: datetime, new: Booked | None = None
 ) -> tuple[Refusal, ...]:
-    """That its user's qualification ends, that they did not come before, and which moving shares do not hold with it
-    and the others of its series.
+    """That its user's qualification ends, that its operator is none any more, that its user did not come before, and
+    which moving shares do not hold with it and the others of its series.
 
     With what was read in the same transaction for a `new` one, no query where nothing is to be told.
     """
@@ -38,9 +41,23 @@ def warnings(
     stamp, held = (new.payer.stamp, new.held) if new else (None, None)
     return (
         *near_end(db, reader, booking, now, (held, new.rules) if new and held else None),
+        *(() if new else operator_gone(db, booking, now)),
         *no_shows(db, reader, booking, now, new),
         *notices(db, reader, together, now, stamp),
     )
+
+
+def operator_gone(db: Connection, booking: Booking, now: datetime) -> tuple[Refusal, ...]:
+    """That whoever was named for a booking ahead does not operate its instrument until then: they were relieved since,
+    or what they hold ends before. Two queries, where somebody is named.
+    """
+    if booking.operator_id is None or booking.state not in OCCUPYING or booking.starts_at <= now:
+        return ()
+    rules = bookings_store.rules_of(db, [booking.instrument_number])[booking.instrument_number]
+    held = holding.of_wish(db, rules, again(booking, booking.span, rules=rules, mode=booking.mode)).operator
+    if may_operate(held, rules.demand, rules.timezone, booking.ends_at):
+        return ()
+    return (Refusal(code="operator_gone"),)
 
 
 def no_shows(

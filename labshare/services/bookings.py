@@ -160,16 +160,18 @@ def move(
     """Give a booking other times, under the same rules as a new one. Raises as `book` does, `Stale`, and `WrongState`
     for what is only kept: an offer is of one time, and a form keeps another one by asking for it.
 
-    What is not given, `purpose`, `mode`, `setup` and the operator, the booking keeps. `override` as in a wish.
+    What is not given, `purpose`, `mode`, `setup` and the operator, the booking keeps. `override` as in a wish. Of one
+    that has begun only the rest can be given back.
     """
     booking, rules = _locked(db, actor, booking_id, seen_version, also=(operator_id,) if operator_id else ())
-    require_movable(booking, now)
+    keeps_all = (purpose, mode, setup, operator_id) == (None, None, None, UNSET)
+    require_movable(booking, now, span if keeps_all else None)
     if booking.state is BookingState.HELD:
         raise WrongState("hold_stays")
     wish = again(booking, span, purpose, rules=rules, mode=mode, setup=setup, operator_id=operator_id)
     wish = with_reason(wish, override)
     require_override(actor, wish, rules)
-    moved = moving(booking, wish, rules, payer_of(db, wish), now, by=actor)
+    moved = moving(db, booking, wish, rules, payer_of(db, wish), now, by=actor)
     return _write(db, actor, moved, rules, now, action="move")
 
 
@@ -210,14 +212,15 @@ def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: i
 def miss(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
     """Write down that nobody came, a strike by R21, and give the rest of the time back. For managers of the centre.
 
-    Raises `WrongState` for what is no confirmed use, and `Refused` where no agreement says how long to wait, while that
-    lasts, or when the instrument ran for it in time.
+    Raises `WrongState` for what is no confirmed use, and `Refused` where nobody had to come or could use it, where no
+    agreement says how long to wait, while that lasts, or when the instrument ran for it in time.
     """
     booking, rules = _locked(db, actor, booking_id, seen_version)
     require(actor, Action.MANAGE_CALENDAR, centre=rules.centre_id)
     if booking.kind is not BookingKind.USE or booking.state is not BookingState.CONFIRMED:
         raise WrongState("booking_not_missed", state=booking.state.value)
-    refusal = clauses.not_missed(db, rules, booking, usage_store.came_at(db, booking.id), now)
+    downs = usage_store.downs(db, [rules.number], booking.span, now).get(rules.number, [])
+    refusal = clauses.not_missed(db, rules, booking, usage_store.came_at(db, booking.id), downs, now)
     refuse((refusal,) if refusal else ())
     missed = _write(db, actor, ended(booking, BookingState.NO_SHOW, now), rules, now, action="miss")
     charge(db, missed, Outcome(is_no_show=True), now, by=actor.person_id)
@@ -327,11 +330,16 @@ def held_with(
     return booking, locked
 
 
-def require_movable(booking: Booking, now: datetime) -> None:
-    """Raise `WrongState` for what has begun or no longer stands."""
+def require_movable(booking: Booking, now: datetime, span: Span | None = None) -> None:
+    """Raise `WrongState` for what has begun or no longer stands; what has begun may end earlier, from now on."""
     if booking.state not in MOVABLE:
         raise WrongState("booking_not_movable", state=booking.state.value)
-    if booking.starts_at <= now:
+    if booking.starts_at <= now and not (
+        booking.state is BookingState.CONFIRMED
+        and span is not None
+        and span.start == booking.starts_at
+        and now <= span.end < booking.ends_at
+    ):
         raise WrongState("booking_begun")
 
 

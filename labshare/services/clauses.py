@@ -17,6 +17,7 @@ from labshare.domain.booking_rules import NoShows, Posted, PrimeLimit, courtesy_
 from labshare.domain.bookings import LONGEST_MINUTES, Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.clauses import Conduct, PersonUse, fair_share_at, tiers_at
 from labshare.domain.courtesy import Courtesy, is_late_notice, is_no_show, weeks_around
+from labshare.domain.modes import Mode
 from labshare.domain.ordering import Tier
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.timespan import Span
@@ -152,9 +153,20 @@ def posted_conduct(
 
 
 def not_missed(
-    db: Connection, rules: InstrumentRules, booking: Booking, came_at: datetime | None, now: datetime
+    db: Connection,
+    rules: InstrumentRules,
+    booking: Booking,
+    came_at: datetime | None,
+    downs: Sequence[Span],
+    now: datetime,
 ) -> Refusal | None:
-    """Why a booking is none to which nobody came (R21); None when it is one. One query."""
+    """Why a booking is none to which nobody came (R21); None when it is one. One query. Nobody has to come to what the
+    staff run for them, nor to an instrument that was down as their time began.
+    """
+    if booking.mode is Mode.COMMISSIONED:
+        return Refusal(code="no_show_by_staff")
+    if any(down.start <= booking.starts_at < down.end for down in downs):
+        return Refusal(code="no_show_down")
     posted = rulebook(db).posted_at(rules.site)
     held = [
         *(each.penalties for each in _courtesies(db, rules, booking) if each.penalties),

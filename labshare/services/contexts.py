@@ -19,7 +19,6 @@ from labshare.domain.bookings import (
     OCCUPYING,
     Booking,
     BookingKind,
-    BookingState,
     Context,
     InstrumentRules,
     KeptTime,
@@ -28,6 +27,7 @@ from labshare.domain.bookings import (
 )
 from labshare.domain.clauses import Conduct, PersonUse
 from labshare.domain.clearances import Clearance
+from labshare.domain.kept_times import takes_no_more
 from labshare.domain.modes import is_run_by_staff
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.projects import Project
@@ -74,16 +74,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     def occupies(self) -> bool:
         """Whether the booking takes time once the change is made."""
         return self.after.state in OCCUPYING
-
-    @property
-    def keeps_time(self) -> bool:
-        """Whether it stood, and stays on its instrument at its times; what was only kept is asked for anew."""
-        before, after = self.before, self.after
-        return (
-            before is not None
-            and before.state is not BookingState.HELD
-            and (before.instrument_number, before.span) == (after.instrument_number, after.span)
-        )
 
 
 # What the same call writes before a wish, each with the rules of its instrument.
@@ -175,8 +165,8 @@ def context(
 
 
 def _as_it_stands(rules: InstrumentRules, change: Change) -> InstrumentRules:
-    """The rules of an instrument, with the changeover that a booking keeps with its times."""
-    if not change.keeps_time:
+    """The rules of an instrument, with the changeover that a booking keeps with its times, or with a part of them."""
+    if not takes_no_more(change.before, change.after):
         return rules
     use, occupied = change.after.span, change.after.occupied
     before, after = (use.start - occupied.start) // MINUTE, (occupied.end - use.end) // MINUTE

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from labshare.domain.bookings import Booking, BookingKind, BookingState, InstrumentRules, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.people import Actor
-from labshare.domain.timespan import Span
+from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Refusal, Refused, Stale, WrongState
 from labshare.services import booking_changes, bookings, training
 from labshare.services.house_rules import require_override, with_reason
@@ -91,6 +91,29 @@ def _exchange(db: Connection, actor: Actor, booking: Booking, wish: Wish, locked
     training.tell(db, actor, [gone], locked, "cancel", now)
     training.tell(db, actor, [made], locked, "book", now)
     return made
+
+
+def finish(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:
+    """Give back the rest of a booking that has begun, from the next step of its instrument on. Raises as
+    `bookings.move` does, and `WrongState` where no step is left.
+    """
+    booking, rules = bookings.held(db, actor, booking_id)
+    end = earliest_end(booking, rules, now)
+    if end is None:
+        raise WrongState("booking_nothing_left")
+    return bookings.move(db, actor, booking_id, Span(booking.starts_at, end), seen_version=seen_version, now=now)
+
+
+def earliest_end(booking: Booking, rules: InstrumentRules, now: datetime) -> datetime | None:
+    """When a booking that has begun can end at the earliest: on the raster, and no shorter than a use must be. None
+    where that is no earlier, or it stands no more.
+    """
+    if booking.state is not BookingState.CONFIRMED or not booking.starts_at <= now < booking.ends_at:
+        return None
+    step = max(1, rules.granularity_minutes)
+    least = max(-((booking.starts_at - now) // MINUTE), rules.min_minutes)
+    end = booking.starts_at + -(-least // step) * step * MINUTE
+    return end if end < booking.ends_at else None
 
 
 def trial(

@@ -178,7 +178,7 @@ def move(
     ]
     require_override(actor, wishes[0], rules)
     changes = [
-        booking_changes.moving(each, wish, rules, payer, now, by=actor)
+        booking_changes.moving(db, each, wish, rules, payer, now, by=actor)
         for each, wish in zip(ahead, wishes, strict=True)
     ]
     return _write(db, actor, changes, rules, now, action="move")

@@ -17,30 +17,19 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.bookings import (
-    BLOCK_RULES,
     OCCUPYING,
-    RULES,
     Booking,
-    BookingKind,
     BookingState,
     Context,
     InstrumentRules,
     Neighbour,
-    Rule,
     Wish,
-    advance,
     check,
-    granularity,
     is_time_taken,
-    kept_for_round,
-    length,
-    not_blocked,
-    opening_hours,
-    prime_time,
 )
 from labshare.domain.clauses import Conduct
 from labshare.domain.clearances import is_open
-from labshare.domain.house_rules import answered_for
+from labshare.domain.kept_times import rules_of
 from labshare.domain.people import Actor
 from labshare.domain.rulebook import Rulebook
 from labshare.errors import Refusal, Refused, TimeTaken
@@ -140,7 +129,7 @@ def judge(
             known, over = _known(db, book, counted, change, change.wish, rules, planned, leaving, now, reader)
             due |= {each.id: _expiring(db, each.id, now) for each in over}
             conducts[change.after.id] = known.conducts
-            found += check(change.wish, known, _rules_of(change))
+            found += check(change.wish, known, rules_of(change.before, change.after))
         refusals.append(found)
         if change.occupies and not (found and sifting):
             planned.append((change, rules))
@@ -152,27 +141,6 @@ def judge(
     weighed = _weighed(db, book, [*left, *due.values()], locked, now, reader)
     weighed = weighed if sifting else _placed(db, book, weighed, changes, locked, now)
     return Judged(refusals=tuple(refusals), weighed=weighed, due=tuple(due.values()), locked=locked, conducts=conducts)
-
-
-# What the span of a use alone decides, unless a reason passed it.
-_OF_SPAN: frozenset[Rule] = frozenset({length, granularity, advance})
-
-
-def _rules_of(change: Change) -> tuple[Rule, ...]:
-    """What is asked of a change: of one that keeps the times of a booking nothing that was decided with them, as a rule
-    that is posted later leaves what stands alone; of its own person neither their best hours nor whether they came.
-    """
-    before, after = change.before, change.after
-    if after.kind is not BookingKind.USE:
-        return BLOCK_RULES
-    if before is None or not change.keeps_time:
-        return RULES
-    is_same = before.person_id == after.person_id
-    # Whoever takes it over has not the reason for which a manager passed the rules for somebody else.
-    is_decided = is_same or not before.override_reason
-    decided = {kept_for_round, *(_OF_SPAN if is_decided else ()), *((prime_time, not_blocked) if is_same else ())}
-    asked = (each for each in RULES if each not in decided)
-    return tuple(answered_for if is_decided and each is opening_hours else each for each in asked)
 
 
 def lock_balances(db: Connection, changes: Sequence[Change], locked: Locked, now: datetime) -> None:

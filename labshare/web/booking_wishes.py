@@ -16,8 +16,9 @@ from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may, may_somewhere
 from labshare.domain.timespan import Span
 from labshare.errors import Refusal, Refused
-from labshare.i18n import word
+from labshare.i18n import gettext, word
 from labshare.services import Connection, calendars, operators, projects, wishes
+from labshare.services.bookings import BookingLine
 from labshare.web import qualifications, waitlist
 from labshare.web.booking_forms import (
     BookingForm,
@@ -94,11 +95,19 @@ def ways_after(
     }
 
 
-def operator_choices(db: Connection, me: Actor, rules: InstrumentRules, now: datetime) -> list[tuple[str, str]]:
-    """Who of the staff may be named, where they run the instrument or help: ids and names."""
-    if set(rules.modes) <= {Mode.SELF}:
-        return []
-    return [(str(each.id), each.name) for each in operators.operators(db, me, rules, now)]
+def operator_choices(
+    db: Connection, me: Actor, rules: InstrumentRules, now: datetime, line: BookingLine | None = None
+) -> list[tuple[str, str]]:
+    """Who of the staff may be named, where they run the instrument or help: ids and names. Whoever is named for the
+    booking of this line stays a choice, so that no form takes them off unasked.
+    """
+    found: list[tuple[str, str]] = []
+    if not set(rules.modes) <= {Mode.SELF}:
+        found = [(str(each.id), each.name) for each in operators.operators(db, me, rules, now)]
+    if line and line.booking.operator_id and str(line.booking.operator_id) not in dict(found):
+        gone = gettext("%(name)s (operates it no more)") % {"name": line.operator}
+        found.insert(0, (str(line.booking.operator_id), gone))
+    return found
 
 
 def staff_choices(db: Connection, me: Actor, rules: InstrumentRules, now: datetime) -> list[tuple[str, str]]:

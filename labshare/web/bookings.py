@@ -17,6 +17,7 @@ from litestar.params import FromPath
 
 from labshare import formats
 from labshare.domain.bookings import MOVABLE, Booking, BookingKind, BookingState, InstrumentRules, Wish
+from labshare.domain.modes import Mode
 from labshare.domain.opening import format_opening
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.projects import Project
@@ -30,7 +31,6 @@ from labshare.services import (
     booking_changes,
     booking_rules,
     bookings,
-    clauses,
     exchanges,
     free_times,
     holds,
@@ -295,7 +295,7 @@ def booking_page(
         ask_address=qualifications.address_after(error.refusals, rules) if isinstance(error, Refused) else "",
         **_permitted(me, line, is_changeable=is_changeable),
         standing=moves.standing_after(me, booking, rules, booking.starts_at, now),
-        is_late=is_changeable and booking.person_id == me.person_id and clauses.is_late(db, rules, booking, now),
+        is_late=is_changeable and booking_changes.is_late(db, me, booking, rules, now),
         **_asked(me, line, now),
         **_known(db, me, line, rules, now),
         week=calendars.week_of(db, me, rules, day_of(form, rules, now), now),
@@ -331,11 +331,12 @@ def _known(db: Connection, me: Actor, line: BookingLine, rules: InstrumentRules,
     return {
         "rules": rules,
         "setups": [(each, each) for each in rules.setups],
-        "operators": operator_choices(db, me, rules, now),
+        "operators": operator_choices(db, me, rules, now, line),
         "manages": may(me, Action.MANAGE_CALENDAR, centre=line.centre_id),
         "estimates": [each] if (each := prices.of_booking(db, rules, booking, line.project or "")) else [],
         "is_timed": True,
         "form_address": _form_address(me, line),
+        "ends_early": moves.earliest_end(booking, rules, now) if bookings.may_change(me, line) else None,
         "on_offer": booking.person_id == me.person_id and exchanges.is_open(db, me, booking.id, now),
         "notices": warnings(db, me, booking, now),
     }
@@ -355,6 +356,8 @@ def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
     """Whether the reader is asked to decide, and whether anybody came: a manager, once a use should have begun."""
     booking = line.booking
     is_due = booking.kind is BookingKind.USE and booking.state is BookingState.CONFIRMED and booking.starts_at <= now
+    # Nobody has to come to what the staff run.
+    is_due = is_due and booking.mode is not Mode.COMMISSIONED
     is_manager = may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
     return {"may_miss": is_due and is_manager, "may_decide": approvals.may_decide(me, line, now)}
 

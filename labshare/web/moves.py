@@ -18,7 +18,7 @@ from labshare.domain.bookings import MOVABLE, Booking, InstrumentRules
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
-from labshare.services import Connection, Database, bookings, calendars, clauses, moves, prices
+from labshare.services import Connection, Database, booking_changes, bookings, calendars, moves, prices
 from labshare.services.bookings import BookingLine
 from labshare.services.writing import undone
 from labshare.web import given
@@ -248,7 +248,7 @@ def _proposal(
             is_stale=isinstance(error, Stale),
             changes=changes(proposal.form, booking) if isinstance(error, Stale) else (),
             offers=[(offer.words, proposal.address_at(read_slot(offer.value))) for offer in offers],
-            standing=moves.standing_after(me, booking, rules, span.start, now),
+            standing="" if booking.span.contains(span) else moves.standing_after(me, booking, rules, span.start, now),
             estimates=[estimate] if estimate else [],
             is_timed=True,
             repeats=section_of(db, me, proposal.line),
@@ -259,8 +259,8 @@ def _proposal(
 def _proposed(db: Connection, me: Actor, booking_id: UUID, span: Span, form: MoveForm, now: datetime) -> Proposal:
     line, rules = bookings.show(db, me, booking_id), _target(db, me, booking_id, form)
     booking = line.booking
-    may_be_late = booking.state in MOVABLE and booking.starts_at > now and booking.person_id == me.person_id
-    is_late = may_be_late and clauses.is_late(db, calendars.rules_of(db, line.instrument_id), booking, now)
+    may_be_late = booking.state in MOVABLE and booking.starts_at > now
+    is_late = may_be_late and booking_changes.is_late(db, me, booking, calendars.rules_of(db, line.instrument_id), now)
     return Proposal(line=line, rules=rules, span=span, form=_with_seen(form, line), is_late=is_late)
 
 
@@ -279,4 +279,22 @@ def _with_seen(form: MoveForm, line: BookingLine) -> MoveForm:
     )
 
 
-router = Router("/", route_handlers=[propose, move])
+@post("/bookings/{booking_id:uuid}/finish", sync_to_thread=True)
+def finish(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    booking_id: FromPath[UUID],
+    data: Form[ChangeForm],
+) -> Response[str]:
+    try:
+        with database.write() as db:
+            moves.finish(db, me, booking_id, seen_version=read_version(data.version), now=now)
+    except (Refused, Stale, WrongState) as error:
+        with database.read() as db:
+            return booking_page(request, db, me, booking_id, now, form=data, error=error)
+    return redirect(request, f"/bookings/{booking_id}", notice="booking_finished")
+
+
+router = Router("/", route_handlers=[propose, move, finish])

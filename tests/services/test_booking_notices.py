@@ -11,13 +11,15 @@ import pytest
 import sqlalchemy as sa
 
 from labshare.domain.bookings import Booking, BookingState, Wish
+from labshare.domain.modes import Mode
 from labshare.domain.notices import Notice, NoticeKind
 from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
 from labshare.domain.timespan import Span
-from labshare.services import approvals, bookings, moves, notices, series, ticking
+from labshare.services import approvals, bookings, modes, moves, notices, series, ticking
 from labshare.services.writing import ended, write
 from labshare.store import bookings as store
 from labshare.store import notices as notices_store
+from labshare.store import qualifications as qualifications_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import (
@@ -96,6 +98,27 @@ def test_a_booking_of_ones_own_costs_no_statement_more(house: Database) -> None:
         book(house, when=span(26, 9, 11), instrument_number=FESEM)
     assert [each for each in seen if "notices" in each] == []
     assert len([each for each in seen if "INTO due" in each]) == 2
+
+
+def test_a_person_is_told_when_somebody_else_changes_who_runs_it_or_its_setup(house: Database) -> None:
+    """The operator alone is another notice, and words or a change of their own are none."""
+    with house.write() as db:
+        modes.choose(db, actor(MANAGER), "N002", list(Mode), "5 kV", NOW)
+        qualifications_store.put(db, COLLEAGUE, XRD, level=1, until=None, by=ADMINISTRATOR, now=NOW)
+        qualifications_store.name_operator(db, COLLEAGUE, XRD, operates=True)
+    made = book(house)
+    said: list[dict[str, Any]] = [
+        {"mode": Mode.COMMISSIONED}, {"setup": "5 kV"}, {"operator_id": COLLEAGUE}, {"purpose": "khác"},
+    ]  # fmt: skip
+    for place, more in enumerate(said):
+        with house.write() as db:
+            bookings.move(
+                db, actor(MANAGER), made.id, made.span, seen_version=place + 1, now=NOW + place * HOUR, **more
+            )
+    assert kinds(house, RESEARCHER) == [K.BOOKING_CHANGED, K.BOOKING_CHANGED, K.BOOKING_OPERATOR]
+    with house.write() as db:
+        bookings.move(db, actor(RESEARCHER), made.id, made.span, seen_version=5, now=NOW, mode=Mode.SELF)
+    assert len(kinds(house, RESEARCHER)) == 3
 
 
 def test_a_person_is_told_who_else_books_moves_and_cancels_for_them(house: Database) -> None:

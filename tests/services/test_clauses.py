@@ -17,12 +17,13 @@ from labshare.domain.agreements import Agreement, Scope, Version
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
 from labshare.domain.courtesy import Courtesy, Penalties, PrimeTime
 from labshare.domain.equipment import EquipmentState, StateRecord
+from labshare.domain.modes import Mode
 from labshare.domain.ordering import FairShare
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Forbidden, Refusal, Refused, WrongState
 from labshare.i18n import speaking
 from labshare.sentences import sentence
-from labshare.services import booking_warnings, clauses, free_times, plans
+from labshare.services import booking_warnings, clauses, free_times, modes, plans, usage
 from labshare.services import bookings as service
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
@@ -64,8 +65,8 @@ def house(database: Database) -> Database:
     return database
 
 
-def book(house: Database, number: int, when: Span, who: UUID = RESEARCHER) -> Booking:
-    wish = Wish(instrument_number=number, span=when, project_id=PUBLIC_PROJECT)
+def book(house: Database, number: int, when: Span, who: UUID = RESEARCHER, mode: Mode | None = None) -> Booking:
+    wish = Wish(instrument_number=number, span=when, project_id=PUBLIC_PROJECT, mode=mode)
     with house.write() as db:
         return service.book(db, actor(who), wish, NOW)
 
@@ -278,6 +279,60 @@ def test_nobody_is_said_not_to_have_come_where_the_instrument_ran_in_time_or_no_
 def cancelled(house: Database, booking: Booking, before: timedelta, who: UUID = RESEARCHER) -> Booking:
     with house.write() as db:
         return service.cancel(db, actor(who), booking.id, seen_version=1, now=booking.starts_at - before)
+
+
+def test_nobody_misses_what_the_staff_run_or_what_was_down(house: Database) -> None:
+    """Down from before the start, and still: who begins once it is up again could have come."""
+    with house.write() as db:
+        modes.choose(db, actor(MANAGER), "N002", list(Mode), "", NOW)
+    by_staff = book(house, XRD, span(25, 8, 9), mode=Mode.COMMISSIONED)
+    down, after = book(house, XRD, span(25, 9, 11)), book(house, XRD, span(25, 11, 12))
+    with house.write() as db:
+        usage.record_down(db, actor(MANAGER), "N002", "pump", by_staff.ends_at - timedelta(minutes=5))
+    with pytest.raises(Refused, match="no_show_by_staff"):
+        missed(house, by_staff, timedelta(minutes=40))
+    with pytest.raises(Refused, match="no_show_down"):
+        missed(house, down, timedelta(minutes=40))
+    with house.write() as db:
+        usage.record_up(db, actor(MANAGER), "N002", down.ends_at)
+    with pytest.raises(Refused, match="no_show_down"):
+        missed(house, down, timedelta(hours=3))
+    assert missed(house, after, timedelta(minutes=40)).state is BookingState.NO_SHOW
+
+
+def strikes(house: Database, who: UUID = RESEARCHER) -> int:
+    with house.read() as db:
+        return len(person_times.missed(db, who, NOW))
+
+
+@pytest.mark.parametrize(
+    ("who", "hours", "to", "strikes_after"),
+    [
+        # An hour before it begins to another day, and given back; two days before; and by a manager, who gives none.
+        (RESEARCHER, 1, span(30, 9, 11), 1),
+        (RESEARCHER, 48, span(30, 9, 11), 0),
+        (MANAGER, 1, span(30, 9, 11), 0),
+        # A part is no other time: what is left is given back in time.
+        (RESEARCHER, 48, span(27, 9, 10), 0),
+    ],
+)
+def test_what_was_moved_late_is_given_back_late(
+    house: Database, who: UUID, hours: int, to: Span, strikes_after: int
+) -> None:
+    """The clause asks for 24 hours' notice; without giving it back there is no strike."""
+    with house.write() as db:
+        clause = Courtesy(notice_hours=24, penalties=Penalties(strikes=1, late_cancel=True))
+        agreements_store.add_version(
+            db, Version(number=2, agreement=courteous(courtesy=clause)), actor_id=None, now=NOW
+        )
+    use = book(house, XRD, span(27, 9, 11))
+    now = use.starts_at - timedelta(hours=hours)
+    with house.write() as db:
+        moved = service.move(db, actor(who), use.id, to, seen_version=1, now=now)
+    assert strikes(house) == 0
+    with house.write() as db:
+        service.cancel(db, actor(RESEARCHER), use.id, seen_version=moved.version, now=now)
+    assert strikes(house) == strikes_after
 
 
 def test_who_has_strikes_of_an_agreement_is_told_before_they_are_barred(house: Database) -> None:

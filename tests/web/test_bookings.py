@@ -370,6 +370,19 @@ def test_what_a_use_would_cost_stands_in_the_form_and_on_the_booking(client: Cli
     assert client.get(f"/bookings/{booking_id}").status_code == 404
 
 
+def test_who_speaks_for_the_user_is_warned_that_a_late_cancellation_counts_against_them(
+    client: Client, house: Database
+) -> None:
+    """The researcher leads the project, and booked it for the colleague."""
+    clause = Courtesy(notice_hours=24, penalties=Penalties(late_cancel=True))
+    agreement = an_agreement(courtesy=clause, covered=Scope(centres=("C-ONE",)), parties=("I-IMS",))
+    with house.write() as db:
+        agreements.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+    soon = put(house, XRD, when=span(23, 11, 12), person_id=COLLEAGUE, booked_by_id=RESEARCHER)
+    sign_in(client, "researcher")
+    assert "hủy lúc này bị tính cho người sử dụng như vắng mặt" in text_of(client.get(f"/bookings/{soon}"))
+
+
 def test_a_manager_says_that_nobody_came_and_a_late_cancellation_is_warned_of(client: Client, house: Database) -> None:
     """Now is Monday, 08:00. The use began at 07:00 and the clause waits half an hour; another begins in 3 hours."""
     clause = Courtesy(notice_hours=24, penalties=Penalties(late_cancel=True))
@@ -383,7 +396,7 @@ def test_a_manager_says_that_nobody_came_and_a_late_cancellation_is_warned_of(cl
     assert send(client, f"/bookings/{begun}/no-show", {"version": "1"}).status_code == 403
     sign_in(client, "manager")
     assert f"/bookings/{begun}/no-show" in client.get(f"/bookings/{begun}").text
-    assert "hủy lúc này bị tính như không đến" not in text_of(client.get(f"/bookings/{soon}"))
+    assert "hủy lúc này bị tính" not in text_of(client.get(f"/bookings/{soon}"))
     refused = send(client, f"/bookings/{soon}/no-show", {"version": "1"})
     assert (refused.status_code, 'data-code="no_show_too_early"' in refused.text) == (422, True)
     assert send(client, f"/bookings/{begun}/no-show", {"version": "1"}).status_code == 303

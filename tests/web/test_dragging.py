@@ -255,9 +255,10 @@ def test_the_keys_move_a_booking_and_change_its_length(
         page.keyboard.press("Escape")
         expect(page.locator(".choice")).to_have_count(0)
         expect(page.locator("p[role=status]")).to_have_text("Đã thôi, không có gì thay đổi")
-        # The cell is where the choice was; the booking is above it, a day before.
+        # The cell is where the booking still is.
         expect(cursor(page)).to_be_focused()
-        for key in ("ArrowLeft", "m", "Shift+ArrowUp", "ArrowUp", "Enter"):
+        expect(cursor(page)).to_have_accessible_name(re.compile("09:00–09:30: 09:00–11:00 Của bạn"))
+        for key in ("m", "Shift+ArrowUp", "ArrowUp", "Enter"):
             page.keyboard.press(key)
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text(becomes("08:30–10:00 T5 26/11/2026"))
@@ -265,6 +266,29 @@ def test_the_keys_move_a_booking_and_change_its_length(
         with page.expect_navigation():
             page.keyboard.press("Enter")
         assert times(house, booked) == Span(at(26, 8, 30), at(26, 10))
+
+
+def test_the_keys_find_ones_booking_beside_a_place_that_is_free(
+    browser: Browser, site: str, house: Database, booked: UUID
+) -> None:
+    """On an instrument for two; and one that becomes longer than a day says its days."""
+    with house.write() as db:
+        db.execute(sa.update(instruments).values(capacity=2, opening="daily 00:00-24:00", max_minutes=2880))
+    with window(browser, site) as page:
+        at_week(page)
+        cursor(page).focus()
+        page.keyboard.press("Home")
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        for _ in range(18):
+            page.keyboard.press("ArrowDown")
+        expect(cursor(page)).to_have_accessible_name(re.compile("26/11/2026, 09:00–09:30: .*09:00–11:00 Của bạn"))
+        expect(cursor(page)).to_have_accessible_name(re.compile("Còn trống"))
+        page.keyboard.press("m")
+        expect(column(page).locator(".choice i")).to_have_text("09:00–11:00")
+        for _ in range(48):
+            page.keyboard.press("Shift+ArrowDown")
+        expect(column(page).locator(".choice i")).to_have_text("26/11 09:00 – 27/11 11:00")
 
 
 def test_a_calendar_that_is_drawn_anew_keeps_the_cell_and_the_focus(

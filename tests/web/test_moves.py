@@ -265,3 +265,28 @@ def test_nobody_else_is_told_of_it(client: Client, booked: UUID) -> None:
     assert client.get(f"/bookings/{booked}/move?{query}").status_code == 401
     sign_in(client, "colleague")
     assert proposal(client, booked, query)[0] == 404
+
+
+# ---------------------------------------------------------------- what has begun
+
+
+def test_who_is_done_gives_back_the_rest_from_its_page(client: Client, house: Database) -> None:
+    """Begun at seven in Hanoi, until eleven; it is just after eight. One that has not begun offers nothing like it."""
+    with house.write() as db:
+        use = a_booking(XRD, span(23, 7, 11))
+        ahead = a_booking(XRD, span(23, 12, 13))
+        store.add(db, [use, ahead])
+    sign_in(client, "researcher")
+    assert f"/bookings/{ahead.id}/finish" not in client.get(f"/bookings/{ahead.id}").text
+    page = client.get(f"/bookings/{use.id}").text
+    assert "Lượt đặt sẽ kết thúc lúc 08:30 T2 23/11/2026" in text_of(client.get(f"/bookings/{use.id}"))
+    assert f'action="/bookings/{use.id}/finish"' in page
+    stale = send(client, f"/bookings/{use.id}/finish", {"version": "7"})
+    assert (stale.status_code, times(house, use.id)) == (412, use.span)
+    done = send(client, f"/bookings/{use.id}/finish", {"version": "1"})
+    assert done.headers["location"] == f"/bookings/{use.id}"
+    assert times(house, use.id) == Span(use.starts_at, use.starts_at + timedelta(minutes=90))
+    again = send(client, f"/bookings/{use.id}/finish", {"version": "2"})
+    assert (again.status_code, 'data-code="booking_nothing_left"' in again.text) == (422, True)
+    sign_in(client, "competitor")
+    assert send(client, f"/bookings/{use.id}/finish", {"version": "2"}).status_code == 404

@@ -170,3 +170,32 @@ def test_who_operates_sees_it_in_the_calendar_and_may_not_drag_it(client: Client
     assert f'action="/bookings/{booking_id}/operator"' not in page.text
     file = client.get(f"/bookings/{booking_id}.ics").text
     assert "Operator: Colleague\\, for Researcher" in file.replace("\r\n ", "")
+
+
+def test_a_form_takes_nobody_off_who_was_relieved_since(client: Client, house: Database) -> None:
+    """Whether another is named still or nobody: the field has them, marked, and the page says what to do."""
+    with house.write() as db:
+        modes.choose(db, actor(MANAGER), "N001", list(Mode), "5 kV\n15 kV", NOW)
+    for other in (False, True):
+        with house.write() as db:
+            store.name_operator(db, COLLEAGUE, FESEM, operates=True)
+            store.name_operator(db, RESEARCHER, FESEM, operates=other)
+        sign_in(client, "researcher")
+        use = book(client, operator=str(COLLEAGUE), date=f"2026-11-2{6 + other}")
+        with house.write() as db:
+            operators.name(db, actor(MANAGER), "N001", "colleague", operates=False, now=NOW)
+        page = client.get(f"/bookings/{use}")
+        assert page.text.count(f'<option value="{COLLEAGUE}" selected>Colleague (operates it no more)') == 2
+        assert "does not operate it any more" in text_of(page)
+        fields = {
+            "date": f"2026-11-2{6 + other}", "from": "9:00", "until": "11:00", "version": "1", "mode": "commissioned",
+            "operator": str(COLLEAGUE), "setup": "5 kV",
+        }  # fmt: skip
+        assert send(client, f"/bookings/{use}/move", fields).status_code == 303
+        assert operator_of(house, use) == COLLEAGUE
+        refused = send(client, f"/bookings/{use}/move", fields | {"from": "13:00", "until": "15:00", "version": "2"})
+        assert (refused.status_code, 'data-code="operator_not_named"' in refused.text) == (422, True)
+        assert f'<option value="{COLLEAGUE}" selected>' in refused.text
+        moved = fields | {"from": "13:00", "until": "15:00", "version": "2", "operator": ""}
+        assert send(client, f"/bookings/{use}/move", moved).status_code == 303
+        assert operator_of(house, use) is None

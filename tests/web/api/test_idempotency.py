@@ -183,7 +183,7 @@ def test_a_refusal_by_the_guard_itself_is_kept(
     """If every rule erred the database still says no, and the transaction goes on to keep that."""
     with database.write() as db:
         bookings_store.add(db, [a_booking(FESEM, span(25, 9, 11))])
-    monkeypatch.setattr("labshare.services.writing.RULES", ())
+    monkeypatch.setattr("labshare.domain.kept_times.RULES", ())
     (first,) = at_once(database, anywhere, "/bookings", WISH, ["a"])
     assert (first.status_code, codes(first)) == (409, ["time_taken_meanwhile"])
     (again,) = at_once(database, anywhere, "/bookings", WISH, ["a"])

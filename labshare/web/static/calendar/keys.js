@@ -4,7 +4,8 @@ import { book, propose } from "./asking.js";
 import { hold, release } from "./live.js";
 import { chosen, moved, resized } from "./ranges.js";
 import {
-  between, bookingOf, calendarOf, cell, clock, describe, draw, drawn, erase, isLane, itemAt, limits, say, shown, trackOf, tracksOf, words,
+  DAY, between, bookingOf, calendarOf, cell, clock, dayOf, describe, draw, drawn, erase, isLane, itemAt, itemsAt, limits, say, shown, trackOf,
+  tracksOf, words,
 } from "./tracks.js";
 
 // Where the cell of each calendar is, by the calendar's id: it is drawn anew and the place stays.
@@ -13,10 +14,11 @@ let choosing = null;
 let hadFocus = false;
 
 const standing = (track, minute) => {
-  const item = itemAt(track, minute), said = words(calendarOf(track));
-  if (!item) return said.closed;
-  if (item.classList.contains("free")) return said.free;
-  return [".time", ".what"].map((part) => item.querySelector(part)?.textContent.trim()).join(" ");
+  const items = itemsAt(track, minute), said = words(calendarOf(track));
+  const told = (item) => item.classList.contains("free")
+    ? said.free
+    : [".time", ".what"].map((part) => item.querySelector(part)?.textContent.trim()).join(" ");
+  return items.length ? items.map(told).join("; ") : said.closed;
 };
 
 const put = (track, minute, { focus = false, label = null } = {}) => {
@@ -63,8 +65,10 @@ const end = () => {
   release();
 };
 
+// Back to where the choice began: to the booking that stays, or to the cell.
 const giveUp = () => {
-  const { track } = choosing, { minute } = places.get(calendarOf(track).id);
+  const { kind, booking } = choosing, track = kind === "time" ? booking.track : choosing.track;
+  const minute = kind === "time" ? booking.start + (booking.day - dayOf(track)) * DAY : choosing.start;
   end();
   put(track, minute, { focus: true });
   say(words(calendarOf(track)).left);
@@ -151,7 +155,7 @@ const atCell = (event, track) => {
   if (key in ARROWS || key === "Home" || key === "End") go(key, track, minute);
   else if (key === "Enter" || key === " ") open(track, minute);
   else if (key.toLowerCase() === "m") {
-    const link = itemAt(track, minute)?.querySelector("a[data-version]");
+    const link = itemsAt(track, minute).map((item) => item.querySelector("a[data-version]")).find(Boolean);
     if (link) grab(link);
   } else return false;
   return true;

@@ -50,10 +50,12 @@ const place = (start, end) => {
   return `fh${Math.floor(first / 60)} fm${first % 60} uh${Math.floor(last / 60)} um${last % 60}`;
 };
 
-export const itemAt = (track, minute) => [...track.querySelectorAll("ol > li")].find((item) => {
+// What is there at a minute, of which an instrument for several may have more than one.
+export const itemsAt = (track, minute) => [...track.querySelectorAll("ol > li")].filter((item) => {
   const { start, end } = drawn(item);
   return start <= minute && minute < end;
-}) ?? null;
+});
+export const itemAt = (track, minute) => itemsAt(track, minute)[0] ?? null;
 
 // ---------------------------------------------------------------- days
 
@@ -110,9 +112,13 @@ export const draw = (choice) => {
   }
 };
 
+// What is longer than a day says which days it begins and ends on.
+const shortDate = (iso) => new Date(`${iso}T00:00:00Z`).toLocaleDateString(
+  document.documentElement.lang === "vi" ? "vi" : "en-GB", { day: "numeric", month: "numeric", timeZone: "UTC" },
+);
 export const describe = (choice) => {
-  const { from, until } = fields(choice.day, choice.start, choice.length);
-  return `${from}–${until}`;
+  const { date, from, until, until_date: last } = fields(choice.day, choice.start, choice.length);
+  return choice.length <= DAY ? `${from}–${until}` : `${shortDate(date)} ${from} – ${shortDate(last)} ${until}`;
 };
 
 // The cell that may have the focus, of a grid whose other cells are not there until one goes to them; and what was there

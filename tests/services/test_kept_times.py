@@ -1,0 +1,357 @@
+"""What stands is asked nothing anew of the times that it keeps, or gives back in part, but who must be there for it.
+
+The rules are those of labshare/domain/kept_times.py, through the services. On both databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from labshare.domain.booking_rules import (
+    BookingRule,
+    DatedHours,
+    Length,
+    NoShows,
+    Overnight,
+    Scope,
+    ScopeKind,
+)
+from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
+from labshare.domain.modes import Mode
+from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
+from labshare.domain.timespan import Span
+from labshare.errors import Refused, WrongState
+from labshare.services import approvals, booking_rules, bookings, exchanges, modes, moves, operators, series
+from labshare.store import bookings as bookings_store
+from labshare.store import qualifications as store
+from labshare.store import tables as t
+from labshare.store.engine import Database
+from tests.furniture import (
+    ADMINISTRATOR,
+    COLLEAGUE,
+    FESEM,
+    MANAGER,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    at,
+    furnish,
+    span,
+)
+from tests.round_of import open_round
+
+CENTRE = Scope(ScopeKind.CENTRE, "C-ONE")
+EVENING = span(26, 18, 20)
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    """Both instruments in every mode, operated by colleague and manager. Level 2, which closed hours may ask for, have
+    the manager and the researcher.
+    """
+    with database.write() as db:
+        furnish(db)
+        for number, code in ((FESEM, "N001"), (XRD, "N002")):
+            modes.choose(db, actor(MANAGER), code, list(Mode), "5 kV\n15 kV", NOW)
+            for person_id, level in ((COLLEAGUE, 1), (MANAGER, 2), (RESEARCHER, 2)):
+                store.put(db, person_id, number, level=level, until=None, by=ADMINISTRATOR, now=NOW - timedelta(30))
+            for person_id in (COLLEAGUE, MANAGER):
+                store.name_operator(db, person_id, number, operates=True)
+    return database
+
+
+def post(house: Database, rule: BookingRule) -> None:
+    with house.write() as db:
+        booking_rules.post(db, actor(MANAGER), CENTRE, rule, NOW)
+
+
+def book(house: Database, when: Span, who: UUID = RESEARCHER, number: int = FESEM, **more: Any) -> Booking:
+    wish = Wish(instrument_number=number, span=when, project_id=PUBLIC_PROJECT, **more)
+    with house.write() as db:
+        return bookings.book(db, actor(who), wish, NOW)
+
+
+def move(
+    house: Database,
+    booking: Booking,
+    when: Span | None = None,
+    who: UUID = RESEARCHER,
+    now: datetime = NOW,
+    **more: Any,
+) -> Booking:
+    with house.write() as db:
+        return bookings.move(
+            db, actor(who), booking.id, when or booking.span, seen_version=booking.version, now=now, **more
+        )
+
+
+def refused(house: Database, booking: Booking, when: Span | None = None, **more: Any) -> list[str]:
+    with pytest.raises(Refused) as caught:
+        move(house, booking, when, **more)
+    return [each.code for each in caught.value.refusals]
+
+
+# ---------------------------------------------------------------- closed hours
+
+
+def test_a_run_by_the_staff_in_closed_hours_does_not_lose_its_operator(house: Database) -> None:
+    """By no way: alone, with its series, or with other words besides."""
+    post(house, Overnight(level=2))
+    run = book(house, EVENING, mode=Mode.COMMISSIONED, operator_id=MANAGER)
+    assert refused(house, run, operator_id=None) == ["rule_staff_hours"]
+    assert refused(house, run, operator_id=None, purpose="khác") == ["rule_staff_hours"]
+    assert refused(house, run, operator_id=COLLEAGUE) == ["rule_overnight"]
+    assert move(house, run, purpose="khác").operator_id == MANAGER
+    wish = Wish(
+        instrument_number=XRD,
+        span=span(27, 18, 20),
+        project_id=PUBLIC_PROJECT,
+        mode=Mode.COMMISSIONED,
+        operator_id=MANAGER,
+    )
+    with house.write() as db:
+        made = series.create(
+            db, actor(RESEARCHER), wish, Repeat(frequency=Frequency.WEEKLY, count=2), Conflicts.STOP, NOW
+        )
+    first = made.line.bookings[0]
+    with pytest.raises(Refused, match="rule_staff_hours"), house.write() as db:
+        series.move(
+            db,
+            actor(RESEARCHER),
+            first.id,
+            first.span,
+            Reach.ALL,
+            seen_version=2,
+            now=NOW,
+            operator_id=None,
+        )
+
+
+def test_ones_own_use_in_closed_hours_is_not_left_to_the_staff(house: Database) -> None:
+    post(house, Overnight(level=2))
+    use = book(house, EVENING, mode=Mode.SELF)
+    assert refused(house, use, mode=Mode.COMMISSIONED) == ["rule_staff_hours"]
+    assert move(house, use, mode=Mode.COMMISSIONED, operator_id=MANAGER).mode is Mode.COMMISSIONED
+
+
+def test_a_swap_does_not_leave_closed_hours_to_the_staff(house: Database) -> None:
+    post(house, Overnight(level=2))
+    night = book(house, EVENING, mode=Mode.SELF)
+    day = book(house, span(27, 9, 11), COLLEAGUE, mode=Mode.COMMISSIONED)
+    with house.write() as db:
+        asked = exchanges.swap(db, actor(RESEARCHER), night.id, "N001", day.starts_at, seen_version=1, now=NOW)
+    with house.write() as db, pytest.raises(Refused, match="rule_staff_hours"):
+        exchanges.accept(db, actor(COLLEAGUE), asked.id, None, seen_version=2, now=NOW)
+
+
+def test_what_the_staff_run_alone_already_may_change_in_all_else(house: Database) -> None:
+    """The rule was posted, and the hours were closed, after it was booked."""
+    run = book(house, span(26, 9, 11), mode=Mode.COMMISSIONED)
+    post(house, Overnight(level=2))
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(opening="daily 12:00-18:00"))
+    assert move(house, run, setup="5 kV").setup == "5 kV"
+
+
+def test_the_level_is_asked_of_who_takes_over_whatever_closed_the_date_since(house: Database) -> None:
+    post(house, Overnight(level=2))
+    night, day = book(house, EVENING, mode=Mode.SELF), book(house, span(26, 9, 11), mode=Mode.SELF)
+    post(house, DatedHours(name="Power cut", first=date(2026, 11, 26), last=date(2026, 11, 26)))
+    assert move(house, night, setup="5 kV").setup == "5 kV"
+    for use, taken in ((night, False), (day, True)):
+        with house.write() as db:
+            seen = bookings_store.get(db, use.id).version
+            asked = exchanges.hand_over(db, actor(RESEARCHER), use.id, COLLEAGUE, seen_version=seen, now=NOW)
+        if taken:
+            with house.write() as db:
+                exchanges.accept(db, actor(COLLEAGUE), asked.id, PUBLIC_PROJECT, seen_version=seen, now=NOW)
+        else:
+            with house.write() as db, pytest.raises(Refused, match="rule_overnight"):
+                exchanges.accept(db, actor(COLLEAGUE), asked.id, PUBLIC_PROJECT, seen_version=seen, now=NOW)
+
+
+# ---------------------------------------------------------------- who is there
+
+
+def test_an_operator_who_was_relieved_stays_until_the_times_change(house: Database) -> None:
+    use = book(house, span(26, 9, 10), mode=Mode.COMMISSIONED, operator_id=COLLEAGUE)
+    with house.write() as db:
+        operators.name(db, actor(MANAGER), "N001", "colleague", operates=False, now=NOW)
+    described = move(house, use, setup="5 kV")
+    assert (described.setup, described.operator_id) == ("5 kV", COLLEAGUE)
+    assert refused(house, described, span(26, 13, 14)) == ["operator_not_named"]
+    assert move(house, described, span(26, 13, 14), operator_id=None).operator_id is None
+
+
+def test_a_trainer_who_is_none_any_more_stays_until_the_times_change(house: Database) -> None:
+    with house.write() as db:
+        store.put(db, COLLEAGUE, FESEM, level=3, until=None, by=ADMINISTRATOR, now=NOW - timedelta(30))
+        session = a_booking(FESEM, span(26, 9, 10), trainer_id=COLLEAGUE)
+        bookings_store.add(db, [session])
+        store.put(db, COLLEAGUE, FESEM, level=1, until=None, by=ADMINISTRATOR, now=NOW)
+    assert move(house, session, purpose="khác").purpose == "khác"
+    with house.read() as db:
+        again = bookings_store.get(db, session.id)
+    assert refused(house, again, span(26, 13, 14)) == ["trainer_not_qualified"]
+
+
+# ---------------------------------------------------------------- giving back a part
+
+
+def test_who_is_barred_gives_back_a_part(house: Database) -> None:
+    use = book(house, span(26, 9, 11), number=XRD)
+    post(house, NoShows(strikes=1, within_days=30, block_days=14, late_minutes=30))
+    with house.write() as db:
+        soon = Span(NOW + timedelta(minutes=5), NOW + timedelta(minutes=35))
+        bookings_store.add(db, [a_booking(FESEM, soon, state=BookingState.NO_SHOW)])
+    later = NOW + timedelta(hours=1)
+    assert refused(house, use, span(26, 9, 12), now=later) == ["rule_no_shows"]
+    assert move(house, use, span(26, 9, 10), now=later).ends_at == at(26, 10)
+
+
+@pytest.mark.parametrize("part", [span(26, 9, 11), span(26, 10, 12), span(26, 10, 11)])
+def test_a_part_given_back_is_decided_on_by_nobody(house: Database, part: Span) -> None:
+    use = book(house, span(26, 9, 12), number=XRD)
+    with house.write() as db:
+        approvals.choose(db, actor(MANAGER), "N002", "everybody", 24, NOW)
+    left = move(house, use, part)
+    assert (left.state, left.span, left.hold_expires_at) == (BookingState.CONFIRMED, part, None)
+    assert move(house, left, span(26, 9, 12)).state is BookingState.PENDING
+
+
+def test_a_request_that_asks_for_less_waits_as_before(house: Database) -> None:
+    with house.write() as db:
+        approvals.choose(db, actor(MANAGER), "N002", "everybody", 24, NOW)
+    asked = book(house, span(26, 9, 12), number=XRD)
+    left = move(house, asked, span(26, 9, 11), now=NOW + timedelta(hours=2))
+    assert (left.state, left.hold_expires_at) == (BookingState.PENDING, asked.hold_expires_at)
+    # Nor does a manager approve it by that.
+    assert move(house, left, span(26, 9, 10), who=MANAGER).state is BookingState.PENDING
+
+
+def test_a_part_is_given_back_though_a_round_keeps_the_week_or_its_date_is_closed(house: Database) -> None:
+    monday = at(30, 9)
+    use, other = (book(house, Span(day, day + timedelta(hours=3)), number=XRD) for day in (monday, at(26, 9)))
+    with house.write() as db:
+        open_round(db)
+    post(house, DatedHours(name="Power cut", first=date(2026, 11, 26), last=date(2026, 11, 26)))
+    with pytest.raises(Refused, match="kept_for_round"):
+        book(house, Span(monday - timedelta(hours=1), monday), COLLEAGUE, number=XRD)
+    for each in (use, other):
+        assert move(house, each, Span(each.starts_at, each.ends_at - timedelta(hours=1))).span.minutes == 120
+
+
+@pytest.mark.parametrize(
+    ("rule", "part", "codes"),
+    [
+        # It was too long before as well, and is no shorter than it may be.
+        (Length(least_minutes=60, most_minutes=60), span(26, 9, 11), []),
+        (Length(least_minutes=120, most_minutes=240), span(26, 9, 10), ["too_short"]),
+    ],
+)
+def test_what_a_part_falls_short_of_is_said_and_no_more(
+    house: Database, rule: BookingRule, part: Span, codes: list[str]
+) -> None:
+    use = book(house, span(26, 9, 12), number=XRD)
+    post(house, rule)
+    assert (refused(house, use, part) if codes else []) == codes
+    if not codes:
+        assert move(house, use, part).span == part
+
+
+def test_a_part_keeps_the_changeover_that_it_was_booked_with(house: Database) -> None:
+    """Half an hour of cleaning was posted since, and the next use begins at once."""
+    use, after = book(house, span(26, 9, 11), number=XRD), book(house, span(26, 11, 12), COLLEAGUE, XRD)
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(setup_minutes=30, cleanup_minutes=30))
+    left = move(house, use, span(26, 10, 11))
+    assert left.occupied == left.span
+    assert move(house, after, who=COLLEAGUE, setup="15 kV").occupied == after.span
+
+
+# ---------------------------------------------------------------- giving back the rest
+
+
+def test_the_rest_is_given_back_from_now_on_and_nothing_else_of_what_has_begun(house: Database) -> None:
+    use = book(house, span(26, 9, 14), number=XRD)
+    begun = at(26, 10)
+    others: tuple[tuple[Span, Mapping[str, Any]], ...] = (
+        (span(26, 9, 15), {}),
+        (span(26, 10, 14), {}),
+        (span(26, 9, 14), {}),
+        (Span(at(26, 9), begun - timedelta(minutes=30)), {}),
+        (span(26, 9, 11), {"purpose": "khác"}),
+        (span(26, 9, 11), {"operator_id": None}),
+        (span(26, 9, 11), {"mode": Mode.SELF}),
+    )
+    for wrong, more in others:
+        with pytest.raises(WrongState, match="booking_begun"):
+            move(house, use, wrong, now=begun, **more)
+    left = move(house, use, span(26, 9, 11), now=begun)
+    assert (left.span, left.state) == (span(26, 9, 11), BookingState.CONFIRMED)
+    with house.read() as db:
+        assert bookings_store.get(db, use.id).occupied == span(26, 9, 11)
+    book_now = Wish(instrument_number=XRD, span=span(26, 11, 14), project_id=PUBLIC_PROJECT)
+    with house.write() as db:
+        assert bookings.book(db, actor(COLLEAGUE), book_now, begun).span == span(26, 11, 14)
+    with pytest.raises(WrongState, match="booking_begun"):
+        move(house, left, span(26, 9, 10), now=at(26, 12))
+
+
+@pytest.mark.parametrize(
+    ("minutes_after", "hours"),
+    # Of five hours from nine, in steps of half an hour, an hour at least: minutes after nine, and how long it was.
+    [(0, 1), (59, 1), (60, 1), (61, 1.5), (90, 1.5), (269, 4.5), (270, 4.5), (271, None), (300, None)],
+)
+def test_who_is_done_gives_back_what_is_left_from_the_next_step(
+    house: Database, minutes_after: int, hours: float | None
+) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(granularity_minutes=30, min_minutes=60))
+    use = book(house, span(26, 9, 14), number=XRD)
+    now = use.starts_at + timedelta(minutes=minutes_after)
+    if hours is None:
+        with pytest.raises(WrongState, match="booking_nothing_left"), house.write() as db:
+            moves.finish(db, actor(RESEARCHER), use.id, seen_version=1, now=now)
+        return
+    with house.write() as db:
+        done = moves.finish(db, actor(RESEARCHER), use.id, seen_version=1, now=now)
+    assert (done.starts_at, done.ends_at) == (use.starts_at, use.starts_at + timedelta(hours=hours))
+
+
+def test_what_has_not_begun_or_is_anothers_is_not_finished(house: Database) -> None:
+    use = book(house, span(26, 9, 14), number=XRD)
+    with pytest.raises(WrongState, match="booking_nothing_left"), house.write() as db:
+        moves.finish(db, actor(RESEARCHER), use.id, seen_version=1, now=at(26, 8))
+    with pytest.raises(Exception, match="booking_not_found"), house.write() as db:
+        moves.finish(db, actor(COLLEAGUE), use.id, seen_version=1, now=at(26, 10))
+    with house.write() as db:
+        assert moves.finish(db, actor(MANAGER), use.id, seen_version=1, now=at(26, 10)).ends_at == at(26, 10)
+
+
+def test_maintenance_that_is_done_early_ends(house: Database) -> None:
+    with house.write() as db:
+        block = bookings.block(db, actor(MANAGER), XRD, BookingKind.MAINTENANCE, span(26, 9, 17), "thay nguồn", NOW)
+    with house.write() as db:
+        ended = bookings.move(db, actor(MANAGER), block.id, span(26, 9, 12), seen_version=1, now=at(26, 12))
+    assert ended.span == span(26, 9, 12)
+
+
+# ---------------------------------------------------------------- a reason
+
+
+def test_a_reason_does_not_outlive_the_times_that_it_was_given_for(house: Database) -> None:
+    use = book(house, EVENING, MANAGER, XRD, person_id=RESEARCHER, override="the sample decays soon")
+    assert move(house, use, span(26, 18, 19)).override_reason == "the sample decays soon"
+    with house.read() as db:
+        again = bookings_store.get(db, use.id)
+    assert move(house, again, span(27, 9, 11)).override_reason == ""
