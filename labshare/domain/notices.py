@@ -41,6 +41,7 @@ class NoticeKind(StrEnum):
     BOOKING_CHANGED = "booking_changed"
     BOOKING_CANCELLED = "booking_cancelled"
     BOOKING_MISSED = "booking_missed"
+    BOOKING_PARDONED = "booking_pardoned"
     BOOKING_GIVEN = "booking_given"
     SLOT_OFFERED = "slot_offered"
     EXCHANGE_ASKED = "exchange_asked"
@@ -73,9 +74,9 @@ K = NoticeKind
 # In the order in which they are chosen from. A group is shown to whomever it concerns.
 GROUPS: dict[str, tuple[NoticeKind, ...]] = {
     "bookings": (K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CHANGED, K.BOOKING_CANCELLED, K.BOOKING_MISSED,
-                 K.BOOKING_APPROVED, K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.BOOKING_OPERATOR, K.SLOT_OFFERED,
-                 K.EXCHANGE_ASKED, K.EXCHANGE_ACCEPTED, K.EXCHANGE_DECLINED, K.BOOKING_GIVEN, K.OPERATING_BOOKED,
-                 K.OPERATING_CANCELLED),
+                 K.BOOKING_PARDONED, K.BOOKING_APPROVED, K.BOOKING_DECLINED, K.BOOKING_UNDECIDED, K.BOOKING_OPERATOR,
+                 K.SLOT_OFFERED, K.EXCHANGE_ASKED, K.EXCHANGE_ACCEPTED, K.EXCHANGE_DECLINED, K.BOOKING_GIVEN,
+                 K.OPERATING_BOOKED, K.OPERATING_CANCELLED),
     "rounds": (K.ROUND_PLACED, K.ROUND_UNPLACED, K.ROUND_WITHDRAWN),
     "qualifications": (K.QUALIFICATION_GRANTED, K.QUALIFICATION_DECLINED, K.QUALIFICATION_REVOKED,
                        K.QUALIFICATION_ENDS, K.TRAINING_BOOKED, K.TRAINING_CANCELLED),
@@ -183,7 +184,10 @@ def of_change(action: str, before: Booking | None, after: Booking, by_id: UUID) 
         return NoticeKind.BOOKING_CANCELLED
     if action == "assign":
         return NoticeKind.BOOKING_OPERATOR
-    return NoticeKind.BOOKING_MISSED if action == "miss" else None
+    return _OF_STRIKES.get(action)
+
+
+_OF_STRIKES = {"miss": NoticeKind.BOOKING_MISSED, "pardon": NoticeKind.BOOKING_PARDONED}
 
 
 def _of_move(before: Booking, after: Booking) -> NoticeKind | None:

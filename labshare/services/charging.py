@@ -26,12 +26,15 @@ from labshare.store.engine import Connection
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a use ended: the minutes delivered, and how many minutes into it the instrument failed, if it did."""
+    """How a use ended: the minutes delivered, and how many minutes into it the instrument failed, if it did; or that
+    it takes nothing after all.
+    """
 
     delivered: int = 0
     fault_at: int | None = None
     is_classical: bool = False
     is_no_show: bool = False
+    is_void: bool = False
 
 
 def charge(
@@ -81,6 +84,8 @@ def _account(terms: Terms, booking: Booking, organisation_id: str) -> LedgerAcco
 def _right(agreement: Agreement, booking: Booking, outcome: Outcome) -> tuple[tuple[Cause, int], ...]:
     """What the ledger is to say: after a fault the whole is charged and the rest given back. No part of a minute is."""
     booked = booking.span.minutes
+    if outcome.is_void:
+        return (Cause.DELIVERED, 0), (Cause.REFUNDED, 0)
     if outcome.is_no_show:
         penalties = agreement.courtesy.penalties if agreement.courtesy else None
         return (Cause.DELIVERED, -floor(penalties.no_show_charge * booked) if penalties else 0), (Cause.REFUNDED, 0)

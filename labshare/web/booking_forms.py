@@ -94,6 +94,8 @@ class ChangeForm(TimesForm, frozen=True, kw_only=True):
     reach: str = "one"
     series_version: str = ""
     override_reason: str = ""
+    # Why a strike is taken back.
+    reason: str = ""
     mode: str = ""
     setup: str = ""
     # What does not say it leaves the operator as they are.
@@ -260,10 +262,12 @@ def times_of(span: Span) -> dict[str, str]:
     }
 
 
-def change_form(booking: Booking, reach: str) -> ChangeForm:
-    """The form of a change as it opens: with the booking as it stands."""
+def change_form(booking: Booking, sent: ChangeForm | None) -> ChangeForm:
+    """The form of a change as it opens: with the booking as it stands, and what was sent from a shorter form."""
     kept = {"mode": booking.mode.value, "setup": booking.setup, "operator": str(booking.operator_id or "")}
-    return ChangeForm(**times_of(booking.span), reach=reach, **kept)
+    if sent:
+        kept |= {"reach": sent.reach, "reason": sent.reason}
+    return ChangeForm(**times_of(booking.span), **kept)
 
 
 def with_times(form: Any, span: Span) -> Any:

@@ -37,6 +37,7 @@ from labshare.services import (
     moves,
     prices,
     projects,
+    strikes,
     usage,
     wishes,
 )
@@ -275,7 +276,7 @@ def booking_page(
     """One booking with the ways to change it. After a stale form it tells what changed since that was opened."""
     line = bookings.show(db, me, booking_id)
     booking, seen = line.booking, form
-    form = form if form and form.date else change_form(booking, form.reach if form else "one")
+    form = form if form and form.date else change_form(booking, form)
     is_changeable = booking.state in MOVABLE and booking.starts_at > now
     rules = looking.rules_of(db, line.instrument_id)
     return render(
@@ -359,7 +360,11 @@ def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
     # Nobody has to come to what the staff run.
     is_due = is_due and booking.mode is not Mode.COMMISSIONED
     is_manager = may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
-    return {"may_miss": is_due and is_manager, "may_decide": approvals.may_decide(me, line, now)}
+    return {
+        "may_miss": is_due and is_manager,
+        "may_pardon": is_manager and strikes.is_strike(booking),
+        "may_decide": approvals.may_decide(me, line, now),
+    }
 
 
 def offers_for_move(

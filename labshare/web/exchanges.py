@@ -338,8 +338,13 @@ def _item(db: Connection, line: ExchangeLine, me: Actor) -> Item:
 
 
 def _is_decided(me: Actor, rules: InstrumentRules) -> bool:
-    """Whether what somebody takes over there may wait for its centre, as what they book does."""
-    return rules.approval != Approval.NONE and not may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id)
+    """Whether what somebody takes over there may wait for its centre, as what they book does: of whom outsiders alone
+    are decided about, by their employer, as the project that will pay is not chosen yet.
+    """
+    asked = rules.approval == Approval.EVERYBODY or (
+        rules.approval == Approval.OUTSIDERS and me.organisation_id != rules.host_id
+    )
+    return asked and not may(me, Action.MANAGE_CALENDAR, centre=rules.centre_id)
 
 
 def _asks(line: ExchangeLine) -> str:

@@ -138,3 +138,10 @@ def test_r21_nobody_came_and_a_part_of_the_booking_is_charged(house: Database, t
         load(db, tmp_path, the_agreement(courtesy=courtesy))
         (entry,) = service.charge(db, a_use(db, when=span(26, 8, 16)), nobody, later(3))
         assert (entry.cause, entry.minutes, entry.rule_id, entry.version) == (Cause.DELIVERED, -240, "R21", 2)
+        # A manager takes that back: once, and where nothing was charged nothing.
+        use = a_use(db, when=span(27, 8, 16))
+        service.charge(db, use, nobody, later(3))
+        (back,) = service.charge(db, use, Outcome(is_void=True), later(4))
+        assert (back.cause, back.minutes) == (Cause.CORRECTED, 240)
+        assert service.charge(db, use, Outcome(is_void=True), later(5)) == []
+        assert service.charge(db, a_use(db, when=span(28, 8, 16)), Outcome(is_void=True), later(5)) == []

@@ -18,7 +18,7 @@ from labshare.domain.notices import NoticeKind
 from labshare.domain.timespan import Span
 from labshare.domain.waitlist import WaitingEntry, WaitingState
 from labshare.errors import Malformed, NotFound, Refused, WrongState
-from labshare.services import approvals, bookings, exchanges, freeing, notices, rounds, ticking, waitlist
+from labshare.services import approvals, bookings, exchanges, freeing, moves, notices, rounds, ticking, waitlist
 from labshare.store import bookings as bookings_store
 from labshare.store import due
 from labshare.store import tables as t
@@ -361,6 +361,16 @@ def test_what_a_booking_leaves_when_it_moves_is_offered(house: Database) -> None
         bookings.move(db, actor(MANAGER), booking.id, span(25, 10, 12), seen_version=1, now=NOW)
     tick(house)
     assert offered(house, RESEARCHER) == span(25, 9, 10)
+
+
+def test_the_rest_that_somebody_gives_back_who_is_done_is_offered(house: Database) -> None:
+    """Done at ten of nine to sixteen. An answer needs an hour, so that the first slot is from eleven on."""
+    booking = taken(house, span(25, 9, 16))
+    join(house, RESEARCHER)
+    with house.write() as db:
+        moves.finish(db, actor(MANAGER), booking.id, seen_version=1, now=at(25, 10))
+    tick(house, at(25, 10))
+    assert offered(house, RESEARCHER) == span(25, 11, 13)
 
 
 def test_a_hold_that_ends_is_offered(house: Database) -> None:

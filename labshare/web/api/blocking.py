@@ -1,5 +1,5 @@
-"""What the managers of a calendar do to it by program: block time for the centre's own work, and write down that nobody
-came to a use.
+"""What the managers of a calendar do to it by program: block time for the centre's own work, write down that nobody
+came to a use, and take a strike back.
 
 What must not live here: deciding on bookings that wait (approvals.py).
 """
@@ -15,7 +15,7 @@ from litestar.params import FromPath, RawBody
 from msgspec import UNSET, Meta, UnsetType
 
 from labshare.domain.bookings import BookingKind
-from labshare.services import Connection, bookings, calendars
+from labshare.services import Connection, bookings, calendars, strikes
 from labshare.web import given
 from labshare.web.api import reading
 from labshare.web.api.answers import answer
@@ -88,4 +88,36 @@ def miss(
     return once(request, database, me, now, work, key=key, body=body)
 
 
-HANDLERS = [block, miss]
+class Pardoned(Missed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why it was nobody's fault, which its user reads."""
+
+    reason: Annotated[Text, Meta(examples=["The pump had failed that morning"])]
+
+
+@post("/bookings/{booking_id:uuid}/pardon", sync_to_thread=True, operation_id="pardonBooking",
+      summary="Take a strike back", tags=["bookings"], status_code=200, responses=problems(403, 404, 412, 422, 503),
+      operation_class=accepts(Pardoned))  # fmt: skip
+def pardon(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    booking_id: FromPath[UUID],
+    body: RawBody,
+    key: Key = None,
+) -> Response[BookingView]:
+    """Take back that nobody came to a use, or that it was given back late, as a manager of its centre: it counts
+    against its user no more, and its time stays free for others.
+    """
+    said = reading.decode(body, Pardoned)
+    seen = reading.seen_version(request.headers.get("if-match"), set_or_none(said.version))
+
+    def work(db: Connection) -> Response[BookingView]:
+        strikes.pardon(db, me, booking_id, said.reason, seen_version=seen, now=now)
+        view = line_view(me, bookings.show(db, me, booking_id))
+        return answer(request, view, version=view.version)
+
+    return once(request, database, me, now, work, key=key, body=body)
+
+
+HANDLERS = [block, miss, pardon]

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from labshare.domain.agreements import Scope, Version
+from labshare.domain.bookings import BookingState
 from labshare.domain.courtesy import Courtesy, Penalties
 from labshare.domain.modes import Mode
 from labshare.services import modes
@@ -91,3 +92,20 @@ def test_a_manager_writes_down_that_nobody_came(manager: Caller, researcher: Cal
         assert codes(manager.post(f"/bookings/{begun.id}/no-show", {})) == ["version_missing"]
     said = manager.post(f"/bookings/{begun.id}/no-show", {"version": 1})
     assert (said.status_code, said.json()["state"], said.json()["version"]) == (200, "no_show", 2)
+
+
+def test_a_strike_is_taken_back_once_by_managers_alone(manager: Caller, researcher: Caller, house: Database) -> None:
+    with house.write() as db:
+        missed = a_booking(XRD, span(20, 9, 11), state=BookingState.NO_SHOW)
+        store.add(db, [missed])
+    path, said = f"/bookings/{missed.id}/pardon", {"reason": "Bơm hỏng sáng hôm đó", "version": 1}
+    with nothing_changes(house):
+        assert researcher.post(path, said).status_code == 403
+        assert codes(manager.post(path, {"version": 1})) == ["malformed_field"]
+        assert codes(manager.post(path, {**said, "reason": ""})) == ["decision_note_missing"]
+        assert manager.post(path, {**said, "version": 4}).status_code == 412
+    done = manager.post(path, said, idempotency_key="p1")
+    assert (done.status_code, done.json()["state"]) == (200, "cancelled")
+    assert manager.post(path, said, idempotency_key="p1").json() == done.json()
+    again = manager.post(path, {**said, "version": 2})
+    assert (again.status_code, codes(again)) == (422, ["booking_no_strike"])

@@ -29,6 +29,7 @@ METHODS = {
     "/api/v1/bookings/{booking_id}/trial": {"post"},
     "/api/v1/bookings/{booking_id}/booking.ics": {"get"},
     "/api/v1/bookings/{booking_id}/no-show": {"post"},
+    "/api/v1/bookings/{booking_id}/pardon": {"post"},
     "/api/v1/bookings/{booking_id}/approve": {"post"},
     "/api/v1/bookings/{booking_id}/decline": {"post"},
     "/api/v1/approvals": {"get"},
