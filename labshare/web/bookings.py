@@ -254,7 +254,7 @@ def form_page(
         week=week,
         form=form,
         faults=faults or {},
-        refusals=error.refusals if error else (),
+        refusals=told_once(error.refusals) if error else (),
         heading=heading(error.status) if error else "",
         offers=offers,
         **context,
