@@ -43,8 +43,8 @@ def feed(opened: Opened, contents: Contents, base_url: str, known: Mapping[Editi
         return FeedText(
             eyes=opened.eyes,
             tag=opened.tag,
-            head=ics.head(f"LabShare: {name}"),
-            events=events,
+            whole=ics.calendar(f"LabShare: {name}", events.values()),
+            editions=tuple(events),
         )
 
 

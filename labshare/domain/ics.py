@@ -26,23 +26,30 @@ _CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _CLOCKS = tuple(f"T{hour:02}{minute:02}" for hour in range(24) for minute in range(60))
 _SECONDS = tuple(f"{second:02}Z" for second in range(60))
 _ID = "#" * 32
-TAIL = b"END:VCALENDAR\r\n"
+_TAIL = b"END:VCALENDAR\r\n"
 # The sign for the end of a line within a value.
 BREAK = "\\n"
 END_EVENT = b"END:VEVENT\r\n"
+# No line within an event begins with these: further ones of a value begin with a space.
+_FIRST, _BETWEEN = END + b"BEGIN:VEVENT" + END, END + END_EVENT
 _HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//LabShare//LabShare//EN\r\nCALSCALE:GREGORIAN\r\n"
 
 
 def calendar(name: str, events: Iterable[bytes]) -> bytes:
-    """The file of a calendar. The same events give the same file."""
-    return b"".join([head(name), *events, TAIL])
-
-
-def head(name: str) -> bytes:
-    """What stands before the events of a calendar that is to be read again each hour; `TAIL` ends it.
+    """The file of a calendar that is to be read again each hour. The same events give the same file.
 
     There is no METHOD, so DTSTAMP is when an event was last changed, as LAST-MODIFIED.
     """
+    return b"".join([_head(name), *events, _TAIL])
+
+
+def events_of(calendar: bytes) -> list[bytes]:
+    """The events of a file that was written here, in order."""
+    _, first, rest = calendar.partition(_FIRST)
+    return [each + _BETWEEN for each in (first[len(END) :] + rest).split(_BETWEEN)[:-1]]
+
+
+def _head(name: str) -> bytes:
     # The same name twice: some readers know only the older line.
     names = text_line("NAME", name) + text_line("X-WR-CALNAME", name)
     return _HEAD + names + b"REFRESH-INTERVAL;VALUE=DURATION:PT1H\r\nX-PUBLISHED-TTL:PT1H\r\n"
@@ -52,7 +59,7 @@ def publication(events: Iterable[bytes]) -> bytes:
     """The file that goes with a letter: METHOD:PUBLISH of RFC 5546, which asks nobody for an answer. Each event names
     its organiser.
     """
-    return b"".join([_HEAD, b"METHOD:PUBLISH\r\n", *events, TAIL])
+    return b"".join([_HEAD, b"METHOD:PUBLISH\r\n", *events, _TAIL])
 
 
 def organiser(name: str, address: str) -> bytes:

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from labshare.domain.feeds import Feed, FeedLine, horizon
-from labshare.domain.ics import TAIL
+from labshare.domain.ics import events_of
 from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
@@ -31,8 +31,8 @@ from labshare.store.types import EPOCH, MINUTE
 
 # So many events are read each by its id; of more, all are.
 _FEW = 100
-# What it takes in memory, about, to keep an event beside its text, and a feed beside its events.
-_EVENT_OCTETS, _FEED_OCTETS = 210, 1000
+# What it takes in memory, about, to keep an edition beside the text, and a feed beside its events.
+_EVENT_OCTETS, _FEED_OCTETS = 170, 1000
 
 # What the functions below hand out; the edges name these types, and never the store.
 Edition = store.Edition
@@ -82,20 +82,22 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedText(msgspec.Struct, frozen=True, kw_only=True):
-    """The file of a feed in its parts, in UTF-8 and its order, for the eyes and under the tag of one reading."""
+    """The file of a feed, for the eyes and under the tag of one reading, with the editions of its events in order."""
 
     eyes: str
     tag: str
-    head: bytes
-    events: dict[Edition, bytes]
+    whole: bytes
+    editions: tuple[Edition, ...]
 
-    def whole(self) -> bytes:
-        return b"".join((self.head, *self.events.values(), TAIL))
+    @property
+    def events(self) -> dict[Edition, bytes]:
+        """The file in its parts. It is kept as one: most is read again as it is, and so many small ones need memory."""
+        return dict(zip(self.editions, events_of(self.whole), strict=True))
 
     @property
     def size(self) -> int:
         """About how many octets of memory it takes."""
-        return _FEED_OCTETS + len(self.head) + sum(map(len, self.events.values())) + _EVENT_OCTETS * len(self.events)
+        return _FEED_OCTETS + len(self.whole) + _EVENT_OCTETS * len(self.editions)
 
 
 class Texts:

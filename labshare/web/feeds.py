@@ -97,7 +97,7 @@ def read(
             known = text.events if text else {}
             text = ics.feed(opened, feeds.contents(db, opened, now, known), settings.base_url, known)
             feed_texts.keep(text)
-    return Response(text.whole(), media_type=MEDIA_TYPE, headers=headers)
+    return Response(text.whole, media_type=MEDIA_TYPE, headers=headers)
 
 
 def booking_file(request: Request, database: Database, me: Actor, booking_id: UUID, base_url: str) -> Response[bytes]:

@@ -118,7 +118,7 @@ def test_a_feed_of_500_events(database: Database) -> None:
         opened = feeds.open_feed(db, secrets["all with names"][0], NOW)
         contents = feeds.contents(db, opened, NOW, ())
         contents = msgspec.structs.replace(contents, events=list(contents.events))
-    text = ics.feed(opened, contents, SITE, {}).whole()
-    print(f"\nits text alone                 {_figures(lambda: ics.feed(opened, contents, SITE, {}).whole())}")
+    text = ics.feed(opened, contents, SITE, {}).whole
+    print(f"\nits text alone                 {_figures(lambda: ics.feed(opened, contents, SITE, {}).whole)}")
     read_back = icalendar.Calendar.from_ical(text)
     print(f"the same written by icalendar  {_figures(read_back.to_ical)}")

@@ -96,3 +96,11 @@ def test_addresses_of_any_length_are_folded_like_any_line(page: int, host: int) 
 def test_readers_see_the_instants_that_were_written() -> None:
     (read,) = seen(ics.calendar("x", [event().encode()]).decode())
     assert (read.start, read.end) == (datetime(2026, 11, 23, 1, tzinfo=UTC), datetime(2026, 11, 23, 2, tzinfo=UTC))
+
+
+@given(st.lists(TEXTS, max_size=4), TEXTS)
+def test_a_calendar_comes_apart_into_the_events_it_was_made_of(texts: list[str], name: str) -> None:
+    """Whatever they say, also of where events begin and end."""
+    marks = "BEGIN:VEVENT\r\nEND:VEVENT\r\n"
+    events = [event(f"{marks}{text}{marks}").encode() for text in texts]
+    assert ics.events_of(ics.calendar(f"{marks}{name}", events)) == events

@@ -61,7 +61,7 @@ def make(house: Database, who: UUID, instrument: str | None = None, centre: str 
 def text(house: Database, secret: str, now: datetime = NOW) -> str:
     with house.read() as db:
         opened = feeds.open_feed(db, secret, now)
-        return ics.feed(opened, feeds.contents(db, opened, now, ()), SITE, {}).whole().decode()
+        return ics.feed(opened, feeds.contents(db, opened, now, ()), SITE, {}).whole.decode()
 
 
 def tag(house: Database, secret: str, now: datetime = NOW) -> str:
@@ -335,8 +335,8 @@ def test_what_is_kept_of_a_feed_never_makes_it_another_one(house: Database) -> N
         for secret in secrets:
             kept, fresh = read_by(house, texts, secret), read_by(house, feeds.Texts(), secret)
             # What was given back at one time has no order of its own.
-            assert (kept.tag, kept.head, kept.events) == (fresh.tag, fresh.head, fresh.events)
-            assert sorted(seen(kept.whole().decode())) == sorted(seen(text(house, secret)))
+            assert (kept.tag, kept.whole, kept.editions) == (fresh.tag, fresh.whole, fresh.editions)
+            assert sorted(seen(kept.whole.decode())) == sorted(seen(text(house, secret)))
 
     same()
     first = book(house, RESEARCHER, FESEM, span(25, 9, 11), purpose="một")
@@ -442,7 +442,7 @@ def test_what_changes_while_a_feed_is_read_is_told_as_it_stands(
 def test_the_texts_that_were_not_asked_for_the_longest_go_first() -> None:
     def file(eyes: str, octets: int) -> feeds.FeedText:
         # A feed takes 1,000 octets beside its events, and an event 210 beside its text.
-        return feeds.FeedText(eyes=eyes, tag="", head=b"", events={("1", 1): b"x" * (octets - 1210)})
+        return feeds.FeedText(eyes=eyes, tag="", whole=b"x" * (octets - 1170), editions=(("1", 1),))
 
     # Room for 3,000 octets: the third text is one too many, and the first was asked for after the second.
     texts = feeds.Texts(most=3000)
@@ -463,6 +463,6 @@ def test_the_texts_that_were_not_asked_for_the_longest_go_first() -> None:
 def test_feeds_in_which_nothing_stands_take_room_too() -> None:
     texts = feeds.Texts(most=5000)
     for number in range(50):
-        texts.keep(feeds.FeedText(eyes=str(number), tag="", head=b"x" * 250, events={}))
+        texts.keep(feeds.FeedText(eyes=str(number), tag="", whole=b"x" * 250, editions=()))
     # Each takes 1,250 octets.
     assert sum(texts.get(str(number)) is not None for number in range(50)) == 4
