@@ -191,9 +191,9 @@ _OF_STRIKES = {"miss": NoticeKind.BOOKING_MISSED, "pardon": NoticeKind.BOOKING_P
 
 
 def _of_move(before: Booking, after: Booking) -> NoticeKind | None:
-    if before.span != after.span:
+    if before.starts_at != after.starts_at:
         return NoticeKind.BOOKING_MOVED
-    if (before.mode, before.setup) != (after.mode, after.setup):
+    if (before.ends_at, before.mode, before.setup) != (after.ends_at, after.mode, after.setup):
         return NoticeKind.BOOKING_CHANGED
     return NoticeKind.BOOKING_OPERATOR if before.operator_id != after.operator_id else None
 

@@ -74,11 +74,15 @@ def moving(
     # What keeps its times keeps the changeover that it was booked with: what is posted since is for other times.
     before, after = booking.starts_at - booking.occupied_from, booking.occupied_until - booking.ends_at
     occupied = Span(wish.span.start - before, wish.span.end + after)
-    late = booking.late_notice
-    if not booking.span.contains(wish.span):
+    late, mode = booking.late_notice, _mode(wish, rules)
+    attended = attends(wish, rules, mode)
+    if booking.span.contains(wish.span):
+        attended = booking.attended if mode is booking.mode else attended
+    else:
         occupied = rules.occupied(wish.span, booking.kind)
         state, until = standing_for(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
         reason = ""
+    if wish.span.start != booking.starts_at and not wish.span.contains(booking.span):
         # Whoever gives it back after all has given back the time that it was to take at first.
         late = late or is_late(db, by, booking, rules, now)
     moved = msgspec.structs.replace(
@@ -88,9 +92,9 @@ def moving(
         occupied_from=occupied.start,
         occupied_until=occupied.end,
         purpose=wish.purpose,
-        mode=(mode := _mode(wish, rules)),
+        mode=mode,
         setup=wish.setup,
-        attended=attends(wish, rules, mode),
+        attended=attended,
         operator_id=wish.operator_id,
         state=state,
         hold_expires_at=until,

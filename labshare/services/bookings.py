@@ -168,6 +168,9 @@ def move(
     require_movable(booking, now, span if keeps_all else None)
     if booking.state is BookingState.HELD:
         raise WrongState("hold_stays")
+    if keeps_all and booking.span.contains(span):
+        # Who gives a part back keeps what is offered no more.
+        mode, setup, operator_id = booking.mode, booking.setup, booking.operator_id
     wish = again(booking, span, purpose, rules=rules, mode=mode, setup=setup, operator_id=operator_id)
     wish = with_reason(wish, override)
     require_override(actor, wish, rules)
@@ -206,7 +209,8 @@ def give_back(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: i
     if not people_store.absent(db, booking.people):
         raise WrongState("person_is_here")
     require_movable(booking, now)
-    return _write(db, actor, ended(booking, BookingState.CANCELLED, now), rules, now, action="cancel")
+    gone = ended(msgspec.structs.replace(booking, late_notice=False), BookingState.CANCELLED, now)
+    return _write(db, actor, gone, rules, now, action="cancel")
 
 
 def miss(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int, now: datetime) -> Booking:

@@ -289,6 +289,7 @@ def _handed(
         trainer_id=None,
         operator_id=wish.operator_id,
         override_reason="",
+        late_notice=False,
         series_id=None,
         decision_note="",
         updated_at=now,

@@ -52,7 +52,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A feed that may be read now: its owner as they stand, and a tag that is another one once it would say other
     things. `eyes` stands for the feed, its language, what its owner may see and where, and the day: they are told an
     edition of a booking in the same words always. `instruments` are those of its place; of the owner's own bookings
-    the editions are here, and the numbers of the instruments that they are on.
+    they are read with the events, and the editions are here.
     """
 
     line: FeedLine
@@ -61,7 +61,6 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     instruments: tuple[FeedInstrument, ...] = ()
     editions: Sequence[Edition] = ()
-    numbers: Collection[int] = ()
 
     @property
     def is_own(self) -> bool:
@@ -190,9 +189,7 @@ def open_feed(db: Connection, secret: str, now: datetime) -> Opened:
         (line.feed.id, owner.language, sorted(eyes.centre_ids), eyes.sees_all, sorted(places.items()), span.start)
     )
     tag = _digest((seen, [each.calendar_version for each in found], editions))
-    return Opened(
-        line=line, owner=owner, eyes=seen, tag=tag, instruments=found, editions=editions, numbers=places.keys()
-    )
+    return Opened(line=line, owner=owner, eyes=seen, tag=tag, instruments=found, editions=editions)
 
 
 def contents(db: Connection, opened: Opened, now: datetime, known: Collection[Edition]) -> Contents:
@@ -210,8 +207,9 @@ def contents(db: Connection, opened: Opened, now: datetime, known: Collection[Ed
     else:
         events = _events(db, opened, span, None)
     instruments: Sequence[FeedInstrument] = opened.instruments
-    if opened.is_own and events:
-        instruments = store.instruments_by_number(db, opened.numbers)
+    if opened.is_own and (events := list(events)):
+        # One that was booked since the feed was opened may be on another one.
+        instruments = store.instruments_by_number(db, {_numbered(event) for event in events})
     return Contents(
         editions=stands,
         events=events,
@@ -227,6 +225,10 @@ def _standing(editions: Sequence[Edition], events: Sequence[EventRow], known: Co
     now = {event[0]: event[:2] for event in events}
     found = (each if each in known else now.get(each[0]) for each in editions)
     return [each for each in found if each]
+
+
+def _numbered(event: EventRow) -> int:
+    return FeedEvent._make(event).instrument_number
 
 
 def _events(db: Connection, opened: Opened, span: Span, among: Collection[Edition] | None) -> Iterator[EventRow]:

@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 
 from labshare.domain.booking_rules import NeedsOperator, Overnight
-from labshare.domain.bookings import Booking, Context, InstrumentRules, Wish, opening_hours
+from labshare.domain.bookings import Booking, Context, InstrumentRules, Wish
 from labshare.domain.house_rules import HouseRules
+from labshare.domain.kept_times import asked_of_people
 from labshare.domain.operators import may_operate, operated
 from labshare.domain.people import Action, Actor, may, require
 from labshare.errors import Malformed, Refusal, Stale, WrongState
@@ -137,7 +138,7 @@ def _unattended(
         other = msgspec.structs.replace(wish, operator_id=operator_id, override="manager" if is_manager else "")
         held = holding.of_wish(db, known.rules, other)
         there = msgspec.structs.replace(known, held=held.user, trainer=held.trainer, operator=held.operator)
-        return opening_hours(other, house_rules.with_level(db, other, there))
+        return asked_of_people(other, house_rules.with_level(db, other, there))
 
     stood = said(booking.operator_id)
     return tuple(each for each in said(wish.operator_id) if each not in stood)

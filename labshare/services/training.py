@@ -95,6 +95,9 @@ def tell(
         for person_id, kind in roles:
             if person_id in (None, by_id) or booking.form_hold or (once and (person_id, kind) in told):
                 continue
+            if booking.starts_at <= now:
+                # They are there, and see that it ends.
+                continue
             told.add((person_id, kind))
             _write_to(db, person_id, kind, booking, f"/bookings/{booking.id}", locked, now)
 

@@ -61,13 +61,16 @@ class Prepared:
             yield from map(tuple, db.execute(self._statement, params))
             return
         compiled, given = self._for(db.dialect, params)
+        # The one that stays may run another statement meanwhile.
+        cursor = db.connection.cursor()
         try:
-            # The one that stays may run another statement meanwhile.
-            cursor = _run(db, db.connection.cursor(), compiled, compiled.values(given))
+            _run(db, cursor, compiled, compiled.values(given))
             while found := cursor.fetchmany(_AT_ONCE):
                 yield from map(compiled.row, found) if compiled.results else found
         except compiled.errors as error:
             fail(db, compiled.text, error)
+        finally:
+            cursor.close()
 
     def write(self, db: Connection, *params: Mapping[str, Any]) -> int:
         """Run the statement with each of these parameters; how many rows were written. Raises as `rows` does.

@@ -277,7 +277,7 @@ def booking_page(
     line = bookings.show(db, me, booking_id)
     booking, seen = line.booking, form
     form = form if form and form.date else change_form(booking, form)
-    is_changeable = booking.state in MOVABLE and booking.starts_at > now
+    permitted = _permitted(me, line, is_changeable=booking.state in MOVABLE and booking.starts_at > now)
     rules = looking.rules_of(db, line.instrument_id)
     return render(
         request,
@@ -294,9 +294,9 @@ def booking_page(
         offers=offers_for_move(db, booking, wanted, rules, form, now) if wanted and isinstance(error, Refused) else (),
         offer=waitlist.offer_of(db, me, booking, now),
         ask_address=qualifications.address_after(error.refusals, rules) if isinstance(error, Refused) else "",
-        **_permitted(me, line, is_changeable=is_changeable),
+        **permitted,
+        is_late=permitted["may_cancel"] and booking_changes.is_late(db, me, booking, rules, now),
         standing=moves.standing_after(me, booking, rules, booking.starts_at, now),
-        is_late=is_changeable and booking_changes.is_late(db, me, booking, rules, now),
         **_asked(me, line, now),
         **_known(db, me, line, rules, now),
         week=calendars.week_of(db, me, rules, day_of(form, rules, now), now),

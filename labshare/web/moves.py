@@ -248,7 +248,9 @@ def _proposal(
             is_stale=isinstance(error, Stale),
             changes=changes(proposal.form, booking) if isinstance(error, Stale) else (),
             offers=[(offer.words, proposal.address_at(read_slot(offer.value))) for offer in offers],
-            standing="" if booking.span.contains(span) else moves.standing_after(me, booking, rules, span.start, now),
+            standing=""
+            if booking.span.contains(span) and not proposal.is_elsewhere
+            else moves.standing_after(me, booking, rules, span.start, now),
             estimates=[estimate] if estimate else [],
             is_timed=True,
             repeats=section_of(db, me, proposal.line),

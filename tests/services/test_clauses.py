@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from labshare.domain.agreements import Agreement, Scope, Version
 from labshare.domain.bookings import Booking, BookingKind, BookingState, Wish
@@ -23,11 +24,12 @@ from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Forbidden, Refusal, Refused, WrongState
 from labshare.i18n import speaking
 from labshare.sentences import sentence
-from labshare.services import booking_warnings, clauses, free_times, modes, plans, usage
+from labshare.services import booking_warnings, clauses, exchanges, free_times, modes, plans, usage
 from labshare.services import bookings as service
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
 from labshare.store import person_times
+from labshare.store import tables as t
 from labshare.store import usage as usage_store
 from labshare.store.engine import Database
 from labshare.store.rulebooks import rulebook
@@ -39,6 +41,7 @@ from tests.furniture import (
     MANAGER,
     NMR,
     NOW,
+    OFFICE,
     PUBLIC_PROJECT,
     RESEARCHER,
     XRD,
@@ -333,6 +336,65 @@ def test_what_was_moved_late_is_given_back_late(
     with house.write() as db:
         service.cancel(db, actor(RESEARCHER), use.id, seen_version=moved.version, now=now)
     assert strikes(house) == strikes_after
+
+
+def late_cancel(house: Database, notice_hours: int = 24) -> None:
+    clause = Courtesy(notice_hours=notice_hours, penalties=Penalties(strikes=1, late_cancel=True))
+    with house.write() as db:
+        agreements_store.add_version(
+            db, Version(number=2, agreement=courteous(courtesy=clause)), actor_id=None, now=NOW
+        )
+
+
+def give_back(house: Database, booking: Booking, now: datetime, who: UUID = RESEARCHER) -> None:
+    with house.write() as db:
+        service.cancel(db, actor(who), booking.id, seen_version=booking.version, now=now)
+
+
+def move_to(house: Database, booking: Booking, when: Span, now: datetime, who: UUID = RESEARCHER) -> Booking:
+    with house.write() as db:
+        return service.move(db, actor(who), booking.id, when, seen_version=booking.version, now=now)
+
+
+def test_the_first_part_is_not_given_back_late_to_give_back_the_rest_in_time(house: Database) -> None:
+    """Three hours' notice, half an hour before: what is left begins in seven hours."""
+    late_cancel(house, notice_hours=3)
+    use = book(house, XRD, span(27, 9, 17))
+    now = use.starts_at - timedelta(minutes=30)
+    give_back(house, move_to(house, use, span(27, 16, 17), now), now)
+    assert strikes(house) == 1
+
+
+def test_what_was_moved_late_binds_nobody_else_and_no_more_than_it_gave_back(house: Database) -> None:
+    late_cancel(house)
+    # It goes to somebody else, who gives it back in time.
+    use = book(house, XRD, span(27, 9, 11))
+    now = use.starts_at - timedelta(hours=1)
+    moved = move_to(house, use, span(30, 9, 11), now)
+    with house.write() as db:
+        asked = exchanges.hand_over(db, actor(RESEARCHER), moved.id, COLLEAGUE, seen_version=moved.version, now=now)
+    with house.write() as db:
+        taken = exchanges.accept(db, actor(COLLEAGUE), asked.id, PUBLIC_PROJECT, seen_version=moved.version, now=now)
+    give_back(house, taken, now, COLLEAGUE)
+    # Longer only, then moved by a manager, and given back in time.
+    other = book(house, XRD, span(27, 13, 15))
+    longer = move_to(house, other, span(27, 13, 16), other.starts_at - timedelta(hours=20))
+    far = move_to(house, longer, span(30, 13, 16), other.starts_at - timedelta(hours=19), MANAGER)
+    give_back(house, far, other.starts_at - timedelta(hours=18))
+    assert (strikes(house), strikes(house, COLLEAGUE)) == (0, 0)
+
+
+def test_the_user_office_gives_nobody_a_strike(house: Database) -> None:
+    late_cancel(house)
+    with house.write() as db:
+        modes.choose(db, actor(MANAGER), "N002", list(Mode), "", NOW)
+    use = book(house, XRD, span(27, 9, 11), mode=Mode.COMMISSIONED)
+    with house.write() as db:
+        db.execute(sa.update(t.bookings).where(t.bookings.c.id == use.id).values(operator_id=COLLEAGUE))
+        db.execute(sa.update(t.persons).where(t.persons.c.id == COLLEAGUE).values(disabled_at=NOW))
+        db.execute(sa.update(t.bookings).where(t.bookings.c.id == use.id).values(late_notice=True))
+        service.give_back(db, actor(OFFICE), use.id, seen_version=1, now=NOW)
+    assert strikes(house) == 0
 
 
 def test_who_has_strikes_of_an_agreement_is_told_before_they_are_barred(house: Database) -> None:

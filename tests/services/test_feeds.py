@@ -466,3 +466,15 @@ def test_feeds_in_which_nothing_stands_take_room_too() -> None:
         texts.keep(feeds.FeedText(eyes=str(number), tag="", whole=b"x" * 250, editions=()))
     # Each takes 1,250 octets.
     assert sum(texts.get(str(number)) is not None for number in range(50)) == 4
+
+
+def test_what_is_booked_while_a_feed_of_ones_own_is_read_stands_in_it(house: Database) -> None:
+    """On another instrument than all before, between the statements that read it."""
+    book(house, RESEARCHER, XRD, span(25, 9, 11))
+    secret = make(house, RESEARCHER)
+    with house.read() as db:
+        opened = feeds.open_feed(db, secret, NOW)
+    book(house, RESEARCHER, FESEM, span(26, 9, 11))
+    with house.read() as db:
+        read = ics.feed(opened, feeds.contents(db, opened, NOW, ()), SITE, {}).whole
+    assert [event.summary for event in seen(read.decode())] == ["XRD instrument", "FESEM instrument"]

@@ -5,7 +5,7 @@ The rules are those of labshare/domain/kept_times.py, through the services. On b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,8 +15,11 @@ import sqlalchemy as sa
 
 from labshare.domain.booking_rules import (
     BookingRule,
+    CutOff,
     DatedHours,
+    Holder,
     Length,
+    MostMinutes,
     NoShows,
     Overnight,
     Scope,
@@ -31,7 +34,7 @@ from labshare.services import approvals, booking_rules, bookings, exchanges, mod
 from labshare.store import bookings as bookings_store
 from labshare.store import qualifications as store
 from labshare.store import tables as t
-from labshare.store.engine import Database
+from labshare.store.engine import Connection, Database
 from tests.furniture import (
     ADMINISTRATOR,
     COLLEAGUE,
@@ -278,6 +281,92 @@ def test_a_part_keeps_the_changeover_that_it_was_booked_with(house: Database) ->
     assert move(house, after, who=COLLEAGUE, setup="15 kV").occupied == after.span
 
 
+def long_runs(house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(spans_closed_hours=True, max_minutes=2000))
+
+
+def test_a_long_run_is_not_cut_into_closed_hours(house: Database) -> None:
+    """From two in the afternoon to ten: whoever runs it was to be there while it is open."""
+    long_runs(house)
+    by_staff = book(house, span(26, 14, 34), mode=Mode.COMMISSIONED)
+    own = book(house, span(26, 14, 34), COLLEAGUE, XRD, mode=Mode.SELF)
+    assert refused(house, own, span(26, 14, 27), who=COLLEAGUE) == ["closed"]
+    post(house, Overnight(level=2))
+    for part in (span(26, 14, 27), span(26, 22, 28), span(26, 20, 34)):
+        assert refused(house, by_staff, part) == ["rule_staff_hours"]
+        assert refused(house, own, part, who=COLLEAGUE) == ["rule_overnight"]
+    assert move(house, by_staff, span(26, 14, 17)).ends_at == at(26, 17)
+    assert move(house, own, span(27, 9, 10), who=COLLEAGUE).starts_at == at(27, 9)
+
+
+def test_a_night_is_shortened_by_who_has_lost_the_level(house: Database) -> None:
+    post(house, Overnight(level=2))
+    use = book(house, span(26, 18, 23), mode=Mode.SELF)
+    with house.write() as db:
+        store.put(db, RESEARCHER, FESEM, level=1, until=None, by=ADMINISTRATOR, now=NOW)
+    assert move(house, use, span(26, 18, 20)).ends_at == at(26, 20)
+
+
+def revoked(db: Connection) -> None:
+    db.execute(sa.delete(t.qualifications))
+
+
+def ended(db: Connection) -> None:
+    db.execute(sa.update(t.projects).values(state="declined"))
+
+
+def left(db: Connection) -> None:
+    db.execute(sa.delete(t.project_members))
+
+
+def retired(db: Connection) -> None:
+    db.execute(sa.update(t.instruments).values(retired_at=NOW))
+
+
+def limited(db: Connection) -> None:
+    rule = MostMinutes(holder=Holder.PERSON, within_days=14, most_minutes=60)
+    booking_rules.post(db, actor(MANAGER), CENTRE, rule, NOW)
+
+
+def cut_off(db: Connection) -> None:
+    booking_rules.post(db, actor(MANAGER), CENTRE, CutOff(hours=240), NOW)
+
+
+def withdrawn(db: Connection) -> None:
+    for code in ("N001", "N002"):
+        modes.choose(db, actor(MANAGER), code, [Mode.ASSISTED], "", NOW)
+
+
+@pytest.mark.parametrize("since", [revoked, ended, left, retired, limited, cut_off, withdrawn])
+def test_whatever_happened_since_a_part_and_the_rest_are_given_back(
+    house: Database, since: Callable[[Connection], None]
+) -> None:
+    ahead, begun = book(house, span(27, 9, 14)), book(house, span(26, 9, 14), COLLEAGUE, mode=Mode.SELF)
+    with house.write() as db:
+        since(db)
+    assert move(house, ahead, span(27, 10, 13)).span == span(27, 10, 13)
+    with house.write() as db:
+        done = moves.finish(db, actor(COLLEAGUE), begun.id, seen_version=1, now=at(26, 10))
+    assert (done.ends_at, done.mode, done.attended) == (at(26, 10), Mode.SELF, begun.attended)
+
+
+def test_a_part_is_given_back_where_fewer_have_room_now(house: Database) -> None:
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(capacity=2))
+    use, _ = book(house, span(26, 9, 14), number=XRD), book(house, span(26, 9, 14), COLLEAGUE, XRD)
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(capacity=1))
+    assert move(house, use, span(26, 9, 10)).ends_at == at(26, 10)
+
+
+def test_a_long_run_ends_whenever_its_user_is_done(house: Database) -> None:
+    long_runs(house)
+    use = book(house, span(26, 14, 34), number=XRD)
+    with house.write() as db:
+        assert moves.finish(db, actor(RESEARCHER), use.id, seen_version=1, now=at(26, 20)).ends_at == at(26, 20)
+
+
 # ---------------------------------------------------------------- giving back the rest
 
 
@@ -342,8 +431,14 @@ def test_maintenance_that_is_done_early_ends(house: Database) -> None:
     with house.write() as db:
         block = bookings.block(db, actor(MANAGER), XRD, BookingKind.MAINTENANCE, span(26, 9, 17), "thay nguồn", NOW)
     with house.write() as db:
-        ended = bookings.move(db, actor(MANAGER), block.id, span(26, 9, 12), seen_version=1, now=at(26, 12))
-    assert ended.span == span(26, 9, 12)
+        shorter = bookings.move(db, actor(MANAGER), block.id, span(26, 9, 13), seen_version=1, now=at(26, 12))
+    assert shorter.span == span(26, 9, 13)
+    # The steps and the shortest length of uses are not its own.
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(min_minutes=240))
+        now = at(26, 12) + timedelta(minutes=7, seconds=3)
+        done = moves.finish(db, actor(MANAGER), block.id, seen_version=2, now=now)
+    assert done.ends_at == at(26, 12) + timedelta(minutes=8)
 
 
 # ---------------------------------------------------------------- a reason
@@ -355,3 +450,9 @@ def test_a_reason_does_not_outlive_the_times_that_it_was_given_for(house: Databa
     with house.read() as db:
         again = bookings_store.get(db, use.id)
     assert move(house, again, span(27, 9, 11)).override_reason == ""
+
+
+def test_a_reason_why_the_staff_come_is_none_for_ones_own_use(house: Database) -> None:
+    run = book(house, EVENING, MANAGER, person_id=RESEARCHER, mode=Mode.COMMISSIONED, override="our staff will come")
+    assert refused(house, run, mode=Mode.SELF) == ["closed"]
+    assert move(house, run, setup="5 kV").setup == "5 kV"

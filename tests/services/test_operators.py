@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from labshare.domain.booking_rules import NeedsOperator, Overnight, Scope, ScopeKind
+from labshare.domain.booking_rules import DatedHours, NeedsOperator, Overnight, Scope, ScopeKind
 from labshare.domain.bookings import Booking, BookingState, Wish
 from labshare.domain.modes import Mode
 from labshare.domain.series import Conflicts, Frequency, Reach, Repeat
@@ -36,6 +36,7 @@ from labshare.services import (
 )
 from labshare.services import operators as service
 from labshare.store import audit
+from labshare.store import bookings as bookings_store
 from labshare.store import notices as notices_store
 from labshare.store import qualifications as store
 from labshare.store import tables as t
@@ -53,6 +54,7 @@ from tests.furniture import (
     PUBLIC_PROJECT,
     RESEARCHER,
     XRD,
+    a_booking,
     actor,
     add_instrument,
     counted,
@@ -601,3 +603,17 @@ def test_what_an_operator_who_has_left_was_to_run_is_listed_and_given_back(house
 def _again(house: Database, booking: Booking) -> Booking:
     with house.read() as db:
         return bookings.show(db, actor(MANAGER), booking.id).booking
+
+
+def test_nobody_is_assigned_away_from_a_night_whose_date_was_closed_since(house: Database) -> None:
+    with house.write() as db:
+        run = a_booking(FESEM, span(26, 18, 20), mode=Mode.COMMISSIONED, operator_id=COLLEAGUE)
+        bookings_store.add(db, [run])
+        scope = Scope(ScopeKind.CENTRE, "C-ONE")
+        for rule in (
+            Overnight(level=1),
+            DatedHours(name="Cắt điện", first=date(2026, 11, 26), last=date(2026, 11, 26)),
+        ):
+            booking_rules.post(db, actor(MANAGER), scope, rule, NOW)
+    with pytest.raises(Refused, match="rule_staff_hours"), house.write() as db:
+        service.assign(db, actor(RESEARCHER), run.id, None, seen_version=1, now=NOW)

@@ -379,8 +379,13 @@ def test_who_speaks_for_the_user_is_warned_that_a_late_cancellation_counts_again
     with house.write() as db:
         agreements.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
     soon = put(house, XRD, when=span(23, 11, 12), person_id=COLLEAGUE, booked_by_id=RESEARCHER)
+    moved = put(house, XRD, when=span(30, 11, 12), late_notice=True)
     sign_in(client, "researcher")
     assert "hủy lúc này bị tính cho người sử dụng như vắng mặt" in text_of(client.get(f"/bookings/{soon}"))
+    assert "đã được chuyển giờ quá hạn báo trước" in text_of(client.get(f"/bookings/{moved}"))
+    # Whoever may only look cancels nothing.
+    sign_in(client, "office")
+    assert "bị tính" not in text_of(client.get(f"/bookings/{soon}"))
 
 
 def test_a_manager_says_that_nobody_came_and_a_late_cancellation_is_warned_of(client: Client, house: Database) -> None:

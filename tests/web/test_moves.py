@@ -14,13 +14,14 @@ from labshare.domain.booking_rules import CutOff, Scope, ScopeKind
 from labshare.domain.bookings import Booking, BookingState, Wish
 from labshare.domain.series import Conflicts, Frequency, Repeat
 from labshare.domain.timespan import Span
-from labshare.services import booking_rules, bookings, series
+from labshare.services import approvals, booking_rules, bookings, series
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import (
     ADMINISTRATOR,
     COLLEAGUE,
+    MANAGER,
     NOW,
     PUBLIC_PROJECT,
     RESEARCHER,
@@ -265,6 +266,20 @@ def test_nobody_else_is_told_of_it(client: Client, booked: UUID) -> None:
     assert client.get(f"/bookings/{booked}/move?{query}").status_code == 401
     sign_in(client, "colleague")
     assert proposal(client, booked, query)[0] == 404
+
+
+@pytest.mark.parametrize("until", ["11:00", "10:00"])
+def test_another_instrument_at_the_same_times_may_ask_its_centre(
+    client: Client, house: Database, booked: UUID, until: str
+) -> None:
+    """On its own instrument a part needs nobody."""
+    with house.write() as db:
+        for code in ("N002", "N004"):
+            approvals.choose(db, actor(MANAGER), code, "everybody", 24, NOW)
+    sign_in(client, "researcher")
+    times = f"version=1&date={DAY}&from=9:00&until={until}"
+    assert "phải được trung tâm duyệt lại" in proposal(client, booked, f"{times}&instrument=N004")[1]
+    assert "phải được trung tâm duyệt lại" not in proposal(client, booked, times)[1]
 
 
 # ---------------------------------------------------------------- what has begun

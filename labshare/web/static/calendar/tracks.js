@@ -112,13 +112,13 @@ export const draw = (choice) => {
   }
 };
 
-// What is longer than a day says which days it begins and ends on.
+// What takes a day or more says which days it begins and ends on.
 const shortDate = (iso) => new Date(`${iso}T00:00:00Z`).toLocaleDateString(
   document.documentElement.lang === "vi" ? "vi" : "en-GB", { day: "numeric", month: "numeric", timeZone: "UTC" },
 );
 export const describe = (choice) => {
   const { date, from, until, until_date: last } = fields(choice.day, choice.start, choice.length);
-  return choice.length <= DAY ? `${from}–${until}` : `${shortDate(date)} ${from} – ${shortDate(last)} ${until}`;
+  return choice.length < DAY ? `${from}–${until}` : `${shortDate(date)} ${from} – ${shortDate(last)} ${until}`;
 };
 
 // The cell that may have the focus, of a grid whose other cells are not there until one goes to them; and what was there
