@@ -49,9 +49,9 @@ class FeedEvent(NamedTuple):
     """A booking as one reader may see it, whether it still occupies the instrument or was given back.
 
     A masked one is confirmed while it occupies the instrument and cancelled afterwards, has no words, and its minutes
-    are all that it occupies. Rows come by the hundred and as
-    they are: minutes, and the seconds of `modified`, count from 1970-01-01T00:00Z, an id is its 32 digits, and what is
-    yes or no is 1 or 0. From the instrument's number on stands what many events have in common.
+    are all that it occupies. Rows come by the hundred and as they are: minutes, and the seconds of `modified`, count
+    from 1970-01-01T00:00Z, an id is its 32 digits, and what is yes or no is 1 or 0. From the instrument's number on
+    stands what many events have in common.
     """
 
     id: str
