@@ -105,7 +105,7 @@ def test_a_manager_books_and_moves_past_the_rules_and_managers_alone_read_why(ca
     made = manager.post("/bookings", WISH | {"override_reason": "Sample decays before Friday"})
     assert (made.status_code, made.json()["override_reason"]) == (201, "Sample decays before Friday")
     path = f"/bookings/{made.json()['id']}"
-    later = {"starts_at": "2026-11-25T09:30:00+07:00", "version": 1}
+    later = {"starts_at": "2026-11-25T09:30:00+07:00", "ends_at": "2026-11-25T11:30:00+07:00", "version": 1}
     assert codes(manager.patch(path, later)) == ["rule_cut_off"]
     moved = manager.patch(path, later | {"override_reason": "The stage is free later"})
     assert moved.json()["override_reason"] == "The stage is free later"
