@@ -88,7 +88,7 @@ def _written(events: Iterable[EventRow], words: _Words, base_url: str) -> dict[E
 
 class _Shared(NamedTuple):
     """What events may have in common: how the line that describes them goes on `before` and `after` their purpose, and
-    `without` one; all below it; and whether the reader may open their pages.
+    `without` one; all below it, without the end of the last line; and whether the reader may open their pages.
     """
 
     before: str
@@ -125,7 +125,7 @@ class _Words(dict[tuple[Any, ...], _Shared]):
             before="".join(f"{ics.escaped(each)}{ics.BREAK}" for each in before),
             after="".join(f"{ics.BREAK}{ics.escaped(each)}" for each in after),
             without=ics.text_line("DESCRIPTION", *before, *after) if before or after else b"",
-            rest=self._rest(event) + self._extra + ics.END_EVENT,
+            rest=(self._rest(event) + self._extra).removesuffix(ics.END),
             has_page=bool(event.is_own) or event.instrument_number in self._opens,
         )
         return shared

@@ -29,24 +29,26 @@ _ID = "#" * 32
 _TAIL = b"END:VCALENDAR\r\n"
 # The sign for the end of a line within a value.
 BREAK = "\\n"
-END_EVENT = b"END:VEVENT\r\n"
-# No line within an event begins with these: further ones of a value begin with a space.
-_FIRST, _BETWEEN = END + b"BEGIN:VEVENT" + END, END + END_EVENT
+# What follows an event. No line within one begins so, nor as the other: further ones of a value begin with a space.
+_AFTER, _FIRST = b"\r\nEND:VEVENT\r\n", b"\r\nBEGIN:VEVENT\r\n"
 _HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//LabShare//LabShare//EN\r\nCALSCALE:GREGORIAN\r\n"
 
 
 def calendar(name: str, events: Iterable[bytes]) -> bytes:
-    """The file of a calendar that is to be read again each hour. The same events give the same file.
+    """The file of a calendar that is to be read again each hour. The same events, each without the end of its last
+    line, give the same file.
 
     There is no METHOD, so DTSTAMP is when an event was last changed, as LAST-MODIFIED.
     """
-    return b"".join([_head(name), *events, _TAIL])
+    return _file(_head(name), events)
 
 
 def events_of(calendar: bytes) -> list[bytes]:
     """The events of a file that was written here, in order."""
-    _, first, rest = calendar.partition(_FIRST)
-    return [each + _BETWEEN for each in (first[len(END) :] + rest).split(_BETWEEN)[:-1]]
+    events = calendar.split(_AFTER)[:-1]
+    if events:
+        events[0] = events[0][events[0].index(_FIRST) + len(END) :]
+    return events
 
 
 def _head(name: str) -> bytes:
@@ -59,7 +61,12 @@ def publication(events: Iterable[bytes]) -> bytes:
     """The file that goes with a letter: METHOD:PUBLISH of RFC 5546, which asks nobody for an answer. Each event names
     its organiser.
     """
-    return b"".join([_HEAD, b"METHOD:PUBLISH\r\n", *events, _TAIL])
+    return _file(_HEAD + b"METHOD:PUBLISH\r\n", events)
+
+
+def _file(head: bytes, events: Iterable[bytes]) -> bytes:
+    # What is joined to nothing puts the last end where each event has one.
+    return b"".join([head, _AFTER.join([*events, b""]), _TAIL])
 
 
 def organiser(name: str, address: str) -> bytes:
@@ -90,7 +97,7 @@ class Writer:
         self, id: str, sequence: int, modified: int, start_minute: int, end_minute: int, *, has_page: bool
     ) -> bytes:
         """What an event begins with: which it is, by the 32 digits of its id, and when. `modified` is in seconds, start
-        and end in minutes, all of them from 1970-01-01T00:00Z. Its other lines follow, and `END_EVENT`.
+        and end in minutes, all of them from 1970-01-01T00:00Z. Its other lines follow.
         """
         days, minute = self._days, modified // 60
         stamp = f"{days[minute // DAY_MINUTES]}{_CLOCKS[minute % DAY_MINUTES]}{_SECONDS[modified % 60]}"
