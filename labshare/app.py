@@ -169,8 +169,7 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
 
 
 def _dependencies(settings: Settings, database: Database, hub: Hub, clock: Clock) -> dict[str, Provide]:
-    # What most handlers ask for is given one after the other: what could be given at once is, in tasks of its own, and
-    # they would cost as much as a query.
+    # Given one after the other: what could be given at once is, in tasks of its own, which cost as much as a query.
     def given_now(database: given.Database) -> datetime:
         return clock()
 
@@ -183,12 +182,19 @@ def _dependencies(settings: Settings, database: Database, hub: Hub, clock: Clock
             raise NotSignedIn()
         return actor
 
-    shelf, feed_texts = Shelf(), Texts()
+    def given_settings(now: given.Now) -> Settings:
+        return settings
+
+    shelf, texts = Shelf(), Texts()
+
+    def given_texts(settings: given.Settings) -> Texts:
+        return texts
+
     return {
         "shelf": Provide(lambda: shelf, sync_to_thread=False),
-        "feed_texts": Provide(lambda: feed_texts, sync_to_thread=False),
+        "feed_texts": Provide(given_texts, sync_to_thread=False),
         "database": Provide(lambda: database, sync_to_thread=False),
-        "settings": Provide(lambda: settings, sync_to_thread=False),
+        "settings": Provide(given_settings, sync_to_thread=False),
         "hub": Provide(lambda: hub, sync_to_thread=False),
         "now": Provide(given_now, sync_to_thread=False, use_cache=False),
         "actor": Provide(given_actor, sync_to_thread=False),

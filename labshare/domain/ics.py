@@ -91,7 +91,6 @@ class Writer:
         self._url = url.partition("#")[0]
         self._url_cut = url.removeprefix(self._url).index("\r")
         self._url_fold = "\r\n " if self._url_cut < len(_ID) else ""
-        self._days = _Days()
 
     def event(
         self, id: str, sequence: int, modified: int, start_minute: int, end_minute: int, *, has_page: bool
@@ -99,7 +98,7 @@ class Writer:
         """What an event begins with: which it is, by the 32 digits of its id, and when. `modified` is in seconds, start
         and end in minutes, all of them from 1970-01-01T00:00Z. Its other lines follow.
         """
-        days, minute = self._days, modified // 60
+        days, minute = _DAYS, modified // 60
         stamp = f"{days[minute // DAY_MINUTES]}{_CLOCKS[minute % DAY_MINUTES]}{_SECONDS[modified % 60]}"
         cut = self._url_cut
         url = f"{self._url}{id[:cut]}{self._url_fold}{id[cut:]}\r\n" if has_page else ""
@@ -113,11 +112,14 @@ class Writer:
 
 
 class _Days(dict[int, str]):
-    """Days since 1970-01-01 as text, each worked out when it is first asked for."""
+    """Days since 1970-01-01 as text, each worked out when it is first asked for: all there are bookings on."""
 
     def __missing__(self, day: int) -> str:
         text = self[day] = f"{datetime.fromordinal(EPOCH_DAY + day):%Y%m%d}"
         return text
+
+
+_DAYS = _Days()
 
 
 def text_line(name: str, *values: str) -> bytes:

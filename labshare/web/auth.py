@@ -44,7 +44,7 @@ class KnowTheReader(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         connection: Connection = ASGIConnection(scope)
-        is_program = connection.url.path.startswith(API_PREFIX)
+        is_program = scope["path"].startswith(API_PREFIX)
         token = _bearer(connection) if is_program else connection.cookies.get(SIGN_IN_COOKIE)
         has_bell = not is_program and _is_page(connection)
         known = await sync_to_thread(self._known, token, is_program, has_bell) if token else (None, 0)
@@ -81,7 +81,7 @@ def _bearer(connection: Connection) -> str | None:
 def language_of(connection: Connection) -> Language:
     """The language that the reader chose; a program may ask by Accept-Language; everybody else reads Vietnamese."""
     chosen = known_language(connection.cookies.get(LANGUAGE_COOKIE))
-    if chosen or not connection.url.path.startswith(API_PREFIX):
+    if chosen or not connection.scope["path"].startswith(API_PREFIX):
         return chosen or DEFAULT_LANGUAGE
     return accepted_language(connection.headers.get("accept-language", "")) or DEFAULT_LANGUAGE
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Scope
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -30,10 +29,12 @@ HEADERS = {
 }
 
 
+# As they are sent.
+_LINES = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+
 async def secure(message: Message, scope: Scope) -> None:
-    """Add the headers to whatever is sent: pages, errors, files and the API alike."""
+    """Add the headers to whatever is sent: pages, errors, files and the API alike. One that is there already stays."""
     if message["type"] == "http.response.start":
-        sent = MutableScopeHeaders.from_message(message)
-        for name, value in HEADERS.items():
-            if name not in sent:
-                sent[name] = value
+        sent = {name.lower() for name, _ in message["headers"]}
+        message["headers"] = [*message["headers"], *(line for line in _LINES if line[0] not in sent)]
