@@ -40,6 +40,7 @@ from labshare.store import audit
 from labshare.store import bookings as bookings_store
 from labshare.store import due as due_store
 from labshare.store import people as people_store
+from labshare.store import qualification_asks as asks_store
 from labshare.store import qualifications as store
 from labshare.store.engine import Connection
 
@@ -48,7 +49,7 @@ PAGE = "/qualifications"
 ENDS = "qualification_ends"
 
 # What the readers below hand out; pages name these types, and never the store.
-AskLine = store.AskLine
+AskLine = asks_store.AskLine
 QualificationLine = store.QualificationLine
 
 
@@ -79,7 +80,7 @@ def mine(db: Connection, actor: Actor, now: datetime) -> list[Standing]:
 
 def my_asks(db: Connection, actor: Actor) -> list[AskLine]:
     """What the actor asked for and what was answered, the newest first."""
-    return store.asks_of(db, actor.person_id)
+    return asks_store.of_person(db, actor.person_id)
 
 
 def at(db: Connection, actor: Actor, number: int, now: datetime) -> Standing | None:
@@ -88,14 +89,15 @@ def at(db: Connection, actor: Actor, number: int, now: datetime) -> Standing | N
     return _standing(found[0], now) if found else None
 
 
-def waiting(db: Connection, actor: Actor, now: datetime) -> list[AskLine]:
-    """What waits for the actor to grant or decline, the oldest first; the actor's own left out."""
-    everywhere = may(actor, Action.GRANT_QUALIFICATION)
-    numbers = [] if everywhere else _trained(db, actor, now)
-    if not everywhere and not actor.centre_ids and not numbers:
-        return []
-    found = store.waiting(db, None if everywhere else actor.centre_ids, numbers)
-    return [line for line in found if line.ask.person_id != actor.person_id]
+def waiting(
+    db: Connection, actor: Actor, now: datetime, *, after: tuple[datetime, UUID] | None = None, limit: int = 200
+) -> list[AskLine]:
+    """What waits for the actor to grant or decline, the oldest first, behind the one with this instant and id; the
+    actor's own left out.
+    """
+    centres = None if may(actor, Action.GRANT_QUALIFICATION) else actor.centre_ids
+    numbers = [] if centres is None else _trained(db, actor, now)
+    return asks_store.waiting(db, centres, numbers, of_others_than=actor.person_id, after=after, limit=limit)
 
 
 def may_grant(db: Connection, actor: Actor, now: datetime) -> bool:
@@ -110,15 +112,20 @@ def levels(actor: Actor, centre_id: str) -> list[Level]:
 
 
 def people_of(
-    db: Connection, actor: Actor, instrument_id: str, now: datetime
+    db: Connection,
+    actor: Actor,
+    instrument_id: str,
+    now: datetime,
+    *,
+    after: tuple[int, str] | None = None,
+    limit: int | None = None,
 ) -> tuple[InstrumentRules, list[Standing]]:
-    """Who is qualified for an instrument, trainers first. For the managers of its centre. Raises `NotFound`,
-    `Forbidden`.
+    """Who is qualified for an instrument, trainers first and then by login, behind the one with this level and login.
+    For the managers of its centre. Raises `NotFound`, `Forbidden`.
     """
     rules = calendars.rules_of(db, instrument_id)
     require(actor, Action.GRANT_QUALIFICATION, centre=rules.centre_id)
-    lines = sorted(store.of_instrument(db, rules.number), key=lambda line: -line.held.level)
-    return rules, [_standing(line, now) for line in lines]
+    return rules, [_standing(line, now) for line in store.ranked(db, rules.number, after=after, limit=limit)]
 
 
 # ---------------------------------------------------------------- asking
@@ -141,11 +148,11 @@ def ask(db: Connection, actor: Actor, instrument_id: str, level: int, note: str,
         asked_at=now,
     )
     bookings_store.lock_persons(db, [actor.person_id])
-    if store.is_asked(db, actor.person_id, rules.number):
+    if asks_store.is_asked(db, actor.person_id, rules.number):
         raise WrongState("qualification_asked")
     if (held := at(db, actor, rules.number, now)) is not None and new.level <= held.lasting_level:
         raise WrongState("qualification_held", level=held.lasting_level)
-    store.add_ask(db, new)
+    asks_store.add(db, new)
     _record(db, actor, "ask", rules.id, new.person_id, now, level=new.level)
     return new
 
@@ -213,7 +220,7 @@ def revoke(db: Connection, actor: Actor, instrument_id: str, login: str, *, note
         decided_by_id=actor.person_id,
         decided_at=now,
     )
-    store.add_ask(db, taken)
+    asks_store.add(db, taken)
     _record(db, actor, "revoke", rules.id, person_id, now, note=said)
     _write_to(db, person_id, rules, NoticeKind.QUALIFICATION_REVOKED, now)
 
@@ -316,7 +323,7 @@ def _is_trainer(line: QualificationLine, now: datetime) -> bool:
 
 def _asked(db: Connection, actor: Actor, ask_id: UUID, now: datetime) -> AskLine:
     """An ask that is the actor's to decide, under the locks of both. Raises `NotFound`, `WrongState`."""
-    found = store.ask(db, ask_id)
+    found = asks_store.one(db, ask_id)
     if found is None:
         raise NotFound("qualification_ask_not_found")
     bookings_store.lock_persons(db, [actor.person_id, found.ask.person_id])
@@ -332,7 +339,7 @@ def _answered(db: Connection, actor: Actor, line: AskLine, state: AskState, answ
     answered = msgspec.structs.replace(
         line.ask, state=state, answer=answer, decided_by_id=actor.person_id, decided_at=now
     )
-    if not store.decide(db, answered):
+    if not asks_store.decide(db, answered):
         raise WrongState("qualification_decided")
     return answered
 

@@ -1,11 +1,11 @@
-"""Qualifications, who asked for them, and safety courses, as rows; with the last use of each, where it counts.
+"""Qualifications and safety courses as rows; with the last use of each, where it counts.
 
 What must not live here: when a qualification ends (domain/qualifications.py), or who may grant (services).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,19 +16,11 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
 from labshare.domain.bookings import BookingKind, BookingState, InstrumentRules
-from labshare.domain.qualifications import Ask, AskState, Demand, Held, good_until
+from labshare.domain.qualifications import Demand, Held, good_until
 from labshare.domain.timespan import Span
 from labshare.store.bookings import is_in, is_of
 from labshare.store.people import IS_HERE
-from labshare.store.tables import (
-    bookings,
-    centres,
-    instruments,
-    persons,
-    qualification_asks,
-    qualifications,
-    safety_courses,
-)
+from labshare.store.tables import bookings, centres, instruments, persons, qualifications, safety_courses
 from labshare.store.types import UTCMinute
 
 # After every use that anybody will book.
@@ -182,7 +174,8 @@ class QualificationLine(msgspec.Struct, frozen=True, kw_only=True):
     warned_of: datetime | None = None
 
 
-_NAMES = (
+# What a list shows beside a qualification or an ask for one.
+NAMES = (
     persons.c.name.label("person"),
     persons.c.login,
     instruments.c.id.label("instrument_id"),
@@ -198,7 +191,7 @@ _LINES = (
     sa.select(
         qualifications.c.person_id,
         qualifications.c.instrument_number,
-        *_NAMES,
+        *NAMES,
         centres.c.timezone,
         instruments.c.qualification,
         qualifications.c.warned_of,
@@ -221,6 +214,9 @@ _LINES = (
 )
 
 
+_RANK = (-qualifications.c.level, persons.c.login)
+
+
 def lines(db: Connection, *where: ColumnElement[bool]) -> list[QualificationLine]:
     return [_line(row) for row in db.execute(_LINES.where(*where), uses()).mappings()]
 
@@ -238,6 +234,17 @@ def of_person(db: Connection, person_id: UUID) -> list[QualificationLine]:
 def of_instrument(db: Connection, number: int, *, level: int = 1) -> list[QualificationLine]:
     """Who holds at least this level for an instrument, by name."""
     return lines(db, qualifications.c.instrument_number == number, qualifications.c.level >= level)
+
+
+def ranked(
+    db: Connection, number: int, *, after: tuple[int, str] | None = None, limit: int | None = None
+) -> list[QualificationLine]:
+    """Who is qualified for an instrument, the highest level first and then by login, behind this level and login."""
+    query = _LINES.where(qualifications.c.instrument_number == number).order_by(None).order_by(*_RANK).limit(limit)
+    if after is not None:
+        level, login = after
+        query = query.where(sa.tuple_(*_RANK) > sa.tuple_(sa.literal(-level), sa.literal(login)))
+    return [_line(row) for row in db.execute(query, uses()).mappings()]
 
 
 def qualified_on(
@@ -315,76 +322,3 @@ def put_course(db: Connection, person_id: UUID, centre_id: str, completed_on: da
             person_id=person_id, centre_id=centre_id, completed_on=completed_on, recorded_by_id=by, recorded_at=now
         )
     )
-
-
-# ---------------------------------------------------------------- who asks
-
-
-class AskLine(msgspec.Struct, frozen=True, kw_only=True):
-    """An ask with the names that a list shows beside it."""
-
-    ask: Ask
-    person: str
-    login: str
-    instrument_id: str
-    name_vi: str
-    name_en: str
-    centre_id: str
-    centre_vi: str
-    centre_en: str
-
-
-_ASKS = (
-    sa.select(qualification_asks, *_NAMES)
-    .join(persons, persons.c.id == qualification_asks.c.person_id)
-    .join(instruments, instruments.c.number == qualification_asks.c.instrument_number)
-    .join(centres, centres.c.id == instruments.c.centre_id)
-)
-
-
-def add_ask(db: Connection, ask: Ask) -> None:
-    db.execute(qualification_asks.insert().values(msgspec.structs.asdict(ask)))
-
-
-def is_asked(db: Connection, person_id: UUID, number: int) -> bool:
-    """Whether this person waits for an answer about the instrument."""
-    waiting = (
-        qualification_asks.c.person_id == person_id,
-        qualification_asks.c.instrument_number == number,
-        qualification_asks.c.state == AskState.WAITING,
-    )
-    return db.execute(sa.select(sa.exists().where(*waiting))).scalar_one()
-
-
-def ask(db: Connection, ask_id: UUID) -> AskLine | None:
-    row = db.execute(_ASKS.where(qualification_asks.c.id == ask_id)).one_or_none()
-    return None if row is None else _ask_line(row)
-
-
-def decide(db: Connection, ask: Ask) -> bool:
-    """Write what was answered; False when it does not wait any more."""
-    values = {name: getattr(ask, name) for name in ("state", "answer", "decided_by_id", "decided_at")}
-    standing = (qualification_asks.c.id == ask.id, qualification_asks.c.state == AskState.WAITING)
-    return db.execute(qualification_asks.update().where(*standing).values(values)).rowcount == 1
-
-
-def asks_of(db: Connection, person_id: UUID, *, limit: int = 50) -> list[AskLine]:
-    """What a person asked and what was answered, the newest first."""
-    query = _ASKS.where(qualification_asks.c.person_id == person_id).order_by(qualification_asks.c.asked_at.desc())
-    return [_ask_line(row) for row in db.execute(query.limit(limit))]
-
-
-def waiting(
-    db: Connection, centre_ids: Collection[str] | None, numbers: Collection[int], *, limit: int = 200
-) -> list[AskLine]:
-    """What waits at these centres (None: at all) or at these instruments, the oldest first."""
-    query = _ASKS.where(qualification_asks.c.state == AskState.WAITING, IS_HERE)
-    if centre_ids is not None:
-        reached = instruments.c.centre_id.in_(sorted(centre_ids))
-        query = query.where(sa.or_(reached, instruments.c.number.in_(sorted(numbers))))
-    return [_ask_line(row) for row in db.execute(query.order_by(qualification_asks.c.asked_at).limit(limit))]
-
-
-def _ask_line(row: Any) -> AskLine:
-    names = {name: getattr(row, name) for name in AskLine.__struct_fields__ if name != "ask"}
-    return AskLine(ask=msgspec.convert(row, Ask, from_attributes=True), **names)

@@ -200,12 +200,13 @@ def _page(
 ) -> Response[str]:
     with database.read() as db:
         rules, standings = qualifications.people_of(db, me, instrument_id, now)
+    by_name = sorted(standings, key=lambda each: (-each.line.held.level, each.line.person))
     return render(
         request,
         "qualifications/people.html",
         status=error.status if error else 200,
         rules=rules,
-        people=found_among([item_of(each) for each in standings], q, page),
+        people=found_among([item_of(each) for each in by_name], q, page),
         levels=level_choices(list(Level)),
         form=form or PersonForm(until=usual_until(now).isoformat()),
         refusals=error.refusals if error else (),

@@ -17,7 +17,7 @@ from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
 from labshare.store import people as people_store
 from labshare.store import person_times
-from labshare.store import qualifications as qualifications_store
+from labshare.store import qualification_asks as asks_store
 from labshare.store.engine import Connection, Database, open_database
 from tests.furniture import COLLEAGUE, FESEM, NMR, NOW, RESEARCHER, XRD, a_booking, counted, furnish, span
 
@@ -84,7 +84,7 @@ def test_who_writes_a_row_that_names_what_is_locked_does_not_wait(database_url: 
 
     def write() -> None:
         with database.write() as db:
-            qualifications_store.add_ask(db, asked)
+            asks_store.add(db, asked)
 
     with ThreadPoolExecutor(1) as other, database.write() as db:
         HOLDING[held](db)
@@ -93,7 +93,7 @@ def test_who_writes_a_row_that_names_what_is_locked_does_not_wait(database_url: 
             written.result()
     written.result()
     with database.read() as db:
-        found = qualifications_store.ask(db, asked.id)
+        found = asks_store.one(db, asked.id)
     assert found is not None
     assert found.ask == asked
     database.dispose()

@@ -1,17 +1,16 @@
-"""Qualifications as rows, on both databases: what a booking reads, what planning reads, and one open ask at a time."""
+"""Qualifications as rows, on both databases: what a booking reads, and what planning reads."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from labshare.domain.bookings import BookingKind, BookingState
-from labshare.domain.qualifications import Ask, AskState, Demand, Held
+from labshare.domain.qualifications import Demand, Held
 from labshare.store import bookings as bookings_store
 from labshare.store import qualifications as store
 from labshare.store import tables as t
@@ -103,34 +102,3 @@ def test_a_grant_takes_the_place_of_what_was_held(house: Database) -> None:
     with house.write() as db:
         assert store.take(db, RESEARCHER, FESEM)
         assert not store.take(db, RESEARCHER, FESEM)
-
-
-def test_one_ask_waits_at_a_time_and_is_answered_once(house: Database) -> None:
-    def ask() -> Ask:
-        return Ask(id=uuid4(), person_id=RESEARCHER, instrument_number=XRD, level=1, asked_at=NOW)
-
-    first = ask()
-    with house.write() as db:
-        store.add_ask(db, first)
-        assert store.is_asked(db, RESEARCHER, XRD)
-    with pytest.raises(IntegrityError), house.write() as db:
-        store.add_ask(db, ask())
-    with house.read() as db:
-        assert [line.ask for line in store.waiting(db, {"C-ONE"}, [])] == [first]
-        assert [line.ask for line in store.waiting(db, (), [XRD])] == [first]
-        assert store.waiting(db, {"C-TWO"}, [FESEM]) == []
-        assert len(store.waiting(db, None, [])) == 1
-    answered = Ask(
-        id=first.id, person_id=RESEARCHER, instrument_number=XRD, level=1, asked_at=NOW, state=AskState.DECLINED,
-        answer="Không", decided_by_id=MANAGER, decided_at=NOW,
-    )  # fmt: skip
-    with house.write() as db:
-        assert store.decide(db, answered)
-        assert not store.decide(db, answered)
-        store.add_ask(db, ask())
-        found = store.ask(db, first.id)
-    assert found is not None
-    assert found.ask == answered
-    with house.read() as db:
-        assert len(store.asks_of(db, RESEARCHER)) == 2
-        assert store.ask(db, uuid4()) is None

@@ -19,7 +19,7 @@ from labshare.services import Connection, calendars, training
 from labshare.services import qualifications as service
 from labshare.services.qualifications import AskLine, Standing
 from labshare.web import given
-from labshare.web.api import reading
+from labshare.web.api import paging, reading
 from labshare.web.api.answers import answer
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.reading import Code, Text, asked
@@ -64,7 +64,10 @@ class AskView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskList(msgspec.Struct, frozen=True, kw_only=True):
+    """`next` is the address of the page that follows. What an answer to a change tells of is the first 200."""
+
     items: tuple[AskView, ...]
+    next: str | None = None
 
 
 class NewAsk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,10 +146,21 @@ def ask(
 
 @get("/qualifications/waiting", sync_to_thread=True, operation_id="listWaitingAsks", summary="What I may grant",
      tags=["qualifications"], responses=problems())  # fmt: skip
-def waiting(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[AskList]:
+def waiting(
+    request: Request,
+    database: given.Database,
+    me: given.Me,
+    now: given.Now,
+    cursor: paging.Cursor = "",
+    limit: paging.Limit = paging.USUAL_PAGE,
+) -> Response[AskList]:
     """What people ask of the caller, who manages the centre or trains people at the instrument; the oldest first."""
+    place = paging.behind(cursor, tuple[datetime, UUID])
+    after = (reading.instant(place[0], "cursor"), place[1]) if place else None
     with database.read() as db:
-        return answer(request, AskList(items=tuple(_ask(each) for each in service.waiting(db, me, now))))
+        found = service.waiting(db, me, now, after=after, limit=limit + 1)
+    lines, following = paging.page(request, found, limit, lambda line: (line.ask.asked_at, line.ask.id))
+    return answer(request, AskList(items=tuple(map(_ask, lines)), next=following), following=following)
 
 
 @post("/qualifications/asks/{ask_id:uuid}/grant", sync_to_thread=True, operation_id="grantQualification",

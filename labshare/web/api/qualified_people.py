@@ -21,7 +21,7 @@ from labshare.services import Connection, calendars
 from labshare.services import qualifications as service
 from labshare.services.qualifications import Standing
 from labshare.web import given
-from labshare.web.api import reading
+from labshare.web.api import paging, reading
 from labshare.web.api.answers import answer
 from labshare.web.api.idempotency import Key, once
 from labshare.web.api.qualifications import LevelNumber, QualificationView, standing_view
@@ -45,9 +45,12 @@ class QualifiedView(QualificationView, frozen=True, kw_only=True):
 
 
 class QualifiedList(msgspec.Struct, frozen=True, kw_only=True):
-    """Those of one instrument, trainers first."""
+    """Those of one instrument, trainers first and then by login. `next` is the address of the page that follows. An
+    answer to a change tells of all.
+    """
 
     items: tuple[QualifiedView, ...]
+    next: str | None = None
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,10 +89,15 @@ def people(
     me: given.Me,
     now: given.Now,
     instrument: Annotated[str, asked("instrument", "The code of the instrument.")] = "",
+    cursor: paging.Cursor = "",
+    limit: paging.Limit = paging.USUAL_PAGE,
 ) -> Response[QualifiedList]:
     """Everybody who holds a qualification for an instrument, also where it has ended."""
+    after = paging.behind(cursor, tuple[LevelNumber, Code])
     with database.read() as db:
-        return answer(request, _people(db, me, instrument, now))
+        _, found = service.people_of(db, me, instrument, now, after=after, limit=limit + 1)
+    standings, following = paging.page(request, found, limit, _place)
+    return answer(request, QualifiedList(items=tuple(map(_qualified, standings)), next=following), following=following)
 
 
 @post("/qualifications", sync_to_thread=True, operation_id="giveQualification", summary="Grant without being asked",
@@ -157,6 +165,10 @@ def demand_view(demand: Demand) -> DemandView:
 def _people(db: Connection, me: Actor, instrument: str, now: datetime) -> QualifiedList:
     _, standings = service.people_of(db, me, instrument, now)
     return QualifiedList(items=tuple(_qualified(each) for each in standings))
+
+
+def _place(standing: Standing) -> tuple[int, str]:
+    return standing.line.held.level, standing.line.login
 
 
 def _qualified(standing: Standing) -> QualifiedView:

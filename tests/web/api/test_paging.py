@@ -6,18 +6,33 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 import sqlalchemy as sa
 
 from labshare.domain.bookings import BookingState
+from labshare.domain.qualifications import Ask
 from labshare.errors import Malformed
 from labshare.store import bookings as store
+from labshare.store import qualification_asks, qualifications
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from labshare.web.api.paging import behind
-from tests.furniture import FESEM, NOW, PUBLIC_PROJECT, XRD, a_booking, span
+from tests.furniture import (
+    COLLEAGUE,
+    COMPETITOR,
+    FESEM,
+    MANAGER,
+    NOW,
+    PARTNER,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    span,
+)
 from tests.web.api.conftest import Caller, codes
 
 
@@ -109,6 +124,30 @@ def test_a_calendar_takes_no_filter_of_ones_own_list(researcher: Caller, query: 
 @pytest.mark.parametrize("query", ["since=yesterday", "since=2026-11-20T00:00:00", "until=1", "state=gone"])
 def test_a_filter_that_cannot_be_read_is_malformed(researcher: Caller, query: str) -> None:
     assert researcher.get(f"/bookings?{query}").status_code == 400
+
+
+def test_who_is_qualified_is_read_level_after_level(calling: Callable[[str], Caller], house: Database) -> None:
+    """Of the four, one has a higher level; of the same level they come by login, also where one goes meanwhile."""
+    with house.write() as db:
+        qualifications.put(db, RESEARCHER, FESEM, level=2, until=None, by=MANAGER, now=NOW)
+        qualifications.put(db, PARTNER, FESEM, level=1, until=None, by=MANAGER, now=NOW)
+    reading = pages(calling("manager"), "/qualifications/people?instrument=N001&limit=2", "person")
+    assert next(reading) == ["researcher", "colleague"]
+    with house.write() as db:
+        qualifications.take(db, COLLEAGUE, FESEM)
+    assert list(reading) == [["competitor", "partner"]]
+
+
+def test_what_is_asked_is_read_the_oldest_first(calling: Callable[[str], Caller], house: Database) -> None:
+    """The second and third at one instant, then by id; what one asks oneself is no part of it."""
+    who = ((RESEARCHER, 1, 0), (COLLEAGUE, 2, 1), (COMPETITOR, 3, 1), (MANAGER, 4, 2))
+    with house.write() as db:
+        for person_id, number, minutes in who:
+            asked_at = NOW + timedelta(minutes=minutes)
+            new = Ask(id=UUID(int=number), person_id=person_id, instrument_number=XRD, level=1, asked_at=asked_at)
+            qualification_asks.add(db, new)
+    reading = pages(calling("manager"), "/qualifications/waiting?limit=1", "person")
+    assert list(reading) == [["researcher"], ["colleague"], ["competitor"]]
 
 
 def test_projects_are_read_page_after_page(calling: Callable[[str], Caller], house: Database) -> None:

@@ -45,7 +45,7 @@ def test_an_ask_is_made_once_and_granted(researcher: Caller, manager: Caller, ho
         assert manager.post(f"{path}/grant", {"level": 4}).status_code == 400
         assert codes(manager.post(f"{path}/grant", {"last_day": "2026-11-01"})) == ["qualification_until"]
     granted = manager.post(f"{path}/grant", {"level": 2, "last_day": "2027-11-22"})
-    assert (granted.status_code, granted.json()) == (200, {"items": []})
+    assert (granted.status_code, granted.json()) == (200, {"items": [], "next": None})
     (held,) = researcher.get("/qualifications").json()["items"]
     # The end of 22 November in Hanoi.
     assert (held["level"], held["until"], held["why"]) == (2, "2027-11-22T17:00:00Z", "expires")

@@ -134,14 +134,14 @@ WITHOUT_KEY = {
     "/api/v1/feeds",
     "/api/v1/bookings/trial", "/api/v1/bookings/{booking_id}/trial",
 }  # fmt: skip
-# Somebody has a handful of feeds, an instrument of rules, waits for ten things at most, offers ten bookings at most, a
-# search for time tells the first few places, who is qualified is for a few, a failure touches what lies within a week,
-# and a file is one booking.
+# Somebody has a handful of feeds, an instrument of rules, trainers and operators, somebody waits for ten things at most
+# and offers ten bookings at most, a search for time tells the first few places, a failure touches what lies within a
+# week, and a file is one booking.
 ON_ONE_PAGE = {
     "/api/v1/feeds", "/api/v1/waitlist", "/api/v1/slots", "/api/v1/slots/near",
     "/api/v1/booking-rules", "/api/v1/notices/preferences",
-    "/api/v1/qualifications", "/api/v1/qualifications/asks", "/api/v1/qualifications/waiting",
-    "/api/v1/qualifications/trainers", "/api/v1/qualifications/operators", "/api/v1/qualifications/people",
+    "/api/v1/qualifications", "/api/v1/qualifications/asks",
+    "/api/v1/qualifications/trainers", "/api/v1/qualifications/operators",
     "/api/v1/exchanges", "/api/v1/exchanges/colleagues",
     "/api/v1/instruments/{instrument_id}/state", "/api/v1/bookings/{booking_id}/booking.ics",
 }  # fmt: skip
