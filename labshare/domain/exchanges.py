@@ -49,11 +49,11 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def may_change_hands(booking: Booking, now: datetime) -> bool:
-    """A use to come that somebody booked. What a round gave stays with the request that it was given to, and a hold is
-    nobody's yet.
+    """A use to come that somebody booked. What a round gave stays with the request that it was given to, what was moved
+    too late with who did so (R21), and a hold is nobody's yet.
     """
     is_firm = booking.kind is BookingKind.USE and booking.state in (BookingState.PENDING, BookingState.CONFIRMED)
-    return is_firm and booking.plan_id is None and booking.starts_at > now
+    return is_firm and booking.plan_id is None and not booking.late_notice and booking.starts_at > now
 
 
 def answer_by(now: datetime, *bookings: Booking) -> datetime:

@@ -32,6 +32,7 @@ from labshare.domain.bookings import (
     prime_time,
 )
 from labshare.domain.house_rules import is_outside_hours
+from labshare.domain.opening import minute_of_day
 from labshare.domain.operators import operated
 from labshare.domain.qualifications import trained
 from labshare.domain.timespan import MINUTE, Span
@@ -63,7 +64,7 @@ def rules_of(before: Booking | None, after: Booking, now: datetime) -> tuple[Rul
     if before is None or not takes_no_more(before, after):
         return every
     if before.span != after.span and _what(before) == _what(after):
-        return _of_part(before, now)
+        return _of_part(before)
     is_same = before.person_id == after.person_id
     left: set[Rule] = {prime_time, not_blocked} if is_same else set()
     if is_same and before.trainer_id == after.trainer_id:
@@ -103,16 +104,36 @@ def _what(booking: Booking) -> tuple[object, ...]:
     return (*people, booking.project_id, booking.mode, booking.setup, booking.purpose)
 
 
-def _of_part(before: Booking, now: datetime) -> tuple[Rule, ...]:
+def _of_part(before: Booking) -> tuple[Rule, ...]:
     """Of a part: that what is left is no shorter than it may be, on the raster, and does not begin or end where it may
-    not. What has begun ends where it ends, and a block of the centre as well.
+    not. Who has begun and is done ends where it is, and a block of the centre ends anywhere.
     """
     if before.kind is not BookingKind.USE:
         return ()
     raster = _anew(granularity, before.span)
-    if before.starts_at <= now:
-        return (raster,)
-    return (_anew(length, before.span), raster, _hours(before, _OF_PEOPLE))
+
+    def part(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+        step = max(1, context.rules.granularity_minutes) * MINUTE
+        if before.starts_at <= context.now and wish.span.end <= context.now + step:
+            return raster(wish, context)
+        asked = (_anew(length, before.span), _raster(before.span), _hours(before, _OF_PEOPLE))
+        return tuple(refusal for rule in asked for refusal in rule(wish, context))
+
+    return (part,)
+
+
+def _raster(stood: Span) -> Rule:
+    """The raster, and where it changed since, for the ends that do not stay alone."""
+
+    def asked(wish: Wish, context: Context) -> tuple[Refusal, ...]:
+        found = granularity(wish, context)
+        if not found or not granularity(msgspec.structs.replace(wish, span=stood), context):
+            return found
+        new = {wish.span.start, wish.span.end} - {stood.start, stood.end}
+        zone = context.rules.timezone
+        return found if any(minute_of_day(each, zone) % context.rules.raster for each in new) else ()
+
+    return asked
 
 
 def _anew(rule: Rule, stood: Span) -> Rule:

@@ -97,7 +97,8 @@ HASTY = frozenset({K.SLOT_OFFERED})
 ASKING = frozenset({K.BOOKING_TO_DECIDE, K.SLOT_OFFERED})
 # What a letter carries as a calendar file: the bookings of its reader.
 WITH_CALENDAR = frozenset({
-    K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CANCELLED, K.BOOKING_APPROVED, K.BOOKING_DECLINED, K.BOOKING_UNDECIDED,
+    K.BOOKING_MADE, K.BOOKING_MOVED, K.BOOKING_CHANGED, K.BOOKING_CANCELLED, K.BOOKING_APPROVED, K.BOOKING_DECLINED,
+    K.BOOKING_UNDECIDED,
 })  # fmt: skip
 # When what was put off is sent, in the centres' zone: before work begins.
 DIGEST_AT = time(7)

@@ -58,6 +58,22 @@ def again(
     return msgspec.structs.replace(wish, operator_id=operator_id)
 
 
+def asked_anew(
+    booking: Booking,
+    span: Span,
+    purpose: str | None = None,
+    *,
+    rules: InstrumentRules,
+    mode: Mode | None = None,
+    setup: str | None = None,
+    operator_id: UUID | UnsetType | None = UNSET,
+) -> Wish:
+    """The same for a move of it: who gives a part back, and asks for nothing else, keeps what is offered no more."""
+    if (purpose, mode, setup, operator_id) == (None, None, None, UNSET) and booking.span.contains(span):
+        mode, setup, operator_id = booking.mode, booking.setup, booking.operator_id
+    return again(booking, span, purpose, rules=rules, mode=mode, setup=setup, operator_id=operator_id)
+
+
 def adding(locked: Locked, wish: Wish, payer: Payer, actor: Actor, now: datetime) -> Change:
     """The change that makes a new booking of a wish."""
     after = _new(locked[wish.instrument_number], wish, payer.project, actor, now)
@@ -83,8 +99,9 @@ def moving(
         state, until = standing_for(by, rules, booking.kind, booking.organisation_id, wish.span.start, now)
         reason = ""
     if wish.span.start != booking.starts_at and not wish.span.contains(booking.span):
-        # Whoever gives it back after all has given back the time that it was to take at first.
-        late = late or is_late(db, by, booking, rules, now)
+        # Whoever gives it back after all has given back the time that it was to take at first, unless it is the centre
+        # that chose another one.
+        late = is_late(db, by, booking, rules, now)
     moved = msgspec.structs.replace(
         booking,
         starts_at=wish.span.start,

@@ -24,7 +24,7 @@ from labshare.errors import Malformed, NotFound, Stale, WrongState
 from labshare.services import clauses, clearances, training
 from labshare.services.booking_changes import (
     adding,
-    again,
+    asked_anew,
     cancelling,
     describing,
     moving,
@@ -168,10 +168,7 @@ def move(
     require_movable(booking, now, span if keeps_all else None)
     if booking.state is BookingState.HELD:
         raise WrongState("hold_stays")
-    if keeps_all and booking.span.contains(span):
-        # Who gives a part back keeps what is offered no more.
-        mode, setup, operator_id = booking.mode, booking.setup, booking.operator_id
-    wish = again(booking, span, purpose, rules=rules, mode=mode, setup=setup, operator_id=operator_id)
+    wish = asked_anew(booking, span, purpose, rules=rules, mode=mode, setup=setup, operator_id=operator_id)
     wish = with_reason(wish, override)
     require_override(actor, wish, rules)
     moved = moving(db, booking, wish, rules, payer_of(db, wish), now, by=actor)

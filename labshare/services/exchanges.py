@@ -194,7 +194,8 @@ def _own(
         raise Stale("booking_changed")
     refusals: list[Refusal] = []
     if not may_change_hands(booking, now):
-        refusals.append(Refusal(code="exchange_of_round" if booking.plan_id else "exchange_not_possible"))
+        code = "exchange_moved_late" if booking.late_notice else "exchange_not_possible"
+        refusals.append(Refusal(code="exchange_of_round" if booking.plan_id else code))
     if store.clear(db, booking.id, actor.person_id, now):
         refusals.append(Refusal(code="exchange_stands"))
     if sum(line.exchange.giver_id == actor.person_id for line in mine(db, actor, now)) >= MOST_OPEN:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from labshare.domain.bookings import OCCUPYING, Booking, BookingState
 from labshare.domain.timespan import Span, subtracted
@@ -36,7 +36,7 @@ def note(db: Connection, changes: Iterable[tuple[Booking, Booking]]) -> None:
     _keep(
         db,
         [
-            (after.instrument_number, span, after.updated_at)
+            (after.instrument_number, span, after.updated_at, before.person_id)
             for before, after in changed
             for span in _freed(before, after)
         ],
@@ -45,17 +45,17 @@ def note(db: Connection, changes: Iterable[tuple[Booking, Booking]]) -> None:
 
 def released(db: Connection, kept: Iterable[tuple[int, Span]], now: datetime) -> None:
     """Time of instruments, by number, that a round keeps no longer. What of it is booked is offered to nobody."""
-    _keep(db, [(number, span, now) for number, span in kept if span.end > now])
+    _keep(db, [(number, span, now, None) for number, span in kept if span.end > now])
 
 
-def _keep(db: Connection, found: Sequence[tuple[int, Span, datetime]]) -> None:
-    """Write down, of what came free and when, that for which somebody waits."""
+def _keep(db: Connection, found: Sequence[tuple[int, Span, datetime, UUID | None]]) -> None:
+    """Write down, of what came free, when and whose it was, that for which somebody waits."""
     if not found:
         return
-    waited_for = store.waited_for(db, {number for number, _, _ in found})
+    waited_for = store.waited_for(db, {number for number, *_ in found})
     rows = [
-        (at, FreedTime(id=uuid4(), instrument_number=number, starts_at=span.start, ends_at=span.end))
-        for number, span, at in found
+        (at, FreedTime(id=uuid4(), instrument_number=number, starts_at=span.start, ends_at=span.end, freed_by_id=by))
+        for number, span, at, by in found
         if number in waited_for
     ]
     if rows:

@@ -105,14 +105,13 @@ def finish(db: Connection, actor: Actor, booking_id: UUID, *, seen_version: int,
 
 
 def earliest_end(booking: Booking, rules: InstrumentRules, now: datetime) -> datetime | None:
-    """When a booking that has begun can end at the earliest: a use on the raster and no shorter than its instrument
-    asks for, a block at the next minute. None where that is no earlier, or it stands no more.
+    """When a booking that has begun can end at the earliest: a use at the next step of its instrument, however short it
+    is then, a block at the next minute. None where that is no earlier, or it stands no more.
     """
     if booking.state is not BookingState.CONFIRMED or not booking.starts_at <= now < booking.ends_at:
         return None
-    is_use = booking.kind is BookingKind.USE
-    step = max(1, rules.granularity_minutes) if is_use else 1
-    least = max(-((booking.starts_at - now) // MINUTE), rules.min_minutes if is_use else 0)
+    step = max(1, rules.granularity_minutes) if booking.kind is BookingKind.USE else 1
+    least = max(-((booking.starts_at - now) // MINUTE), 1)
     end = booking.starts_at + -(-least // step) * step * MINUTE
     return end if end < booking.ends_at else None
 

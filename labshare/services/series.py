@@ -173,7 +173,7 @@ def move(
     payer = payer_of(db, booking_changes.again(anchor, span, rules=rules))
     more: dict[str, Any] = {"rules": rules, "mode": mode, "setup": setup, "operator_id": operator_id}
     wishes = [
-        with_reason(booking_changes.again(each, to, purpose, **more), override)
+        with_reason(booking_changes.asked_anew(each, to, purpose, **more), override)
         for each, to in zip(ahead, spans, strict=True)
     ]
     require_override(actor, wishes[0], rules)

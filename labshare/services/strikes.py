@@ -12,9 +12,10 @@ import msgspec
 
 from labshare.domain.approvals import read_note
 from labshare.domain.bookings import Booking, BookingState
-from labshare.domain.people import Action, Actor
+from labshare.domain.people import Action, Actor, may
 from labshare.errors import Stale, WrongState
 from labshare.services import bookings
+from labshare.services.bookings import BookingLine
 from labshare.services.charging import Outcome, charge
 from labshare.services.writing import Change, write
 from labshare.store import audit
@@ -26,11 +27,18 @@ def is_strike(booking: Booking) -> bool:
     return booking.state is BookingState.NO_SHOW or (booking.state is BookingState.CANCELLED and booking.late_notice)
 
 
+def may_pardon(actor: Actor, line: BookingLine) -> bool:
+    """Whether the actor may take this strike back: a manager of its centre, and nobody their own."""
+    is_others = line.booking.person_id != actor.person_id
+    return is_others and is_strike(line.booking) and may(actor, Action.MANAGE_CALENDAR, centre=line.centre_id)
+
+
 def pardon(db: Connection, actor: Actor, booking_id: UUID, reason: str, *, seen_version: int, now: datetime) -> Booking:
     """Take a strike back, with a reason that its user reads and that is audited: the booking is one that was cancelled
-    in time. Its user is told, and what the ledger took for not coming is put right. For managers of the centre.
+    in time. Its user is told, and what the ledger took for not coming is put right. For managers of the centre, about
+    others. When it was given up stays as it was: who waits is offered what was freed since.
 
-    Raises `Malformed` without a reason, `Stale`, and `WrongState` for what is no strike.
+    Raises `Malformed` without a reason, `Stale`, and `WrongState` for what is no strike, or the actor's own.
     """
     reason = read_note(reason, is_needed=True)
     booking, rules = bookings.held(db, actor, booking_id, Action.MANAGE_CALENDAR)
@@ -38,9 +46,9 @@ def pardon(db: Connection, actor: Actor, booking_id: UUID, reason: str, *, seen_
         raise Stale("booking_changed")
     if not is_strike(booking):
         raise WrongState("booking_no_strike", state=booking.state.value)
-    after = msgspec.structs.replace(
-        booking, state=BookingState.CANCELLED, late_notice=False, decision_note=reason, updated_at=now
-    )
+    if booking.person_id == actor.person_id:
+        raise WrongState("pardon_of_own")
+    after = msgspec.structs.replace(booking, state=BookingState.CANCELLED, late_notice=False, decision_note=reason)
     (pardoned,) = write(db, actor, [Change(before=booking, after=after)], {rules.number: rules}, now, action="pardon")
     audit.record(
         db, actor_id=actor.person_id, action="pardon", noun="booking", noun_id=booking.id, now=now,

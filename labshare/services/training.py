@@ -95,7 +95,7 @@ def tell(
         for person_id, kind in roles:
             if person_id in (None, by_id) or booking.form_hold or (once and (person_id, kind) in told):
                 continue
-            if booking.starts_at <= now:
+            if action == "move" and booking.starts_at <= now:
                 # They are there, and see that it ends.
                 continue
             told.add((person_id, kind))

@@ -195,7 +195,8 @@ def offer_freed(db: Connection, freed_id: UUID, now: datetime) -> None:
     entries = store.waiting(db, [number], today(now))
     had = store.passed_spans(db, number, freed.span)
     for entry in _in_order(db, entries, [number], now):
-        if entry.state is WaitingState.WAITING and _offer(db, entry, freed, had.get(entry.id, ()), now):
+        is_asked = entry.state is WaitingState.WAITING and entry.person_id != freed.freed_by_id
+        if is_asked and _offer(db, entry, freed, had.get(entry.id, ()), now):
             due_store.again(db, FREED, freed_id)
             return
     store.forget_freed(db, freed_id)

@@ -17,6 +17,7 @@ from labshare.domain.clauses import PersonUse
 from labshare.domain.timespan import Span
 from labshare.store.bookings import ATTENDANTS, BACK, END, IS_OCCUPYING, START, over
 from labshare.store.tables import bookings, instruments
+from labshare.store.types import UTCMinute, WholeSecond
 
 PERSON: sa.BindParameter[Any] = sa.bindparam("person_id", type_=sa.Uuid())
 _DURING = sa.and_(
@@ -41,25 +42,35 @@ _WHERE = (
 _BUSY = _WHERE.where(bookings.c.person_id == PERSON, bookings.c.attended).union_all(
     *(_WHERE.where(role == PERSON) for role in ATTENDANTS)
 )
-_OF_PERSON = (
+# R21: what is a strike of its user.
+IS_STRIKE = sa.or_(
+    bookings.c.state == BookingState.NO_SHOW,
+    sa.and_(bookings.c.state == BookingState.CANCELLED, bookings.c.late_notice),
+)
+# When it came about: at the start to which nobody came, or when the time was given back, which is before that. So it is
+# no later for what was moved far ahead first.
+STRUCK_AT = sa.case(
+    (bookings.c.state == BookingState.CANCELLED, sa.type_coerce(WholeSecond(bookings.c.updated_at) // 60, UTCMinute())),
+    else_=bookings.c.starts_at,
+)
+_STRIKES = (
     sa.select(
         bookings.c.id,
         instruments.c.id.label("instrument_id"),
         instruments.c.centre_id,
-        bookings.c.starts_at,
+        STRUCK_AT.label("struck_at"),
         bookings.c.ends_at,
         instruments.c.capability_id,
         bookings.c.late_notice,
     )
     .join(instruments, instruments.c.number == bookings.c.instrument_number)
-    .where(bookings.c.person_id == PERSON, bookings.c.kind == BookingKind.USE)
-)
-_MISSED = _OF_PERSON.where(
-    sa.or_(
-        bookings.c.state == BookingState.NO_SHOW,
-        sa.and_(bookings.c.state == BookingState.CANCELLED, bookings.c.late_notice),
-    ),
-    bookings.c.starts_at > START,
+    .where(
+        bookings.c.person_id == PERSON,
+        bookings.c.kind == BookingKind.USE,
+        IS_STRIKE,
+        # No strike comes about later than its use was to begin.
+        bookings.c.starts_at > START,
+    )
 )
 
 
@@ -78,8 +89,10 @@ def person_busy(db: Connection, person_id: UUID, span: Span) -> tuple[Neighbour,
 
 
 def missed(db: Connection, person_id: UUID, since: datetime) -> tuple[PersonUse, ...]:
-    """Bookings to which this person did not come, or which they gave back too late, that began after then."""
+    """Bookings to which this person did not come, or which they gave back too late, each from when it was a strike on;
+    all that are later than `since` are among them.
+    """
     asked = {"person_id": person_id, "start": since.replace(second=0, microsecond=0)}
     return tuple(
-        PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5], row[6]) for row in db.execute(_MISSED, asked)
+        PersonUse(row[0], row[1], row[2], Span(row[3], row[4]), row[5], row[6]) for row in db.execute(_STRIKES, asked)
     )

@@ -20,6 +20,7 @@ from labshare.domain.clauses import PersonUse
 from labshare.domain.timespan import Span
 from labshare.store.bookings import ATTENDANTS, IS_OCCUPYING, LONGEST
 from labshare.store.limits import AskedLimits, LimitShape, Taken, counting, of_uses
+from labshare.store.person_times import IS_STRIKE, STRUCK_AT
 from labshare.store.prepared import Prepared
 from labshare.store.tables import bookings, instruments
 from labshare.store.types import UTCMinute
@@ -195,11 +196,10 @@ def _query(has_person: bool, has_missed: bool, limits: LimitShape | None) -> Pre
             for part, role in ((_PERSON, theirs), *zip(_ATTENDING, attending, strict=True))
         )
     if has_missed:
-        is_missed = sa.or_(c.state == BookingState.NO_SHOW, sa.and_(c.state == BookingState.CANCELLED, c.late_notice))
         parts.append(
-            _columns(_MISSED, c.starts_at, c.ends_at, _SITE)
+            _columns(_MISSED, STRUCK_AT, c.ends_at, _SITE)
             .join(instruments, here)
-            .where(theirs, c.kind == BookingKind.USE, is_missed, c.starts_at > _minute("since"))
+            .where(theirs, c.kind == BookingKind.USE, IS_STRIKE, c.starts_at > _minute("since"))
         )
     if limits is not None:
         parts = [each.add_columns(*_NO_NUMBERS) for each in parts]

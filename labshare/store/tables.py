@@ -964,6 +964,7 @@ freed_times = Table(
     Column("instrument_number", sa.Integer, ForeignKey("instruments.number"), nullable=False),
     Column("starts_at", UTCMinute, nullable=False),
     Column("ends_at", UTCMinute, nullable=False),
+    Column("freed_by_id", sa.Uuid, ForeignKey("persons.id")),
 )
 
 equipment_states = Table(

@@ -41,6 +41,8 @@ class FreedTime(msgspec.Struct, frozen=True, kw_only=True):
     instrument_number: int
     starts_at: datetime
     ends_at: datetime
+    # Whose it was: they are not offered what they gave back.
+    freed_by_id: UUID | None = None
 
     @property
     def span(self) -> Span:

@@ -362,7 +362,7 @@ def _asked(me: Actor, line: BookingLine, now: datetime) -> dict[str, Any]:
     is_manager = may(me, Action.MANAGE_CALENDAR, centre=line.centre_id)
     return {
         "may_miss": is_due and is_manager,
-        "may_pardon": is_manager and strikes.is_strike(booking),
+        "may_pardon": strikes.may_pardon(me, line),
         "may_decide": approvals.may_decide(me, line, now),
     }
 

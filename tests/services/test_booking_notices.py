@@ -177,6 +177,17 @@ def test_a_series_is_told_of_once(house: Database) -> None:
         assert line.booking.state is BookingState.CANCELLED
 
 
+def test_another_end_goes_along_as_a_calendar_file(house: Database) -> None:
+    made = book(house)
+    with house.write() as db:
+        longer = Span(made.starts_at, made.ends_at + HOUR)
+        bookings.move(db, actor(MANAGER), made.id, longer, seen_version=1, now=NOW)
+    notice = told(house, RESEARCHER)[-1]
+    assert notice.kind == K.BOOKING_CHANGED
+    with house.read() as db:
+        assert [line.booking.ends_at for line in notices.calendar_of(db, notice)] == [longer.end]
+
+
 # ---------------------------------------------------------------- what waits for managers
 
 

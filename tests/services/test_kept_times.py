@@ -398,8 +398,9 @@ def test_the_rest_is_given_back_from_now_on_and_nothing_else_of_what_has_begun(h
 
 @pytest.mark.parametrize(
     ("minutes_after", "hours"),
-    # Of five hours from nine, in steps of half an hour, an hour at least: minutes after nine, and how long it was.
-    [(0, 1), (59, 1), (60, 1), (61, 1.5), (90, 1.5), (269, 4.5), (270, 4.5), (271, None), (300, None)],
+    # Of five hours from nine, in steps of half an hour: minutes after nine, and how long it was, also where an hour is
+    # the least that can be booked.
+    [(0, 0.5), (30, 0.5), (31, 1), (60, 1), (61, 1.5), (90, 1.5), (269, 4.5), (270, 4.5), (271, None), (300, None)],
 )
 def test_who_is_done_gives_back_what_is_left_from_the_next_step(
     house: Database, minutes_after: int, hours: float | None
@@ -456,3 +457,53 @@ def test_a_reason_why_the_staff_come_is_none_for_ones_own_use(house: Database) -
     run = book(house, EVENING, MANAGER, person_id=RESEARCHER, mode=Mode.COMMISSIONED, override="our staff will come")
     assert refused(house, run, mode=Mode.SELF) == ["closed"]
     assert move(house, run, setup="5 kV").setup == "5 kV"
+
+
+def test_who_is_done_ends_it_now_and_a_later_end_is_asked_what_it_is_before_the_start(house: Database) -> None:
+    """Of 9 to 17 an hour at least on the raster of half an hours. At 9:10 on the spot is 9:30; to end at 9:59 is off
+    it, and at 9:30 for who says so only at 8:00 is too short.
+    """
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(min_minutes=60, granularity_minutes=30))
+    use = book(house, span(26, 9, 17))
+    assert refused(house, use, Span(at(26, 9), at(26, 9, 30))) == ["too_short"]
+    assert refused(house, use, Span(at(26, 9), at(26, 9, 35)), now=at(26, 9, 10)) == ["off_raster"]
+    assert refused(house, use, Span(at(26, 9), at(26, 9, 59)), now=at(26, 9, 10)) == ["too_short", "off_raster"]
+    done = move(house, use, Span(at(26, 9), at(26, 9, 30)), now=at(26, 9, 10))
+    assert done.span.minutes == 30
+
+
+def test_a_run_by_the_staff_is_cut_into_closed_hours_no_more_once_it_has_begun(house: Database) -> None:
+    long_runs(house)
+    run = book(house, span(26, 14, 34), mode=Mode.COMMISSIONED)
+    post(house, Overnight(level=2))
+    for now in (at(26, 13), at(26, 14, 5)):
+        assert refused(house, run, span(26, 14, 22), now=now) == ["rule_staff_hours"]
+    assert move(house, run, span(26, 14, 17), now=at(26, 14, 5)).ends_at == at(26, 17)
+
+
+def test_a_part_off_a_raster_that_changed_keeps_an_end_that_stood(house: Database) -> None:
+    """Steps of 45 minutes from midnight meet 9:45, 10:30 and 11:15, and neither 10 nor 12 o'clock."""
+    use = book(house, Span(at(26, 10), at(26, 12)))
+    with house.write() as db:
+        db.execute(sa.update(t.instruments).values(granularity_minutes=45, min_minutes=15))
+    assert refused(house, use, Span(at(26, 10, 31), at(26, 11, 22))) == ["off_raster"]
+    assert refused(house, use, Span(at(26, 10), at(26, 11))) == ["off_raster"]
+    assert move(house, use, Span(at(26, 10), at(26, 11, 15))).ends_at == at(26, 11, 15)
+
+
+def test_a_part_of_a_whole_series_keeps_what_is_offered_no_more(house: Database) -> None:
+    with house.write() as db:
+        modes.choose(db, actor(MANAGER), "N001", list(Mode), "5 kV", NOW)
+        wish = Wish(
+            instrument_number=FESEM, span=span(26, 9, 12), project_id=PUBLIC_PROJECT, mode=Mode.SELF, setup="5 kV"
+        )
+        made = series.create(
+            db, actor(RESEARCHER), wish, Repeat(frequency=Frequency.WEEKLY, count=3), Conflicts.STOP, NOW
+        )
+        modes.choose(db, actor(MANAGER), "N001", [Mode.ASSISTED], "", NOW)
+        first = made.line.bookings[0].id
+        cut = series.move(
+            db, actor(RESEARCHER), first, span(26, 9, 11), Reach.ALL, seen_version=made.line.version, now=NOW
+        )
+    assert [(each.mode, each.setup, each.span.minutes) for each in cut] == [(Mode.SELF, "5 kV", 120)] * 3

@@ -61,6 +61,7 @@ from tests.furniture import (
     furnish,
     span,
 )
+from tests.services.test_waitlist import tick
 
 CENTRE = Scope(ScopeKind.CENTRE, "C-ONE")
 
@@ -535,6 +536,16 @@ def test_it_stands_in_the_feeds_of_both(house: Database) -> None:
         )
         assert (event.operator, event.project) == ("Colleague", "DN-01")
         assert list(feeds.contents(db, feeds.open_feed(db, secrets[RESEARCHER], NOW), NOW, ()).events) == []
+
+
+def test_an_operator_is_told_that_nobody_decided_also_at_the_start(house: Database) -> None:
+    """The request waits until it was to begin: they would stand there."""
+    with house.write() as db:
+        approvals.choose(db, actor(MANAGER), "N001", "everybody", 720, NOW)
+    booking = book(house)
+    assert booking.hold_expires_at == booking.starts_at
+    tick(house, booking.starts_at)
+    assert (COLLEAGUE, "operating_cancelled") in told(house, booking.starts_at)
 
 
 def test_an_operator_may_cancel_and_do_no_more(house: Database) -> None:

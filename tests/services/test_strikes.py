@@ -8,17 +8,31 @@ import pytest
 import sqlalchemy as sa
 
 from labshare.domain.agreements import Version
-from labshare.domain.bookings import Booking, BookingState
+from labshare.domain.bookings import Booking, BookingState, Wish
 from labshare.domain.courtesy import Courtesy, Penalties
 from labshare.domain.notices import NoticeKind
-from labshare.errors import Forbidden, Malformed, NotFound, Stale, WrongState
-from labshare.services import bookings, strikes
+from labshare.domain.timespan import Span
+from labshare.errors import Forbidden, Malformed, NotFound, Refused, Stale, WrongState
+from labshare.services import bookings, exchanges, strikes
 from labshare.store import agreements, audit, person_times
 from labshare.store import bookings as store
 from labshare.store import notices as notices_store
 from labshare.store import tables as t
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, COMPETITOR, MANAGER, NOW, RESEARCHER, XRD, a_booking, actor, furnish, span
+from tests.furniture import (
+    ADMINISTRATOR,
+    COLLEAGUE,
+    COMPETITOR,
+    MANAGER,
+    NOW,
+    PUBLIC_PROJECT,
+    RESEARCHER,
+    XRD,
+    a_booking,
+    actor,
+    furnish,
+    span,
+)
 from tests.services.test_clauses import courteous
 
 WHY = "Bơm hỏng sáng hôm đó"
@@ -91,3 +105,58 @@ def test_who_may_take_it_back_and_what_is_none(house: Database) -> None:
         store.add(db, [stands])
     with pytest.raises(WrongState, match="booking_no_strike"):
         pardon(house, stands)
+
+
+def test_nobody_takes_back_their_own(house: Database) -> None:
+    """A manager's own, which another one of the centre judges; its page offers it to them alone."""
+    with house.write() as db:
+        use = a_booking(XRD, span(25, 13, 15), person_id=MANAGER)
+        store.add(db, [use])
+        late = bookings.cancel(db, actor(MANAGER), use.id, seen_version=1, now=use.starts_at - timedelta(hours=1))
+    assert late.late_notice
+    with pytest.raises(WrongState, match="pardon_of_own"):
+        pardon(house, late)
+    with house.read() as db:
+        line = bookings.show(db, actor(MANAGER), use.id)
+    assert not strikes.may_pardon(actor(MANAGER), line)
+    assert strikes.may_pardon(actor(ADMINISTRATOR), line)
+    with house.write() as db:
+        strikes.pardon(db, actor(ADMINISTRATOR), use.id, WHY, seen_version=late.version, now=NOW)
+
+
+@pytest.mark.parametrize("days", [0, 56])
+def test_what_is_moved_far_ahead_and_given_back_is_a_strike_on_that_day(house: Database, days: int) -> None:
+    """Given back two hours before 9:00 on the 25th in Hanoi, at once or moved by eight weeks first: one strike bars for
+    14 days from 7:00 then, which is midnight UTC.
+    """
+    soon = span(25, 9, 11)
+    late = soon.start - timedelta(hours=2)
+    with house.write() as db:
+        use = a_booking(XRD, soon)
+        store.add(db, [use])
+        if days:
+            far = Span(soon.start + timedelta(days), soon.end + timedelta(days))
+            use = bookings.move(db, actor(RESEARCHER), use.id, far, seen_version=1, now=late)
+        bookings.cancel(db, actor(RESEARCHER), use.id, seen_version=use.version, now=late)
+    wish = Wish(instrument_number=XRD, span=span(30, 9, 11), project_id=PUBLIC_PROJECT)
+    with pytest.raises(Refused) as refused, house.write() as db:
+        bookings.book(db, actor(RESEARCHER), wish, late)
+    (refusal,) = refused.value.refusals
+    assert (refusal.code, refusal.params["until"]) == ("courtesy_blocked", "2026-12-09T00:00:00+00:00")
+
+
+def test_what_was_moved_late_stays_with_its_user_until_the_centre_moves_it(house: Database) -> None:
+    """Handed to a colleague and back it would be nobody's strike. Times that the centre chose are no one's fault."""
+    with house.write() as db:
+        use = a_booking(XRD, span(25, 9, 11))
+        store.add(db, [use])
+        late = use.starts_at - timedelta(hours=2)
+        moved = bookings.move(db, actor(RESEARCHER), use.id, span(30, 9, 11), seen_version=1, now=late)
+    assert moved.late_notice
+    with pytest.raises(Refused) as refused, house.write() as db:
+        exchanges.hand_over(db, actor(RESEARCHER), use.id, COLLEAGUE, seen_version=2, now=late)
+    assert [each.code for each in refused.value.refusals] == ["exchange_moved_late"]
+    with house.write() as db:
+        chosen = bookings.move(db, actor(MANAGER), use.id, span(30, 13, 15), seen_version=2, now=late)
+        assert not chosen.late_notice
+        exchanges.hand_over(db, actor(RESEARCHER), use.id, COLLEAGUE, seen_version=3, now=late)

@@ -13,14 +13,27 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
+from labshare.domain.agreements import Version
 from labshare.domain.bookings import Booking, BookingState, Wish
+from labshare.domain.courtesy import Courtesy, Penalties
 from labshare.domain.notices import NoticeKind
 from labshare.domain.timespan import Span
 from labshare.domain.waitlist import WaitingEntry, WaitingState
 from labshare.errors import Malformed, NotFound, Refused, WrongState
-from labshare.services import approvals, bookings, exchanges, freeing, moves, notices, rounds, ticking, waitlist
+from labshare.services import (
+    approvals,
+    bookings,
+    exchanges,
+    freeing,
+    moves,
+    notices,
+    rounds,
+    strikes,
+    ticking,
+    waitlist,
+)
+from labshare.store import agreements, due
 from labshare.store import bookings as bookings_store
-from labshare.store import due
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests import round_of
@@ -42,6 +55,7 @@ from tests.furniture import (
     furnish,
     span,
 )
+from tests.services.test_clauses import courteous
 
 S = BookingState
 # Five minutes later than each other, in this order.
@@ -596,3 +610,41 @@ def test_what_is_made_longer_may_begin_before_the_freed_time(house: Database) ->
     cancel(house, booking)
     tick(house)
     assert offered(house, RESEARCHER) == span(25, 9, 11)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_nobody_is_offered_the_part_that_they_gave_back(house: Database, begun: bool) -> None:
+    """Who waits behind them is, though they came first: of 9 to 17 what follows 11, or 10:07 on the raster."""
+    booking = taken(house, span(25, 9, 17), person_id=RESEARCHER, booked_by_id=RESEARCHER)
+    first, second = join(house, RESEARCHER), join(house, COLLEAGUE, NOW + LATER)
+    now = at(25, 10, 7) if begun else NOW + 2 * LATER
+    with house.write() as db:
+        if begun:
+            moves.finish(db, actor(RESEARCHER), booking.id, seen_version=1, now=now)
+        else:
+            bookings.move(db, actor(RESEARCHER), booking.id, SLOT, seen_version=1, now=now)
+    tick(house, now)
+    with house.read() as db:
+        rows = db.execute(sa.select(t.waiting_entries.c.id, t.waiting_entries.c.state)).all()
+    assert {row.id: row.state for row in rows} == {first: "waiting", second: "offered"}
+
+
+def test_who_was_pardoned_is_offered_what_came_free_since_they_wait(house: Database) -> None:
+    """They gave the time back too late, then waited for it, and another one who had taken it gives it back."""
+    penalties = Penalties(strikes=3, late_cancel=True)
+    late = Courtesy(notice_hours=96, penalties=penalties)
+    agreement = courteous(courtesy=late)
+    with house.write() as db:
+        agreements.add_version(db, Version(number=1, agreement=agreement), actor_id=None, now=NOW)
+        mine = a_booking(XRD, SLOT)
+        bookings_store.add(db, [mine])
+        gone = bookings.cancel(db, actor(RESEARCHER), mine.id, seen_version=1, now=NOW)
+    assert gone.late_notice
+    other = taken(house)
+    join(house, RESEARCHER, NOW + LATER)
+    with house.write() as db:
+        strikes.pardon(db, actor(MANAGER), mine.id, "Bơm hỏng", seen_version=2, now=NOW + 2 * LATER)
+    cancel(house, other, NOW + 3 * LATER)
+    tick(house, NOW + 3 * LATER)
+    (place,) = places(house, RESEARCHER, NOW + 3 * LATER)
+    assert place.line.entry.state is WaitingState.OFFERED
