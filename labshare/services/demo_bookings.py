@@ -30,7 +30,8 @@ from labshare.domain.projects import Project
 from labshare.domain.series import Conflicts, Frequency, Repeat
 from labshare.domain.waitlist import WaitingEntry
 from labshare.errors import Malformed, Refused
-from labshare.services import booking_rules, bookings, free_times, series, waitlist
+from labshare.services import booking_rules, bookings, free_times, series, ticking, waitlist
+from labshare.services.freeing import FREED
 from labshare.store.engine import Connection
 
 # Of so many weeks at least so many can be had, or it would be no series to look at.
@@ -79,7 +80,9 @@ def repeat_weekly(db: Connection, user: User, sites: Iterable[InstrumentRules], 
 def wait_for_another(
     db: Connection, user: User, others: Iterable[tuple[Booking, InstrumentRules, Actor]], now: datetime
 ) -> None:
-    """The user waits for time that somebody has booked, and its holder gives it back: the ticker offers it."""
+    """The user waits for time that somebody has booked, and its holder gives it back. It is offered as the ticker does,
+    before anything else of the demo counts with their being free then.
+    """
     busy = [line.booking.span for line in bookings.mine(db, user.actor, now)]
     for booking, rules, holder in sorted(others, key=lambda each: each[0].starts_at):
         is_ahead = booking.starts_at - now > SOON and booking.state in MOVABLE and booking.kind is BookingKind.USE
@@ -97,4 +100,7 @@ def wait_for_another(
         except (Malformed, Refused):
             continue
         bookings.cancel(db, holder, booking.id, seen_version=booking.version, now=now)
+        for row in ticking.deadlines(db, now):
+            if row.kind == FREED:
+                ticking.deal_with(db, row, now)
         return

@@ -3,13 +3,14 @@
 One way for all three: whatever is offered would be accepted by `bookings.book` for this person at this moment, and
 nothing earlier is left out but closed hours that a rule opens to a few. Three things may still refuse it, because they
 ask for more than a time: the hard shares of agreements, which are weighed with everything else that is booked; what a
-centre lets somebody have ahead of them; and a project that may not be spent. They are told when the time is booked.
+centre lets somebody have ahead of them, but near a wish; and a project that may not be spent. They are told when the
+time is booked.
 Nothing here writes or locks. What must not live here: where a use fits (domain/availability.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -29,6 +30,7 @@ from labshare.domain.registry_search import Search
 from labshare.domain.timespan import Span, next_minute
 from labshare.errors import Refusal
 from labshare.services import calendars, prices
+from labshare.services.house_rules import limits_of
 from labshare.services.leeways import Looking, Who
 from labshare.services.prices import Estimate
 from labshare.services.soonest import Ahead, soonest
@@ -139,6 +141,8 @@ def suggest(db: Connection, wish: Wish, now: datetime, *, count: int = 3, beside
         leeways = looking.leeways(each, wish.span.minutes)
         if replaced is not None and replaced.instrument_number == wish.instrument_number:
             leeways = [_elsewhere(replaced, leeway) for leeway in leeways]
+        if lets := _limits(db, wish, who.project, replaced, each.rules, now):
+            leeways = [_accepting(leeway, lets) for leeway in leeways]
         return nearest(each.rules, wanted, leeways, count=count)
     return []
 
@@ -176,10 +180,25 @@ def _elsewhere(booking: Booking, leeway: Leeway) -> Leeway:
     if booking.state not in (BookingState.CONFIRMED, BookingState.PENDING):
         return leeway
 
+    return _accepting(leeway, lambda use: use != booking.span)
+
+
+def _accepting(leeway: Leeway, also: Callable[[Span], bool]) -> Leeway:
     def accepts(use: Span) -> bool:
-        return use != booking.span and (leeway.accepts is None or leeway.accepts(use))
+        return also(use) and (leeway.accepts is None or leeway.accepts(use))
 
     return msgspec.structs.replace(leeway, accepts=accepts)
+
+
+def _limits(
+    db: Connection, wish: Wish, project: Project | None, replaced: Booking | None, rules: InstrumentRules, now: datetime
+) -> Callable[[Span], bool] | None:
+    """Whether the limits let the wish be at some time; who is at one of them is told of that, and of no other time."""
+    leaving: list[tuple[Booking, InstrumentRules]] = []
+    if replaced is not None:
+        number = replaced.instrument_number
+        leaving = [(replaced, rules if number == rules.number else bookings_store.rules_of(db, [number])[number])]
+    return limits_of(db, rules, wish, project, leaving, now)
 
 
 def _who(db: Connection, wish: Wish, replaced: Booking | None) -> Who:

@@ -7,8 +7,9 @@ for. What must not live here: what a rule says (domain/house_rules.py), or posti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -37,21 +38,43 @@ from labshare.domain.bookings import (
     InstrumentRules,
     Wish,
 )
-from labshare.domain.house_rules import HouseRules, is_outside_hours, not_locked, reason_of
+from labshare.domain.house_rules import HouseRules, is_outside_hours, not_locked, reason_of, within_limits
 from labshare.domain.modes import is_run_by_staff
 from labshare.domain.people import Action, Actor, may, require
+from labshare.domain.projects import AccessClass, Project
 from labshare.domain.qualifications import level_until
 from labshare.domain.rulebook import Rulebook
 from labshare.domain.standing_rules import is_short_notice
+from labshare.domain.timespan import Span
 from labshare.errors import Refusal
 from labshare.services import holding
 from labshare.store import limits
 from labshare.store.engine import Connection
 from labshare.store.limits import AskedLimits, Seat, Taken
+from labshare.store.rulebooks import rulebook
+from labshare.store.surroundings import around
+
+
+class Holders(Protocol):
+    """Who a use is for, by all that limits are counted for."""
+
+    @property
+    def kind(self) -> BookingKind: ...
+    @property
+    def plan_id(self) -> UUID | None: ...
+    @property
+    def person_id(self) -> UUID | None: ...
+    @property
+    def project_id(self) -> UUID | None: ...
+    @property
+    def organisation_id(self) -> str | None: ...
+    @property
+    def access_class(self) -> AccessClass | None: ...
 
 
 class Counted:
-    """What is taken of the limits that hold for some uses, locked at once; and what the call adds to it.
+    """What is taken of the limits that hold for some uses, locked at once unless nothing is to be written; and what the
+    call adds to it.
 
     Each is counted with what is read around the first use that it holds for: `asked` before that is judged, and `read`.
     """
@@ -60,37 +83,39 @@ class Counted:
         self,
         db: Connection,
         book: Rulebook,
-        uses: Sequence[tuple[Booking, InstrumentRules]],
+        uses: Sequence[tuple[Holders, InstrumentRules]],
         leaving: Sequence[tuple[Booking, InstrumentRules]],
         now: datetime,
+        *,
+        locking: bool = True,
     ) -> None:
         self._now, self._leaving = now, {each.id for each, _ in leaving}
         self._taken: dict[tuple[UUID, object], int] = {}
         self._freed: dict[tuple[UUID, object], int] = {}
         for use in leaving:
             self._free(book, *use)
-        seats = [seat for use in uses for seat, _ in _seats(book, *use)]
+        seats = [seat for use in uses for seat, _ in _seats(book, *use)] if locking else []
         limits.lock(db, {seat.rule_id for seat in seats if seat.holder is not Holder.PERSON})
 
-    def asked(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> AskedLimits | None:
+    def asked(self, book: Rulebook, use: tuple[Holders, InstrumentRules]) -> AskedLimits | None:
         """What is to be counted before this use is judged: None where all of it was, or no limit holds."""
         seats = [seat for seat, _ in self._uncounted(book, use)]
         return AskedLimits(seats, self._now, self._leaving) if seats else None
 
-    def read(self, book: Rulebook, use: tuple[Booking, InstrumentRules], counts: Sequence[Taken]) -> None:
+    def read(self, book: Rulebook, use: tuple[Holders, InstrumentRules], counts: Sequence[Taken]) -> None:
         """What was counted of all that was asked for."""
         for (seat, rule), each in zip(self._uncounted(book, use), counts, strict=True):
             taken = each.uses if isinstance(rule, MostBookings) else each.minutes
             self._taken[seat.rule_id, seat.holder_id] = taken
 
-    def _uncounted(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> list[tuple[Seat, Limit]]:
+    def _uncounted(self, book: Rulebook, use: tuple[Holders, InstrumentRules]) -> list[tuple[Seat, Limit]]:
         return [(seat, rule) for seat, rule in _seats(book, *use) if (seat.rule_id, seat.holder_id) not in self._taken]
 
-    def of(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> dict[UUID, int]:
+    def of(self, book: Rulebook, use: tuple[Holders, InstrumentRules]) -> dict[UUID, int]:
         """By rule what the holder of a use has besides."""
         return {seat.rule_id: self._taken.get((seat.rule_id, seat.holder_id), 0) for seat, _ in _seats(book, *use)}
 
-    def freed(self, book: Rulebook, use: tuple[Booking, InstrumentRules]) -> dict[UUID, int]:
+    def freed(self, book: Rulebook, use: tuple[Holders, InstrumentRules]) -> dict[UUID, int]:
         """By rule what the same call takes from the holder of a use, less what it gave them again before this one."""
         return {
             seat.rule_id: max(0, self._freed.get((seat.rule_id, seat.holder_id), 0)) for seat, _ in _seats(book, *use)
@@ -115,7 +140,7 @@ class Counted:
                 self._freed[key] = self._freed.get(key, 0) + sign * measure(rule, booking.span, self._now)
 
 
-def _seats(book: Rulebook, booking: Booking, rules: InstrumentRules) -> list[tuple[Seat, Limit]]:
+def _seats(book: Rulebook, booking: Holders, rules: InstrumentRules) -> list[tuple[Seat, Limit]]:
     """The limits that count a use. None count a block, or what a round gave: nobody chose that."""
     if booking.kind is not BookingKind.USE or booking.plan_id is not None:
         return []
@@ -127,7 +152,7 @@ def _seats(book: Rulebook, booking: Booking, rules: InstrumentRules) -> list[tup
     ]
 
 
-def _holder_id(holder: Holder, booking: Booking) -> UUID | str | None:
+def _holder_id(holder: Holder, booking: Holders) -> UUID | str | None:
     found = {
         Holder.PERSON: booking.person_id,
         Holder.TEAM: booking.project_id,
@@ -135,6 +160,50 @@ def _holder_id(holder: Holder, booking: Booking) -> UUID | str | None:
         Holder.ACCESS_CLASS: booking.access_class and booking.access_class.value,
     }
     return found[holder]
+
+
+class _Wished(msgspec.Struct, frozen=True):
+    kind: BookingKind
+    plan_id: UUID | None
+    person_id: UUID | None
+    project_id: UUID | None
+    organisation_id: str | None
+    access_class: AccessClass | None
+
+
+def limits_of(
+    db: Connection,
+    rules: InstrumentRules,
+    wish: Wish,
+    project: Project | None,
+    leaving: Sequence[tuple[Booking, InstrumentRules]],
+    now: datetime,
+) -> Callable[[Span], bool] | None:
+    """Whether the limits of the centre would let a wish be at some time, if the bookings that leave for it were gone;
+    None where no limit holds. One query, and no locks: what is only offered is judged anew when it is booked.
+    """
+    book = rulebook(db)
+    who = _Wished(
+        wish.kind,
+        next((each.plan_id for each, _ in leaving), None),
+        wish.person_id,
+        wish.project_id,
+        project.organisation_id if project else None,
+        project.access_class if project else None,
+    )
+    counted = Counted(db, book, [], leaving, now, locking=False)
+    asked = counted.asked(book, (who, rules))
+    if asked is None:
+        return None
+    counted.read(book, (who, rules), around(db, rules.number, wish.span, None, asked).taken)
+    posted, freed = book.posted_at(rules.site), counted.freed(book, (who, rules))
+    house = HouseRules(rules=posted, taken=counted.of(book, (who, rules)), freed=freed)
+    known = Context(now=now, rules=rules, house=house)
+
+    def lets(span: Span) -> bool:
+        return not within_limits(msgspec.structs.replace(wish, span=span), known)
+
+    return lets
 
 
 def with_house(

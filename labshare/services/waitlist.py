@@ -29,6 +29,7 @@ from labshare.domain.bookings import (
 from labshare.domain.notices import NoticeKind
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.qualifications import qualified
+from labshare.domain.registry_search import Search
 from labshare.domain.timespan import MINUTE, Span
 from labshare.domain.waitlist import (
     MOST_ENTRIES,
@@ -43,7 +44,8 @@ from labshare.domain.waitlist import (
 )
 from labshare.domain.windows import days_span
 from labshare.errors import NotFound, Refusal, Refused, WrongState
-from labshare.services import booking_changes, bookings, calendars, holding, notices
+from labshare.services import booking_changes, bookings, calendars, free_times, holding, notices
+from labshare.services.free_times import Row, Sought
 from labshare.services.freeing import FREED
 from labshare.services.leeways import Looking, Who
 from labshare.services.writing import HOLD_EXPIRES, Change, ended, payer_of, write
@@ -98,6 +100,24 @@ def wanted(db: Connection, instrument_id: str, capability_id: str) -> Wanted:
     if found is None:
         raise NotFound("capability_not_found")
     return Wanted(id=found.id, name_vi=found.name_vi, name_en=found.name_en)
+
+
+def free_now(db: Connection, actor: Actor, entry: WaitingEntry, now: datetime) -> Row | None:
+    """The first time that the actor could book at once of what they wait for, on one instrument: nobody gave it back
+    since they wait, so that it is offered to nobody.
+    """
+    project, _ = projects_store.with_membership(db, entry.project_id, entry.person_id)
+    days = (entry.until_date - entry.from_date).days + 1
+    sought = Sought(
+        minutes=entry.minutes,
+        dates=tuple(entry.from_date + timedelta(days=each) for each in range(days)),
+        search=Search(capability_id=entry.capability_id or ""),
+        number=entry.instrument_number,
+        since=entry.since,
+        until=entry.until,
+    )
+    found = free_times.find(db, actor, sought, now, project)
+    return min((row for day in found.days[:1] for row in day.rows), key=lambda row: row.spans[0].start, default=None)
 
 
 def next_open(db: Connection, asked: Wanted, now: datetime) -> datetime:
@@ -312,12 +332,19 @@ def _in_order(
     return in_order(waiting, used)
 
 
+def _is_rival(other: WaitingEntry, entry: WaitingEntry) -> bool:
+    """Whether somebody else waits for some day of the entry as well."""
+    is_others = other.person_id != entry.person_id
+    return is_others and other.from_date <= entry.until_date and other.until_date >= entry.from_date
+
+
 def _placed(db: Connection, line: WaitingLine, now: datetime) -> Place:
     entry = line.entry
     if entry.state is WaitingState.OFFERED:
         return Place(line)
     single = entry.instrument_number
     numbers = store.numbers_with(db, entry.capability_id or "") if single is None else [single]
-    ids = [each.id for each in _in_order(db, store.waiting(db, numbers, today(now)), numbers, now)]
+    rivals = [each for each in store.waiting(db, numbers, today(now)) if each.id == entry.id or _is_rival(each, entry)]
+    ids = [each.id for each in _in_order(db, rivals, numbers, now)]
     # What was waited for may be out of service by now.
     return Place(line, ids.index(entry.id) + 1, len(ids)) if entry.id in ids else Place(line)

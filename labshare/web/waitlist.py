@@ -19,13 +19,13 @@ from labshare.domain.bookings import Booking, BookingState, InstrumentRules
 from labshare.domain.opening import DAY_MINUTES, clock
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.timespan import Span
-from labshare.domain.waitlist import WaitingEntry
+from labshare.domain.waitlist import WaitingEntry, WaitingState
 from labshare.errors import LabShareError, Malformed, Refusal, Refused, WrongState
 from labshare.i18n import gettext
 from labshare.services import Connection, projects, waitlist
 from labshare.services.waitlist import PAGE, WaitingLine
 from labshare.web import free_times, given
-from labshare.web.booking_forms import Faults, notice_of, read_project
+from labshare.web.booking_forms import Faults, booking_address, notice_of, read_project
 from labshare.web.errors import heading
 from labshare.web.rendering import Form, Request, redirect, render
 from labshare.web.sections import Line, Section
@@ -52,6 +52,8 @@ class Item(msgspec.Struct, frozen=True):
     place: waitlist.Place
     title: str
     when: str
+    # What could be booked at once: when, and on which instrument.
+    free: Line | None
 
     @property
     def offered(self) -> str:
@@ -188,7 +190,10 @@ def _page(
         request,
         "waitlist/page.html",
         status=error.status if error else 200,
-        items=[Item(each, named(each.line), _when(each.line.entry)) for each in waitlist.mine(db, me, now)],
+        items=[
+            Item(each, named(each.line), _when(each.line.entry), _free_now(db, me, each.line.entry, now))
+            for each in waitlist.mine(db, me, now)
+        ],
         refusals=error.refusals if error else (),
         heading=heading(error.status) if error else "",
     )
@@ -263,6 +268,16 @@ def _when(entry: WaitingEntry) -> str:
         days = f"{days} – {formats.day(entry.until_date)}"
     hours = f"{clock(entry.since)}–{clock(entry.until or DAY_MINUTES)}" if entry.since or entry.until else ""
     return " · ".join(part for part in (formats.duration(entry.minutes), days, hours) if part)
+
+
+def _free_now(db: Connection, me: Actor, entry: WaitingEntry, now: datetime) -> Line | None:
+    """The form with the first time that is free at once, where the entry waits still."""
+    row = waitlist.free_now(db, me, entry, now) if entry.state is WaitingState.WAITING else None
+    if row is None:
+        return None
+    span = row.spans[0]
+    address = booking_address(row.place.id, span, project=str(entry.project_id))
+    return Line(href=address, title=formats.span(span.start, span.end), detail=row.place.id)
 
 
 def _offer(line: WaitingLine) -> Line:

@@ -436,7 +436,7 @@ def test_the_same_day_tells_the_same_story_on_both_databases(made: dict[str, Mad
 
 
 def _told(demo: Made) -> list[tuple[Any, ...]]:
-    """Everything but what a round published, waits, repeats, trains somebody, passes a rule or stands beside another:
+    """Everything but what a round published, waits, is offered, repeats, trains somebody, passes a rule or stands beside another:
     services give those their ids.
     """
     with demo.read() as db:
@@ -445,7 +445,10 @@ def _told(demo: Made) -> list[tuple[Any, ...]]:
         (b.id, b.instrument_number, b.state, b.starts_at, b.ends_at, logins[b.booked_by_id])
         for b in demo.bookings
         if b.plan_id is None and b.series_id is None and b.trainer_id is None and b.booked_by_id is not None
-        if b.state is not BookingState.PENDING and b.unit == 0 and not b.setup and not b.override_reason
+        if b.state not in (BookingState.PENDING, BookingState.HELD)
+        and b.unit == 0
+        and not b.setup
+        and not b.override_reason
     )
 
 

@@ -15,15 +15,18 @@ import pytest
 import sqlalchemy as sa
 
 from labshare.domain.agreements import Scope, Version
+from labshare.domain.booking_rules import Holder, MostBookings, ScopeKind, ShortNotice
+from labshare.domain.booking_rules import Scope as RuleScope
 from labshare.domain.bookings import BookingState, Wish
 from labshare.domain.courtesy import Courtesy, Penalties, PrimeTime
 from labshare.domain.modes import Mode
 from labshare.domain.registry_search import Search
 from labshare.domain.timespan import MINUTE, Span
 from labshare.errors import Forbidden, Refused
+from labshare.services import booking_rules, free_times
 from labshare.services import bookings as service
-from labshare.services import free_times
 from labshare.services.free_times import FreeTimes, Sought
+from labshare.services.writing import undone
 from labshare.store import agreements as agreements_store
 from labshare.store import bookings as store
 from labshare.store import projects as projects_store
@@ -53,6 +56,7 @@ from tests.furniture import (
 from tests.round_of import open_round
 
 # Wednesday to Friday; the 24th is a public holiday.
+CENTRE = RuleScope(ScopeKind.CENTRE, "C-ONE")
 WED, THU, FRI = date(2026, 11, 25), date(2026, 11, 26), date(2026, 11, 27)
 
 
@@ -209,6 +213,27 @@ def test_every_suggestion_can_be_booked(house: Database) -> None:
         # 08:00. From 10:00 on the 25th these lie 2 h, 5 h and 22 h away; the 24th is a public holiday.
         assert found == [span(25, 12, 14), span(25, 15, 17), span(26, 8, 10)]
         assert all(accepted(db, msgspec.structs.replace(asked, span=each)) for each in found)
+
+
+def test_who_is_at_a_limit_is_suggested_nothing_but_what_it_does_not_hold_for(house: Database) -> None:
+    """One use ahead at most, but for what begins within 50 hours: until ten on Wednesday, from eight on Monday."""
+    wish = Wish(instrument_number=XRD, span=span(25, 9, 10), person_id=RESEARCHER, project_id=PUBLIC_PROJECT)
+    with house.write() as db:
+        booking_rules.post(db, actor(MANAGER), CENTRE, MostBookings(holder=Holder.PERSON, most=1), NOW)
+        assert free_times.suggest(db, wish, NOW)
+        stands = a_booking(XRD, span(26, 9, 10))
+        store.add(db, [stands])
+        assert free_times.suggest(db, wish, NOW) == []
+        # It makes room for itself.
+        assert free_times.suggest(db, msgspec.structs.replace(wish, replaces_id=stands.id), NOW)
+        assert free_times.suggest(db, msgspec.structs.replace(wish, person_id=COLLEAGUE), NOW)
+        booking_rules.post(db, actor(MANAGER), CENTRE, ShortNotice(hours=50), NOW)
+        near = free_times.suggest(db, wish, NOW, count=9)
+        assert near
+        assert all(each.start <= at(25, 10) for each in near)
+        for each in near:
+            with undone(db):
+                service.book(db, actor(RESEARCHER), msgspec.structs.replace(wish, span=each), NOW)
 
 
 def test_a_length_that_is_not_allowed_is_mended_in_the_suggestion(house: Database) -> None:

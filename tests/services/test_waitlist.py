@@ -648,3 +648,22 @@ def test_who_was_pardoned_is_offered_what_came_free_since_they_wait(house: Datab
     tick(house, NOW + 3 * LATER)
     (place,) = places(house, RESEARCHER, NOW + 3 * LATER)
     assert place.line.entry.state is WaitingState.OFFERED
+
+
+def test_what_is_free_already_is_told_of_and_ones_own_entries_are_no_rivals(house: Database) -> None:
+    """Nine to eleven is taken; of the day from eight to six two hours are free first at eleven."""
+    taken(house)
+    taken(house, span(25, 8, 9))
+    first = join(house, RESEARCHER)
+    join(house, RESEARCHER, NOW + LATER)
+    join(house, COLLEAGUE, NOW + 2 * LATER, from_date=date(2026, 11, 26), until_date=date(2026, 11, 27))
+    join(house, MANAGER, NOW + 3 * LATER, from_date=date(2026, 11, 23))
+    mine = next(each for each in places(house, RESEARCHER) if each.line.entry.id == first)
+    assert (mine.place, mine.of) == (1, 2)
+    with house.read() as db:
+        row = waitlist.free_now(db, actor(RESEARCHER), mine.line.entry, NOW)
+        assert row is not None
+        assert (row.place.id, row.spans[0]) == ("N002", span(25, 11, 13))
+    taken(house, span(25, 11, 18))
+    with house.read() as db:
+        assert waitlist.free_now(db, actor(RESEARCHER), mine.line.entry, NOW) is None
