@@ -436,8 +436,8 @@ def test_the_same_day_tells_the_same_story_on_both_databases(made: dict[str, Mad
 
 
 def _told(demo: Made) -> list[tuple[Any, ...]]:
-    """Everything but what a round published, waits, is offered, repeats, trains somebody, passes a rule or stands beside another:
-    services give those their ids.
+    """Everything but what a round published, waits, is offered, repeats, trains somebody, passes a rule or stands
+    beside another: services give those their ids.
     """
     with demo.read() as db:
         logins = {row.id: row.login for row in db.execute(sa.select(persons.c.id, persons.c.login))}
