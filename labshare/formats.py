@@ -47,6 +47,11 @@ def last_date(end: datetime) -> str:
     return date(_last_day(end))
 
 
+def end(value: datetime) -> str:
+    """What comes after "until": hết 15/12/2026 or the end of 15 Dec 2026, and the moment where that is no midnight."""
+    return gettext("the end of %(day)s") % {"day": last_date(value)} if _is_midnight(value) else moment(value)
+
+
 def short_date(value: datetime | dt.date) -> str:
     """26/11 or 26 Nov."""
     return _short(_day(value))

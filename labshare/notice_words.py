@@ -19,6 +19,7 @@ def words(notice: Notice, base_url: str = "") -> dict[str, str]:
         "link": f"{base_url.rstrip('/')}{notice.page}",
         "name": first or second,
         "until": formats.moment(notice.until) if notice.until else "",
+        "end": formats.end(notice.until) if notice.until else "",
     }
 
 

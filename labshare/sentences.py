@@ -39,6 +39,8 @@ class _Readable(dict[str, str]):
         super().__init__({name: readable(name, value) for name, value in params.items()})
         if span := _as_span(params):
             self["span"] = span
+        if end := _as_end(params):
+            self["end"] = end
         # Where the reason has a sentence of its own, it stands for the words that a library found for it.
         if "fault" in params and has(sentence := f"document_fault.{params['fault']}"):
             self["reason"] = gettext(sentence) % self
@@ -72,6 +74,15 @@ def _as_span(params: dict[str, Param]) -> str | None:
     try:
         start, end = (datetime.fromisoformat(str(params[name])) for name in ("from", "until"))
         return formats.span(start, end) if start.tzinfo and end.tzinfo else None
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def _as_end(params: dict[str, Param]) -> str | None:
+    """`until` as the end of what holds by days, for a sentence that says "until %(end)s"."""
+    try:
+        end = datetime.fromisoformat(str(params["until"]))
+        return formats.end(end) if end.tzinfo else None
     except (KeyError, ValueError, OverflowError):
         return None
 

@@ -51,6 +51,10 @@ def test_what_ends_at_midnight_was_good_until_the_day_before() -> None:
     with speaking("vi"):
         assert formats.last_date(MIDNIGHT) == "26/11/2026"
         assert formats.last_date(AFTERNOON) == "26/11/2026"
+        assert (formats.end(MIDNIGHT), formats.end(AFTERNOON)) == ("hết 26/11/2026", "14:05 T5 26/11/2026")
+    with speaking("en"):
+        assert formats.end(MIDNIGHT) == "the end of 26 Nov 2026"
+        assert formats.end(AFTERNOON) == "Thu 26 Nov 2026, 14:05"
 
 
 @pytest.mark.parametrize(

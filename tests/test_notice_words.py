@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +43,16 @@ def test_a_title_names_the_thing_in_the_readers_language_and_when_it_is() -> Non
         assert notice_words.title(notice) == "Your booking of Meter is approved"
         assert notice_words.title(a_notice(notice.kind, name_en="")) == "Your booking of Máy đo is approved"
         assert notice_words.when(a_notice(notice.kind, until=None)) == ""
+
+
+def test_an_end_is_told_by_its_last_day() -> None:
+    """What ends as 16 December begins in Hanoi, 17:00 UTC of the day before, is good until the end of the 15th."""
+    notice = a_notice(NoticeKind.QUALIFICATION_ENDS, until=datetime(2026, 12, 15, 17, tzinfo=UTC))
+    with speaking("vi"):
+        assert notice_words.when(notice) == "đến hết 15/12/2026"
+    with speaking("en"):
+        assert notice_words.when(notice) == "until the end of 15 Dec 2026"
+        assert notice_words.when(a_notice(notice.kind)) == "until Tue 24 Nov 2026, 08:00"
 
 
 def test_a_link_is_of_the_address_that_people_open() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from labshare.domain.qualifications import EndKind
 from labshare.errors import Param, Refusal, Refused, Stale
 from labshare.i18n import Language, speaking
 from labshare.sentences import readable, sentence, sentences
@@ -43,10 +44,30 @@ def test_a_refusal_is_said_in_the_readers_language(language: Language, said: str
         assert sentence(Refusal(code="project_code_taken", params={"project": "KC-01"})) == said
 
 
+@pytest.mark.parametrize(
+    ("until", "vi", "en"),
+    [
+        # 17:00 UTC is midnight in Hanoi.
+        ("2026-12-15T17:00:00+00:00", "đến hết 15/12/2026", "until the end of 15 Dec 2026"),
+        ("2026-12-18T21:25:00+00:00", "đến 04:25 T7 19/12/2026", "until Sat 19 Dec 2026, 04:25"),
+    ],
+)
+def test_what_ends_with_a_day_is_told_by_its_last_day(until: str, vi: str, en: str) -> None:
+    codes = ("qualification_expires", "qualification_ends", "qualification_last_use", "qualification_lapses")
+    for code in (*codes, "qualification_lapsed", "safety_course_expired"):
+        for kind in EndKind:
+            refusal = Refusal(code=code, params={"until": until, "end_kind": kind, "qualification": "SEM"})
+            with speaking("vi"):
+                assert vi in sentence(refusal)
+            with speaking("en"):
+                assert en in sentence(refusal)
+
+
 def test_a_missing_parameter_is_a_dash_and_an_unknown_code_its_own_name() -> None:
     with speaking("en"):
         assert sentence(Refusal(code="project_code_taken")) == "The project code – is taken."
         assert sentence(Refusal(code="never_heard_of")) == "never_heard_of"
+        assert "until –," in sentence(Refusal(code="qualification_expires", params={"until": "soon"}))
 
 
 def test_an_error_says_all_its_reasons() -> None:

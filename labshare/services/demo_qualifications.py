@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -16,6 +17,7 @@ from labshare.domain.people import Actor
 from labshare.domain.projects import Project
 from labshare.domain.qualifications import Demand, Level
 from labshare.domain.timespan import MINUTE, Span
+from labshare.domain.windows import midnight
 from labshare.errors import Refused
 from labshare.services import bookings, free_times, qualifications
 from labshare.store.engine import Connection
@@ -44,7 +46,8 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True):
 def tell(db: Connection, cast: Cast, now: datetime) -> None:
     """Grant, let lapse, ask and train."""
     before = now - DAYS_SINCE_GRANT * DAY
-    soon = now + DAYS_LEFT * DAY
+    zone = cast.rules[STATION].timezone
+    soon = midnight(now.astimezone(ZoneInfo(zone)).date() + (DAYS_LEFT + 1) * DAY, zone)
     _give(db, cast, STATION, USER, Level.USER, before, until=soon)
     _give(db, cast, SPECTROMETER, USER, Level.USER, before)
     demand = Demand(first_use_days=DAYS_TO_USE_IT)

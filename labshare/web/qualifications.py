@@ -54,7 +54,7 @@ class GrantForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """Something held, in words: the last day on which it holds and why it ends then."""
+    """Something held, in words: until when it holds and why it ends then."""
 
     standing: Standing
     title: str
@@ -216,9 +216,8 @@ def usual_until(now: datetime) -> date:
 def item_of(standing: Standing) -> Item:
     until = ""
     if standing.end is not None:
-        last_day = formats.date(standing.end.at - timedelta(minutes=1))
         said = word("qualification_end", "over" if standing.is_over else standing.end.kind)
-        until = f"{said} {last_day}"
+        until = f"{said} {formats.end(standing.end.at)}"
     return Item(standing, named(standing.line), until)
 
 

@@ -9,7 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -475,6 +475,10 @@ def test_one_qualification_ends_soon_one_has_lapsed_and_one_is_asked_for(demo: M
         people = {each.login: each for each in people_store.actors(db)}
         mine = {each.line.instrument_id: each.state for each in qualifications_service.mine(db, people[USER], NOW)}
         (ask,) = qualifications_service.waiting(db, people["manager.imskl"], NOW)
+        (soon,) = (each.end for each in qualifications_service.mine(db, people[USER], NOW) if each.state == "soon")
+    # With its last day, as all do that people grant.
+    assert soon is not None
+    assert soon.at.astimezone(HANOI).time() == time(0)
     assert {name: state for name, state in mine.items() if state != "valid"} == {
         STATION: "soon",
         SPECTROMETER: "never_used",

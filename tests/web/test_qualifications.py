@@ -5,7 +5,7 @@ scientist, seen by who may see them; and a trainer is named where somebody is no
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -18,7 +18,7 @@ from labshare.store import qualifications as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.browser import enter, window
-from tests.furniture import COLLEAGUE, COMPETITOR, FESEM, MANAGER, NOW, RESEARCHER, actor
+from tests.furniture import COLLEAGUE, COMPETITOR, FESEM, MANAGER, NOW, RESEARCHER, actor, at
 from tests.web.conftest import Client, send, sign_in, text_of
 
 TIMES = {"instrument": "N001", "date": "2026-11-25", "from": "9:00", "until": "11:00"}
@@ -256,6 +256,24 @@ def test_an_end_that_is_near_is_told_at_home_and_beside_the_booking(client: Clie
     with house.read() as db:
         (line,) = bookings.mine(db, actor(COMPETITOR), NOW)
     assert line.trainer is None
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [(at(26, 0), "đến hết 25/11/2026"), (at(25, 12), "đến 12:00 T4 25/11/2026")],
+    ids=["with its day", "at noon"],
+)
+def test_an_end_is_told_alike_wherever_it_is_told(client: Client, house: Database, end: datetime, said: str) -> None:
+    """At home, in my list, beside what is booked before it, and to whom it refuses a booking after it."""
+    with house.write() as db:
+        store.put(db, RESEARCHER, FESEM, level=1, until=end, by=MANAGER, now=NOW - timedelta(days=60))
+    sign_in(client, "researcher")
+    wish = {**TIMES, "project": project(house)}
+    booked = send(client, "/bookings", wish).headers["location"]
+    refused = send(client, "/bookings", {**wish, "date": "2026-11-26"})
+    assert refused.status_code == 422
+    for page in (client.get("/"), client.get("/qualifications"), client.get(booked), refused):
+        assert said in text_of(page)
 
 
 @pytest.mark.parametrize("width", [360, 1440])

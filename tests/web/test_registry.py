@@ -232,8 +232,8 @@ def test_a_signed_in_person_sees_where_they_stand(
         )
     text = text_of(page(client, "/instruments/N100"))
     assert "đã hết hạn" in text
-    # Until 8:00 of that day.
-    assert "đến hết 23/11/2026" in text
+    # At 8:00 of that day.
+    assert "đến 08:00 T2 23/11/2026" in text
     assert "Xin cấp chứng nhận" in text
 
 
