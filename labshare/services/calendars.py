@@ -17,6 +17,7 @@ from labshare.domain.people import Action, Actor, may
 from labshare.domain.standing_rules import cut_off_hours, furthest_days, hours_on_dates
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound
+from labshare.services import usage
 from labshare.services.holidays import closed_dates
 from labshare.store import bookings as bookings_store
 from labshare.store import calendars as store
@@ -35,7 +36,8 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     """Instruments over a span, as one reader may see them: what occupies, opens and keeps them.
 
     `cut_off`, of those for which a rule says so, is how many hours ahead a use must be booked; `furthest`, how many
-    days ahead it must be over, where that is nearer than the instrument's own limit.
+    days ahead it must be over, where that is nearer than the instrument's own limit. A board says `down_since`, too, of
+    those that are down.
     """
 
     span: Span
@@ -45,6 +47,7 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     kept: dict[int, list[KeptTime]]
     cut_off: dict[int, int] = {}
     furthest: dict[int, int] = {}
+    down_since: dict[int, datetime] = {}
 
 
 def calendar(db: Connection, actor: Actor | None, numbers: Sequence[int], span: Span) -> Calendar:
@@ -54,13 +57,14 @@ def calendar(db: Connection, actor: Actor | None, numbers: Sequence[int], span: 
 
 def board(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Calendar:
     """Every instrument of a centre that is booked by time, over a day or a week."""
-    return _calendar(db, actor, tuple(bookings_store.rules_of_centre(db, centre_id)), span)
+    found = _calendar(db, actor, tuple(bookings_store.rules_of_centre(db, centre_id)), span)
+    return msgspec.structs.replace(found, down_since=usage.down_since(db, found.entries))
 
 
 class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
     """A centre's instruments over a span, without names: what is occupied, open and kept, and what is one's own.
 
-    `cut_off` and `furthest` as in a `Calendar`.
+    `cut_off`, `furthest` and `down_since` as in a `Calendar`.
     """
 
     span: Span
@@ -70,10 +74,11 @@ class Occupancy(msgspec.Struct, frozen=True, kw_only=True):
     kept: dict[int, list[KeptTime]]
     cut_off: dict[int, int] = {}
     furthest: dict[int, int] = {}
+    down_since: dict[int, datetime] = {}
 
 
 def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -> Occupancy:
-    """The same instruments as `board` has, for a picture of many days: four queries, and no names among the rows."""
+    """The same instruments as `board` has, for a picture of many days: five queries, and no names among the rows."""
     rules = tuple(bookings_store.rules_of_centre(db, centre_id))
     numbers = [each.number for each in rules]
     occupied: dict[int, list[store.Occupied]] = {number: [] for number in numbers}
@@ -88,6 +93,7 @@ def occupancy(db: Connection, actor: Actor | None, centre_id: str, span: Span) -
         kept=_kept_of(db, numbers, span),
         cut_off=cut_off,
         furthest=furthest,
+        down_since=usage.down_since(db, numbers),
     )
 
 

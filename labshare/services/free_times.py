@@ -10,7 +10,7 @@ Nothing here writes or locks. What must not live here: where a use fits (domain/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -29,7 +29,7 @@ from labshare.domain.qualifications import qualified, trained
 from labshare.domain.registry_search import Search
 from labshare.domain.timespan import Span, next_minute
 from labshare.errors import Refusal
-from labshare.services import calendars, prices
+from labshare.services import calendars, prices, usage
 from labshare.services.house_rules import limits_of
 from labshare.services.leeways import Looking, Who
 from labshare.services.prices import Estimate
@@ -73,12 +73,16 @@ class Sought(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """The first free uses of one instrument on one day, one for each gap, and what its person lacks for them."""
+    """The first free uses of one instrument on one day, one for each gap, and what its person lacks for them.
+
+    One that is down is found all the same: it may run again by then.
+    """
 
     place: Place
     spans: tuple[Span, ...]
     lacking: tuple[Refusal, ...] = ()
     estimate: Estimate | None = None
+    down_since: datetime | None = None
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -95,7 +99,7 @@ class FreeTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(db: Connection, actor: Actor, sought: Sought, now: datetime, project: Project | None = None) -> FreeTimes:
-    """The first free times of up to MOST_INSTRUMENTS instruments on each of the days. Seven queries at most for
+    """The first free times of up to MOST_INSTRUMENTS instruments on each of the days. Eight queries at most for
     up to MANY instruments; of more those that are open first are looked at first, for as long as it takes.
 
     A length that an instrument does not know is offered as the next longer one. Raises `Forbidden`.
@@ -105,7 +109,9 @@ def find(db: Connection, actor: Actor, sought: Sought, now: datetime, project: P
     windows = _Windows(sought)
     found, unseen = _found(db, sought, who, windows, now)
     shown = found[:MOST_INSTRUMENTS]
-    days = [Day(day, rows) for day in sorted(set(sought.dates)) if (rows := tuple(_rows(windows, day, shown, project)))]
+    down = usage.down_since(db, [each.candidate.rules.number for each in shown])
+    by_day = ((day, tuple(_rows(windows, day, shown, project, down))) for day in sorted(set(sought.dates)))
+    days = [Day(day, rows) for day, rows in by_day if rows]
     return FreeTimes(days=tuple(days), instruments=len(shown), others=len(found) - len(shown) + unseen)
 
 
@@ -283,7 +289,9 @@ class _Windows:
         return self._days[key]
 
 
-def _rows(windows: _Windows, day: date, shown: Sequence[_Free], project: Project | None) -> Iterator[Row]:
+def _rows(
+    windows: _Windows, day: date, shown: Sequence[_Free], project: Project | None, down: Mapping[int, datetime]
+) -> Iterator[Row]:
     for _, _, looking, candidate, leeways in shown:
         spans = tuple(_of_day(candidate.rules, leeways, windows, day))[:MOST_A_DAY]
         if spans:
@@ -293,6 +301,7 @@ def _rows(windows: _Windows, day: date, shown: Sequence[_Free], project: Project
                 spans=spans,
                 lacking=_lacking(candidate, spans[0]),
                 estimate=found[0] if found else None,
+                down_since=down.get(candidate.rules.number),
             )
 
 

@@ -57,6 +57,7 @@ class WaitingLine(msgspec.Struct, frozen=True, kw_only=True):
     name_en: str
     instrument_id: str | None
     project: str
+    offer_number: int | None = None
     offer_id: str | None = None
     offer_vi: str | None = None
     offer_en: str | None = None
@@ -105,6 +106,7 @@ def lines_of(db: Connection, person_id: UUID, day: date) -> list[WaitingLine]:
             sa.func.coalesce(_WANTED.c.name_en, capabilities.c.name_en).label("name_en"),
             _WANTED.c.id.label("instrument_id"),
             projects.c.code.label("project"),
+            _OFFERED.c.number.label("offer_number"),
             _OFFERED.c.id.label("offer_id"),
             _OFFERED.c.name_vi.label("offer_vi"),
             _OFFERED.c.name_en.label("offer_en"),

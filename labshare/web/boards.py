@@ -36,11 +36,12 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One instrument: `cells` in a week's board, `opened` and `blocks` in a day's."""
+    """One instrument: `cells` in a week's board, `opened` and `blocks` in a day's; since when it is down, if it is."""
 
     id: str
     name: str
     track: Track
+    down_since: datetime | None
     cells: tuple[Cell, ...] = ()
     opened: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = ()
@@ -87,6 +88,7 @@ def day_board(calendar: Calendar, day: date, now: datetime, hours: BoardHours, r
             id=rules.id,
             name=named(rules),
             track=blocks.track(rules),
+            down_since=calendar.down_since.get(rules.number),
             opened=tuple(place(start, end) for start, end in opened if start < end),
             blocks=tuple(blocks.of_day(stretches, 0, shown, f"at-{rules.id}")),
         )
@@ -119,6 +121,7 @@ def week_board(occupancy: Occupancy, day: date, now: datetime, hours: BoardHours
             id=rules.id,
             name=named(rules),
             track=blocks.track(rules),
+            down_since=occupancy.down_since.get(rules.number),
             cells=strips.cells(occupancy, rules, opened[id(occupancy.opened[rules.number])], axis, shown, minute),
         )
         for rules in occupancy.instruments

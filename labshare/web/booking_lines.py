@@ -5,6 +5,7 @@ What must not live here: the calendar's blocks (blocks.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,7 +16,7 @@ from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import MINUTE
 from labshare.i18n import gettext, language, word
-from labshare.services import Connection, bookings, free_times, modes
+from labshare.services import Connection, bookings, free_times, modes, usage
 from labshare.services.bookings import BookingLine
 from labshare.web.blocks import USUAL_MINUTES
 from labshare.web.booking_forms import booking_address
@@ -80,18 +81,23 @@ def next_free(db: Connection, actor: Actor, now: datetime) -> Section | None:
         return None
     latest = {line.instrument_id: line for line in bookings.mine(db, actor, now - LATELY)}
     mine = sorted(latest.values(), key=lambda line: line.booking.starts_at, reverse=True)[:INSTRUMENTS_AT_HOME]
-    lines = [found for line in mine if (found := _free_line(db, actor, line, now)) is not None]
+    down = usage.down_since(db, [line.booking.instrument_number for line in mine])
+    lines = [found for line in mine if (found := _free_line(db, actor, line, now, down)) is not None]
     if not lines:
         return None
     return Section(title=gettext("Next free on instruments you use"), icon="clock", lines=tuple(lines))
 
 
-def _free_line(db: Connection, actor: Actor, line: BookingLine, now: datetime) -> Line | None:
-    found = free_times.next_free(db, actor.person_id, line.booking.instrument_number, USUAL_MINUTES, now)
+def _free_line(
+    db: Connection, actor: Actor, line: BookingLine, now: datetime, down: Mapping[int, datetime]
+) -> Line | None:
+    number = line.booking.instrument_number
+    found = free_times.next_free(db, actor.person_id, number, USUAL_MINUTES, now)
     if found is None:
         return None
     href = booking_address(line.instrument_id, found)
-    return Line(href=href, title=_instrument(line), detail=formats.span(found.start, found.end))
+    detail = formats.span(found.start, found.end)
+    return Line(href=href, title=_instrument(line), detail=detail, down_since=down.get(number))
 
 
 def _staffed_line(line: BookingLine) -> Line:

@@ -94,6 +94,7 @@ class Line(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...]
     lacking: tuple[Refusal, ...]
     price: int | None
+    down_since: datetime | None
 
 
 @get(ADDRESS, sync_to_thread=True)
@@ -236,6 +237,7 @@ def _line(row: Row, project: Project | None) -> Line:
         slots=tuple(Slot(_words(span), booking_address(row.place.id, span, **more)) for span in row.spans),
         lacking=row.lacking,
         price=row.estimate.price.total if row.estimate else None,
+        down_since=row.down_since,
     )
 
 

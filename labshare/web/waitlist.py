@@ -5,7 +5,7 @@ What must not live here: whom time is offered to (services/waitlist.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -22,7 +22,7 @@ from labshare.domain.timespan import Span
 from labshare.domain.waitlist import WaitingEntry, WaitingState
 from labshare.errors import LabShareError, Malformed, Refusal, Refused, WrongState
 from labshare.i18n import gettext
-from labshare.services import Connection, projects, waitlist
+from labshare.services import Connection, projects, usage, waitlist
 from labshare.services.waitlist import PAGE, WaitingLine
 from labshare.web import free_times, given
 from labshare.web.booking_forms import Faults, booking_address, notice_of, read_project
@@ -47,13 +47,15 @@ class JoinForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One place on the list in words; what is offered comes first."""
+    """One place on the list in words; what is offered comes first, and since when that is down, if it is."""
 
     place: waitlist.Place
     title: str
     when: str
     # What could be booked at once: when, and on which instrument.
     free: Line | None
+    # Since when that which is offered is down.
+    down_since: datetime | None
 
     @property
     def offered(self) -> str:
@@ -142,10 +144,12 @@ def offers_section(db: Connection, actor: Actor, now: datetime) -> Section | Non
     """For the home page: time that is kept for this person until they answer."""
     if not may(actor, Action.BOOK):
         return None
+    offers = waitlist.offers(db, actor, now)
+    down = _down_since(db, offers)
     return Section(
         title=gettext("Time is kept for you"),
         icon="hourglass",
-        lines=tuple(_offer(line) for line in waitlist.offers(db, actor, now)),
+        lines=tuple(_offer(line, down) for line in offers),
         more=PAGE,
         urgent=True,
     )
@@ -186,13 +190,21 @@ def address_for(rules: InstrumentRules, wanted: Span) -> str:
 def _page(
     request: Request, db: Connection, me: Actor, now: datetime, *, error: LabShareError | None = None
 ) -> Response[str]:
+    mine = waitlist.mine(db, me, now)
+    down = _down_since(db, [each.line for each in mine])
     return render(
         request,
         "waitlist/page.html",
         status=error.status if error else 200,
         items=[
-            Item(each, named(each.line), _when(each.line.entry), _free_now(db, me, each.line.entry, now))
-            for each in waitlist.mine(db, me, now)
+            Item(
+                each,
+                named(each.line),
+                _when(each.line.entry),
+                _free_now(db, me, each.line.entry, now),
+                down.get(each.line.entry.id),
+            )
+            for each in mine
         ],
         refusals=error.refusals if error else (),
         heading=heading(error.status) if error else "",
@@ -280,7 +292,14 @@ def _free_now(db: Connection, me: Actor, entry: WaitingEntry, now: datetime) -> 
     return Line(href=address, title=formats.span(span.start, span.end), detail=row.place.id)
 
 
-def _offer(line: WaitingLine) -> Line:
+def _down_since(db: Connection, lines: Iterable[WaitingLine]) -> dict[UUID, datetime]:
+    """Since when the instruments are down that are offered, by entry, of those that are."""
+    offered = {line.entry.id: line.offer_number for line in lines if line.offer_number is not None}
+    down = usage.down_since(db, set(offered.values()))
+    return {entry_id: down[number] for entry_id, number in offered.items() if number in down}
+
+
+def _offer(line: WaitingLine, down: Mapping[UUID, datetime]) -> Line:
     is_timed = line.starts_at is not None and line.ends_at is not None
     return Line(
         href=PAGE,
@@ -288,6 +307,7 @@ def _offer(line: WaitingLine) -> Line:
         detail=formats.span(line.starts_at, line.ends_at) if is_timed else "",  # pyright: ignore[reportArgumentType]  both are there
         due=gettext("kept until"),
         due_at=line.expires_at,
+        down_since=down.get(line.entry.id),
     )
 
 

@@ -151,7 +151,7 @@ class Machine(RuleBasedStateMachine):
         self.now = NOW
         self.entries: dict[UUID, Entry] = {}
         self.waiters: list[Waiter] = []
-        self.freed: Counter[tuple[int, Span]] = Counter()
+        self.freed: Counter[tuple[int, Span, UUID | None]] = Counter()
         self.passing: list[Passing] = []
         with house.write() as db:
             for table in (
@@ -668,7 +668,7 @@ class Machine(RuleBasedStateMachine):
         """The ticker offers time that came free: to each in their order what fits them and begins nearest to it."""
         with self.house.read() as db:
             found = db.execute(sa.select(t.freed_times).where(t.freed_times.c.id == UUID(row.noun_id))).one()
-        number, freed = found.instrument_number, Span(found.starts_at, found.ends_at)
+        number, freed, whose = found.instrument_number, Span(found.starts_at, found.ends_at), found.freed_by_id
         waiting = [each for each in self.waiters if each.instrument == number and not self.is_over(each)]
         in_order = sorted(waiting, key=lambda each: (each.passed, self.used(each), each.since, each.id.int))
         # One offer at a time, until nothing is left that fits anybody.
@@ -677,7 +677,8 @@ class Machine(RuleBasedStateMachine):
                 ticking.deal_with(db, again[0], self.now)
         made = self.made_since()
         for waiter in (each for each in in_order if each.state is WaitingState.WAITING):
-            fits = self.fitting(waiter, freed)
+            # Nobody is offered what they gave back.
+            fits = self.fitting(waiter, freed) if waiter.person != whose else []
             key, booking = next(((k, b) for k, b in made.items() if self.waiter_of(k) == waiter.id), (None, None))
             assert (booking is not None) == bool(fits), (waiter, freed, fits)
             if key is not None and booking is not None:
@@ -686,7 +687,7 @@ class Machine(RuleBasedStateMachine):
                 assert abs(booking.starts_at - freed.start) == nearest
                 self.adopt(waiter, made.pop(key))
         assert made == {}
-        self.freed[number, freed] -= 1
+        self.freed[number, freed, whose] -= 1
 
     def made_since(self) -> dict[UUID, Booking]:
         with self.house.read() as db:
@@ -773,7 +774,7 @@ class Machine(RuleBasedStateMachine):
         if kept is not None and kept.overlaps(was):
             parts += [Span(was.start, kept.start)] if was.start < kept.start else []
             parts += [Span(kept.end, was.end)] if kept.end < was.end else []
-        self.freed.update((entry.instrument, part) for part in parts if part.end > self.now)
+        self.freed.update((entry.instrument, part, entry.person) for part in parts if part.end > self.now)
 
     # ------------------------------------------------------------ both agree
 
@@ -813,7 +814,8 @@ class Machine(RuleBasedStateMachine):
         assert {row.id: (row.state, row.passed) for row in rows} == {
             each.id: (each.state, each.passed) for each in self.waiters
         }
-        assert Counter((row.instrument_number, Span(row.starts_at, row.ends_at)) for row in freed) == +self.freed
+        spans = ((row.instrument_number, Span(row.starts_at, row.ends_at), row.freed_by_id) for row in freed)
+        assert Counter(spans) == +self.freed
 
 
 def _everything(db: Connection) -> list[Booking]:

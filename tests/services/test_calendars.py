@@ -13,7 +13,7 @@ from labshare.domain.bookings import Booking, BookingKind, Wish
 from labshare.domain.timespan import Span
 from labshare.errors import NotFound
 from labshare.services import bookings as service
-from labshare.services import calendars
+from labshare.services import calendars, usage
 from labshare.store import tables as t
 from labshare.store.engine import Database
 from tests.furniture import (
@@ -81,7 +81,17 @@ def test_a_board_shows_every_instrument_of_the_centre_in_a_few_queries(house: Da
         board = calendars.board(db, actor(RESEARCHER), "C-ONE", span(25, 0, 23))
     assert [rules.id for rules in board.instruments] == ["N001", "N002"]
     assert board.opened[XRD] == [span(25, 8, 18)]
-    assert len(statements) <= 5
+    assert len(statements) <= 6
+
+
+def test_a_board_and_its_picture_say_what_is_down(house: Database) -> None:
+    week = Span(at(23, 0), at(30, 0))
+    with house.write() as db:
+        usage.record_down(db, actor(MANAGER), "N002", "", at(23, 8))
+        usage.record_down(db, actor(MANAGER), "N001", "", at(23, 8))
+        usage.record_up(db, actor(MANAGER), "N001", at(23, 9))
+        for looked in (calendars.board, calendars.occupancy):
+            assert looked(db, None, "C-ONE", week).down_since == {XRD: at(23, 8)}
 
 
 def test_a_picture_of_a_centre_is_its_board_without_names(house: Database) -> None:

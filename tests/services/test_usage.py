@@ -13,7 +13,7 @@ from labshare.services import usage
 from labshare.store import bookings as booking_store
 from labshare.store import usage as store
 from labshare.store.engine import Database
-from tests.furniture import FESEM, MANAGER, NMR, NOW, RESEARCHER, XRD, a_booking, actor, at, furnish, span
+from tests.furniture import FESEM, MANAGER, NMR, NOW, RESEARCHER, XRD, a_booking, actor, at, counted, furnish, span
 
 
 @pytest.fixture
@@ -66,6 +66,15 @@ def test_a_run_ends_with_the_failure_and_a_blink_lasts_a_minute(house: Database)
         run, blink = store.records(db, [FESEM], Span(NOW - timedelta(days=1), NOW + timedelta(days=1)), NOW)
     assert (run.state, run.ends_at) == (EquipmentState.PRODUCTIVE, NOW)
     assert (blink.starts_at, blink.ends_at) == (NOW, NOW + MINUTE)
+
+
+def test_of_many_instruments_those_that_are_down_are_told_in_one_query(house: Database) -> None:
+    with house.write() as db:
+        usage.record_down(db, actor(MANAGER), "N001", "", NOW)
+    with house.read() as db, counted(house.engine) as statements:
+        assert usage.down_since(db, [FESEM, XRD]) == {FESEM: NOW}
+        assert usage.down_since(db, []) == {}
+    assert len(statements) == 1
 
 
 def test_nothing_goes_down_twice_or_up_unasked(house: Database) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from labshare.store import bookings as booking_store
 from labshare.store.engine import Database
 from tests.furniture import FESEM, a_booking, span
@@ -36,6 +38,32 @@ def test_a_failure_is_recorded_seen_and_repaired(client: Client, house: Database
     assert send(client, "/instruments/N001/up", {}).status_code == 422
     assert "Hỏng từ" not in text_of(client.get("/instruments/N001"))
     assert "đang hỏng" not in text_of(client.get("/bookings/new?instrument=N001"))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/",
+        "/find?capability=FESEM&length=2h&from=2026-11-25&to=2026-11-25",
+        "/centres/C-ONE/board?date=2026-11-25",
+        "/centres/C-ONE/board?date=2026-11-25&span=week",
+    ],
+)
+def test_wherever_its_time_is_shown_to_be_free_it_says_that_it_is_down(
+    client: Client, house: Database, page: str
+) -> None:
+    with house.write() as db:
+        booking_store.add(db, [a_booking(FESEM, span(26, 8, 10))])
+    sign_in(client, "manager")
+    send(client, "/instruments/N001/down", {"note": "Hỏng bơm chân không"})
+    sign_in(client, "researcher")
+    shown = text_of(client.get(page))
+    assert shown.count("Hỏng từ 08:00 T2 23/11/2026") == 1
+    assert "bơm chân không" not in shown
+    sign_in(client, "manager")
+    send(client, "/instruments/N001/up", {})
+    sign_in(client, "researcher")
+    assert "Hỏng từ" not in text_of(client.get(page))
 
 
 def test_nobody_else_records_or_reads_a_state(client: Client) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from labshare.domain.bookings import Booking
 from labshare.domain.waitlist import WaitingEntry
-from labshare.services import bookings, ticking, waitlist
+from labshare.services import bookings, ticking, usage, waitlist
 from labshare.store import bookings as bookings_store
 from labshare.store.engine import Database
 from labshare.store.tables import instruments
@@ -166,6 +166,17 @@ def test_the_page_of_kept_time_offers_to_take_it_or_pass_on_it_and_nothing_else(
     assert "/waitlist/" not in page.text
     assert f'{address}/cancel"' in page.text
     assert f'{address}/move"' not in page.text
+
+
+def test_an_offer_says_that_its_instrument_is_down(client: Client, house: Database, offered: UUID) -> None:
+    """A place of one's own that nothing is offered to yet says nothing of it."""
+    waiting(house, from_date=date(2026, 11, 26), until_date=date(2026, 11, 26))
+    with house.write() as db:
+        usage.record_down(db, actor(MANAGER), "N002", "", NOW)
+    sign_in(client, "researcher")
+    # At home it is also the next that is free of what they use.
+    for page, times in (("/", 2), ("/waitlist", 1)):
+        assert text_of(client.get(page)).count("Hỏng từ 08:00 T2 23/11/2026") == times
 
 
 def test_an_offer_is_passed_on_and_a_place_left(client: Client, offered: UUID) -> None:

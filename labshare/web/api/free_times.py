@@ -34,7 +34,8 @@ class SlotView(msgspec.Struct, frozen=True, kw_only=True):
 
 class SlotLine(msgspec.Struct, frozen=True, kw_only=True):
     """The first free times of an instrument on a day. `lacking` is why the caller could not book them all the same;
-    `estimate` is VND for the first of them, None where no tariff says it.
+    `estimate` is VND for the first of them, None where no tariff says it; `down_since` is since when the instrument is
+    down, None while it runs.
     """
 
     date: str
@@ -45,6 +46,7 @@ class SlotLine(msgspec.Struct, frozen=True, kw_only=True):
     slots: tuple[SlotView, ...]
     lacking: tuple[ProblemRefusal, ...]
     estimate: int | None
+    down_since: datetime | None
 
 
 class SlotList(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,4 +148,5 @@ def _line(day: Day, row: Row) -> SlotLine:
         slots=tuple(SlotView(starts_at=span.start, ends_at=span.end) for span in row.spans),
         lacking=tuple(told(each) for each in row.lacking),
         estimate=row.estimate.price.total if row.estimate else None,
+        down_since=row.down_since,
     )

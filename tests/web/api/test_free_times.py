@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from labshare.services import usage
 from labshare.store import bookings as store
 from labshare.store.engine import Database
-from tests.furniture import COLLEAGUE, XRD, a_booking, span
+from tests.furniture import COLLEAGUE, MANAGER, NOW, XRD, a_booking, actor, span
 from tests.web.api.conftest import Caller, codes
 
 WEEK = "from=2026-11-23&to=2026-11-29"
 
 
-def test_programs_ask_the_same_as_people(researcher: Caller) -> None:
+def test_programs_ask_the_same_as_people(researcher: Caller, house: Database) -> None:
+    with house.write() as db:
+        usage.record_down(db, actor(MANAGER), "N002", "", NOW)
     answer = researcher.get(f"/slots?centre=C-ONE&length=3h&{WEEK}&day=Thu&latest=12:00")
     assert answer.status_code == 200, answer.text
     # 8 to 11 in Hanoi.
@@ -19,9 +22,9 @@ def test_programs_ask_the_same_as_people(researcher: Caller) -> None:
             {
                 "date": "2026-11-26", "instrument": code, "centre": "C-ONE", "city_vi": "", "city_en": "",
                 "slots": [{"starts_at": "2026-11-26T01:00:00Z", "ends_at": "2026-11-26T04:00:00Z"}],
-                "lacking": [], "estimate": None,
+                "lacking": [], "estimate": None, "down_since": down_since,
             }
-            for code in ("N001", "N002")
+            for code, down_since in (("N001", None), ("N002", "2026-11-23T01:00:00Z"))
         ],
         "instruments": 2,
         "others": 0,
