@@ -36,7 +36,8 @@ def note(db: Connection, changes: Iterable[tuple[Booking, Booking]]) -> None:
     _keep(
         db,
         [
-            (after.instrument_number, span, after.updated_at, before.person_id)
+            # Who lets a hold of an open form go gives nothing back.
+            (after.instrument_number, span, after.updated_at, None if before.form_hold else before.person_id)
             for before, after in changed
             for span in _freed(before, after)
         ],

@@ -47,10 +47,11 @@ IS_STRIKE = sa.or_(
     bookings.c.state == BookingState.NO_SHOW,
     sa.and_(bookings.c.state == BookingState.CANCELLED, bookings.c.late_notice),
 )
-# When it came about: at the start to which nobody came, or when the time was given back, which is before that. So it is
-# no later for what was moved far ahead first.
+_CHANGED_AT = sa.type_coerce(WholeSecond(bookings.c.updated_at) // 60, UTCMinute())
+# When it came about: at the start to which nobody came, or before it, when the time was given back. So it is no later
+# for what was moved far ahead first.
 STRUCK_AT = sa.case(
-    (bookings.c.state == BookingState.CANCELLED, sa.type_coerce(WholeSecond(bookings.c.updated_at) // 60, UTCMinute())),
+    (sa.and_(bookings.c.state == BookingState.CANCELLED, bookings.c.starts_at > _CHANGED_AT), _CHANGED_AT),
     else_=bookings.c.starts_at,
 )
 _STRIKES = (

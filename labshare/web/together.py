@@ -14,6 +14,7 @@ from litestar import Response, Router, get, post
 from litestar.params import QueryParameter
 
 from labshare.domain.bookings import BookingState, InstrumentRules, Wish
+from labshare.domain.modes import Mode
 from labshare.domain.people import Action, Actor, may, require
 from labshare.domain.registry_search import Search
 from labshare.domain.timespan import Span
@@ -87,10 +88,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 def new(request: Request, database: given.Database, me: given.Me, now: given.Now) -> Response[str]:
     """The rows, the first one with what the address says."""
     require(me, Action.BOOK)
-    typed = dict(request.query_params)
-    first = {f"{name}_0": typed.get(name, "") for name in FIELDS}
     with database.read() as db:
-        return _page(request, db, me, now, _rows({**first, **{name: typed.get(name, "") for name in SHARED}}))
+        return _page(request, db, me, now, _rows(_as_first(dict(request.query_params))))
 
 
 @get(f"{PAGE}/row", sync_to_thread=True)
@@ -114,6 +113,10 @@ def book(
     request: Request, database: given.Database, me: given.Me, now: given.Now, data: Form[dict[str, str]]
 ) -> Response[str]:
     require(me, Action.BOOK)
+    # The form of one booking sends what stands in it, with a token and a purpose, which are nothing for an address.
+    if "further" in data:
+        with database.read() as db:
+            return _page(request, db, me, now, _rows(_as_first(data)))
     rows = _rows(data)
     with database.read() as db:
         # Buttons add a row, search without JavaScript, and after a refusal fill in other times; what else was typed
@@ -140,6 +143,14 @@ def book(
 # ---------------------------------------------------------------- parts
 
 _NOTHING: Faults = {"instrument": Refusal(code="together_empty")}
+
+
+def _as_first(typed: Mapping[str, str]) -> dict[str, str]:
+    """The fields of one booking (`BookingForm`) as those of the first row; who runs it comes in two there."""
+    parts = ("mode",) if typed.get("mode") == Mode.SELF else ("mode", "operator")
+    staff = ":".join(filter(None, (typed.get(name) for name in parts)))
+    first = {f"{name}_0": typed.get(name, "") for name in FIELDS}
+    return {**first, "staff_0": staff, **{name: typed.get(name, "") for name in SHARED}}
 
 
 def _rows(data: dict[str, str]) -> list[Row]:

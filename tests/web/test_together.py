@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from labshare.domain.approvals import Approval
 from labshare.domain.booking_rules import CutOff, Scope, ScopeKind
@@ -62,14 +62,19 @@ def chosen(page: str) -> list[str]:
     return [(re.findall(r'value="(\w+)" selected', each) or [""])[0] for each in lists]
 
 
-def test_the_form_of_a_booking_leads_there_with_what_was_typed(client: Client) -> None:
+def test_the_form_of_a_booking_leads_there_with_what_was_typed(client: Client, house: Database) -> None:
     sign_in(client, "researcher")
-    form = client.get(f"/bookings/new?instrument=N002&date={DAY}&from=13:00&until=14:00").text
-    (address,) = re.findall(r'href="(/bookings/together\?[^"]*)"', form)
-    page = client.get(address.replace("&amp;", "&")).text
-    assert chosen(page) == ["N002", ""]
-    assert f'name="date_0" type="date" value="{DAY}"' in page
-    assert 'name="from_0" type="text" value="13:00"' in page
+    form = client.get("/bookings/new?instrument=N002").text
+    assert 'name="further" value="1" formaction="/bookings/together" formnovalidate' in form
+    typed = {
+        "instrument": "N002", "date": DAY, "from": "13:00", "length": "1h", "project": str(PUBLIC_PROJECT),
+        "purpose": "Màng mỏng", "further": "1",
+    }  # fmt: skip
+    answer = send(client, "/bookings/together", typed)
+    assert (answer.status_code, chosen(answer.text), booked(house)) == (200, ["N002", ""], [])
+    for name, value in (("date_0", DAY), ("from_0", "13:00"), ("length_0", "1h"), ("purpose", "Màng mỏng")):
+        assert re.search(rf'name="{name}" type="\w+" value="{value}"', answer.text), name
+    assert f'value="{PUBLIC_PROJECT}" selected' in answer.text
 
 
 def test_all_rows_are_booked_together(client: Client, house: Database) -> None:
@@ -123,7 +128,7 @@ def test_one_row_that_is_refused_keeps_all_from_being_booked_and_says_why(client
     assert [set(re.findall(r'data-code="(\w+)"', row)) for row in rows] == [
         set(), {"person_elsewhere", "time_taken"}, {"closed"},
     ]  # fmt: skip
-    assert "đang có lượt đặt máy N001: 09:00–10:00" in text_of(answer)
+    assert "đang có lượt đặt hoặc được giữ chỗ trên máy N001: 09:00–10:00" in text_of(answer)
     assert booked(house) == []
 
 
@@ -218,12 +223,10 @@ def test_who_runs_each_instrument_is_chosen_with_its_row(client: Client, house: 
         assert "staff_1" not in client.get(f"/bookings/together/row?{none}").text
     assert client.get("/bookings/together/row?place=12").status_code == 400
     # What was chosen in the form of one booking comes along.
-    (address,) = re.findall(
-        r'href="(/bookings/together\?[^"]*)"',
-        client.get(f"/bookings/new?instrument=N001&mode=assisted&operator={COLLEAGUE}").text,
-    )
-    page = client.get(address.replace("&amp;", "&")).text
-    assert (offered(page), f'value="{helped}" selected' in page) == (choices, True)
+    for mode, taken in (("assisted", helped), ("self", "self")):
+        form = {"instrument": "N001", "mode": mode, "operator": str(COLLEAGUE), "further": "1"}
+        page = send(client, "/bookings/together", form).text
+        assert (offered(page), f'value="{taken}" selected' in page) == (choices, True)
     # One after the other, each with somebody else.
     answer = send(client, "/bookings/together", {**TWO, "staff_0": helped, "staff_1": run})
     assert (answer.status_code, answer.headers["location"]) == (303, "/bookings")
@@ -462,3 +465,30 @@ def test_the_page_reads_well_wherever_it_is_read(
         with page.expect_navigation():
             page.keyboard.press("Enter")
         assert [number for number, _, _ in booked(house)] == [FESEM, XRD]
+
+
+@pytest.mark.slow
+def test_what_stands_in_the_form_of_a_booking_comes_along_and_its_time_is_let_go(
+    browser: Browser, site: str, house: Database
+) -> None:
+    with window(browser, site) as page:
+        enter(page, "researcher")
+        page.goto("/bookings/new?instrument=N001")
+        page.select_option("#field-project", str(PUBLIC_PROJECT))
+        for name, value in (("date", DAY), ("purpose", "Màng mỏng"), ("from", "9:00"), ("until", "10:00")):
+            page.fill(f"#field-{name}", value)
+        page.press("#field-until", "Tab")
+        page.locator("[data-hold]").wait_for()
+        with page.expect_navigation():
+            page.locator("button[name=further]").click()
+        assert page.url == f"{site}/bookings/together"
+        values = [page.input_value(f"#field-{name}") for name in ("instrument_0", "date_0", "from_0", "until_0")]
+        assert values == ["N001", DAY, "9:00", "10:00"]
+        assert [page.input_value(f"#field-{name}") for name in ("project", "purpose")] == [
+            str(PUBLIC_PROJECT), "Màng mỏng",
+        ]  # fmt: skip
+        page.goto(f"/instruments/N001?date={DAY}")
+        # The time is free again once the beacon has arrived, and an open calendar hears of it.
+        expect(page.locator("li.held")).to_have_count(0)
+    with house.read() as db:
+        assert db.execute(sa.select(t.bookings.c.state)).scalars().all() == [BookingState.RELEASED]

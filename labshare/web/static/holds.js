@@ -18,7 +18,8 @@
   form.addEventListener("change", (event) => {
     if (DECIDING.has(event.target.name)) htmx.trigger(place, "hold");
   });
-  form.addEventListener("submit", () => { isSent = true; });
+  // The page of several instruments books without it.
+  form.addEventListener("submit", (event) => { isSent = event.submitter?.name !== "further"; });
 
   // Seconds are counted from when they were told, so that a clock that is wrong does no harm.
   let ends = 0;
