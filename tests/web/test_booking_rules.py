@@ -198,7 +198,7 @@ def test_a_rule_is_a_sentence_in_both_languages() -> None:
             "Each project team has at most 10 h booked within 7 days."
         )
         assert sentence_of(NoShows(strikes=3, within_days=90, block_days=14)) == (
-            "Who does not come to 3 bookings within 90 days, or comes more than 30 min late, cannot book for 14 days."
+            "Not coming 3× within 90 days, or coming more than 30 min late, bars from booking for 14 days."
         )
         assert sentence_of(half_day) == "Tết: open 08:00-12:00 on 5 Feb 2027."
         assert sentence_of(Length(least_minutes=90, most_minutes=240)) == "A use is 1 h 30 min to 4 h long."
