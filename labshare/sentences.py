@@ -13,10 +13,15 @@ from labshare.errors import LabShareError, Param, Refusal
 from labshare.i18n import gettext, has, language
 
 
-def sentence(refusal: Refusal) -> str:
-    """A refusal as a sentence in the current language, with its times, lengths and words made readable."""
+def sentence(refusal: Refusal, *, for_program: bool = False) -> str:
+    """A refusal as a sentence in the current language, with its times, lengths and words made readable. Who writes a
+    program knows a field by the name that it sends, and not by that on a page.
+    """
     template = gettext(f"refusal.{refusal.code}") if has(f"refusal.{refusal.code}") else refusal.code
-    return template % _Readable(refusal.params)
+    params = _Readable(refusal.params)
+    if for_program and "field" in params:
+        params["field"] = str(refusal.params["field"])
+    return template % params
 
 
 def worded(key: str, params: dict[str, Param]) -> str:

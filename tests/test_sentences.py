@@ -81,3 +81,12 @@ def test_a_percent_sign_in_a_name_breaks_nothing() -> None:
     with speaking("en"):
         said = sentence(Refusal(code="project_code_taken", params={"project": "100%(x)s"}))
     assert said == "The project code 100%(x)s is taken."
+
+
+def test_a_program_is_told_of_a_field_by_the_name_that_it_sends() -> None:
+    refusal = Refusal(code="malformed_field", params={"field": "project"})
+    with speaking("en"):
+        assert sentence(refusal) == "The value of “Project” could not be read."
+        assert sentence(refusal, for_program=True) == "The value of “project” could not be read."
+    with speaking("vi"):
+        assert sentence(refusal, for_program=True) == "Không đọc được giá trị ở ô “project”."

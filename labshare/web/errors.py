@@ -114,7 +114,7 @@ def _answer(request: Request, answer: Answer) -> Response[Any]:
 
 def _problem(request: Request, answer: Answer) -> Response[Any]:
     """RFC 9457, with `refusals`: each with the code for programs and the sentence for people."""
-    sentences = [sentence(refusal) for refusal in answer.refusals]
+    sentences = [sentence(refusal, for_program=True) for refusal in answer.refusals]
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(answer.status).phrase,

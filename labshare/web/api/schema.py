@@ -37,7 +37,7 @@ class ProblemRefusal(msgspec.Struct, frozen=True, kw_only=True):
 
 def told(refusal: Refusal) -> ProblemRefusal:
     """With its sentence in the language of the request."""
-    return ProblemRefusal(code=refusal.code, params=refusal.params, sentence=sentence(refusal))
+    return ProblemRefusal(code=refusal.code, params=refusal.params, sentence=sentence(refusal, for_program=True))
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
