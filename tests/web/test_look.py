@@ -124,6 +124,28 @@ def test_one_click_turns_the_theme_the_device_has_into_the_other(
         assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") != before
 
 
+def test_what_is_typed_stays_when_colours_change_and_is_asked_about_before_another_language(
+    browser: Browser, site: str
+) -> None:
+    with window(browser, site, theme="light", language="en") as page:
+        enter(page, "researcher")
+        page.goto("/projects/new")
+        page.fill("#field-title", "Màng mỏng")
+        with page.expect_response("**/theme") as answered:
+            page.locator(".preferences .to-dark").click()
+        assert answered.value.status == 303
+        asked: list[str] = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+        page.locator(".preferences button[value=vi]").click()
+        expect(page.locator("#field-title")).to_have_value("Màng mỏng")
+        assert (asked, page.locator("html").get_attribute("data-theme")) == (["beforeunload"], "dark")
+        page.goto("/projects")
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+        with page.expect_navigation():
+            page.locator(".preferences button[value=vi]").click()
+        assert (asked, page.locator("html").get_attribute("lang")) == (["beforeunload"], "vi")
+
+
 def test_everything_works_without_javascript(browser: Browser, site: str) -> None:
     with window(browser, site, java_script_enabled=False) as page:
         page.goto("/sign-in")

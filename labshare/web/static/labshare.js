@@ -25,6 +25,29 @@ for (const button of document.querySelectorAll("[data-back]")) {
   }
 }
 
+// Light and dark change in place, and another language asks before it, so that nothing typed is lost.
+let isTyped = false, isAsked = false;
+document.addEventListener("input", (event) => {
+  if (event.target.form?.method === "post") isTyped = true;
+});
+document.addEventListener("submit", (event) => {
+  const form = event.target, isPreference = form.matches(".preferences form");
+  isAsked = isPreference && isTyped;
+  if (!isPreference) isTyped = false;
+  if (!isPreference || !form.action.endsWith("/theme")) return;
+  event.preventDefault();
+  const said = new URLSearchParams(new FormData(form)), theme = event.submitter.value;
+  said.set("value", theme);
+  fetch(form.action, { method: "post", body: said, redirect: "manual" });
+  document.documentElement.dataset.theme = theme;
+  document.querySelector('meta[name="color-scheme"]').content = theme;
+  isAsked = false;
+});
+addEventListener("beforeunload", (event) => {
+  if (isAsked) event.preventDefault();
+  isAsked = false;
+});
+
 // What is only there to be copied is chosen whole by one tap.
 document.addEventListener("focusin", (event) => {
   if (event.target.matches("input[readonly]")) event.target.select();
