@@ -7,7 +7,6 @@ them again. What people who are there must hold is: nobody else answers for them
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
 
 import msgspec
 
@@ -55,7 +54,7 @@ def takes_no_more(before: Booking | None, after: Booking) -> bool:
     )
 
 
-def rules_of(before: Booking | None, after: Booking, now: datetime) -> tuple[Rule, ...]:
+def rules_of(before: Booking | None, after: Booking) -> tuple[Rule, ...]:
     """The rules for a change. Of what takes no more: none that decided on its times says anew what it would say of them
     as they stood; its own person is asked neither for their best hours nor whether they came; a trainer and an operator
     who stay for what they hold in nothing. Where a part is given back and all else stays, people are asked for nothing.

@@ -129,7 +129,7 @@ def judge(
             known, over = _known(db, book, counted, change, change.wish, rules, planned, leaving, now, reader)
             due |= {each.id: _expiring(db, each.id, now) for each in over}
             conducts[change.after.id] = known.conducts
-            found += check(change.wish, known, rules_of(change.before, change.after, now))
+            found += check(change.wish, known, rules_of(change.before, change.after))
         refusals.append(found)
         if change.occupies and not (found and sifting):
             planned.append((change, rules))

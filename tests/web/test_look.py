@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import copy
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Dialog, expect
 
 from labshare.app import create_app
 from labshare.domain.notices import NoticeKind
@@ -135,7 +135,12 @@ def test_what_is_typed_stays_when_colours_change_and_is_asked_about_before_anoth
             page.locator(".preferences .to-dark").click()
         assert answered.value.status == 303
         asked: list[str] = []
-        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+        def stay(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            dialog.dismiss()
+
+        page.on("dialog", stay)
         page.locator(".preferences button[value=vi]").click()
         expect(page.locator("#field-title")).to_have_value("Màng mỏng")
         assert (asked, page.locator("html").get_attribute("data-theme")) == (["beforeunload"], "dark")
