@@ -774,7 +774,9 @@ class Machine(RuleBasedStateMachine):
         if kept is not None and kept.overlaps(was):
             parts += [Span(was.start, kept.start)] if was.start < kept.start else []
             parts += [Span(kept.end, was.end)] if kept.end < was.end else []
-        self.freed.update((entry.instrument, part, entry.person) for part in parts if part.end > self.now)
+        # Who lets a form go gives nothing back.
+        whose = None if entry.form else entry.person
+        self.freed.update((entry.instrument, part, whose) for part in parts if part.end > self.now)
 
     # ------------------------------------------------------------ both agree
 
