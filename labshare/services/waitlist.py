@@ -104,8 +104,10 @@ def wanted(db: Connection, instrument_id: str, capability_id: str) -> Wanted:
 
 def free_now(db: Connection, actor: Actor, entry: WaitingEntry, now: datetime) -> Row | None:
     """The first time that the actor could book at once of what they wait for, on one instrument: nobody gave it back
-    since they wait, so that it is offered to nobody.
+    since they wait, so that it is offered to nobody. None for who may book no more: they read their places, and leave.
     """
+    if not may(actor, Action.BOOK):
+        return None
     project, _ = projects_store.with_membership(db, entry.project_id, entry.person_id)
     days = (entry.until_date - entry.from_date).days + 1
     sought = Sought(

@@ -15,7 +15,7 @@ from labshare.domain.waitlist import WaitingEntry
 from labshare.services import bookings, ticking, usage, waitlist
 from labshare.store import bookings as bookings_store
 from labshare.store.engine import Database
-from labshare.store.tables import instruments
+from labshare.store.tables import grants, instruments
 from tests.furniture import COLLEAGUE, MANAGER, NOW, PUBLIC_PROJECT, RESEARCHER, XRD, a_booking, actor, span
 from tests.web.conftest import Client, send, sign_in, text_of
 
@@ -203,3 +203,17 @@ def test_managers_see_how_many_wait(client: Client, house: Database) -> None:
     assert "2 người chờ" in text_of(client.get("/instruments/N002"))
     sign_in(client, "researcher")
     assert "người chờ" not in text_of(client.get("/instruments/N002"))
+
+
+def test_who_may_book_no_more_still_reads_their_places_and_leaves(client: Client, house: Database) -> None:
+    """Their role ended while they wait: nothing is free for them, and their place is theirs to give up."""
+    entry = waiting(house)
+    with house.write() as db:
+        db.execute(sa.delete(grants).where(grants.c.person_id == RESEARCHER))
+    sign_in(client, "researcher")
+    page = client.get("/waitlist")
+    assert page.status_code == 200
+    assert "Máy XRD 2 giờ" in text_of(page)
+    assert "Đang trống" not in text_of(page)
+    assert send(client, f"/waitlist/{entry}/leave", {}).status_code == 303
+    assert "Máy XRD 2 giờ" not in text_of(client.get("/waitlist"))
