@@ -36,12 +36,18 @@ def note(db: Connection, changes: Iterable[tuple[Booking, Booking]]) -> None:
     _keep(
         db,
         [
-            # Who lets a hold of an open form go gives nothing back.
-            (after.instrument_number, span, after.updated_at, None if before.form_hold else before.person_id)
+            (after.instrument_number, span, after.updated_at, _giver(before))
             for before, after in changed
             for span in _freed(before, after)
         ],
     )
+
+
+def _giver(before: Booking) -> UUID | None:
+    """Who gives time back. Nobody does of what was only kept: who lets a form go, or passes on an offer to one entry,
+    may wait for it by another one.
+    """
+    return None if before.state is BookingState.HELD else before.person_id
 
 
 def released(db: Connection, kept: Iterable[tuple[int, Span]], now: datetime) -> None:

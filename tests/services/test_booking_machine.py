@@ -762,8 +762,8 @@ class Machine(RuleBasedStateMachine):
         for waiter in self.waiters:
             if waiter.state is WaitingState.OFFERED and waiter.offers[-1] == key:
                 waiter.state, waiter.passed = WaitingState.WAITING, waiter.passed + 1
-        entry.state, entry.version, entry.changed_at = state, entry.version + 1, self.now
         self.free(entry, None)
+        entry.state, entry.version, entry.changed_at = state, entry.version + 1, self.now
 
     def free(self, entry: Entry, kept: Span | None) -> None:
         """Somebody waits for what the booking had occupied: it is kept in mind, as far as it is not over."""
@@ -774,8 +774,8 @@ class Machine(RuleBasedStateMachine):
         if kept is not None and kept.overlaps(was):
             parts += [Span(was.start, kept.start)] if was.start < kept.start else []
             parts += [Span(kept.end, was.end)] if kept.end < was.end else []
-        # Who lets a form go gives nothing back.
-        whose = None if entry.form else entry.person
+        # Who lets a form go, or passes on an offer, gives nothing back.
+        whose = None if entry.state is BookingState.HELD else entry.person
         self.freed.update((entry.instrument, part, whose) for part in parts if part.end > self.now)
 
     # ------------------------------------------------------------ both agree

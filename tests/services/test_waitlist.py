@@ -667,3 +667,20 @@ def test_what_is_free_already_is_told_of_and_ones_own_entries_are_no_rivals(hous
     taken(house, span(25, 11, 18))
     with house.read() as db:
         assert waitlist.free_now(db, actor(RESEARCHER), mine.line.entry, NOW) is None
+
+
+def test_who_passes_on_an_offer_is_offered_the_time_by_another_entry(house: Database) -> None:
+    """Nine to ten came free, and ten to eleven is: one entry wants an hour, and passes on it, the other one two."""
+    taken(house, span(25, 8, 9))
+    taken(house, span(25, 11, 18))
+    booking = taken(house, span(25, 9, 10))
+    hour = join(house, RESEARCHER, minutes=60)
+    both = join(house, RESEARCHER, NOW + LATER)
+    cancel(house, booking, NOW + LATER)
+    tick(house, NOW + LATER)
+    with house.write() as db:
+        waitlist.decline(db, actor(RESEARCHER), hour, NOW + 2 * LATER)
+    tick(house, NOW + 2 * LATER)
+    (first, second) = places(house, RESEARCHER, NOW + 2 * LATER)
+    assert (first.line.entry.id, first.line.starts_at, first.line.ends_at) == (both, at(25, 9), at(25, 11))
+    assert (second.line.entry.id, second.line.entry.state) == (hour, WaitingState.WAITING)
