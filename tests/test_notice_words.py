@@ -10,7 +10,7 @@ import pytest
 
 from labshare import notice_words
 from labshare.domain.notices import Notice, NoticeKind
-from labshare.i18n import LANGUAGES, Language, speaking, word
+from labshare.i18n import LANGUAGES, Language, gettext, speaking, word
 from tests.furniture import NOW, RESEARCHER
 
 
@@ -45,14 +45,25 @@ def test_a_title_names_the_thing_in_the_readers_language_and_when_it_is() -> Non
         assert notice_words.when(a_notice(notice.kind, until=None)) == ""
 
 
-def test_an_end_is_told_by_its_last_day() -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        NoticeKind.QUALIFICATION_ENDS,
+        NoticeKind.PROJECT_VERIFIED,
+        NoticeKind.PROJECT_REVIEW,
+        NoticeKind.PROJECT_EXPIRED,
+    ],
+)
+def test_an_end_is_told_by_its_last_day(kind: NoticeKind) -> None:
     """What ends as 16 December begins in Hanoi, 17:00 UTC of the day before, is good until the end of the 15th."""
-    notice = a_notice(NoticeKind.QUALIFICATION_ENDS, until=datetime(2026, 12, 15, 17, tzinfo=UTC))
+    notice = a_notice(kind, until=datetime(2026, 12, 15, 17, tzinfo=UTC))
     with speaking("vi"):
-        assert notice_words.when(notice) == "đến hết 15/12/2026"
+        assert notice_words.when(notice).endswith("đến hết 15/12/2026")
+        assert "đến hết 15/12/2026" in gettext(f"notice_text.{kind}") % notice_words.words(notice)
     with speaking("en"):
-        assert notice_words.when(notice) == "until the end of 15 Dec 2026"
-        assert notice_words.when(a_notice(notice.kind)) == "until Tue 24 Nov 2026, 08:00"
+        assert notice_words.when(notice).endswith("until the end of 15 Dec 2026")
+        assert "until the end of 15 Dec 2026" in gettext(f"notice_text.{kind}") % notice_words.words(notice)
+        assert notice_words.when(a_notice(kind)).endswith("until Tue 24 Nov 2026, 08:00")
 
 
 def test_a_link_is_of_the_address_that_people_open() -> None:

@@ -188,6 +188,7 @@ def review_section(db: Connection, actor: Actor, now: datetime) -> Section | Non
             state=None if line.project.is_current(now) else ("project_state", "expired"),
             due=gettext("verified until"),
             due_at=line.project.expires_at,
+            is_end=True,
         )
         for line in projects.reviews(db, actor, now)
     )

@@ -11,7 +11,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One thing on the home page: where it leads, what it is, and (already in words) what is known about it.
 
     `state` is a badge, as (kind, value) of `word`; `due_at` is shown with a clock when something waits for the reader,
-    after the words `due` that say what happens then ("answer by"). `down_since` is of an instrument that is down now.
+    after the words `due` that say what happens then ("answer by"); `is_end` says that something holds until
+    then, so that its last day is told. `down_since` is of an instrument that is down now.
     """
 
     href: str
@@ -20,6 +21,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     state: tuple[str, str] | None = None
     due: str = ""
     due_at: datetime | None = None
+    is_end: bool = False
     down_since: datetime | None = None
 
 

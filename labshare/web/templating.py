@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 STATIC_DIRECTORY = HERE / "static"
 ICON_DIRECTORY = STATIC_DIRECTORY / "vendor" / "lucide"
 
-_FILTERS = ("clock", "date", "day", "duration", "hours", "iso", "last_date", "long_weekday", "moment", "money",
+_FILTERS = ("clock", "date", "day", "duration", "end", "hours", "iso", "last_date", "long_weekday", "moment", "money",
             "number", "opening", "percent", "short_date", "weekday")  # fmt: skip
 
 

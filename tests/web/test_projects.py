@@ -176,7 +176,9 @@ def test_a_verification_that_ends_soon_is_told_to_its_investigator_and_the_offic
     send(client, f"{url}/verify", {"version": seen, "evidence": "Giấy chứng nhận 12", "expires": "2026-12-10"})
     for login, told in (("office", True), ("researcher", True), ("colleague", False), ("manager", False)):
         sign_in(client, login)
-        assert ("Dự án cần rà soát" in text_of(client.get("/"))) is told, login
+        home = text_of(client.get("/"))
+        assert ("Dự án cần rà soát" in home) is told, login
+        assert ("xác minh đến hết 10/12/2026" in home) is told, login
     sign_in(client, "researcher")
     assert "Sắp đến hạn rà soát" in text_of(client.get(url))
 
