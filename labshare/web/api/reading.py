@@ -32,6 +32,8 @@ Moment = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
 Version = Annotated[int, Meta(ge=1, le=LARGEST_VERSION)]
 
 _NAMED = re.compile(r"field `([^`]+)`")
+# What msgspec tells apart by its words alone.
+_FIELD_FAULTS = {"Object missing required field": "field_missing", "Object contains unknown field": "field_unknown"}
 _PLACE = re.compile(r"at `(?:key in )?\$\.?([^`]*)`")
 _TAG = re.compile(r'"(\d{1,10})"')
 
@@ -131,7 +133,8 @@ def _wrong_field(message: str) -> Malformed:
     place = _PLACE.search(message)
     path = [place[1]] if place and place[1] else []
     named = _NAMED.search(message)
-    return Malformed("malformed_field", field=".".join([*path, *([named[1]] if named else [])]) or "$")
+    code = next((code for words, code in _FIELD_FAULTS.items() if message.startswith(words)), "malformed_field")
+    return Malformed(code, field=".".join([*path, *([named[1]] if named else [])]) or "$")
 
 
 def set_or_none(value: T | UnsetType) -> T | None:

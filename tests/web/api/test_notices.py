@@ -89,8 +89,8 @@ def test_letters_are_chosen_by_kind(researcher: Caller, house: Database) -> None
         ({"mail": {"slot_offered": "daily"}}, 422, "notice_mail_fixed"),
         ({"mail": {"weather": "daily"}}, 400, "malformed_field"),
         ({"mail": {"booking_moved": "weekly"}}, 400, "malformed_field"),
-        ({}, 400, "malformed_field"),
-        ({"mail": {}, "more": 1}, 400, "malformed_field"),
+        ({}, 400, "field_missing"),
+        ({"mail": {}, "more": 1}, 400, "field_unknown"),
     ],
 )
 def test_what_may_not_be_chosen_changes_nothing(

@@ -21,21 +21,21 @@ class Sample(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @pytest.mark.parametrize(
-    ("body", "field"),
+    ("body", "code", "field"),
     [
-        (b'{"at": "15"}', "at"),
-        (b'{"at": 0}', "at"),
-        (b'{"inner": {"count": 1}}', "at"),
-        (b'{"at": "2026-11-25T00:00:00Z", "inner": {"count": "15"}}', "inner.count"),
-        (b'{"at": "2026-11-25T00:00:00Z", "inner": {}}', "inner.count"),
-        (b'{"at": "2026-11-25T00:00:00Z", "inner": {"count": 1, "more": 2}}', "inner.more"),
-        (b"[]", "$"),
+        (b'{"at": "15"}', "malformed_field", "at"),
+        (b'{"at": 0}', "malformed_field", "at"),
+        (b'{"inner": {"count": 1}}', "field_missing", "at"),
+        (b'{"at": "2026-11-25T00:00:00Z", "inner": {"count": "15"}}', "malformed_field", "inner.count"),
+        (b'{"at": "2026-11-25T00:00:00Z", "inner": {}}', "field_missing", "inner.count"),
+        (b'{"at": "2026-11-25T00:00:00Z", "inner": {"count": 1, "more": 2}}', "field_unknown", "inner.more"),
+        (b"[]", "malformed_field", "$"),
     ],
 )
-def test_the_field_that_is_wrong_is_named_with_its_place(body: bytes, field: str) -> None:
-    with pytest.raises(Malformed, match="malformed_field") as caught:
+def test_the_field_that_is_wrong_missing_or_unknown_is_named_with_its_place(body: bytes, code: str, field: str) -> None:
+    with pytest.raises(Malformed) as caught:
         reading.decode(body, Sample)
-    assert caught.value.params == {"field": field}
+    assert (caught.value.code, caught.value.params) == (code, {"field": field})
 
 
 def test_items_are_read_one_by_one_and_the_wrong_one_is_named() -> None:

@@ -106,7 +106,7 @@ def test_refused_dates_stop_are_left_out_or_move(researcher: Caller, occupied: N
         ({"rrule": "FREQ=DAILY;COUNT=101"}, "repeat_too_many"),
         ({"rrule": ""}, "malformed_field"),
         ({"conflicts": "push"}, "malformed_field"),
-        ({"colour": "red"}, "malformed_field"),
+        ({"colour": "red"}, "field_unknown"),
     ],
 )
 def test_a_rule_that_cannot_be_read_is_malformed(

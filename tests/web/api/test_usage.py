@@ -59,7 +59,7 @@ def test_nobody_else_records_or_reads_a_state(manager: Caller, researcher: Calle
             assert caller.post(f"/instruments/{instrument}/down", {"note": "x"}).status_code == status
             assert caller.post(f"/instruments/{instrument}/up", {}).status_code == status
         assert manager.post("/instruments/N001/down", {"note": "x" * 501}).status_code == 400
-        assert codes(manager.post("/instruments/N001/down", {"why": "x"})) == ["malformed_field"]
+        assert codes(manager.post("/instruments/N001/down", {"why": "x"})) == ["field_unknown"]
 
 
 def test_both_databases_record_the_same(anywhere: Client, database: Database) -> None:
