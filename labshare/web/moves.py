@@ -18,7 +18,7 @@ from labshare.domain.bookings import MOVABLE, Booking, InstrumentRules
 from labshare.domain.people import Action, Actor, may
 from labshare.domain.timespan import Span
 from labshare.errors import LabShareError, Malformed, Refused, Stale, WrongState
-from labshare.services import Connection, Database, booking_changes, bookings, calendars, moves, prices
+from labshare.services import Connection, Database, booking_changes, bookings, calendars, moves, prices, usage
 from labshare.services.bookings import BookingLine
 from labshare.services.writing import undone
 from labshare.web import given
@@ -248,14 +248,21 @@ def _proposal(
             is_stale=isinstance(error, Stale),
             changes=changes(proposal.form, booking) if isinstance(error, Stale) else (),
             offers=[(offer.words, proposal.address_at(read_slot(offer.value))) for offer in offers],
-            standing=""
-            if booking.span.contains(span) and not proposal.is_elsewhere
-            else moves.standing_after(me, booking, rules, span.start, now),
+            down_since=usage.down_since(db, [rules.number]).get(rules.number) if offers else None,
+            standing=_standing(me, proposal, now),
             estimates=[estimate] if estimate else [],
             is_timed=True,
             repeats=section_of(db, me, proposal.line),
             form=proposal.form,
         )
+
+
+def _standing(me: Actor, proposal: Proposal, now: datetime) -> str:
+    """What the centre would decide about it again; '' where it only gives time back."""
+    booking, span = proposal.line.booking, proposal.span
+    if booking.span.contains(span) and not proposal.is_elsewhere:
+        return ""
+    return moves.standing_after(me, booking, proposal.rules, span.start, now)
 
 
 def _proposed(db: Connection, me: Actor, booking_id: UUID, span: Span, form: MoveForm, now: datetime) -> Proposal:

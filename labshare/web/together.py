@@ -20,7 +20,7 @@ from labshare.domain.registry_search import Search
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, NotFound, Refusal, Refused
 from labshare.i18n import language
-from labshare.services import Connection, bookings, projects, registry
+from labshare.services import Connection, bookings, projects, registry, usage
 from labshare.services import calendars as looking
 from labshare.web import given
 from labshare.web.booking_forms import BookingForm, Faults, read_slot, read_span, with_times
@@ -54,6 +54,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[Refusal, ...] = ()
     # The times nearest to it that would be accepted, clear of the other rows.
     offers: tuple[Offer, ...] = ()
+    # Since when its instrument is down, where times are offered.
+    down_since: datetime | None = None
 
     @property
     def is_sought_anew(self) -> bool:
@@ -206,8 +208,15 @@ def _refused(
         if isinstance(item := refusal.params.get("item", 0 if len(places) == 1 else None), int):
             found[places[item]] = (*found.get(places[item], ()), refusal)
     offers = {place: offers_near(db, wishes[place], now, _beside(place, wishes)) for place in found}
+    numbers = {place: wishes[place].instrument_number for place, near in offers.items() if near}
+    down = usage.down_since(db, set(numbers.values()))
     return [
-        msgspec.structs.replace(row, refusals=found.get(row.place, ()), offers=offers.get(row.place, ()))
+        msgspec.structs.replace(
+            row,
+            refusals=found.get(row.place, ()),
+            offers=offers.get(row.place, ()),
+            down_since=down.get(numbers.get(row.place, 0)),
+        )
         for row in rows
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from labshare.domain.booking_rules import CutOff, Scope, ScopeKind
 from labshare.domain.bookings import Booking, BookingState, Wish
 from labshare.domain.series import Conflicts, Frequency, Repeat
 from labshare.domain.timespan import Span
-from labshare.services import approvals, booking_rules, bookings, series
+from labshare.services import approvals, booking_rules, bookings, series, usage
 from labshare.store import bookings as store
 from labshare.store import tables as t
 from labshare.store.engine import Database
@@ -122,6 +123,26 @@ def test_what_cannot_be_is_told_with_the_nearest_times(client: Client, house: Da
     (address,) = re.findall(r'hx-get="([^"]+from=11:00[^"]+)"', page)
     assert client.get(address.replace("&amp;", "&"), headers=AS_HTMX).status_code == 200
     assert "proposal-form" not in page
+
+
+def test_the_nearest_times_say_that_the_instrument_is_down(client: Client, house: Database, booked: UUID) -> None:
+    """In the dialog and on the page alike; of the other instrument when that one is wanted, which runs."""
+    with house.write() as db:
+        for number in (XRD, TWIN):
+            book(db, span(26, 13, 15), COLLEAGUE if number == XRD else MANAGER, number)
+        usage.record_down(db, actor(MANAGER), "N002", "Hỏng bơm", NOW)
+    sign_in(client, "researcher")
+    wanted = {"version": "1", "date": DAY, "from": "12:00", "until": "14:00"}
+    _, said, _ = proposal(client, booked, urlencode(wanted))
+    assert "Gần nhất còn trống: Hỏng từ 08:00 T2 23/11/2026" in said
+    page = text_of(send(client, f"/bookings/{booked}/move", wanted))
+    assert "Gần nhất còn trống: Hỏng từ 08:00 T2 23/11/2026" in page
+    _, said, _ = proposal(client, booked, urlencode({**wanted, "instrument": "N004"}))
+    assert ("Gần nhất còn trống:" in said, "Hỏng từ" in said) == (True, False)
+    with house.write() as db:
+        usage.record_up(db, actor(MANAGER), "N002", NOW)
+    page = text_of(send(client, f"/bookings/{booked}/move", wanted))
+    assert ("Gần nhất còn trống:" in page, "Hỏng từ" in page) == (True, False)
 
 
 def test_a_stale_proposal_can_be_asked_again(client: Client, house: Database, booked: UUID) -> None:

@@ -14,7 +14,7 @@ from labshare.domain.booking_rules import CutOff, Scope, ScopeKind
 from labshare.domain.bookings import BookingState
 from labshare.domain.modes import Mode
 from labshare.domain.text import searchable
-from labshare.services import approvals, booking_rules, modes
+from labshare.services import approvals, booking_rules, modes, usage
 from labshare.store import bookings as store
 from labshare.store import qualifications
 from labshare.store import tables as t
@@ -151,6 +151,21 @@ def test_a_refused_row_offers_the_nearest_times_and_one_click_fills_them_in(clie
     assert (page.status_code, booked(house)) == (200, [])
     assert [page.text.count(f'value="{each}"') for each in ("9h", "12:00", "14:00", "Màng mỏng")] == [1] * 4
     assert send(client, "/bookings/together", {**TWO, "slot_1": "tomorrow"}).status_code == 400
+
+
+def test_the_times_offered_to_a_row_say_that_its_instrument_is_down(client: Client, house: Database) -> None:
+    """Both are down, and times are offered to the second row only. NOW is 08:00 of 23 November in Hanoi."""
+    with house.write() as db:
+        store.add(db, [a_booking(XRD, span(25, 10, 12), person_id=COLLEAGUE)])
+        for code in ("N001", "N002"):
+            usage.record_down(db, actor(MANAGER), code, "Hỏng bơm", NOW)
+    sign_in(client, "researcher")
+    refused = text_of(send(client, "/bookings/together", TWO))
+    assert refused.count("Gần nhất còn trống: Hỏng từ 08:00 T2 23/11/2026") == 1
+    assert (refused.count("Hỏng từ"), refused.count("bơm")) == (1, 0)
+    with house.write() as db:
+        usage.record_up(db, actor(MANAGER), "N002", NOW)
+    assert "Hỏng từ" not in text_of(send(client, "/bookings/together", TWO))
 
 
 def test_rows_are_added_as_they_are_needed_and_keep_what_was_typed(client: Client, house: Database) -> None:

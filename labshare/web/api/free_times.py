@@ -16,7 +16,7 @@ from labshare.domain.people import Action, require
 from labshare.domain.timespan import Span
 from labshare.errors import Malformed, Refusal, Refused
 from labshare.services import free_times as service
-from labshare.services import projects, wishes
+from labshare.services import projects, usage, wishes
 from labshare.services.free_times import Day, Row
 from labshare.web import given
 from labshare.web.api import reading
@@ -58,9 +58,10 @@ class SlotList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NearList(msgspec.Struct, frozen=True, kw_only=True):
-    """The nearest first; none where nothing would be accepted."""
+    """The nearest first; none where nothing would be accepted. `down_since` as in a `SlotLine`."""
 
     items: tuple[SlotView, ...]
+    down_since: datetime | None
 
 
 @get("/slots", sync_to_thread=True, operation_id="findSlots", summary="Find free time", tags=["instruments"],
@@ -132,7 +133,9 @@ def near(
         wish, _ = wishes.wish_of(db, me, instrument, project, span, "")
         wish = msgspec.structs.replace(wish, mode=mode, trainer_id=trainer, operator_id=operator)
         found = service.suggest(db, wish, now)
-    return answer(request, NearList(items=tuple(SlotView(starts_at=each.start, ends_at=each.end) for each in found)))
+        down_since = usage.down_since(db, [wish.instrument_number]).get(wish.instrument_number)
+    items = tuple(SlotView(starts_at=each.start, ends_at=each.end) for each in found)
+    return answer(request, NearList(items=items, down_since=down_since))
 
 
 HANDLERS = [find, near]

@@ -48,7 +48,14 @@ def test_the_nearest_to_a_wish_are_told_in_place_of_it(researcher: Caller, house
     with house.write() as db:
         store.add(db, [a_booking(XRD, span(25, 8, 10), person_id=COLLEAGUE)])
     wish = "starts_at=2026-11-25T09:00:00%2B07:00&ends_at=2026-11-25T11:00:00%2B07:00&project=KC-01"
-    found = researcher.get(f"/slots/near?instrument=N002&{wish}").json()["items"]
+    answer = researcher.get(f"/slots/near?instrument=N002&{wish}").json()
+    found = answer["items"]
+    assert answer["down_since"] is None
+    with house.write() as db:
+        usage.record_down(db, actor(MANAGER), "N002", "", NOW)
+    assert researcher.get(f"/slots/near?instrument=N002&{wish}").json() == {
+        "items": found, "down_since": "2026-11-23T01:00:00Z",
+    }  # fmt: skip
     assert [each["starts_at"] for each in found] == [
         "2026-11-25T03:00:00Z", "2026-11-26T01:00:00Z", "2026-11-23T09:00:00Z",
     ]  # fmt: skip
