@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import copy
 
 import pytest
-from playwright.sync_api import Browser, Dialog, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from labshare.app import create_app
 from labshare.domain.notices import NoticeKind
@@ -176,3 +176,28 @@ def test_on_a_phone_the_rest_of_the_navigation_opens_as_a_column(browser: Browse
         assert len({box["x"] for box in boxes}) == 1
         assert max(box["x"] + box["width"] for box in boxes) <= 360
         assert faults(page) == []
+
+
+@pytest.mark.parametrize(
+    ("system", "chosen", "is_dark"),
+    [("light", "", False), ("dark", "", True), ("light", "dark", True), ("dark", "light", False)],
+)
+def test_the_documentation_of_the_api_is_as_dark_as_the_other_pages(
+    browser: Browser, site: str, system: str, chosen: str, is_dark: bool
+) -> None:
+    """As the reader chose, else as their system is; what Swagger UI draws inside goes with the frame around it."""
+    with window(browser, site, theme=system) as page:
+        if chosen:
+            page.context.add_cookies([{"name": "theme", "value": chosen, "url": site}])
+        page.goto("/api")
+        page.locator(".swagger-ui .opblock").first.wait_for()
+        (ground, *_) = _colour(page, "body", "backgroundColor")
+        assert (ground < 64) is is_dark
+        for text in (".back a", ".swagger-ui .info .title", ".swagger-ui .opblock-summary-description"):
+            assert (min(_colour(page, text, "color")) > 100) is is_dark, text
+
+
+def _colour(page: Page, part: str, which: str) -> list[int]:
+    """Red, green and blue of the first such part, 0 to 255."""
+    read = f"each => getComputedStyle(each).{which}.match(/\\d+/g).slice(0, 3).map(Number)"
+    return page.locator(part).first.evaluate(read)
