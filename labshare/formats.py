@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from labshare.i18n import gettext, language
+from labshare.i18n import gettext, language, ngettext
 
 CENTRE_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -29,6 +30,16 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 Number = int | float | Decimal | Fraction
+
+# What is counted in sentences, each with the form that fits a number.
+NOUNS: dict[str, Callable[[int], str]] = {
+    "bookings": lambda count: ngettext("%(num)s booking", "%(num)s bookings", count),
+    "hours": lambda count: ngettext("%(num)s hour", "%(num)s hours", count),
+    "days": lambda count: ngettext("%(num)s day", "%(num)s days", count),
+    "working_days": lambda count: ngettext("%(num)s working day", "%(num)s working days", count),
+    "months": lambda count: ngettext("%(num)s month", "%(num)s months", count),
+    "years": lambda count: ngettext("%(num)s year", "%(num)s years", count),
+}
 
 
 def local(moment: datetime) -> datetime:
@@ -107,6 +118,11 @@ def hours(minutes: Number, digits: int = 1) -> str:
     value = _exact(minutes) / 60
     shown = number(value, 0 if value.denominator == 1 else digits)
     return f"{shown} giờ" if language() == "vi" else f"{shown} h"
+
+
+def counted(count: int, noun: str) -> str:
+    """1 booking, 2 bookings: the number with its noun, which is one of `NOUNS`, in the form that fits it."""
+    return NOUNS[noun](count) % {"num": number(count)}
 
 
 def number(value: Number, digits: int = 0) -> str:

@@ -37,11 +37,13 @@ def sentences(error: LabShareError) -> list[str]:
 class _Readable(dict[str, str]):
     """Parameters as a person reads them. A sentence that names one which is missing shows a dash, never fails.
 
-    A text that comes in both languages (`sentence_vi`, `sentence_en`) is named without the language: `%(sentence)s`.
+    A text that comes in both languages (`sentence_vi`, `sentence_en`) is named without the language: `%(sentence)s`. A
+    number whose name does not say what it counts may be asked for with its noun: `%(most_bookings)s` is that of `most`.
     """
 
     def __init__(self, params: dict[str, Param]) -> None:
         super().__init__({name: readable(name, value) for name, value in params.items()})
+        self._params = params
         if span := _as_span(params):
             self["span"] = span
         if end := _as_end(params):
@@ -51,12 +53,15 @@ class _Readable(dict[str, str]):
             self["reason"] = gettext(sentence) % self
 
     def __missing__(self, name: str) -> str:
+        number, _, noun = name.rpartition("_")
+        if noun in formats.NOUNS and isinstance(count := self._params.get(number), int):
+            return formats.counted(count, noun)
         return self.get(f"{name}_{language()}", "–")
 
 
 def readable(name: str, value: Param) -> str:
-    """One parameter of a refusal. Its name says what it is: `*_minutes` a length, `*_vnd` money, `*_permille` a share,
-    `opening` hours.
+    """One parameter of a refusal. Its name says what it is: `*_minutes` a length, `*_days` and `*_hours` so many of
+    them, `*_vnd` money, `*_permille` a share, `opening` hours.
 
     What has a word of its own (`access_class.industry`, `level.2`) is shown as that word; text that is an ISO 8601
     instant or date in the reader's zone and manner.
@@ -66,6 +71,8 @@ def readable(name: str, value: Param) -> str:
     if isinstance(value, int):
         if name.endswith("minutes"):
             return formats.duration(value)
+        if (noun := name.rpartition("_")[2]) in {"days", "hours"}:
+            return formats.counted(value, noun)
         if name.endswith("permille"):
             return formats.percent(Fraction(value, 1000))
         return formats.money(value) if name.endswith("vnd") else formats.number(value)

@@ -106,3 +106,12 @@ def test_shares_and_money() -> None:
 
 def test_machines_read_utc() -> None:
     assert formats.iso(AFTERNOON) == "2026-11-26T07:05:00Z"
+
+
+@pytest.mark.parametrize("noun", formats.NOUNS)
+def test_what_is_counted_has_one_form_in_vietnamese_and_two_in_english(noun: str) -> None:
+    with speaking("vi"):
+        assert formats.counted(1, noun)[1:] == formats.counted(2, noun)[1:]
+    with speaking("en"):
+        assert formats.counted(1, noun) == f"1 {noun.replace('_', ' ').removesuffix('s')}"
+        assert formats.counted(1500, noun) == f"1,500 {noun.replace('_', ' ')}"

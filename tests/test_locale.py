@@ -119,6 +119,34 @@ def test_nothing_is_left_untranslated(language: Language) -> None:
     assert [(path.name, msgid) for msgid, text, path in messages(language) if not text] == []
 
 
+# What these count is never one: a limit that the house has fixed, or a number that has a sentence of its own for one.
+NEVER_ONE = {
+    "Give the centre between 1 and %(most)s hours to decide.",
+    "A series has 1 to %(most)s bookings. Choose an earlier last day or fewer times.",
+    "%(count)s bookings of the series were moved.",
+    "%(count)s bookings of the series were cancelled; their time is free again.",
+    "The last day comes before the first, or more than %(most)s days after it.",
+    "A token holds from 1 to %(most)s days, not %(days)s.",
+    "A verification holds for at most %(years)s years.",
+    (
+        "Rule %(rule)s: a rolling window has from 2 to %(most)s days, not %(days)s; for longer times take month, "
+        "quarter, semester or year."
+    ),
+    "A calendar covers at most %(most)s days; ask for less at a time.",
+    "every %(number)s days",
+    "every %(number)s months",
+    "%(number)s days on end",
+}
+
+
+def test_a_number_that_may_be_one_is_said_with_the_form_that_fits_it() -> None:
+    """By `formats.counted`, so that nobody reads of 1 bookings."""
+    english = {text for msgid, text, _ in messages("en") if KEY.fullmatch(msgid)}
+    english |= {msgid for msgid, *_ in messages("vi") if not KEY.fullmatch(msgid)}
+    counted = re.compile(r"%\(\w+\)s (working )?(bookings|hours|days|months|years)\b")
+    assert {sentence for sentence in english if counted.search(sentence)} == NEVER_ONE
+
+
 def test_a_translation_names_no_value_that_the_sentence_lacks() -> None:
     """A placeholder that the code does not fill shows a dash, or fails, in one language only."""
     english = said("en")

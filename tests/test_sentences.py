@@ -7,7 +7,7 @@ import pytest
 from labshare.domain.qualifications import EndKind
 from labshare.errors import Param, Refusal, Refused, Stale
 from labshare.i18n import Language, speaking
-from labshare.sentences import readable, sentence, sentences
+from labshare.sentences import readable, sentence, sentences, worded
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,12 @@ from labshare.sentences import readable, sentence, sentences
         ("least_minutes", 90, "1 giờ 30 phút", "1 h 30 min"),
         ("minutes", 15, "15 phút", "15 min"),
         ("price_vnd", 1200000, "1.200.000\N{NO-BREAK SPACE}₫", "VND\N{NO-BREAK SPACE}1,200,000"),
-        ("days", 1500, "1.500", "1,500"),
+        ("most", 1500, "1.500", "1,500"),
+        ("within_days", 1500, "1.500 ngày", "1,500 days"),
+        ("days", 1, "1 ngày", "1 day"),
+        ("hours", 1, "1 giờ", "1 hour"),
+        # Hours of the day are no number of them.
+        ("hours", "08:00-12:00", "08:00-12:00", "08:00-12:00"),
         ("access_class", "industry", "Doanh nghiệp", "Industry"),
         ("project", "2026-KC-01", "2026-KC-01", "2026-KC-01"),
         # In Hanoi that is in the year 10000: a name that looks like a time is shown as it came.
@@ -81,6 +86,31 @@ def test_a_percent_sign_in_a_name_breaks_nothing() -> None:
     with speaking("en"):
         said = sentence(Refusal(code="project_code_taken", params={"project": "100%(x)s"}))
     assert said == "The project code 100%(x)s is taken."
+
+
+@pytest.mark.parametrize(
+    ("key", "params", "one", "more"),
+    [
+        ("booking_rule.most_bookings_within", {"holder": "person", "most": 1, "within_days": 1},
+         "Each person has at most 1 booking beginning within 1 day.",
+         "Each person has at most 2 bookings beginning within 2 days."),
+        ("booking_rule.lock_window", {"hours": 1},
+         "From 1 hour before its start only the managers move or cancel a booking.",
+         "From 2 hours before its start only the managers move or cancel a booking."),
+        ("booking_rule.advance", {"days": 1},
+         "A booking ends within 1 day from now at the latest.",
+         "A booking ends within 2 days from now at the latest."),
+        ("refusal.too_far_ahead", {"days": 1, "until": "2026-11-24"},
+         "This instrument can be booked at most 1 day ahead, that is until 24 Nov 2026. Choose an earlier day.",
+         "This instrument can be booked at most 2 days ahead, that is until 24 Nov 2026. Choose an earlier day."),
+    ],
+)  # fmt: skip
+def test_one_of_what_is_counted_is_in_the_singular(key: str, params: dict[str, Param], one: str, more: str) -> None:
+    with speaking("en"):
+        assert worded(key, params) == one
+        assert worded(key, {name: 2 if value == 1 else value for name, value in params.items()}) == more
+    with speaking("vi"):
+        assert "–" not in worded(key, params)
 
 
 def test_a_program_is_told_of_a_field_by_the_name_that_it_sends() -> None:

@@ -165,10 +165,10 @@ def _heading(found: Comparison) -> Iterator[str]:
 
     yield f"{found.sandbox_id}: {found.title_vi if language() == 'vi' else found.title_en}"
     days = f"{formats.date(found.first)} – {formats.date(found.last)}"
-    yield gettext("%(days)s, %(centres)s; starts may move by %(freedom)s days; slots of %(minutes)s minutes") % {
+    yield gettext("%(days)s, %(centres)s; starts may move by %(freedom)s; slots of %(minutes)s minutes") % {
         "days": days,
         "centres": ", ".join(found.centres),
-        "freedom": found.freedom_days,
+        "freedom": formats.counted(found.freedom_days, "days"),
         "minutes": found.slot_minutes,
     }
     if not found.withheld:

@@ -18,8 +18,8 @@ HERE = Path(__file__).parent
 STATIC_DIRECTORY = HERE / "static"
 ICON_DIRECTORY = STATIC_DIRECTORY / "vendor" / "lucide"
 
-_FILTERS = ("clock", "date", "day", "duration", "end", "hours", "iso", "last_date", "long_weekday", "moment", "money",
-            "number", "opening", "percent", "short_date", "weekday")  # fmt: skip
+_FILTERS = ("clock", "counted", "date", "day", "duration", "end", "hours", "iso", "last_date", "long_weekday", "moment",
+            "money", "number", "opening", "percent", "short_date", "weekday")  # fmt: skip
 
 
 class Named(Protocol):

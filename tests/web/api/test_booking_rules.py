@@ -24,7 +24,7 @@ def test_a_rule_is_posted_read_and_ended(calling: Calling) -> None:
     posted = manager.post("/booking-rules", CUT_OFF)
     assert posted.status_code == 201
     rule = posted.json()
-    assert rule["sentence"] == "A booking is made at least 100 h before it begins."
+    assert rule["sentence"] == "A booking is made at least 100 hours before it begins."
     for where in ("instrument=N002", "centre=C-ONE"):
         assert researcher.get(f"/booking-rules?{where}").json() == {"items": [rule]}
     assert researcher.get("/booking-rules?group=XRD").json() == {"items": []}
